@@ -1,0 +1,38 @@
+import { defineConfig } from 'vitest/config';
+
+/** Two at once: the machines that run these tests are small, and e2e starts real processes. */
+const WORKERS_MAX = 2;
+
+export default defineConfig({
+  test: {
+    maxWorkers: WORKERS_MAX,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts', 'test/*.test.ts', 'test/support/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'sim',
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          // One order on every machine: after the others, so that nothing else is busy beside them.
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
