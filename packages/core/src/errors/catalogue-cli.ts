@@ -1,0 +1,9 @@
+import type { CatalogueEntry } from './entry.ts';
+
+export const CLI_ERRORS = {
+  usage: {
+    status: 'invalid-argument',
+    retryable: false,
+    remedy: 'See --help.',
+  },
+} as const satisfies Record<string, CatalogueEntry>;

@@ -1,0 +1,18 @@
+import { AGENT_ERRORS } from './catalogue-agent.ts';
+import { CLI_ERRORS } from './catalogue-cli.ts';
+import { COORDINATOR_ERRORS } from './catalogue-coordinator.ts';
+import { LAUNCHER_ERRORS } from './catalogue-launcher.ts';
+import { RELEASE_ERRORS } from './catalogue-release.ts';
+import { RUNTIME_ERRORS } from './catalogue-runtime.ts';
+
+/** Every error code of the product: its status, whether trying again can help, and what to do. */
+export const CATALOGUE = {
+  ...RUNTIME_ERRORS,
+  ...RELEASE_ERRORS,
+  ...LAUNCHER_ERRORS,
+  ...AGENT_ERRORS,
+  ...COORDINATOR_ERRORS,
+  ...CLI_ERRORS,
+} as const;
+
+export type ErrorCode = keyof typeof CATALOGUE;

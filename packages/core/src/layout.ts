@@ -1,0 +1,61 @@
+/*
+ * Where things are on a host. Frozen contract: units, launchers and agents of all versions agree on it.
+ * Paths are built with `/`; a platform that differs gets its own table beside this one.
+ */
+import type { Component } from './component.ts';
+
+export interface Layout {
+  readonly prefixDir: string;
+  readonly firstLauncherDir: string;
+  readonly configDir: string;
+  readonly agentConfigPath: string;
+  /** The TUF root that enrollment pinned. */
+  readonly pinnedRootPath: string;
+  readonly caPath: string;
+  readonly stateDir: string;
+  readonly bootRecordPath: string;
+  readonly agentDatabasePath: string;
+  readonly lockPath: string;
+  readonly holderPath: string;
+  readonly identityKeyPath: string;
+  readonly trustDir: string;
+  /** Partial blobs and trees being staged; on the same file system as the slots. */
+  readonly stagingDir: string;
+}
+
+/** Without a root: the paths of a system-wide installation; with one, the same below it. */
+export function layoutOf(root: string | null): Layout {
+  const base = root === null ? '' : root.replace(/\/+$/, '');
+  const prefixDir = `${base}/opt/moult`;
+  const configDir = `${base}/etc/moult`;
+  const stateDir = `${base}/var/lib/moult`;
+  return {
+    prefixDir,
+    firstLauncherDir: `${prefixDir}/launcher`,
+    configDir,
+    agentConfigPath: `${configDir}/agent.yaml`,
+    pinnedRootPath: `${configDir}/trust-root.json`,
+    caPath: `${configDir}/ca.pem`,
+    stateDir,
+    bootRecordPath: `${stateDir}/boot.json`,
+    agentDatabasePath: `${stateDir}/agent.db`,
+    lockPath: `${stateDir}/lock.db`,
+    holderPath: `${stateDir}/holder.json`,
+    identityKeyPath: `${stateDir}/identity.key`,
+    trustDir: `${stateDir}/trust`,
+    stagingDir: `${prefixDir}/versions/.staging`,
+  };
+}
+
+export function versionsDirOf(layout: Layout, component: Component): string {
+  return `${layout.prefixDir}/versions/${component}`;
+}
+
+/** Display links of what boot.json says, read only when boot.json cannot be. */
+export function linkPathOf(
+  layout: Layout,
+  link: { readonly component: Component; readonly name: 'current' | 'previous' },
+): string {
+  const dir = `${layout.prefixDir}/versions`;
+  return link.component === 'agent' ? `${dir}/${link.name}` : `${dir}/launcher-${link.name}`;
+}

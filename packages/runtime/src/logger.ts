@@ -1,0 +1,50 @@
+import pino from 'pino';
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Structured log: a sentence, and fields. One JSON object a line on standard error or standard output. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  child(fields: LogFields): Logger;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** Writes to standard error, synchronously: the last lines before a crash are the ones that matter. */
+export function openLogger(options: { readonly level: LogLevel; readonly name: string }): Logger {
+  const destination = pino.destination({ dest: 2, sync: true });
+  return wrap(
+    pino(
+      {
+        level: options.level,
+        name: options.name,
+        timestamp: pino.stdTimeFunctions.isoTime,
+        base: null,
+        serializers: { err: pino.stdSerializers.err },
+      },
+      destination,
+    ),
+  );
+}
+
+function wrap(target: pino.Logger): Logger {
+  return {
+    debug: (message, fields) => target.debug(fields ?? {}, message),
+    info: (message, fields) => target.info(fields ?? {}, message),
+    warn: (message, fields) => target.warn(fields ?? {}, message),
+    error: (message, fields) => target.error(fields ?? {}, message),
+    child: (fields) => wrap(target.child(fields)),
+  };
+}
+
+const nothing = () => undefined;
+export const silentLogger: Logger = {
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  child: () => silentLogger,
+};

@@ -1,0 +1,42 @@
+/*
+ * The life of one of our processes: run until the work ends or a signal asks it to stop, then exit with a code.
+ * The only place that calls process.exit and installs signal handlers.
+ */
+import { codedErrorFrom } from '@moult/core/errors';
+
+export interface ProgramOptions {
+  /** Does the program's work; the signal aborts on SIGTERM, SIGINT or SIGHUP. Resolves to the exit code. */
+  readonly main: (stop: AbortSignal) => Promise<number>;
+  /** Told of a failure that ended the program, before it exits with 1. */
+  readonly onFailure: (error: ReturnType<typeof codedErrorFrom>) => void;
+  /** After a stop was asked for, the process ends at the latest after this many ms. */
+  readonly graceMs: number;
+}
+
+const EXIT_FAILURE = 1;
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+export function runProgram(options: ProgramOptions): void {
+  const stop = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (stop.signal.aborted) return;
+    stop.abort(new StopRequested(name));
+    setTimeout(() => process.exit(EXIT_FAILURE), options.graceMs).unref();
+  };
+  for (const name of STOP_SIGNALS) process.on(name, onSignal);
+  const fail = (caught: unknown) => {
+    options.onFailure(codedErrorFrom(caught));
+    process.exit(EXIT_FAILURE);
+  };
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  options.main(stop.signal).then((code) => process.exit(code), fail);
+}
+
+export class StopRequested extends Error {
+  override readonly name: string = 'StopRequested';
+
+  constructor(signal: string) {
+    super(`asked to stop by ${signal}`);
+  }
+}
