@@ -41,10 +41,10 @@ export interface Manifest {
 export const MANIFEST_LIMITS = {
   /** A release is a runtime, a few scripts and notices; a thousand leaves room and keeps the text under 256 KiB. */
   filesMax: 1000,
-  bytesMax: 256 * 1024,
+  bytesMax: 262_144,
   /** The runtime is 120 MiB; four times that leaves room for debug builds. */
-  fileBytesMax: 512 * 1024 * 1024,
-  totalBytesMax: 2 * 1024 * 1024 * 1024,
+  fileBytesMax: 536_870_912,
+  totalBytesMax: 2_147_483_648,
   pathBytesMax: 200,
   probationMsMin: 5_000,
   probationMsMax: 3_600_000,
@@ -87,7 +87,8 @@ export function canonicalJson(value: unknown): string {
 
 /** Reads and checks a manifest. Throws `manifest-invalid`, naming the field. */
 export function parseManifest(text: string): Manifest {
-  if (text.length > MANIFEST_LIMITS.bytesMax) invalid('text', `longer than ${MANIFEST_LIMITS.bytesMax} bytes`);
+  if (text.length > MANIFEST_LIMITS.bytesMax)
+    invalid('text', `longer than ${MANIFEST_LIMITS.bytesMax} bytes`);
   const raw = parseObject(text);
   const component = stringOf(raw, 'component');
   if (!isComponent(component)) invalid('component', `unknown: ${component}`);
@@ -97,7 +98,10 @@ export function parseManifest(text: string): Manifest {
   if (!isPlatform(platform)) invalid('platform', `unknown: ${platform}`);
   if (raw['format'] !== 1) invalid('format', 'this program reads format 1');
   const minimumLauncher = raw['minimumLauncher'];
-  if (minimumLauncher !== null && (typeof minimumLauncher !== 'string' || !isVersion(minimumLauncher))) {
+  if (
+    minimumLauncher !== null &&
+    (typeof minimumLauncher !== 'string' || !isVersion(minimumLauncher))
+  ) {
     invalid('minimumLauncher', 'neither null nor a version');
   }
   const files = filesOf(raw['files']);
@@ -130,7 +134,8 @@ function filesOf(raw: unknown): readonly ManifestFile[] {
     if (typeof entry !== 'object' || entry === null) invalid('files', 'an entry is not an object');
     const fields = entry as Record<string, unknown>;
     const path = stringOf(fields, 'path');
-    if (!isSafePath(path) || path === MANIFEST_PATH) invalid('files', `unsafe path ${JSON.stringify(path)}`);
+    if (!isSafePath(path) || path === MANIFEST_PATH)
+      invalid('files', `unsafe path ${JSON.stringify(path)}`);
     // Twins by case would be one file on some systems.
     const folded = path.toLowerCase();
     if (seen.has(folded)) invalid('files', `path named twice: ${path}`);
@@ -144,7 +149,8 @@ function filesOf(raw: unknown): readonly ManifestFile[] {
   if (total > MANIFEST_LIMITS.totalBytesMax) invalid('files', 'the tree is too large');
   for (const path of seen) {
     for (let cut = path.lastIndexOf('/'); cut > 0; cut = path.lastIndexOf('/', cut - 1)) {
-      if (seen.has(path.slice(0, cut))) invalid('files', `${path.slice(0, cut)} is a file and a directory`);
+      if (seen.has(path.slice(0, cut)))
+        invalid('files', `${path.slice(0, cut)} is a file and a directory`);
     }
   }
   return files;
@@ -162,7 +168,8 @@ function parseObject(text: string): Record<string, unknown> {
   } catch (cause) {
     throw new CodedError('manifest-invalid', 'the manifest is not JSON', { cause });
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) invalid('text', 'not an object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    invalid('text', 'not an object');
   return value as Record<string, unknown>;
 }
 
@@ -178,7 +185,12 @@ function integerOf(
   range: { readonly min: number; readonly max: number },
 ): number {
   const value = fields[name];
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < range.min || value > range.max) {
+  if (
+    typeof value !== 'number' ||
+    !Number.isSafeInteger(value) ||
+    value < range.min ||
+    value > range.max
+  ) {
     invalid(name, `not a whole number from ${range.min} to ${range.max}`);
   }
   return value;

@@ -11,7 +11,9 @@ export interface ReleaseDocument {
   readonly format: 1;
   readonly component: Component;
   readonly version: Version;
-  readonly manifests: Readonly<Partial<Record<Platform, { readonly sha256: string; readonly length: number }>>>;
+  readonly manifests: Readonly<
+    Partial<Record<Platform, { readonly sha256: string; readonly length: number }>>
+  >;
 }
 
 export function targetPathOf(component: Component, version: Version): string {

@@ -1,4 +1,9 @@
-export { EVIDENCE_LIMITS, type Evidence, type HealthSample, type RefusalReason } from './evidence.ts';
+export {
+  EVIDENCE_LIMITS,
+  type Evidence,
+  type HealthSample,
+  type RefusalReason,
+} from './evidence.ts';
 export {
   type AgentPipeMessage,
   EXIT,

@@ -11,7 +11,7 @@ import type { Refusal, Slot } from './record.ts';
 export const PIPE_VERSION = 1;
 export const PIPE_FD = 3;
 /** Evidence is the largest thing on the pipe: 200 lines of 500 characters, escaped. */
-export const PIPE_LINE_BYTES_MAX = 1024 * 1024;
+export const PIPE_LINE_BYTES_MAX = 1_048_576;
 
 /** What the launcher tells the agent first, before anything else: what it is running. */
 export interface Spawned {
@@ -45,7 +45,12 @@ export type PipeRequest =
       /** How long it must be healthy, in ms; the watched time is ten times that. */
       readonly probationMs: number;
     }
-  | { readonly kind: 'commit'; readonly id: number; readonly component: Component; readonly attemptId: string }
+  | {
+      readonly kind: 'commit';
+      readonly id: number;
+      readonly component: Component;
+      readonly attemptId: string;
+    }
   | {
       readonly kind: 'refuse';
       readonly id: number;
@@ -74,8 +79,18 @@ export type AgentPipeMessage =
 export type LauncherPipeMessage =
   | Spawned
   | { readonly kind: 'done'; readonly id: number }
-  | { readonly kind: 'failed'; readonly id: number; readonly code: string; readonly message: string }
-  | { readonly kind: 'rehearsed'; readonly id: number; readonly passed: boolean; readonly detail: string }
+  | {
+      readonly kind: 'failed';
+      readonly id: number;
+      readonly code: string;
+      readonly message: string;
+    }
+  | {
+      readonly kind: 'rehearsed';
+      readonly id: number;
+      readonly passed: boolean;
+      readonly detail: string;
+    }
   /** Connect now, answer with `dialled`. */
   | { readonly kind: 'dial' }
   /** What a probe by another version found, for the log and the history. */

@@ -1,5 +1,3 @@
-import type { CatalogueEntry } from './entry.ts';
-
 export const AGENT_ERRORS = {
   'packages-not-refreshed': {
     status: 'failed-precondition',
@@ -9,11 +7,12 @@ export const AGENT_ERRORS = {
   'desired-version-unavailable': {
     status: 'unavailable',
     retryable: true,
-    remedy: 'Check that the coordinator is reachable from this host; the next check is within the hour.',
+    remedy:
+      'Check that the coordinator is reachable from this host; the next check is within the hour.',
   },
   'desired-version-invalid': {
     status: 'invalid-argument',
     retryable: false,
     remedy: 'Choose a published version: `moult release list`.',
   },
-} as const satisfies Record<string, CatalogueEntry>;
+} as const;

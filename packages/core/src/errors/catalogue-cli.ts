@@ -1,9 +1,7 @@
-import type { CatalogueEntry } from './entry.ts';
-
 export const CLI_ERRORS = {
   usage: {
     status: 'invalid-argument',
     retryable: false,
     remedy: 'See --help.',
   },
-} as const satisfies Record<string, CatalogueEntry>;
+} as const;

@@ -1,5 +1,3 @@
-import type { CatalogueEntry } from './entry.ts';
-
 export const COORDINATOR_ERRORS = {
   'not-found': {
     status: 'not-found',
@@ -21,4 +19,4 @@ export const COORDINATOR_ERRORS = {
     retryable: false,
     remedy: 'Mend the named field; /v1/openapi.json describes each request.',
   },
-} as const satisfies Record<string, CatalogueEntry>;
+} as const;

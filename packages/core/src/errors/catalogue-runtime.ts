@@ -1,5 +1,3 @@
-import type { CatalogueEntry } from './entry.ts';
-
 export const RUNTIME_ERRORS = {
   internal: {
     status: 'internal',
@@ -21,4 +19,4 @@ export const RUNTIME_ERRORS = {
     retryable: true,
     remedy: 'Check free space, inodes and permissions of the directory.',
   },
-} as const satisfies Record<string, CatalogueEntry>;
+} as const;

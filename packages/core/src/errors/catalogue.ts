@@ -4,15 +4,22 @@ import { COORDINATOR_ERRORS } from './catalogue-coordinator.ts';
 import { LAUNCHER_ERRORS } from './catalogue-launcher.ts';
 import { RELEASE_ERRORS } from './catalogue-release.ts';
 import { RUNTIME_ERRORS } from './catalogue-runtime.ts';
+import type { CatalogueEntry } from './entry.ts';
+
+export type ErrorCode =
+  | keyof typeof RUNTIME_ERRORS
+  | keyof typeof RELEASE_ERRORS
+  | keyof typeof LAUNCHER_ERRORS
+  | keyof typeof AGENT_ERRORS
+  | keyof typeof COORDINATOR_ERRORS
+  | keyof typeof CLI_ERRORS;
 
 /** Every error code of the product: its status, whether trying again can help, and what to do. */
-export const CATALOGUE = {
+export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   ...RUNTIME_ERRORS,
   ...RELEASE_ERRORS,
   ...LAUNCHER_ERRORS,
   ...AGENT_ERRORS,
   ...COORDINATOR_ERRORS,
   ...CLI_ERRORS,
-} as const;
-
-export type ErrorCode = keyof typeof CATALOGUE;
+};

@@ -16,6 +16,6 @@ export const HTTP_STATUS = {
   unavailable: 503,
   'data-loss': 500,
   unauthenticated: 401,
-} as const satisfies Record<string, number>;
+} as const;
 
 export type Status = keyof typeof HTTP_STATUS;

@@ -1,0 +1,21 @@
+export { type Fate, fateOf } from './fate.ts';
+export { PERMISSION_ANSWER_MS } from './limits.ts';
+export {
+  attemptIdIn,
+  type EventOf,
+  IllegalTransitionError,
+  type StateOf,
+  step,
+  TRANSITIONS,
+} from './machine.ts';
+export {
+  attemptIdOf,
+  type Course,
+  type StepTime,
+  UPGRADE_STEPS,
+  type UpgradeOrder,
+  type UpgradeStep,
+} from './order.ts';
+export type { Outcome } from './outcome.ts';
+export type { BootView, PermissionPoint, Retry, UpgradeEvent, UpgradeState } from './state.ts';
+export { type UpgradeWork, WORK, workOf } from './work.ts';

@@ -1,0 +1,379 @@
+/*
+ *   idle ─ordered─► preflight ─► fetching ─► staged ─► rehearsed ─granted─► draining ─granted─► switching
+ *     ▲               │ failed       │          │          │ denied            │ denied           │ booted
+ *     │               ▼              ▼          ▼          ▼                   ▼                  ▼
+ *     └─reported── reporting ◄───────┴──────────┴──────────┴───────────────────┘               probation
+ *                     ▲  ▲                       undrain: draining ─unanswered─► rehearsed        │
+ *                     │  └──── committing ◄───────────────confirmed───────────────────────────────┤
+ *                     └─────── rolling-back ◄─────────────rejected, own checks failed─────────────┘
+ *
+ * Each state has exactly one piece of work (work.ts). Entering a state and waking up in it after a crash are
+ * the same thing, so work is idempotent and there is no recovery code. Until switching the old version runs on.
+ * The invariants U1… are in docs/spec/upgrade.md.
+ */
+import type { Evidence, Slot } from '../boot/index.ts';
+import { fateOf } from './fate.ts';
+import {
+  FETCH_RETRY_MS,
+  HAND_OVER_RETRY_MS,
+  PATIENT_RETRY_MS,
+  PREFLIGHT_RETRY_MS,
+} from './limits.ts';
+import { attemptIdOf, type Course, type UpgradeStep } from './order.ts';
+import type { Outcome } from './outcome.ts';
+import type { Retry, UpgradeEvent, UpgradeState } from './state.ts';
+
+export type StateOf<K extends UpgradeState['kind']> = Extract<UpgradeState, { readonly kind: K }>;
+export type EventOf<K extends UpgradeEvent['kind']> = Extract<UpgradeEvent, { readonly kind: K }>;
+
+/** `ignore`: legal here and means nothing. `reject`: only a defect can send it here. */
+export type Cell<S, E> = ((state: S, event: E) => UpgradeState) | 'ignore' | 'reject';
+
+export type TransitionTable = {
+  readonly [S in UpgradeState['kind']]: {
+    readonly [E in UpgradeEvent['kind']]: Cell<StateOf<S>, EventOf<E>>;
+  };
+};
+
+const NO_RETRY: Retry = { failures: 0, notBeforeMs: 0 };
+
+/** Late answers of the coordinator, and repeated ones, are ordinary; they mean nothing outside their state. */
+const DEAF = {
+  'permission-granted': 'ignore',
+  'permission-denied': 'ignore',
+  'permission-unanswered': 'ignore',
+  attested: 'ignore',
+  confirmed: 'ignore',
+  rejected: 'ignore',
+} as const;
+
+/** What only another state's own work can say. The shell awaits the end of old work, so it cannot arrive here. */
+const FOREIGN = {
+  'preflight-passed': 'reject',
+  fetched: 'reject',
+  'rehearsal-ended': 'reject',
+  committed: 'reject',
+  reported: 'reject',
+} as const;
+
+/** One upgrade at a time: a second order waits in the inbox (U2). */
+const BUSY = { ordered: 'ignore' } as const;
+
+export const TRANSITIONS: TransitionTable = {
+  idle: {
+    ...DEAF,
+    ...FOREIGN,
+    booted: 'ignore',
+    ordered: (_state, event) => begin(event),
+    'work-failed': 'ignore',
+  },
+  preflight: {
+    ...DEAF,
+    ...FOREIGN,
+    ...BUSY,
+    booted: 'ignore',
+    'preflight-passed': (state, event) => ({
+      kind: 'fetching',
+      course: at(state.course, 'fetching', event.nowMs),
+      retry: NO_RETRY,
+    }),
+    'work-failed': (state, event) => retried(state, event, PREFLIGHT_RETRY_MS),
+  },
+  fetching: {
+    ...DEAF,
+    ...FOREIGN,
+    ...BUSY,
+    booted: 'ignore',
+    fetched: (state, event) => ({
+      kind: 'staged',
+      course: {
+        ...at(state.course, 'staged', event.nowMs),
+        bytesFetched: state.course.bytesFetched + event.bytesFetched,
+        bytesTotal: event.bytesTotal,
+      },
+      slot: event.slot,
+      retry: NO_RETRY,
+    }),
+    'work-failed': (state, event) => retried(state, event, FETCH_RETRY_MS),
+  },
+  staged: {
+    ...DEAF,
+    ...FOREIGN,
+    ...BUSY,
+    booted: 'ignore',
+    'rehearsal-ended': (state, event) => ({
+      kind: 'rehearsed',
+      course: { ...at(state.course, 'rehearsed', event.nowMs), rehearsal: event.rehearsal },
+      slot: state.slot,
+      retry: NO_RETRY,
+    }),
+    'work-failed': (state, event) => retried(state, event, FETCH_RETRY_MS),
+  },
+  rehearsed: {
+    ...DEAF,
+    ...FOREIGN,
+    ...BUSY,
+    booted: 'ignore',
+    // A late grant for the switch belongs to a draining that was given up: it grants nothing (U5).
+    'permission-granted': (state, event) =>
+      event.point === 'drain'
+        ? {
+            kind: 'draining',
+            course: at(state.course, 'draining', event.nowMs),
+            slot: state.slot,
+            retry: NO_RETRY,
+          }
+        : state,
+    'permission-denied': (state, event) =>
+      event.isFinal
+        ? report(state.course, { kind: 'denied', reason: event.reason }, event.nowMs)
+        : { ...state, retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS) },
+    'permission-unanswered': (state, event) => ({
+      ...state,
+      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
+    }),
+    'work-failed': (state, event) => ({
+      ...state,
+      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
+    }),
+  },
+  draining: {
+    ...DEAF,
+    ...FOREIGN,
+    ...BUSY,
+    booted: 'ignore',
+    'permission-granted': (state, event) =>
+      event.point === 'switch'
+        ? {
+            kind: 'switching',
+            course: at(state.course, 'switching', event.nowMs),
+            slot: state.slot,
+            retry: NO_RETRY,
+          }
+        : state,
+    'permission-denied': (state, event) =>
+      event.isFinal
+        ? report(state.course, { kind: 'denied', reason: event.reason }, event.nowMs)
+        : undrain(state, event.nowMs),
+    // U6: without the last permission the host goes back to work.
+    'permission-unanswered': (state, event) => undrain(state, event.nowMs),
+    'work-failed': (state, event) => undrain(state, event.nowMs),
+  },
+  switching: {
+    ...DEAF,
+    ...FOREIGN,
+    ...BUSY,
+    booted: (state, event) => {
+      const fate = fateOf(state.course.order, state.slot, event.view);
+      switch (fate.kind) {
+        case 'on-trial':
+          return probation(state, event.nowMs);
+        case 'refused':
+          return rolledBack(state.course, fate.evidence, event.nowMs);
+        case 'committed':
+          return report(state.course, { kind: 'succeeded' }, event.nowMs);
+        case 'untried':
+          return state;
+      }
+    },
+    'work-failed': (state, event) => retried(state, event, HAND_OVER_RETRY_MS),
+  },
+  probation: {
+    ...DEAF,
+    ...FOREIGN,
+    ...BUSY,
+    booted: (state, event) => {
+      const fate = fateOf(state.course.order, state.slot, event.view);
+      switch (fate.kind) {
+        case 'on-trial':
+          return { ...state, isAttested: false };
+        case 'refused':
+          return rolledBack(state.course, fate.evidence, event.nowMs);
+        case 'committed':
+          return report(state.course, { kind: 'succeeded' }, event.nowMs);
+        case 'untried':
+          return rolledBack(state.course, trialLost(), event.nowMs);
+      }
+    },
+    attested: (state) => (state.isAttested ? state : { ...state, isAttested: true }),
+    // U1: only a confirmed, attested probation leads to a commit.
+    confirmed: (state, event) =>
+      state.isAttested
+        ? {
+            kind: 'committing',
+            course: at(state.course, 'committing', event.nowMs),
+            slot: state.slot,
+            retry: NO_RETRY,
+          }
+        : state,
+    rejected: (state, event) => ({
+      kind: 'rolling-back',
+      course: at(state.course, 'rolling-back', event.nowMs),
+      slot: state.slot,
+      reason: 'rejected-by-coordinator',
+      detail: event.reason,
+      retry: NO_RETRY,
+    }),
+    'work-failed': (state, event) => ({
+      ...state,
+      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
+    }),
+  },
+  committing: {
+    ...DEAF,
+    ...FOREIGN,
+    ...BUSY,
+    booted: (state, event) => {
+      const fate = fateOf(state.course.order, state.slot, event.view);
+      switch (fate.kind) {
+        case 'on-trial':
+          return state;
+        case 'refused':
+          return rolledBack(state.course, fate.evidence, event.nowMs);
+        case 'committed':
+          return report(state.course, { kind: 'succeeded' }, event.nowMs);
+        case 'untried':
+          return rolledBack(state.course, trialLost(), event.nowMs);
+      }
+    },
+    committed: (state, event) => report(state.course, { kind: 'succeeded' }, event.nowMs),
+    'work-failed': (state, event) => ({
+      ...state,
+      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
+    }),
+  },
+  'rolling-back': {
+    ...DEAF,
+    ...FOREIGN,
+    ...BUSY,
+    booted: (state, event) => {
+      const fate = fateOf(state.course.order, state.slot, event.view);
+      switch (fate.kind) {
+        case 'on-trial':
+          return state;
+        case 'refused':
+          return rolledBack(state.course, fate.evidence, event.nowMs);
+        // The launcher's order of receipt decides: a commit that came first stands (U7).
+        case 'committed':
+          return report(state.course, { kind: 'succeeded' }, event.nowMs);
+        case 'untried':
+          return rolledBack(state.course, trialLost(), event.nowMs);
+      }
+    },
+    'work-failed': (state, event) => ({
+      ...state,
+      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
+    }),
+  },
+  reporting: {
+    ...DEAF,
+    ...FOREIGN,
+    ...BUSY,
+    booted: 'ignore',
+    reported: () => ({ kind: 'idle' }),
+    'work-failed': (state, event) => ({
+      ...state,
+      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
+    }),
+  },
+};
+
+export class IllegalTransitionError extends Error {
+  override readonly name: string = 'IllegalTransitionError';
+}
+
+/** Returns `state` itself when nothing changed, so that callers compare by identity. */
+export function step(state: UpgradeState, event: UpgradeEvent): UpgradeState {
+  // U4: what is said of another attempt is stale and changes nothing.
+  if ('attemptId' in event && event.attemptId !== attemptIdIn(state)) return state;
+  // Each cell is typed for its own pair; a lookup by two unions forgets the pairing.
+  const cell = TRANSITIONS[state.kind][event.kind] as Cell<UpgradeState, UpgradeEvent>;
+  if (cell === 'ignore') return state;
+  if (cell === 'reject') {
+    throw new IllegalTransitionError(`upgrade machine: ${event.kind} in ${state.kind}`);
+  }
+  return cell(state, event);
+}
+
+export function attemptIdIn(state: UpgradeState): string | null {
+  return state.kind === 'idle' ? null : attemptIdOf(state.course.order);
+}
+
+function begin(event: EventOf<'ordered'>): UpgradeState {
+  const course: Course = {
+    order: event.order,
+    from: event.from,
+    steps: [{ step: 'preflight', startedMs: event.nowMs }],
+    bytesFetched: 0,
+    bytesTotal: 0,
+    rehearsal: 'not-done',
+  };
+  return { kind: 'preflight', course, retry: NO_RETRY };
+}
+
+function at(course: Course, step: UpgradeStep, nowMs: number): Course {
+  return { ...course, steps: [...course.steps, { step, startedMs: nowMs }] };
+}
+
+function report(course: Course, outcome: Outcome, nowMs: number): UpgradeState {
+  return { kind: 'reporting', course: at(course, 'reporting', nowMs), outcome, retry: NO_RETRY };
+}
+
+function rolledBack(course: Course, evidence: Evidence, nowMs: number): UpgradeState {
+  return report(course, { kind: 'rolled-back', evidence }, nowMs);
+}
+
+function probation(
+  state: { readonly course: Course; readonly slot: Slot },
+  nowMs: number,
+): UpgradeState {
+  return {
+    kind: 'probation',
+    course: at(state.course, 'probation', nowMs),
+    slot: state.slot,
+    isAttested: false,
+    retry: NO_RETRY,
+  };
+}
+
+function undrain(state: StateOf<'draining'>, nowMs: number): UpgradeState {
+  return {
+    kind: 'rehearsed',
+    course: at(state.course, 'rehearsed', nowMs),
+    slot: state.slot,
+    retry: nextRetry(state.retry, nowMs, PATIENT_RETRY_MS),
+  };
+}
+
+function nextRetry(retry: Retry, nowMs: number, delaysMs: readonly number[]): Retry {
+  const delayMs = delaysMs[Math.min(retry.failures, delaysMs.length - 1)] ?? 0;
+  return { failures: retry.failures + 1, notBeforeMs: nowMs + delayMs };
+}
+
+/** Tries again while the schedule lasts and it can help; then the attempt has failed, the old version untouched. */
+function retried<S extends StateOf<'preflight' | 'fetching' | 'staged' | 'switching'>>(
+  state: S,
+  event: EventOf<'work-failed'>,
+  delaysMs: readonly number[],
+): UpgradeState {
+  if (!event.isRetryable || state.retry.failures >= delaysMs.length) {
+    return report(
+      state.course,
+      { kind: 'failed', code: event.code, message: event.message },
+      event.nowMs,
+    );
+  }
+  return { ...state, retry: nextRetry(state.retry, event.nowMs, delaysMs) };
+}
+
+function trialLost(): Evidence {
+  return {
+    reason: 'not-started',
+    detail:
+      'the boot record no longer knew of the trial (it was unreadable and recovered, or replaced by hand)',
+    exitCode: null,
+    signal: null,
+    logLines: [],
+    samples: [],
+  };
+}

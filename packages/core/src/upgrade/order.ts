@@ -1,0 +1,53 @@
+import type { Slot } from '../boot/index.ts';
+import type { Component } from '../component.ts';
+import type { Version } from '../versions.ts';
+
+/** What an accepted autoUpgrade command asks of this host. */
+export interface UpgradeOrder {
+  readonly commandId: string;
+  /** From 1; a new attempt of one command is a new fact for launcher and coordinator. */
+  readonly attempt: number;
+  readonly component: Component;
+  readonly version: Version;
+  readonly isForced: boolean;
+  readonly isRevert: boolean;
+  /** The command's nonce, hex: the new process proves with it that it is the one that was ordered. */
+  readonly nonce: string;
+}
+
+/** Names one attempt everywhere: in the boot record, on the pipe, in evidence. */
+export function attemptIdOf(order: Pick<UpgradeOrder, 'commandId' | 'attempt'>): string {
+  return `${order.commandId}/${order.attempt}`;
+}
+
+/** The machine's steps as history shows them, in their order. */
+export const UPGRADE_STEPS = [
+  'preflight',
+  'fetching',
+  'staged',
+  'rehearsed',
+  'draining',
+  'switching',
+  'probation',
+  'committing',
+  'rolling-back',
+  'reporting',
+] as const;
+
+export type UpgradeStep = (typeof UPGRADE_STEPS)[number];
+
+export interface StepTime {
+  readonly step: UpgradeStep;
+  readonly startedMs: number;
+}
+
+/** What an attempt carries along from its first step to its report. */
+export interface Course {
+  readonly order: UpgradeOrder;
+  /** What ran when the order came; null: nothing of that component was installed. */
+  readonly from: Slot | null;
+  readonly steps: readonly StepTime[];
+  readonly bytesFetched: number;
+  readonly bytesTotal: number;
+  readonly rehearsal: 'not-done' | 'passed';
+}
