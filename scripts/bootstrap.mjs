@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import { areDependenciesCurrent, installDependencies } from './bootstrap/dependencies.mjs';
 import { withLock } from './bootstrap/lock.mjs';
 import { NODE_PATH, ROOT_DIR } from './bootstrap/places.mjs';
-import { SetupError } from './bootstrap/setup-error.mjs';
 import { runScript } from './bootstrap/run-script.mjs';
+import { SetupError } from './bootstrap/setup-error.mjs';
 
 /** npm script -> the file that it runs and the arguments that come before the caller's. */
 const SCRIPTS = {
@@ -29,14 +29,24 @@ const SCRIPTS = {
 async function main([name, ...rest]) {
   const known = Object.hasOwn(SCRIPTS, name ?? '') ? SCRIPTS[name] : undefined;
   if (known === undefined) {
-    throw new SetupError(`There is no script "${name ?? ''}".`, `Use one of: ${Object.keys(SCRIPTS).join(', ')}.`);
+    throw new SetupError(
+      `There is no script "${name ?? ''}".`,
+      `Use one of: ${Object.keys(SCRIPTS).join(', ')}.`,
+    );
   }
   const [file, ...first] = known;
   if (!existsSync(join(ROOT_DIR, file))) {
-    throw new SetupError(`\`npm run ${name}\` needs ${file}, which is not written yet.`, 'Use another script.');
+    throw new SetupError(
+      `\`npm run ${name}\` needs ${file}, which is not written yet.`,
+      'Use another script.',
+    );
   }
   await setUp({ generate: name !== 'gen' });
-  return await runScript({ file: join(ROOT_DIR, file), args: [...first, ...rest], nodePath: NODE_PATH });
+  return await runScript({
+    file: join(ROOT_DIR, file),
+    args: [...first, ...rest],
+    nodePath: NODE_PATH,
+  });
 }
 
 async function setUp({ generate }) {

@@ -5,7 +5,15 @@
 // integer when encoding, check the range when decoding. Only packages/protocol may import what is made here.
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,8 +24,17 @@ const PROTO_DIR = join(ROOT_DIR, 'proto');
 const GENERATED_DIR = join(ROOT_DIR, 'packages', 'protocol', 'src', 'generated');
 const STAMP_PATH = join(GENERATED_DIR, '.stamp');
 const OPTIONS = [
-  '--target', 'static-module', '--wrap', 'esm', '--dts',
-  '--no-create', '--no-verify', '--no-convert', '--no-delimited', '--no-service', '--no-typeurl',
+  '--target',
+  'static-module',
+  '--wrap',
+  'esm',
+  '--dts',
+  '--no-create',
+  '--no-verify',
+  '--no-convert',
+  '--no-delimited',
+  '--no-service',
+  '--no-typeurl',
 ];
 
 export function isGeneratedCodeCurrent() {
@@ -53,7 +70,11 @@ function protoFiles() {
 function wantedStamp(files) {
   const hash = createHash('sha256');
   for (const path of files) {
-    hash.update(relative(ROOT_DIR, path).split(sep).join('/')).update('\0').update(readFileSync(path)).update('\0');
+    hash
+      .update(relative(ROOT_DIR, path).split(sep).join('/'))
+      .update('\0')
+      .update(readFileSync(path))
+      .update('\0');
   }
   hash.update(OPTIONS.join(' '));
   for (const name of ['protobufjs', 'protobufjs-cli']) {
@@ -67,12 +88,19 @@ function runPbjs(args) {
   return new Promise((resolve, reject) => {
     pbjs.main(args, (error) => {
       if (error === null || error === undefined) return resolve();
-      return reject(new SetupError(`The protocol could not be generated: ${error.message}`, 'Correct the file under proto/ that it names.'));
+      return reject(
+        new SetupError(
+          `The protocol could not be generated: ${error.message}`,
+          'Correct the file under proto/ that it names.',
+        ),
+      );
     });
   });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { files } = await generate();
-  process.stdout.write(`generated from ${files.length} proto ${files.length === 1 ? 'file' : 'files'}\n`);
+  process.stdout.write(
+    `generated from ${files.length} proto ${files.length === 1 ? 'file' : 'files'}\n`,
+  );
 }

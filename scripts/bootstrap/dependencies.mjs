@@ -2,7 +2,15 @@
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { CACHE_DIR, MODULES_DIR, NODE_PATH, PLATFORM, ROOT_DIR } from './places.mjs';
@@ -42,18 +50,28 @@ function refuseUnknownPlatform() {
   if (Object.hasOwn(optionalDependencies, `node-${PLATFORM}`)) return;
   throw new SetupError(
     `Moult is not developed on ${PLATFORM} yet.`,
-    `Use one of: ${Object.keys(optionalDependencies).map((name) => name.replace('node-', '')).join(', ')}.`,
+    `Use one of: ${Object.keys(optionalDependencies)
+      .map((name) => name.replace('node-', ''))
+      .join(', ')}.`,
   );
 }
 
 function wantedStamp() {
   const hash = createHash('sha256');
-  for (const file of ['package-lock.json', '.npmrc']) hash.update(readFileSync(join(ROOT_DIR, file)));
+  for (const file of ['package-lock.json', '.npmrc'])
+    hash.update(readFileSync(join(ROOT_DIR, file)));
   return `${hash.digest('hex')} ${PLATFORM}\n`;
 }
 
 function runNpm() {
-  const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--prefer-offline', '--no-progress'];
+  const args = [
+    'ci',
+    '--ignore-scripts',
+    '--include=dev',
+    '--include=optional',
+    '--prefer-offline',
+    '--no-progress',
+  ];
   const [command, ...first] = npmCommand();
   const child = spawn(command, [...first, ...args], {
     cwd: ROOT_DIR,
@@ -68,20 +86,30 @@ function runNpm() {
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     child.on('error', (error) => resolve({ code: 127, output: `${command}: ${error.message}` }));
-    child.on('close', (code, signal) => resolve({ code: code ?? 1, output: signal ? `${output}\nnpm ended by ${signal}` : output }));
+    child.on('close', (code, signal) =>
+      resolve({ code: code ?? 1, output: signal ? `${output}\nnpm ended by ${signal}` : output }),
+    );
   });
 }
 
 /** The npm that started us, if it did; the one in PATH otherwise. */
 function npmCommand() {
   const started = process.env.npm_execpath;
-  return started !== undefined && basename(started).startsWith('npm-cli') ? [process.execPath, started] : ['npm'];
+  return started !== undefined && basename(started).startsWith('npm-cli')
+    ? [process.execPath, started]
+    : ['npm'];
 }
 
 function npmEnvironment() {
   const env = { ...process.env, npm_config_loglevel: 'error', npm_config_update_notifier: 'false' };
   // Options of the outer command (`npm test --workspace x`) are not meant for the installation.
-  for (const name of ['npm_config_workspace', 'npm_config_workspaces', 'npm_config_global', 'npm_config_dry_run', 'npm_config_omit']) {
+  for (const name of [
+    'npm_config_workspace',
+    'npm_config_workspaces',
+    'npm_config_global',
+    'npm_config_dry_run',
+    'npm_config_omit',
+  ]) {
     delete env[name];
   }
   if (!canWriteHome()) {

@@ -2,7 +2,15 @@
 // seconds, so that a lock whose holder was killed is known by its age (a process id alone may be reused, or
 // belong to another container). A stale lock is renamed away first: of several who find it, one succeeds.
 
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CACHE_DIR } from './places.mjs';
@@ -37,10 +45,14 @@ async function acquire() {
   for (;;) {
     if (tryCreate(token)) return token;
     if (removeIfStale()) continue;
-    if (!isAnnounced) process.stderr.write('Waiting for another set-up of this checkout to finish ...\n');
+    if (!isAnnounced)
+      process.stderr.write('Waiting for another set-up of this checkout to finish ...\n');
     isAnnounced = true;
     if (Date.now() - startedMs > WAIT_MAX_MS) {
-      throw new SetupError('Another set-up of this checkout does not finish.', `End it, delete ${LOCK_PATH}, and try again.`);
+      throw new SetupError(
+        'Another set-up of this checkout does not finish.',
+        `End it, delete ${LOCK_PATH}, and try again.`,
+      );
     }
     await wait(POLL_EVERY_MS);
   }

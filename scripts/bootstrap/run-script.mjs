@@ -9,7 +9,11 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const SIGNAL_EXIT_BASE = 128;
 
 export function runScript({ file, args, nodePath }) {
-  const child = spawn(nodePath, [file, ...args], { cwd: ROOT_DIR, env: scriptEnvironment(nodePath), stdio: 'inherit' });
+  const child = spawn(nodePath, [file, ...args], {
+    cwd: ROOT_DIR,
+    env: scriptEnvironment(nodePath),
+    stdio: 'inherit',
+  });
   for (const signal of FORWARDED) {
     let isForwarded = false;
     process.on(signal, () => {
@@ -21,11 +25,15 @@ export function runScript({ file, args, nodePath }) {
   }
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve(code ?? SIGNAL_EXIT_BASE + (constants.signals[signal] ?? 0)));
+    child.on('close', (code, signal) =>
+      resolve(code ?? SIGNAL_EXIT_BASE + (constants.signals[signal] ?? 0)),
+    );
   });
 }
 
 function scriptEnvironment(nodePath) {
-  const path = [dirname(nodePath), join(MODULES_DIR, '.bin'), process.env.PATH].filter(Boolean).join(delimiter);
+  const path = [dirname(nodePath), join(MODULES_DIR, '.bin'), process.env.PATH]
+    .filter(Boolean)
+    .join(delimiter);
   return { ...process.env, PATH: path };
 }
