@@ -1,0 +1,118 @@
+/*
+ *   queued ─sent─► sent ─accepted─► running ─finished─► succeeded | failed
+ *     ▲ ▲           │ lapsed          │
+ *     │ └───────────┘                 └─ finished, may be tried again ─► queued (next attempt)
+ *   queued, sent ─revoked─► revoked      queued, sent ─not-after passed─► expired      queued ─skipped─► skipped
+ *
+ * A command is a row; sending it is a hint. An accepted one is durable in the agent's inbox and has no lease: it
+ * ends by the agent's word. Invariants C1… are in docs/spec/command.md.
+ */
+export type CommandState =
+  | 'queued'
+  | 'sent'
+  | 'accepted'
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'skipped'
+  | 'expired'
+  | 'revoked';
+
+export type CommandEvent =
+  /** Put on the wire. */
+  | 'sent'
+  /** The session it was sent on ended, or no answer came: it may be sent again. */
+  | 'lapsed'
+  | 'accepted'
+  | 'progressed'
+  | 'finished-well'
+  | 'finished-badly'
+  | 'skipped'
+  | 'revoked'
+  | 'outlived';
+
+/** The state after; `ignore`: legal and means nothing here (repeated frames, late answers). */
+export type CommandCell = CommandState | 'ignore';
+
+export const COMMAND_TRANSITIONS: Readonly<
+  Record<CommandState, Readonly<Record<CommandEvent, CommandCell>>>
+> = {
+  queued: {
+    sent: 'sent',
+    lapsed: 'ignore',
+    // The acceptance of an earlier sending can arrive after the lapse: the agent has it durably (C2).
+    accepted: 'accepted',
+    progressed: 'running',
+    'finished-well': 'succeeded',
+    'finished-badly': 'failed',
+    skipped: 'skipped',
+    revoked: 'revoked',
+    outlived: 'expired',
+  },
+  sent: {
+    sent: 'ignore',
+    lapsed: 'queued',
+    accepted: 'accepted',
+    progressed: 'running',
+    'finished-well': 'succeeded',
+    'finished-badly': 'failed',
+    skipped: 'skipped',
+    // It may be in the agent's inbox already: permission is denied then, and its report ends nothing more.
+    revoked: 'revoked',
+    outlived: 'expired',
+  },
+  accepted: {
+    sent: 'ignore',
+    lapsed: 'ignore',
+    accepted: 'ignore',
+    progressed: 'running',
+    'finished-well': 'succeeded',
+    'finished-badly': 'failed',
+    skipped: 'ignore',
+    revoked: 'revoked',
+    outlived: 'ignore',
+  },
+  running: {
+    sent: 'ignore',
+    lapsed: 'ignore',
+    accepted: 'ignore',
+    progressed: 'ignore',
+    'finished-well': 'succeeded',
+    'finished-badly': 'failed',
+    skipped: 'ignore',
+    revoked: 'revoked',
+    outlived: 'ignore',
+  },
+  // An end is an end (C3), but for one correction: what the agent reports as done was done.
+  succeeded: ended({}),
+  failed: ended({}),
+  skipped: ended({ 'finished-well': 'succeeded' }),
+  expired: ended({ 'finished-well': 'succeeded' }),
+  revoked: ended({ 'finished-well': 'succeeded' }),
+};
+
+export function commandAfter(state: CommandState, event: CommandEvent): CommandState {
+  const cell = COMMAND_TRANSITIONS[state][event];
+  return cell === 'ignore' ? state : cell;
+}
+
+export function isEnded(state: CommandState): boolean {
+  return !['queued', 'sent', 'accepted', 'running'].includes(state);
+}
+
+function ended(
+  exceptions: Partial<Record<CommandEvent, CommandCell>>,
+): Readonly<Record<CommandEvent, CommandCell>> {
+  return {
+    sent: 'ignore',
+    lapsed: 'ignore',
+    accepted: 'ignore',
+    progressed: 'ignore',
+    'finished-well': 'ignore',
+    'finished-badly': 'ignore',
+    skipped: 'ignore',
+    revoked: 'ignore',
+    outlived: 'ignore',
+    ...exceptions,
+  };
+}

@@ -1,0 +1,149 @@
+/*
+ * Why something waits: one closed list. Each reason says in one sentence what it waits for, what frees it, and
+ * whether people see it as *waiting for host*. Generated into docs/spec/reasons.md.
+ */
+export interface HoldReasonText {
+  readonly text: string;
+  /** The command that frees it, with placeholders in capitals; null: only time or the world does. */
+  readonly freedBy: string | null;
+  readonly isWaitingForHost: boolean;
+}
+
+export const HOLD_REASONS = {
+  'agent-down': {
+    text: 'the agent is not connected',
+    freedBy: null,
+    isWaitingForHost: true,
+  },
+  unvalidated: {
+    text: 'the agent is enrolled but nobody has validated it',
+    freedBy: 'moult agents validate AGENT',
+    isWaitingForHost: false,
+  },
+  paused: { text: 'the agent is paused', freedBy: 'moult agents resume AGENT', isWaitingForHost: true },
+  busy: { text: 'a task is running on the host', freedBy: null, isWaitingForHost: true },
+  upgrading: { text: 'the agent is upgrading', freedBy: null, isWaitingForHost: true },
+  'in-probation': {
+    text: 'a new version is in probation and not committed yet',
+    freedBy: null,
+    isWaitingForHost: true,
+  },
+  'upgrade-failed': {
+    text: 'the last upgrade to another major version failed',
+    freedBy: 'moult agents clear AGENT',
+    isWaitingForHost: false,
+  },
+  'outside-window': {
+    text: 'no maintenance window is open',
+    freedBy: 'moult agents upgrade AGENT --force',
+    isWaitingForHost: false,
+  },
+  'awaiting-turn': {
+    text: 'as many agents of its group as may be are upgrading already',
+    freedBy: null,
+    isWaitingForHost: false,
+  },
+  'awaiting-gate': {
+    text: 'the gate of the wave before has not opened',
+    freedBy: 'moult rollouts status ROLLOUT',
+    isWaitingForHost: false,
+  },
+  'awaiting-soak': {
+    text: 'the wave before has not soaked long enough',
+    freedBy: null,
+    isWaitingForHost: false,
+  },
+  'awaiting-approval': {
+    text: 'a person must approve',
+    freedBy: 'moult rollouts approve ROLLOUT',
+    isWaitingForHost: false,
+  },
+  'rollout-paused': {
+    text: 'the rollout is paused',
+    freedBy: 'moult rollouts resume ROLLOUT',
+    isWaitingForHost: false,
+  },
+  'rollout-halted': {
+    text: 'the rollout was halted by failures',
+    freedBy: 'moult rollouts why ROLLOUT',
+    isWaitingForHost: false,
+  },
+  'floor-first': {
+    text: 'an earlier release may not be jumped over and comes first',
+    freedBy: null,
+    isWaitingForHost: false,
+  },
+  'retry-backoff': {
+    text: 'the last try failed and the next one is due later',
+    freedBy: 'moult agents upgrade AGENT --to VERSION',
+    isWaitingForHost: false,
+  },
+  'preflight-failed': {
+    text: 'the pre-upgrade test fails on the host',
+    freedBy: 'moult agents show AGENT',
+    isWaitingForHost: false,
+  },
+  'refused-here': {
+    text: 'this host has refused that version',
+    freedBy: 'moult agents upgrade AGENT --to VERSION --force',
+    isWaitingForHost: false,
+  },
+  pinned: {
+    text: 'the owner of the host has pinned its version',
+    freedBy: 'moult agent unpin (on the host)',
+    isWaitingForHost: false,
+  },
+  postponed: {
+    text: 'the owner of the host has postponed upgrades',
+    freedBy: null,
+    isWaitingForHost: false,
+  },
+  'host-locked': {
+    text: 'a lock file on the host forbids upgrades',
+    freedBy: null,
+    isWaitingForHost: false,
+  },
+  standby: { text: 'the instance stands by', freedBy: null, isWaitingForHost: false },
+  quarantined: {
+    text: 'two hosts show this identity',
+    freedBy: 'moult agents show AGENT',
+    isWaitingForHost: false,
+  },
+  'no-platform': {
+    text: 'the release was not built for this platform',
+    freedBy: 'moult release build --platform PLATFORM',
+    isWaitingForHost: false,
+  },
+  'launcher-too-old': {
+    text: 'the release demands a newer launcher',
+    freedBy: 'moult agents upgrade AGENT --component launcher',
+    isWaitingForHost: false,
+  },
+  'awaiting-start': {
+    text: 'the agent runs without a launcher and waits for somebody to start it',
+    freedBy: null,
+    isWaitingForHost: true,
+  },
+  'manual-upgrade-required': {
+    text: 'the agent is too old to upgrade itself',
+    freedBy: 'install the current version on the host by hand',
+    isWaitingForHost: false,
+  },
+  'repair-exhausted': {
+    text: 'repaired twice, and it shows another version again',
+    freedBy: 'moult agents upgrade AGENT --force',
+    isWaitingForHost: false,
+  },
+  'coordinator-upgrading': {
+    text: 'the coordinator is in maintenance',
+    freedBy: 'moult coordinator maintenance off',
+    isWaitingForHost: false,
+  },
+  'coordinator-restored': {
+    text: 'the coordinator was restored from a backup and waits to be adopted',
+    freedBy: 'moult coordinator adopt',
+    isWaitingForHost: false,
+  },
+} as const;
+
+export type HoldReason = keyof typeof HOLD_REASONS;

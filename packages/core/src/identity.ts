@@ -1,0 +1,68 @@
+/*
+ * Identity of an instance: an Ed25519 key, and a counter that finds clones. Each serve session raises the counter
+ * (durably, before `hello`) and shows the ticket that the last welcome gave. A copy of a state directory shows
+ * a counter that the original has left behind, with a ticket whose successor was used.
+ */
+
+/** Why a session is opened. Only `serve` has counter, state and commands. */
+export type SessionPurpose = 'serve' | 'probe' | 'rehearsal';
+
+export interface SessionRecord {
+  readonly counter: number;
+  /** Ticket given by the last welcome, hex; empty before the first. */
+  readonly ticket: string;
+  /** The one before: good until its successor was used, since the welcome that carried it may have been lost. */
+  readonly previousTicket: string;
+}
+
+export type SessionVerdict = 'welcome' | 'clone';
+
+/** Decides about a `hello` of an enrolled instance from what the last session left. */
+export function judgeSession(
+  known: SessionRecord,
+  shown: { readonly counter: number; readonly ticket: string },
+): SessionVerdict {
+  if (shown.counter <= known.counter) return 'clone';
+  const isTicketGood = shown.ticket === known.ticket || shown.ticket === known.previousTicket;
+  return isTicketGood ? 'welcome' : 'clone';
+}
+
+/** The record after a welcome: a session that shows the current ticket uses it up, and its predecessor with it. */
+export function sessionAfter(
+  shown: { readonly counter: number; readonly ticket: string },
+  newTicket: string,
+): SessionRecord {
+  return { counter: shown.counter, ticket: newTicket, previousTicket: shown.ticket };
+}
+
+export interface Proof {
+  /** Nonce of the coordinator's challenge, hex. */
+  readonly nonce: string;
+  readonly instanceId: string;
+  readonly purpose: SessionPurpose;
+  readonly version: string;
+  /** Digest of the slot that the process runs from. */
+  readonly digest: string;
+  /** Nonce of the command under trial, hex; empty when none is. */
+  readonly commandNonce: string;
+  /** TLS exporter value, hex, where the binding was fixed at enrollment; empty otherwise. */
+  readonly channelBinding: string;
+}
+
+const PROOF_DOMAIN = 'moult.v1.prove';
+
+/**
+ * The text whose UTF-8 bytes `prove` signs. A JSON list of texts is unambiguous: no field can run into the next. Frozen.
+ */
+export function proofText(proof: Proof): string {
+  return JSON.stringify([
+    PROOF_DOMAIN,
+    proof.nonce,
+    proof.instanceId,
+    proof.purpose,
+    proof.version,
+    proof.digest,
+    proof.commandNonce,
+    proof.channelBinding,
+  ]);
+}
