@@ -31,7 +31,6 @@ const OPTIONS = [
   '--dts',
   '--no-create',
   '--no-verify',
-  '--no-convert',
   '--no-delimited',
   '--no-service',
   '--no-typeurl',

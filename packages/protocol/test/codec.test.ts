@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type AgentFrame,
+  type CoordinatorFrame,
+  decodeAgentFrame,
+  decodeCoordinatorFrame,
+  encodeAgentFrame,
+  encodeCoordinatorFrame,
+} from '../src/index.ts';
+
+const FIXTURES = JSON.parse(
+  readFileSync(new URL('./fixtures/frames-minor-0.json', import.meta.url), 'utf8'),
+) as {
+  readonly agent: readonly { readonly hex: string; readonly frame: AgentFrame }[];
+  readonly coordinator: readonly { readonly hex: string; readonly frame: CoordinatorFrame }[];
+};
+
+describe('frames of minor version 0 are read for ever', () => {
+  test.each(FIXTURES.agent)('agent $frame.kind', ({ hex, frame }) => {
+    expect(plain(decodeAgentFrame(Buffer.from(hex, 'hex')))).toMatchObject({ kind: 'frame', frame });
+  });
+  test.each(FIXTURES.coordinator)('coordinator $frame.kind', ({ hex, frame }) => {
+    expect(plain(decodeCoordinatorFrame(Buffer.from(hex, 'hex')))).toMatchObject({
+      kind: 'frame',
+      frame,
+    });
+  });
+});
+
+test('every recorded frame encodes to the same bytes', () => {
+  for (const { hex, frame } of FIXTURES.coordinator) {
+    expect(Buffer.from(encodeCoordinatorFrame(frame)).toString('hex')).toBe(hex);
+  }
+  for (const { hex, frame } of FIXTURES.agent) {
+    if (frame.kind === 'prove' || frame.kind === 'output') continue;
+    expect(Buffer.from(encodeAgentFrame(frame)).toString('hex')).toBe(hex);
+  }
+});
+
+test('a message of a later minor version is unsupported, not invalid', () => {
+  expect(decodeAgentFrame(Uint8Array.of((11 << 3) | 2, 0))).toEqual({
+    kind: 'unsupported',
+    field: 11,
+  });
+});
+
+test('a small message larger than its limit is refused before it is decoded', () => {
+  const body = new Uint8Array(20_000);
+  const length = [0x80 | (20_000 & 0x7f), 0x80 | ((20_000 >> 7) & 0x7f), 20_000 >> 14];
+  const frame = Uint8Array.of((9 << 3) | 2, ...length, ...body);
+  expect(decodeAgentFrame(frame)).toEqual({ kind: 'too-large', limitBytes: 16_384 });
+});
+
+test('an empty frame, a number beyond 2^53 and two messages in one frame are invalid', () => {
+  expect(decodeAgentFrame(new Uint8Array(0)).kind).toBe('invalid');
+  // pong { id = 2^64 - 1 }
+  const pong = Uint8Array.of(
+    (9 << 3) | 2, 11, 8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1,
+  );
+  expect(decodeAgentFrame(pong)).toEqual({ kind: 'invalid', reason: 'id is beyond 2^53' });
+  const check = encodeAgentFrame({ kind: 'check', message: { isFirst: true } });
+  expect(decodeAgentFrame(Uint8Array.of(...check, ...check)).kind).toBe('invalid');
+});
+
+test('rubbish never throws', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+      decodeAgentFrame(bytes);
+      decodeCoordinatorFrame(bytes);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+/** Byte fields in fixtures are written as hex. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]));
+  }
+  return value;
+}
