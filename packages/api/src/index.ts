@@ -1,0 +1,12 @@
+export type { Method, Route } from './route.ts';
+export { ROUTES } from './routes/index.ts';
+export type {
+  Agent,
+  Attempt,
+  Command,
+  HistoryEntry,
+  Problem,
+  Reason,
+  Release,
+  Token,
+} from './schemas.ts';

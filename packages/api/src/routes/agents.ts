@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { defineRoute } from '../route.ts';
+import { agent, command, component, name, none, reason, version, why } from '../schemas.ts';
+
+const byName = z.object({ name });
+
+export const listAgents = defineRoute({
+  id: 'listAgents',
+  method: 'GET',
+  path: '/v1/agents',
+  summary: 'All agents, by name. Never capped: `after` and `limit` page through.',
+  permission: 'view',
+  params: none,
+  query: z.object({
+    group: name.optional(),
+    after: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(1000).default(1000),
+  }),
+  body: z.null(),
+  status: 200,
+  response: z.object({ agents: z.array(agent), next: z.string().nullable() }),
+});
+
+export const getAgent = defineRoute({
+  id: 'getAgent',
+  method: 'GET',
+  path: '/v1/agents/:name',
+  summary: 'One agent.',
+  permission: 'view',
+  params: byName,
+  query: none,
+  body: z.null(),
+  status: 200,
+  response: agent,
+});
+
+export const validateAgent = defineRoute({
+  id: 'validateAgent',
+  method: 'POST',
+  path: '/v1/agents/:name/validate',
+  summary: 'Accepts an enrolled agent: from now on it gets commands.',
+  permission: 'operate',
+  params: byName,
+  query: none,
+  body: z.object({ why }),
+  status: 200,
+  response: agent,
+});
+
+export const upgradeAgent = defineRoute({
+  id: 'upgradeAgent',
+  method: 'POST',
+  path: '/v1/agents/:name/upgrade',
+  summary: 'Orders an upgrade now. Without a version: to its desired version.',
+  permission: 'upgrade',
+  params: byName,
+  query: none,
+  body: z.object({
+    component: component.default('agent'),
+    version: version.optional(),
+    why,
+    /** The same key gives the same command: a repeated request orders nothing twice. */
+    key: z.string().max(64).optional(),
+  }),
+  status: 202,
+  response: z.object({ command, isNew: z.boolean() }),
+});
+
+export const whyAgent = defineRoute({
+  id: 'whyAgent',
+  method: 'GET',
+  path: '/v1/agents/:name/why',
+  summary: 'Why this agent does not run its desired versions yet: one reason for each component; empty when it does.',
+  permission: 'view',
+  params: byName,
+  query: none,
+  body: z.null(),
+  status: 200,
+  response: z.object({ reasons: z.array(reason) }),
+});
+
+export const setAgentDesired = defineRoute({
+  id: 'setAgentDesired',
+  method: 'PUT',
+  path: '/v1/agents/:name/desired/:component',
+  summary: 'Chooses the version for one agent; null takes the choice back.',
+  permission: 'upgrade',
+  params: z.object({ name, component }),
+  query: none,
+  body: z.object({ version: version.nullable(), why }),
+  status: 200,
+  response: z.object({ commands: z.array(command) }),
+});
+
+export const setFleetDesired = defineRoute({
+  id: 'setFleetDesired',
+  method: 'PUT',
+  path: '/v1/fleet/desired/:component',
+  summary: 'Chooses the version for the fleet; null takes the choice back.',
+  permission: 'upgrade',
+  params: z.object({ component }),
+  query: none,
+  body: z.object({ version: version.nullable(), why }),
+  status: 200,
+  response: z.object({ commands: z.array(command) }),
+});
+
+export const getFleetDesired = defineRoute({
+  id: 'getFleetDesired',
+  method: 'GET',
+  path: '/v1/fleet/desired',
+  summary: 'The versions chosen for the fleet.',
+  permission: 'view',
+  params: none,
+  query: none,
+  body: z.null(),
+  status: 200,
+  response: z.object({
+    desired: z.array(
+      z.object({ component, version, atMs: z.number(), by: z.string(), why: z.string() }),
+    ),
+  }),
+});

@@ -1,0 +1,6 @@
+import * as agents from './agents.ts';
+import * as commands from './commands.ts';
+import * as enrollment from './enrollment.ts';
+import * as releases from './releases.ts';
+
+export const ROUTES = { ...agents, ...commands, ...enrollment, ...releases };

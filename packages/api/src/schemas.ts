@@ -1,0 +1,192 @@
+/* What travels over /v1: the shapes that CLI, dashboard, scripts and agents (enrollment only) see. */
+import { COMPONENTS } from '@moult/core/component';
+import { ROLES } from '@moult/core/permission';
+import { PLATFORMS } from '@moult/core/platform';
+import { isVersion } from '@moult/core/versions';
+import { z } from 'zod';
+
+export const none = z.object({}).strict();
+export const component = z.enum(COMPONENTS);
+export const platform = z.enum(PLATFORMS);
+export const version = z
+  .string()
+  .max(64)
+  .refine(isVersion, { error: 'not a version (SemVer without leading v or build metadata)' });
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+/** Names of agents and groups: a host name, or close to one. */
+export const name = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, {
+  error: 'letters, digits, dot, dash and underscore, at most 63, beginning and ending with a letter or digit',
+});
+export const id = z.string().regex(/^[0-9a-z]{4,40}$/);
+/** Unix time in ms. */
+export const timeMs = z.number().int().nonnegative();
+export const why = z.string().max(500).default('');
+
+export const slot = z.object({ version, digest: sha256 });
+
+export const componentStatus = z.object({
+  component,
+  current: slot.nullable(),
+  previous: slot.nullable(),
+  desired: z.object({ version, from: z.string() }).nullable(),
+  refused: z.array(slot),
+});
+
+export const upgradeStatus = z.object({
+  commandId: id,
+  attempt: z.number().int().positive(),
+  component,
+  to: version,
+  step: z.string(),
+  detail: z.string(),
+  bytesDone: z.number().int(),
+  bytesTotal: z.number().int(),
+  sinceMs: timeMs,
+});
+
+export const agent = z.object({
+  name,
+  instanceId: id,
+  group: name,
+  state: z.enum(['Down', 'Up', 'Paused', 'Upgrading', 'Upgrade Failed']),
+  marks: z.array(z.string()),
+  platform: z.string(),
+  components: z.array(componentStatus),
+  upgrade: upgradeStatus.nullable(),
+  lastSeenMs: timeMs.nullable(),
+  enrolledMs: timeMs,
+  validatedBy: z.string().nullable(),
+  facts: z.record(z.string(), z.string()),
+});
+export type Agent = z.infer<typeof agent>;
+
+export const command = z.object({
+  id,
+  kind: z.literal('autoUpgrade'),
+  agent: name,
+  instanceId: id,
+  component,
+  version,
+  isForced: z.boolean(),
+  isRevert: z.boolean(),
+  state: z.enum([
+    'queued',
+    'sent',
+    'accepted',
+    'running',
+    'succeeded',
+    'failed',
+    'skipped',
+    'expired',
+    'revoked',
+  ]),
+  holdReason: z.string().nullable(),
+  attempt: z.number().int(),
+  outcome: z.string().nullable(),
+  code: z.string().nullable(),
+  message: z.string().nullable(),
+  createdMs: timeMs,
+  createdBy: z.string(),
+  why: z.string(),
+  notAfterMs: timeMs,
+  endedMs: timeMs.nullable(),
+});
+export type Command = z.infer<typeof command>;
+
+export const evidence = z.object({
+  reason: z.string(),
+  detail: z.string(),
+  exitCode: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  logLines: z.array(z.string()),
+  samples: z.array(z.object({ afterMs: z.number(), reached: z.boolean(), healthy: z.boolean() })),
+});
+
+/** One attempt, from its first step to its end. */
+export const attempt = z.object({
+  commandId: id,
+  attempt: z.number().int(),
+  agent: name,
+  component,
+  from: version.nullable(),
+  to: version,
+  createdBy: z.string(),
+  why: z.string(),
+  startedMs: timeMs,
+  endedMs: timeMs.nullable(),
+  outcome: z.string().nullable(),
+  code: z.string().nullable(),
+  message: z.string().nullable(),
+  bytesFetched: z.number().int(),
+  bytesTotal: z.number().int(),
+  /** Old process draining → new process attested, by the coordinator's clock; null where there was no switch. */
+  gapMs: z.number().nullable(),
+  rehearsal: z.string(),
+  steps: z.array(z.object({ step: z.string(), startedMs: timeMs })),
+  evidence: evidence.nullable(),
+});
+export type Attempt = z.infer<typeof attempt>;
+
+export const historyEntry = z.object({
+  position: z.number().int(),
+  atMs: timeMs,
+  kind: z.string(),
+  agent: z.string().nullable(),
+  component: z.string().nullable(),
+  commandId: z.string().nullable(),
+  attempt: z.number().int().nullable(),
+  principal: z.string(),
+  why: z.string(),
+  detail: z.record(z.string(), z.unknown()),
+});
+export type HistoryEntry = z.infer<typeof historyEntry>;
+
+export const reason = z.object({
+  agent: name,
+  component,
+  commandId: id.nullable(),
+  reason: z.string(),
+  text: z.string(),
+  freedBy: z.string().nullable(),
+  isWaitingForHost: z.boolean(),
+});
+export type Reason = z.infer<typeof reason>;
+
+export const release = z.object({
+  component,
+  version,
+  state: z.enum(['imported', 'published']),
+  publishedMs: timeMs.nullable(),
+  publishedBy: z.string().nullable(),
+  platforms: z.array(
+    z.object({ platform, digest: sha256, bytes: z.number().int(), files: z.number().int() }),
+  ),
+  /** Instances that run it now. */
+  agents: z.number().int(),
+});
+export type Release = z.infer<typeof release>;
+
+export const token = z.object({
+  id,
+  kind: z.enum(['enrollment', 'access']),
+  role: z.enum(ROLES).nullable(),
+  group: name.nullable(),
+  validates: z.boolean(),
+  usesLeft: z.number().int().nullable(),
+  expiresMs: timeMs.nullable(),
+  createdMs: timeMs,
+  createdBy: z.string(),
+  revokedMs: timeMs.nullable(),
+});
+export type Token = z.infer<typeof token>;
+
+/** RFC 9457, with our stable code and the next step. */
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.string(),
+  remedy: z.string(),
+});
+export type Problem = z.infer<typeof problem>;
