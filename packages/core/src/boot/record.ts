@@ -40,6 +40,8 @@ export interface ComponentRecord {
   /** Null: for the launcher, the first launcher itself; for the agent, nothing is installed yet. */
   readonly committed: Slot | null;
   readonly previous: Slot | null;
+  /** Which attempt committed it, so that a repeated `commit` is answered `done`; null: installed, or recovered. */
+  readonly committedAttemptId: string | null;
   readonly trial: Trial | null;
   /** Newest last; at most `REFUSALS_MAX`. */
   readonly refused: readonly Refusal[];
