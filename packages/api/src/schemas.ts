@@ -15,7 +15,8 @@ export const version = z
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** Names of agents and groups: a host name, or close to one. */
 export const name = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, {
-  error: 'letters, digits, dot, dash and underscore, at most 63, beginning and ending with a letter or digit',
+  error:
+    'letters, digits, dot, dash and underscore, at most 63, beginning and ending with a letter or digit',
 });
 export const id = z.string().regex(/^[0-9a-z]{4,40}$/);
 /** Unix time in ms. */

@@ -3,11 +3,7 @@
  * which, so its size limit is checked before anything is decoded. The only file that touches generated code.
  */
 import { moult } from './generated/moult.js';
-import {
-  AGENT_FRAME_BYTES_MAX,
-  COORDINATOR_FRAME_BYTES_MAX,
-  OUTPUT_ITEMS_MAX,
-} from './limits.ts';
+import { AGENT_FRAME_BYTES_MAX, COORDINATOR_FRAME_BYTES_MAX, OUTPUT_ITEMS_MAX } from './limits.ts';
 import type { AgentFrame, CoordinatorFrame } from './messages.ts';
 
 export type Decoded<F> =
@@ -85,7 +81,10 @@ export function decodeCoordinatorFrame(bytes: Uint8Array): Decoded<CoordinatorFr
   return { kind: 'frame', frame: decoded.frame as CoordinatorFrame };
 }
 
-function encode(codec: Codec, frame: { readonly kind: string; readonly message: object }): Uint8Array {
+function encode(
+  codec: Codec,
+  frame: { readonly kind: string; readonly message: object },
+): Uint8Array {
   return codec.encode(codec.fromObject({ [frame.kind]: frame.message })).finish();
 }
 

@@ -19,7 +19,10 @@ const FIXTURES = JSON.parse(
 
 describe('frames of minor version 0 are read for ever', () => {
   test.each(FIXTURES.agent)('agent $frame.kind', ({ hex, frame }) => {
-    expect(plain(decodeAgentFrame(Buffer.from(hex, 'hex')))).toMatchObject({ kind: 'frame', frame });
+    expect(plain(decodeAgentFrame(Buffer.from(hex, 'hex')))).toMatchObject({
+      kind: 'frame',
+      frame,
+    });
   });
   test.each(FIXTURES.coordinator)('coordinator $frame.kind', ({ hex, frame }) => {
     expect(plain(decodeCoordinatorFrame(Buffer.from(hex, 'hex')))).toMatchObject({
@@ -56,9 +59,7 @@ test('a small message larger than its limit is refused before it is decoded', ()
 test('an empty frame, a number beyond 2^53 and two messages in one frame are invalid', () => {
   expect(decodeAgentFrame(new Uint8Array(0)).kind).toBe('invalid');
   // pong { id = 2^64 - 1 }
-  const pong = Uint8Array.of(
-    (9 << 3) | 2, 11, 8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1,
-  );
+  const pong = Uint8Array.of((9 << 3) | 2, 11, 8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1);
   expect(decodeAgentFrame(pong)).toEqual({ kind: 'invalid', reason: 'id is beyond 2^53' });
   const check = encodeAgentFrame({ kind: 'check', message: { isFirst: true } });
   expect(decodeAgentFrame(Uint8Array.of(...check, ...check)).kind).toBe('invalid');

@@ -72,7 +72,6 @@ export async function readTextIfPresent(path: string): Promise<string | null> {
   }
 }
 
-
 export function codeOf(error: unknown): string | null {
   if (typeof error !== 'object' || error === null || !('code' in error)) return null;
   return typeof error.code === 'string' ? error.code : null;

@@ -70,7 +70,8 @@ export const whyAgent = defineRoute({
   id: 'whyAgent',
   method: 'GET',
   path: '/v1/agents/:name/why',
-  summary: 'Why this agent does not run its desired versions yet: one reason for each component; empty when it does.',
+  summary:
+    'Why this agent does not run its desired versions yet: one reason for each component; empty when it does.',
   permission: 'view',
   params: byName,
   query: none,

@@ -1,7 +1,7 @@
+import { ROLES } from '@moult/core/permission';
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 import { component, id, name, none, platform, sha256, token, version, why } from '../schemas.ts';
-import { ROLES } from '@moult/core/permission';
 
 export const getTrustAnchors = defineRoute({
   id: 'getTrustAnchors',
@@ -26,7 +26,8 @@ export const enroll = defineRoute({
   id: 'enroll',
   method: 'POST',
   path: '/v1/enroll',
-  summary: 'First contact: a token for an identity. The same key may ask again with the same token.',
+  summary:
+    'First contact: a token for an identity. The same key may ask again with the same token.',
   permission: null,
   params: none,
   query: none,

@@ -6,7 +6,8 @@ export const importPack = defineRoute({
   id: 'importPack',
   method: 'POST',
   path: '/v1/packs',
-  summary: 'Takes in a pack: its files become blobs. Nothing can be installed from it until it is published.',
+  summary:
+    'Takes in a pack: its files become blobs. Nothing can be installed from it until it is published.',
   permission: 'release',
   params: none,
   query: none,
@@ -73,7 +74,8 @@ export const publishRelease = defineRoute({
   id: 'publishRelease',
   method: 'POST',
   path: '/v1/releases',
-  summary: 'Publishes a release: metadata signed with the release keys. A TUF client checks it before it goes live.',
+  summary:
+    'Publishes a release: metadata signed with the release keys. A TUF client checks it before it goes live.',
   permission: 'release',
   params: none,
   query: none,

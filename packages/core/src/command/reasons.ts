@@ -20,7 +20,11 @@ export const HOLD_REASONS = {
     freedBy: 'moult agents validate AGENT',
     isWaitingForHost: false,
   },
-  paused: { text: 'the agent is paused', freedBy: 'moult agents resume AGENT', isWaitingForHost: true },
+  paused: {
+    text: 'the agent is paused',
+    freedBy: 'moult agents resume AGENT',
+    isWaitingForHost: true,
+  },
   busy: { text: 'a task is running on the host', freedBy: null, isWaitingForHost: true },
   upgrading: { text: 'the agent is upgrading', freedBy: null, isWaitingForHost: true },
   'in-probation': {
