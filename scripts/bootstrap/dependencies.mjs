@@ -19,6 +19,8 @@ import { SetupError } from './setup-error.mjs';
 const STAMP_PATH = join(MODULES_DIR, '.moult-dependencies');
 /** As much of npm's own words as helps; its whole log is in the file that it names. */
 const NPM_LINES_MAX = 15;
+/** An installation that is told to end must not go on behind our back. */
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 export function areDependenciesCurrent() {
   return existsSync(NODE_PATH) && readOrEmpty(STAMP_PATH) === wantedStamp();
@@ -26,7 +28,11 @@ export function areDependenciesCurrent() {
 
 export async function installDependencies() {
   refuseUnknownPlatform();
-  process.stderr.write('Installing dependencies (first time only) ...\n');
+  process.stderr.write(
+    existsSync(STAMP_PATH)
+      ? 'Installing dependencies anew, because they changed ...\n'
+      : 'Installing dependencies (first time only) ...\n',
+  );
   rmSync(STAMP_PATH, { force: true });
   const stamp = wantedStamp();
   const { code, output } = await runNpm();
@@ -78,6 +84,8 @@ function runNpm() {
     env: npmEnvironment(),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const forward = (signal) => child.kill(signal);
+  for (const signal of ENDING_SIGNALS) process.on(signal, forward);
   return new Promise((resolve) => {
     let output = '';
     const keep = (chunk) => {
@@ -86,9 +94,10 @@ function runNpm() {
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     child.on('error', (error) => resolve({ code: 127, output: `${command}: ${error.message}` }));
-    child.on('close', (code, signal) =>
-      resolve({ code: code ?? 1, output: signal ? `${output}\nnpm ended by ${signal}` : output }),
-    );
+    child.on('close', (code, signal) => {
+      for (const name of ENDING_SIGNALS) process.removeListener(name, forward);
+      resolve({ code: code ?? 1, output: signal ? `${output}\nnpm ended by ${signal}` : output });
+    });
   });
 }
 
