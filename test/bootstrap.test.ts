@@ -1,7 +1,7 @@
 // The bootstrap as it is, in a checkout of its own whose path has a blank, with an npm that installs nothing
 // but a link to this Node and writes down that it ran.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ROOT_DIR } from '../scripts/root.ts';
 
@@ -106,6 +107,23 @@ describe('bootstrap', () => {
     expect((await bootstrap('tidy')).code).toBe(3);
   });
 
+  test('passes an ending signal on, once, and leaves no process behind', async () => {
+    write(
+      'scripts/check.ts',
+      `let times = 0;
+      const awake = setInterval(() => {}, 1000);
+      process.on('SIGTERM', () => {
+        times += 1;
+        clearInterval(awake);
+        process.exitCode = 40 + times;
+      });
+      console.log('ready');`,
+    );
+    const child = start(['check']);
+    child.stdout.once('data', () => child.kill('SIGTERM'));
+    expect((await ended(child)).code).toBe(41);
+  });
+
   test('names the scripts when it does not know one, and the file when one is not written yet', async () => {
     expect((await bootstrap('tset')).stderr).toContain(
       'There is no script "tset".\nUse one of: bench,',
@@ -123,10 +141,17 @@ interface Ended {
 }
 
 function bootstrap(...args: readonly string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [join(rootDir, 'scripts/bootstrap.mjs'), ...args], {
+  return ended(start(args));
+}
+
+function start(args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(process.execPath, [join(rootDir, 'scripts/bootstrap.mjs'), ...args], {
     env: { PATH: process.env['PATH'], LC_ALL: 'C', npm_execpath: join(rootDir, 'npm-cli.js') },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+}
+
+function ended(child: ChildProcessByStdio<null, Readable, Readable>): Promise<Ended> {
   return new Promise((resolve, reject) => {
     let stdout = '';
     let stderr = '';
