@@ -30,21 +30,14 @@ export interface Octets {
 type Routes = typeof ROUTES;
 export type RouteId = keyof Routes;
 
+/** One part of a request: absent where the route has none, optional where it has nothing that must be given. */
 type Given<Name extends string, Value> = [Value] extends [null]
   ? unknown
-  : {
-      readonly [Key in Name as keyof Value extends never
-        ? never
-        : Partial<Value> extends Value
-          ? never
-          : Key]: Value;
-    } & {
-      readonly [Key in Name as keyof Value extends never
-        ? never
-        : Partial<Value> extends Value
-          ? Key
-          : never]?: Value;
-    };
+  : string extends keyof Value
+    ? unknown
+    : Record<never, never> extends Value
+      ? { readonly [Key in Name]?: Value }
+      : { readonly [Key in Name]: Value };
 
 type BodyOf<R extends Routes[RouteId]> = R extends { readonly id: 'importPack' }
   ? Octets
