@@ -39,16 +39,17 @@ type Given<Name extends string, Value> = [Value] extends [null]
       ? { readonly [Key in Name]?: Value }
       : { readonly [Key in Name]: Value };
 
-type BodyOf<R extends Routes[RouteId]> = R extends { readonly id: 'importPack' }
+/** Routes that take a stream of bytes: the schema's type cannot say it. */
+type OctetsRouteId = 'importPack';
+
+type BodyOf<Id extends RouteId> = Id extends OctetsRouteId
   ? Octets
-  : R['body'] extends z.ZodType | 'octets'
-    ? z.input<Extract<R['body'], z.ZodType>>
-    : never;
+  : z.input<Exclude<Routes[Id]['body'], 'octets'>>;
 
 /** What a method takes: params and query where the route has some, a body where it wants one. */
 export type RequestOf<Id extends RouteId> = Given<'params', z.input<Routes[Id]['params']>> &
   Given<'query', z.input<Routes[Id]['query']>> &
-  Given<'body', BodyOf<Routes[Id]>> & { readonly signal?: AbortSignal };
+  Given<'body', BodyOf<Id>> & { readonly signal?: AbortSignal };
 
 export type ResponseOf<Id extends RouteId> = z.output<Routes[Id]['response']>;
 
