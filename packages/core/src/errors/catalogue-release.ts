@@ -1,5 +1,3 @@
-import type { CatalogueEntry } from './entry.ts';
-
 export const RELEASE_ERRORS = {
   'manifest-invalid': {
     status: 'invalid-argument',
@@ -169,7 +167,7 @@ export const RELEASE_ERRORS = {
   'trust-expired': {
     status: 'failed-precondition',
     retryable: true,
-    remedy: 'Check the clock of this host; then see on the coordinator whether its metadata is renewed: `moult doctor`.',
+    remedy: 'Check the clock of this host; then see on the coordinator whether its metadata is still renewed.',
   },
   'trust-rollback': {
     status: 'permission-denied',
@@ -246,4 +244,4 @@ export const RELEASE_ERRORS = {
     retryable: true,
     remedy: 'The installed version does not match its manifest; it is staged anew by the next upgrade to it.',
   },
-} as const satisfies Record<string, CatalogueEntry>;
+} as const;

@@ -1,24 +1,22 @@
-const KIB = 1024;
-
 /**
  * How much metadata a client reads. The client's parser is quadratic (512 kB block it for 21 s, before any
  * signature is checked), so these are small, and publishing refuses what clients would refuse.
  */
 export const TRUST_LIMITS = {
   /** A root with a dozen keys is 8 KiB. */
-  rootBytesMax: 32 * KIB,
+  rootBytesMax: 32_768,
   /** Names one file. */
-  timestampBytesMax: 8 * KIB,
+  timestampBytesMax: 8_192,
   /** Some 200 bytes a role: 300 component majors. */
-  snapshotBytesMax: 64 * KIB,
+  snapshotBytesMax: 65_536,
   /** Some 180 bytes a release: 700 releases of one component and major version. Parses within 1.5 s. */
-  roleBytesMax: 128 * KIB,
+  roleBytesMax: 131_072,
   /** A host asleep through 64 root rotations is enrolled anew. */
   rootRotationsMax: 64,
   /** Top-level targets and one delegation; two more leave room for a level between. */
   delegationsMax: 4,
   /** A document names one manifest a platform, some 100 bytes each. */
-  documentBytesMax: 16 * KIB,
+  documentBytesMax: 16_384,
   /** A worker that says nothing for so long is parsing something made to be slow. */
   workerQuietMs: 10_000,
   /** A whole refresh: 64 KiB at the least rate that a fetch may have, and more. */

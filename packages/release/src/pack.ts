@@ -1,0 +1,130 @@
+/*
+ * Packs: a release for one platform as one `.tar.gz`, manifest.json first. Import reads the archive itself and
+ * writes each file apart under a number, so that no name of an archive ever becomes a path (RL1); only when all
+ * of it was checked do blobs move into the store. Everything happens on one open file: what was checked is what is kept.
+ */
+import { open, rm } from 'node:fs/promises';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { CodedError } from '@moult/core/errors';
+import type { Manifest } from '@moult/core/manifest';
+import { codeOf } from '@moult/runtime/files';
+import { type BlobStore, withFile } from './blob-store.ts';
+import { PACK_LIMITS, readPackEntries } from './pack-entries.ts';
+
+export { importTree } from './import-tree.ts';
+export { PACK_LIMITS } from './pack-entries.ts';
+export { type PackTree, writePack } from './pack-write.ts';
+
+export interface ImportedPack {
+  readonly manifest: Manifest;
+  /** sha256 of the manifest's bytes: the digest of the release for its platform. */
+  readonly digest: string;
+  readonly manifestBytes: Buffer;
+  /** Of the pack. */
+  readonly bytes: number;
+}
+
+/**
+ * Checks a pack and puts its blobs, the manifest among them, into the store. Throws a `pack-…` code of its own for each
+ * kind of bad pack; then nothing of it is left behind.
+ */
+export async function importPack(
+  packPath: string,
+  blobStore: BlobStore,
+  signal?: AbortSignal,
+): Promise<ImportedPack> {
+  const stagingDir = await blobStore.stagingDir();
+  try {
+    const read = await readPack({ packPath, stagingDir, signal });
+    for (const file of read.files) {
+      await blobStore.adopt(file.path, file.sha256);
+    }
+    await blobStore.put(read.manifestBytes);
+    const { manifest, digest, manifestBytes, bytes } = read;
+    return { manifest, digest, manifestBytes, bytes };
+  } finally {
+    await rm(stagingDir, { recursive: true, force: true });
+  }
+}
+
+export interface ReadPack extends ImportedPack {
+  /** Each distinct content once, fsynced, in the staging directory. */
+  readonly files: readonly { readonly sha256: string; readonly path: string }[];
+}
+
+/** Checks a whole pack and leaves its contents in `stagingDir`, which the caller removes. */
+export async function readPack(options: {
+  readonly packPath: string;
+  readonly stagingDir: string;
+  readonly signal: AbortSignal | undefined;
+}): Promise<ReadPack> {
+  const { packPath, signal } = options;
+  return withFile(openPack(packPath), async (file) => {
+    const { size } = await file.stat();
+    if (size > PACK_LIMITS.packBytesMax) throw new CodedError('pack-too-large', `${packPath} is too large`);
+    const entries = readPackEntries({ stagingDir: options.stagingDir, name: packPath });
+    const source = file.createReadStream({ start: 0, autoClose: false });
+    const counted = { compressed: 0, plain: 0 };
+    try {
+      await pipeline(
+        source,
+        counter((length) => {
+          counted.compressed += length;
+        }),
+        createGunzip(),
+        counter((length) => {
+          counted.plain += length;
+          refuseBomb(packPath, counted);
+        }),
+        entries.sink,
+        signal === undefined ? {} : { signal },
+      );
+    } catch (error) {
+      throw packError(packPath, error);
+    }
+    return { ...(await entries.finish()), bytes: size };
+  });
+}
+
+/** A small beginning may compress well; past that no release does so better than this. */
+function refuseBomb(packPath: string, counted: { readonly compressed: number; readonly plain: number }): void {
+  const isSmall = counted.plain < PACK_LIMITS.ratioFromBytes;
+  if (!isSmall && counted.plain > counted.compressed * PACK_LIMITS.ratioMax) {
+    throw new CodedError('pack-bomb', `${packPath} grows more than ${PACK_LIMITS.ratioMax} times`);
+  }
+  if (counted.plain > PACK_LIMITS.plainBytesMax) {
+    throw new CodedError('pack-too-large', `${packPath} holds more than a release may`);
+  }
+}
+
+function counter(count: (length: number) => void): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      try {
+        count(chunk.length);
+        done(null, chunk);
+      } catch (error) {
+        done(error instanceof Error ? error : new Error(String(error)));
+      }
+    },
+  });
+}
+
+async function openPack(packPath: string) {
+  try {
+    return await open(packPath, 'r');
+  } catch (cause) {
+    throw new CodedError('pack-unreadable', `cannot read the pack ${packPath}`, { cause });
+  }
+}
+
+function packError(packPath: string, error: unknown): unknown {
+  if (error instanceof CodedError) return error;
+  const code = codeOf(error);
+  if (code === 'Z_BUF_ERROR') return new CodedError('pack-truncated', `${packPath} ends too early`, { cause: error });
+  if (code?.startsWith('Z_')) return new CodedError('pack-not-a-pack', `${packPath} is not a pack`, { cause: error });
+  if (code === 'ENOSPC') return new CodedError('disk-full', `no space left for ${packPath}`, { cause: error });
+  return error;
+}

@@ -1,0 +1,165 @@
+/*
+ * Staging: the complete tree of a verified manifest in a slot of its own, while the agent works on.
+ *
+ *   .staging/partial/   partial blobs          .staging/tree-<id>/   the tree being made (0700 above it)
+ *   file by file: link or copy from a local slot whose bytes still have their hash, else fetch
+ *   → check the whole tree from open files → fsync files, directories, rename, parent → look again at what was checked
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Slot, slotDirOf } from '@moult/core/boot';
+import { CodedError } from '@moult/core/errors';
+import { type Layout, versionsDirOf } from '@moult/core/layout';
+import { MANIFEST_PATH, type ManifestFile } from '@moult/core/manifest';
+import type { Clock } from '@moult/runtime/clock';
+import { makeDirectoryDurably } from '@moult/runtime/files';
+import { withDeadline } from './deadline.ts';
+import { type BlobSource, diskError, FETCH_LIMITS, fetchBlob } from './fetch.ts';
+import { indexLocalBlobs, type LocalBlobs, localSlotDirs, placeFromSlot } from './local-blobs.ts';
+import { commitTree, setAsideUnsound, writeManifestFile } from './slot-commit.ts';
+import { requireReserve } from './disk-reserve.ts';
+import { requireProof, type VerifiedManifest } from './verified-manifest.ts';
+
+export type { VerifiedManifest } from './verified-manifest.ts';
+export { type SlotVerdict, verifySlot } from './verify-slot.ts';
+
+export interface StageOptions {
+  readonly manifest: VerifiedManifest;
+  readonly layout: Layout;
+  /** Directories of slots whose files may be used; all on this host unless given. */
+  readonly existingSlots?: readonly string[];
+  /** Where the blobs lie: the coordinator's address, or a static server's. */
+  readonly baseUrl: string;
+  readonly ca: string | null;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: StageProgress) => void;
+}
+
+export interface StageProgress {
+  readonly bytesFetched: number;
+  /** Of the blobs that no local slot has, as far as their manifests say. */
+  readonly bytesWanted: number;
+}
+
+export interface Staged {
+  readonly slot: Slot;
+  readonly slotDir: string;
+  /** True: the slot was there and sound, nothing was done. */
+  readonly isReused: boolean;
+  readonly bytesFetched: number;
+  readonly blobsFetched: number;
+  readonly blobsLinked: number;
+  readonly blobsCopied: number;
+}
+
+/** Throws the codes of `fetchBlob`, `disk-reserve`, `disk-full`, `fetch-deadline`, `slot-tampered`. What was fetched stays for the next call. */
+export async function stageSlot(options: StageOptions): Promise<Staged> {
+  requireProof(options.manifest);
+  const { manifest, digest } = options.manifest;
+  const slot = { version: manifest.version, digest, dir: slotDirOf(manifest.version, digest) };
+  const slotDir = join(versionsDirOf(options.layout, manifest.component), slot.dir);
+  const expired = () => new CodedError('fetch-deadline', `staging ${manifest.version} took longer than it may`);
+  const reused = { slot, slotDir, isReused: true, bytesFetched: 0, blobsFetched: 0, blobsLinked: 0, blobsCopied: 0 };
+  return withDeadline(
+    { clock: options.clock, ms: FETCH_LIMITS.totalMs, signal: options.signal, expired },
+    async (signal) => {
+      try {
+        const { stagingDir } = options.layout;
+        await makeDirectoryDurably(stagingDir, 0o700);
+        if (await setAsideUnsound({ slotDir, digest, stagingDir, signal })) return reused;
+        return await stageTree(options, { slot, slotDir, signal });
+      } catch (error) {
+        throw diskError(error, options.layout.stagingDir);
+      }
+    },
+  );
+}
+
+async function stageTree(
+  options: StageOptions,
+  place: { readonly slot: Slot; readonly slotDir: string; readonly signal: AbortSignal },
+): Promise<Staged> {
+  const { layout } = options;
+  const { manifest, digest, bytes } = options.manifest;
+  const { signal, slot, slotDir } = place;
+  const partialDir = join(layout.stagingDir, 'partial');
+  await makeDirectoryDurably(partialDir, 0o700);
+  const local = await indexLocalBlobs(options.existingSlots ?? (await localSlotDirs(layout)));
+  const missing = manifest.files.filter((file) => !local.has(file.sha256));
+  const isShared = manifest.component === 'agent';
+  await requireReserve(layout.stagingDir, isShared ? missing : manifest.files);
+  const treeDir = join(layout.stagingDir, `tree-${randomUUID()}`);
+  await mkdir(treeDir, { mode: 0o755 });
+  try {
+    const counts = { bytesFetched: 0, blobsFetched: 0, blobsLinked: 0, blobsCopied: 0 };
+    const bytesWanted = missing.reduce((sum, file) => sum + file.length, 0);
+    const source: BlobSource = { baseUrl: options.baseUrl, ca: options.ca, clock: options.clock, signal };
+    const onBytes = (count: number) => {
+      counts.bytesFetched += count;
+      options.onProgress?.({ bytesFetched: counts.bytesFetched, bytesWanted });
+    };
+    await eachAtOnce(manifest.files, FETCH_LIMITS.atOnce, signal, async (file) => {
+      const how = await placeFile({ file, treeDir, partialDir, source, local, isShared, onBytes });
+      counts[how] += 1;
+    });
+    await writeManifestFile(join(treeDir, MANIFEST_PATH), bytes);
+    const isReused = await commitTree({ treeDir, slotDir, manifest, digest, signal });
+    return { slot, slotDir, isReused, ...counts };
+  } finally {
+    await rm(treeDir, { recursive: true, force: true });
+  }
+}
+
+async function placeFile(what: {
+  readonly file: ManifestFile;
+  readonly treeDir: string;
+  readonly partialDir: string;
+  readonly source: BlobSource;
+  readonly local: LocalBlobs;
+  readonly isShared: boolean;
+  readonly onBytes: (count: number) => void;
+}): Promise<'blobsFetched' | 'blobsLinked' | 'blobsCopied'> {
+  const { file, local, source } = what;
+  const path = join(what.treeDir, file.path);
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  for (const candidate of local.get(file.sha256) ?? []) {
+    const placed = await placeFromSlot({ candidate, path, file, isShared: what.isShared, signal: source.signal });
+    if (placed !== null) return placed === 'linked' ? 'blobsLinked' : 'blobsCopied';
+  }
+  await fetchBlob(source, {
+    sha256: file.sha256,
+    length: file.length,
+    mode: file.executable ? 0o755 : 0o644,
+    path,
+    partialDir: what.partialDir,
+    onBytes: what.onBytes,
+  });
+  return 'blobsFetched';
+}
+
+/** Runs `work` for each item, `limit` at a time. After a failure no more begin, and all that began have ended when it rejects. */
+async function eachAtOnce<T>(
+  items: readonly T[],
+  limit: number,
+  signal: AbortSignal,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  let failure: { readonly error: unknown } | null = null;
+  const runner = async (): Promise<void> => {
+    for (const item of queue) {
+      if (failure !== null) return;
+      try {
+        signal.throwIfAborted();
+        await work(item);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: limit }, runner));
+  const failed = failure as { readonly error: unknown } | null;
+  if (failed !== null) throw failed.error;
+}
