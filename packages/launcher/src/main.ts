@@ -1,0 +1,14 @@
+import { STOP_GRACE_MS } from '@moult/core/boot';
+import { runProgram } from '@moult/runtime/program';
+import { openLog } from './log.ts';
+import { launcherMain } from './program.ts';
+
+/** Killing the agent after its grace, and saving, take a moment of their own. */
+const MARGIN_MS = 10_000;
+
+runProgram({
+  main: (stop) =>
+    launcherMain({ argv: process.argv.slice(2), scriptPath: process.argv[1] ?? '' }, stop),
+  onFailure: (error) => openLog().error(error.message, { code: error.code, remedy: error.remedy }),
+  graceMs: STOP_GRACE_MS + MARGIN_MS,
+});
