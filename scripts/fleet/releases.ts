@@ -1,0 +1,56 @@
+/*
+ * Releases for demonstrations, tests and benchmarks: built from this checkout by the code behind `moult release build`,
+ * with a short probation. Packs are barely compressed: they travel over the loopback only.
+ */
+import { join } from 'node:path';
+import type { Component } from '@moult/core/component';
+import { type Platform, platformOf } from '@moult/core/platform';
+import { type BuiltRelease, buildRelease } from '@moult/release/build';
+import { ROOT_DIR } from '../root.ts';
+
+export interface ReleaseSpec {
+  readonly component: Component;
+  readonly version: string;
+  /** From the top of the checkout; the component's own entry unless given. */
+  readonly entry?: string;
+  readonly probationMs?: number;
+}
+
+export type BuiltPack = BuiltRelease & { readonly spec: ReleaseSpec; readonly packPath: string };
+
+/** Shortest that a manifest may ask for: whoever watches does not want to wait. */
+const PROBATION_MS = 5_000;
+const COMPRESSION_LEVEL = 1;
+/** Kept between runs, like everything below: git ignores it. */
+export const CACHE_DIR: string = join(ROOT_DIR, '.cache');
+
+export const HERE: Platform = platformHere();
+
+export async function buildPack(options: {
+  readonly spec: ReleaseSpec;
+  readonly outDir: string;
+  readonly onNotice?: (line: string) => void;
+}): Promise<BuiltPack> {
+  const { spec, outDir, onNotice } = options;
+  const built = await buildRelease({
+    component: spec.component,
+    version: spec.version,
+    platform: HERE,
+    repositoryDir: ROOT_DIR,
+    ...(spec.entry === undefined ? {} : { entryPath: join(ROOT_DIR, spec.entry) }),
+    outDir,
+    cacheDir: join(CACHE_DIR, 'runtimes'),
+    probationMs: spec.probationMs ?? PROBATION_MS,
+    compressionLevel: COMPRESSION_LEVEL,
+    ...(onNotice === undefined ? {} : { onNotice }),
+  });
+  if (built.packPath === null) throw new Error(`no pack was written for ${spec.version}`);
+  return { ...built, spec, packPath: built.packPath };
+}
+
+function platformHere(): Platform {
+  const platform = platformOf({ os: process.platform, arch: process.arch });
+  if (platform === null)
+    throw new Error(`no release is made for ${process.platform}-${process.arch}`);
+  return platform;
+}

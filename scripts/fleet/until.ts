@@ -1,0 +1,31 @@
+/** Between two looks. What we wait for happens in other processes: there is nothing to be told by. */
+const LOOK_MS = 100;
+
+/**
+ * Looks until `probe` gives something else than null, undefined or false; that is the result. Rejects at the deadline,
+ * saying what did not come about, with the last failure of the probe as its cause.
+ */
+export async function until<T>(
+  what: string,
+  probe: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+  options: { readonly timeoutMs: number; readonly detail?: () => string },
+): Promise<T> {
+  const deadlineMs = performance.now() + options.timeoutMs;
+  let cause: unknown;
+  for (;;) {
+    try {
+      const found = await probe();
+      if (found !== null && found !== undefined && found !== false) return found;
+      cause = undefined;
+    } catch (caught) {
+      cause = caught;
+    }
+    if (performance.now() >= deadlineMs) {
+      const detail = options.detail === undefined ? '' : `\n${options.detail()}`;
+      throw new Error(`after ${options.timeoutMs} ms it is still not so that ${what}${detail}`, {
+        cause,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
