@@ -77,6 +77,7 @@ export function readPackEntries(options: { readonly stagingDir: string; readonly
   });
   let failure: unknown = null;
   let pending: Promise<void> = Promise.resolve();
+  let current: ReadEntry | null = null;
   let hasEnded = false;
   const fail = (error: unknown) => {
     failure ??= error;
@@ -91,7 +92,10 @@ export function readPackEntries(options: { readonly stagingDir: string; readonly
   parser.on('entry', (entry: ReadEntry) => {
     // One after the other: the entry before may still be fsyncing when the next one is announced.
     pending = pending
-      .then(() => takeEntry(entry, context, () => failure !== null))
+      .then(() => {
+        current = entry;
+        return takeEntry(entry, context, () => failure !== null);
+      })
       .catch((error: unknown) => {
         fail(error);
         entry.resume();
@@ -118,8 +122,12 @@ export function readPackEntries(options: { readonly stagingDir: string; readonly
       pending.then(() => done(failure === null ? null : asError(failure)), done);
     },
     destroy(error, done) {
-      // Whatever still writes to the staging directory ends before its owner removes it.
-      fail(error ?? new Error('stopped'));
+      // Whatever still writes to the staging directory ends before its owner removes it: an entry whose rest will
+      // never come is told so.
+      if (error !== null) {
+        fail(error);
+        current?.destroy(error);
+      }
       pending.then(
         () => done(error),
         () => done(error),
@@ -205,9 +213,9 @@ async function takeFile(entry: ReadEntry, file: ManifestFile, context: Context):
 async function finishPack(context: Context, hasEnded: boolean): Promise<PackContents> {
   const { progress, name, stagingDir } = context;
   if (progress.manifest === null) throw refusal('pack-not-a-pack', name, 'it holds nothing');
+  if (!hasEnded) throw refusal('pack-truncated', name, 'it has no end mark');
   const missing = progress.manifest.files.find((file) => !progress.seen.has(folded(file.path)));
   if (missing !== undefined) throw refusal('pack-missing-file', name, `${missing.path} is not in it`);
-  if (!hasEnded) throw refusal('pack-truncated', name, 'it has no end mark');
   await syncDirectory(stagingDir);
   return {
     manifest: progress.manifest,
