@@ -92,6 +92,7 @@ export class Launcher {
     if (event.kind === 'exited') this.#agent = null;
     const step = await this.#saved(state, event);
     if (step.state.kind !== state.kind) this.#logChange(step.state, event);
+    else this.#logVerdict(state, step.state);
     this.#endWork(step.state);
     let next = step.state;
     for (const order of step.orders) {
@@ -267,6 +268,14 @@ export class Launcher {
     if (this.#work === null || isWanted(this.#work.kind, state)) return;
     this.#work.controller.abort();
     this.#work = null;
+  }
+
+  #logVerdict(before: SupervisionState, after: SupervisionState): void {
+    if (before.kind !== 'watching' || after.kind !== 'watching') return;
+    const { verdict, slot } = after.boot;
+    if (verdict.kind !== before.boot.verdict.kind) {
+      this.#options.log.info(`verdict: ${verdict.kind}`, { slot: slot.dir });
+    }
   }
 
   #logChange(state: SupervisionState, event: OccurredEvent): void {

@@ -3,7 +3,7 @@
  * their own (so that killing one takes its children along, and a terminal's Ctrl-C reaches the launcher alone).
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import {
   type Holder,
@@ -116,12 +116,43 @@ export class ProcessSpawner implements Spawner {
       if (read.digest !== slot.digest)
         return { kind: 'failed', message: `${slotDir} has another manifest` };
       const { program, script } = read.manifest;
+      const trouble = await troubleOfProgram(`${slotDir}/${program}`);
+      if (trouble !== null) return { kind: 'failed', message: trouble };
       const root = this.#options.root === null ? [] : ['--root', this.#options.root];
       const argv = [`${slotDir}/${script}`, ...verb, ...root];
       return await startedChild(spawn(`${slotDir}/${program}`, argv, { cwd: '/', ...options }));
     } catch (caught) {
       return { kind: 'failed', message: messageOf(caught) };
     }
+  }
+}
+
+/** e_machine of ELF for the architectures that releases are made for. */
+const ELF_MACHINE: Readonly<Record<string, number>> = { x64: 62, arm64: 183 };
+const ELF_MACHINE_OFFSET = 18;
+const ELF_HEADER_BYTES = 20;
+
+/**
+ * What the kernel would refuse as a format, execvp hands to a shell: a program of another machine would run as a script.
+ * So the header is looked at first.
+ */
+async function troubleOfProgram(path: string): Promise<string | null> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(
+      Buffer.alloc(ELF_HEADER_BYTES),
+      0,
+      ELF_HEADER_BYTES,
+      0,
+    );
+    if (buffer.toString('latin1', 0, 2) === '#!') return null;
+    if (bytesRead < ELF_HEADER_BYTES || buffer.toString('latin1', 1, 4) !== 'ELF')
+      return `${path} is no program`;
+    const wanted = ELF_MACHINE[process.arch];
+    const isOurs = wanted === undefined || buffer.readUInt16LE(ELF_MACHINE_OFFSET) === wanted;
+    return isOurs ? null : `${path} is for another machine than ${process.arch}`;
+  } finally {
+    await file.close();
   }
 }
 

@@ -12,9 +12,9 @@ export interface UnitOptions {
 }
 
 /** The launcher tells it at each tick (5 s); a busy disk may hold one up for half a minute. */
-const WATCHDOG_S = 60;
+export const WATCHDOG_S = 60;
 /** Above the agent's grace, so that systemd never kills an agent that is about to end. */
-const STOP_S: number = STOP_GRACE_MS / 1000 + 15;
+export const STOP_S: number = STOP_GRACE_MS / 1000 + 15;
 
 export const FIRST_LAUNCHER = {
   program: 'bin/node',
