@@ -18,6 +18,8 @@ export interface HoldFacts {
   readonly isRefusedHere: boolean;
   /** When the next try is due, wall clock in ms; 0: now. */
   readonly notBeforeMs: number;
+  /** A choice's command, and as many of its group as may be are upgrading already. */
+  readonly isTurnTaken: boolean;
   readonly isRestoredAndNotAdopted: boolean;
 }
 
@@ -45,5 +47,6 @@ export function holdReasonOf(facts: HoldFacts, nowMs: number): HoldReason | null
   if (facts.isInProbation) return 'in-probation';
   if (facts.isUpgradeInFlight) return 'upgrading';
   if (nowMs < facts.notBeforeMs && !facts.isForced) return 'retry-backoff';
+  if (facts.isTurnTaken) return 'awaiting-turn';
   return null;
 }

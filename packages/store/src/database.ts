@@ -1,0 +1,269 @@
+/*
+ * The tables, as Kysely sees them. Portable between engines: texts, whole numbers and bytes only. Times are Unix
+ * ms, booleans 0 or 1, lists and records JSON text. A component is part of every key that could ever need it.
+ */
+import type { AgentState } from '@moult/core/agent-state';
+import type { CommandState } from '@moult/core/command';
+import type { Component } from '@moult/core/component';
+import type { DesiredScope } from '@moult/core/desired';
+import type { Role } from '@moult/core/permission';
+import type { Generated } from 'kysely';
+
+export type Bit = 0 | 1;
+
+export interface MetaTable {
+  /** schema, readable-since, generation. */
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface PrincipalTable {
+  readonly name: string;
+  readonly created_ms: number;
+  readonly created_by: string;
+}
+
+export interface TokenTable {
+  readonly id: string;
+  readonly kind: 'enrollment' | 'access';
+  /** sha256 of the secret's 256 random bits: enough for what cannot be guessed. */
+  readonly secret_hash: string;
+  /** Whom an access token speaks for; who made it for an enrollment token. */
+  readonly principal: string;
+  readonly role: Role | null;
+  readonly group_name: string | null;
+  readonly validates: Bit;
+  /** Null: any number. */
+  readonly uses_left: number | null;
+  readonly expires_ms: number | null;
+  readonly created_ms: number;
+  readonly created_by: string;
+  readonly why: string;
+  readonly revoked_ms: number | null;
+  readonly revoked_by: string | null;
+}
+
+/** Which keys a token let in: the same key may ask again, another use is another key. */
+export interface TokenUseTable {
+  readonly token_id: string;
+  readonly public_key: string;
+  readonly instance_id: string;
+  readonly used_ms: number;
+}
+
+export interface GroupTable {
+  readonly name: string;
+  readonly created_ms: number;
+  readonly created_by: string;
+}
+
+export interface AgentTable {
+  readonly name: string;
+  readonly group_name: string;
+  readonly labels: string;
+  readonly created_ms: number;
+}
+
+export interface InstanceTable {
+  readonly id: string;
+  readonly agent_name: string;
+  /** Raw Ed25519 public key, base64url. */
+  readonly public_key: string;
+  /** Redundant instances share a name: one is active, the others stand by. */
+  readonly role: 'active' | 'standby';
+  readonly platform: string;
+  readonly binds_channel: Bit;
+  readonly enrolled_ms: number;
+  readonly enrolled_with: string;
+  readonly validated_by: string | null;
+  readonly validated_ms: number | null;
+  readonly validated_why: string | null;
+  readonly quarantined_ms: number | null;
+  readonly quarantined_why: string | null;
+  readonly session_counter: number;
+  readonly session_ticket: string;
+  readonly session_previous_ticket: string;
+  readonly capabilities: string;
+  readonly facts: string;
+  readonly boot_id: string;
+  readonly last_seen_ms: number | null;
+  readonly state: AgentState;
+  readonly marks: string;
+  readonly is_idle: Bit;
+  /** The reported upgrade as JSON, null when there is none. */
+  readonly upgrade: string | null;
+  readonly upgrade_since_ms: number | null;
+  readonly output_epoch: string;
+  readonly output_sequence: number;
+  readonly revision: number;
+}
+
+export interface InstanceComponentTable {
+  readonly instance_id: string;
+  readonly component: Component;
+  readonly current_version: string | null;
+  readonly current_digest: string | null;
+  readonly previous_version: string | null;
+  readonly previous_digest: string | null;
+  /** JSON list of {version, digest}. */
+  readonly refused: string;
+  readonly trial_attempt_id: string;
+  /** What a session proved last; for the launcher: what the agent's proof-bearing hello said. */
+  readonly attested_version: string | null;
+  readonly attested_digest: string | null;
+  /** What the last finished order gave it, and when in history. */
+  readonly given_version: string | null;
+  readonly given_digest: string | null;
+  readonly given_position: number | null;
+  /** The digest for which `reopened` was written last: said once a digest. */
+  readonly reopened_digest: string | null;
+}
+
+export interface ChoiceTable {
+  readonly scope: DesiredScope;
+  /** Group or agent name; empty for the fleet. */
+  readonly subject: string;
+  readonly component: Component;
+  readonly version: string;
+  readonly position: number;
+  readonly created_ms: number;
+  readonly created_by: string;
+  readonly why: string;
+}
+
+export interface CommandTable {
+  readonly id: string;
+  readonly kind: 'autoUpgrade';
+  readonly instance_id: string;
+  readonly agent_name: string;
+  readonly group_name: string;
+  readonly component: Component;
+  readonly version: string;
+  readonly is_forced: Bit;
+  readonly is_revert: Bit;
+  readonly state: CommandState;
+  readonly hold_reason: string | null;
+  /** What the host itself waits for, by its last progress. */
+  readonly host_hold_reason: string | null;
+  readonly attempt: number;
+  readonly nonce: string;
+  readonly not_before_ms: number;
+  readonly not_after_ms: number;
+  /** A person's order, or what a choice asks for: the latter take turns in their group. */
+  readonly origin: 'manual' | 'choice';
+  readonly idempotency_key: string | null;
+  /** History position of its creation. */
+  readonly position: number;
+  readonly created_ms: number;
+  readonly created_by: string;
+  readonly why: string;
+  readonly sent_ms: number | null;
+  readonly ended_ms: number | null;
+  readonly outcome: string | null;
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly revision: number;
+}
+
+export interface AttemptTable {
+  readonly command_id: string;
+  readonly attempt: number;
+  readonly instance_id: string;
+  readonly agent_name: string;
+  readonly component: Component;
+  readonly from_version: string | null;
+  readonly from_digest: string | null;
+  readonly to_version: string;
+  readonly started_ms: number;
+  readonly ended_ms: number | null;
+  readonly outcome: string | null;
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly bytes_fetched: number;
+  readonly bytes_total: number;
+  readonly rehearsal: string;
+  readonly steps: string;
+  readonly evidence: string | null;
+  /** By the coordinator's clock: the drain was granted, the new process was attested, it was told to commit. */
+  readonly drained_ms: number | null;
+  readonly attested_ms: number | null;
+  readonly attested_version: string | null;
+  readonly attested_digest: string | null;
+  readonly confirmed_ms: number | null;
+}
+
+export interface HistoryTable {
+  readonly position: Generated<number>;
+  readonly at_ms: number;
+  readonly kind: string;
+  readonly agent_name: string | null;
+  readonly instance_id: string | null;
+  readonly component: string | null;
+  readonly command_id: string | null;
+  readonly attempt: number | null;
+  readonly principal: string;
+  readonly why: string;
+  readonly detail: string;
+}
+
+export interface ReleaseTable {
+  readonly component: Component;
+  readonly version: string;
+  readonly state: 'imported' | 'published';
+  readonly imported_ms: number;
+  readonly imported_by: string;
+  readonly published_ms: number | null;
+  readonly published_by: string | null;
+  readonly why: string;
+}
+
+export interface ReleasePlatformTable {
+  readonly component: Component;
+  readonly version: string;
+  readonly platform: string;
+  readonly digest: string;
+  readonly manifest_bytes: number;
+  readonly bytes: number;
+  readonly files: number;
+  readonly minimum_launcher: string | null;
+}
+
+/** Output of tasks and services, as it came. */
+export interface OutputTable {
+  readonly instance_id: string;
+  readonly epoch: string;
+  readonly sequence: number;
+  readonly kind: 'record' | 'gap';
+  readonly stream: string;
+  readonly at_ms: number;
+  readonly content: Uint8Array;
+  readonly received_ms: number;
+}
+
+/** Finishes of commands that this store does not know: after a restore, or of another coordinator. Kept, never dropped. */
+export interface OrphanTable {
+  readonly instance_id: string;
+  readonly command_id: string;
+  readonly attempt: number;
+  readonly received_ms: number;
+  readonly content: string;
+}
+
+export interface Database {
+  readonly meta: MetaTable;
+  readonly principals: PrincipalTable;
+  readonly tokens: TokenTable;
+  readonly token_uses: TokenUseTable;
+  readonly groups: GroupTable;
+  readonly agents: AgentTable;
+  readonly instances: InstanceTable;
+  readonly instance_components: InstanceComponentTable;
+  readonly choices: ChoiceTable;
+  readonly commands: CommandTable;
+  readonly attempts: AttemptTable;
+  readonly history: HistoryTable;
+  readonly releases: ReleaseTable;
+  readonly release_platforms: ReleasePlatformTable;
+  readonly outputs: OutputTable;
+  readonly orphans: OrphanTable;
+}

@@ -1,0 +1,6 @@
+export type * from './database.ts';
+export type { Order } from './operations/context.ts';
+export type * from './operations/index.ts';
+export { SCHEMA } from './migrations/index.ts';
+export { openInlineSqliteStore, openSqliteStore, sourceWorkerPath } from './sqlite/sqlite-store.ts';
+export type { ReadArgs, ReadName, ReadResult, Store, WriteArgs, WriteName, WriteResult } from './store.ts';

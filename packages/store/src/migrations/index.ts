@@ -1,0 +1,47 @@
+/*
+ * Schema changes, in order, each run once and in one transaction with its number. They expand only (a program one
+ * release older goes on reading and writing); `readableSince` says which schema number a program must know.
+ */
+import type { ColumnDataType, Kysely } from 'kysely';
+import type { Database } from '../database.ts';
+import { migrateFirst } from './first.ts';
+
+/** What engines call differently. */
+export interface ColumnTypes {
+  readonly autoPosition: ColumnDataType;
+  readonly bytes: ColumnDataType;
+}
+
+export interface Migration {
+  readonly schema: number;
+  /** The oldest program, by the schema it knows, that can work on the result. */
+  readonly readableSince: number;
+  readonly up: (db: Kysely<unknown>, types: ColumnTypes) => Promise<void>;
+}
+
+const MIGRATIONS: readonly Migration[] = [{ schema: 1, readableSince: 1, up: migrateFirst }];
+
+/** The schema that this program writes. */
+export const SCHEMA = 1;
+
+/** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
+export async function migrate(
+  db: Kysely<Database>,
+  options: { readonly from: number; readonly types: ColumnTypes },
+): Promise<void> {
+  for (const migration of MIGRATIONS) {
+    if (migration.schema <= options.from) continue;
+    await migration.up(db as unknown as Kysely<unknown>, options.types);
+    await setMeta(db, 'schema', String(migration.schema));
+    await setMeta(db, 'readable-since', String(migration.readableSince));
+  }
+  if (options.from === 0) await setMeta(db, 'generation', '1');
+}
+
+async function setMeta(db: Kysely<Database>, key: string, value: string): Promise<void> {
+  await db
+    .insertInto('meta')
+    .values({ key, value })
+    .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+    .execute();
+}

@@ -1,0 +1,196 @@
+import { holdReasonOf, isEnded } from '@moult/core/command';
+import type { AttemptTable, CommandTable } from '../database.ts';
+import { applyEvent, commandOf } from './command-rows.ts';
+import type { ReadContext, WriteContext } from './context.ts';
+import { holdFactsOf } from './dispatch.ts';
+import { addHistory } from './history.ts';
+import { instanceById } from './instances.ts';
+import { startAttempt } from './sessions.ts';
+
+export interface AttemptRef {
+  readonly instanceId: string;
+  readonly commandId: string;
+  readonly attempt: number;
+  readonly nowMs: number;
+}
+
+/** Steps that history keeps of one attempt: undrained and drained again a hundred times is a defect. */
+const STEPS_MAX = 200;
+
+/** Durable in the host's inbox. What ended meanwhile stays ended: permission is denied then. */
+export async function recordAccepted(context: WriteContext, ref: AttemptRef): Promise<void> {
+  const command = await commandOf(context.db, { id: ref.commandId, instanceId: ref.instanceId });
+  if (command === null || command.attempt !== ref.attempt || isEnded(command.state)) return;
+  await startAttempt(context, { command, nowMs: ref.nowMs });
+  await applyEvent(context, command, {
+    event: 'accepted',
+    nowMs: ref.nowMs,
+    set: { hold_reason: null },
+  });
+}
+
+export interface AttemptProgress extends AttemptRef {
+  readonly step: string;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  /** Null: the host waits for nothing. */
+  readonly hostHoldReason: string | null;
+}
+
+export async function recordProgress(
+  context: WriteContext,
+  progress: AttemptProgress,
+): Promise<void> {
+  const { instanceId, nowMs } = progress;
+  const command = await commandOf(context.db, { id: progress.commandId, instanceId });
+  if (command === null || command.attempt !== progress.attempt || isEnded(command.state)) return;
+  await startAttempt(context, { command, nowMs });
+  await applyEvent(context, command, { event: 'progressed', nowMs, set: { hold_reason: null } });
+  if (command.host_hold_reason !== progress.hostHoldReason) {
+    await context.db
+      .updateTable('commands')
+      .set({ host_hold_reason: progress.hostHoldReason })
+      .where('id', '=', command.id)
+      .execute();
+  }
+  const row = await attemptOf(context.db, progress);
+  if (row === null || row.ended_ms !== null) return;
+  const steps = JSON.parse(row.steps) as { step: string; startedMs: number }[];
+  if (steps.at(-1)?.step !== progress.step && steps.length < STEPS_MAX) {
+    steps.push({ step: progress.step, startedMs: nowMs });
+  }
+  await context.db
+    .updateTable('attempts')
+    .set({
+      steps: JSON.stringify(steps),
+      bytes_fetched: progress.bytesDone,
+      bytes_total: progress.bytesTotal,
+    })
+    .where('command_id', '=', progress.commandId)
+    .where('attempt', '=', progress.attempt)
+    .execute();
+}
+
+export type PermissionAnswer =
+  | { readonly kind: 'granted' }
+  | { readonly kind: 'denied'; readonly reason: string; readonly isFinal: boolean };
+
+/**
+ * The coordinator's word just before draining and before the switch: the last moment at which a command can be taken
+ * back (C12). An unknown command may be one that a restored store has lost: not now, never a final no.
+ */
+export async function decidePermission(
+  context: WriteContext,
+  ask: AttemptRef & { readonly point: 'drain' | 'switch' },
+): Promise<PermissionAnswer> {
+  const { instanceId, nowMs } = ask;
+  const command = await commandOf(context.db, { id: ask.commandId, instanceId });
+  const instance = await instanceById(context.db, instanceId);
+  if (command === null || instance === null) {
+    return { kind: 'denied', reason: 'coordinator-restored', isFinal: false };
+  }
+  const attempt = command.attempt;
+  const names = { commandId: command.id, attempt, component: command.component };
+  const about = { nowMs, agentName: instance.agent_name, instanceId, ...names };
+  const refusal = await refusalOf(context.db, { command, instance, ask });
+  if (refusal !== null) {
+    const detail = { point: ask.point, reason: refusal.reason, final: refusal.isFinal };
+    await addHistory(context, { ...about, kind: 'permission-denied', detail });
+    return { kind: 'denied', ...refusal };
+  }
+  await startAttempt(context, { command, nowMs });
+  if (ask.point === 'drain') {
+    await context.db
+      .updateTable('attempts')
+      .set({ drained_ms: nowMs })
+      .where('command_id', '=', command.id)
+      .where('attempt', '=', attempt)
+      .execute();
+  }
+  await addHistory(context, { ...about, kind: 'permission-granted', detail: { point: ask.point } });
+  return { kind: 'granted' };
+}
+
+async function refusalOf(
+  db: ReadContext,
+  of: {
+    readonly command: CommandTable;
+    readonly instance: NonNullable<Awaited<ReturnType<typeof instanceById>>>;
+    readonly ask: AttemptRef;
+  },
+): Promise<{ readonly reason: string; readonly isFinal: boolean } | null> {
+  const { command, instance, ask } = of;
+  if (isEnded(command.state)) return { reason: command.state, isFinal: true };
+  if (command.attempt !== ask.attempt) return { reason: 'stale-attempt', isFinal: true };
+  const facts = await holdFactsOf(db, { instance, command, isConnected: true });
+  // It asks, so it is up and at this very upgrade; what remains are the reasons that can come in between.
+  const now = { ...facts, state: 'Up', isInProbation: false, isUpgradeInFlight: false } as const;
+  const reason = holdReasonOf({ ...now, isTurnTaken: false, notBeforeMs: 0 }, ask.nowMs);
+  return reason === null ? null : { reason, isFinal: false };
+}
+
+/** True when the new version may commit: attested by its own session. Said again as often as it is asked (C10). */
+export async function confirmAttempt(context: WriteContext, ref: AttemptRef): Promise<boolean> {
+  const row = await attemptOf(context.db, ref);
+  if (row === null || row.instance_id !== ref.instanceId || row.attested_ms === null) return false;
+  if (row.confirmed_ms !== null) return true;
+  await context.db
+    .updateTable('attempts')
+    .set({ confirmed_ms: ref.nowMs })
+    .where('command_id', '=', ref.commandId)
+    .where('attempt', '=', ref.attempt)
+    .execute();
+  await addHistory(context, {
+    nowMs: ref.nowMs,
+    kind: 'confirmed',
+    agentName: row.agent_name,
+    instanceId: row.instance_id,
+    component: row.component,
+    commandId: row.command_id,
+    attempt: row.attempt,
+    detail: { version: row.to_version },
+  });
+  return true;
+}
+
+export async function attemptOf(
+  db: ReadContext,
+  of: { readonly commandId: string; readonly attempt: number },
+): Promise<AttemptTable | null> {
+  const row = await db
+    .selectFrom('attempts')
+    .selectAll()
+    .where('command_id', '=', of.commandId)
+    .where('attempt', '=', of.attempt)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+export interface AttemptView extends AttemptTable {
+  readonly created_by: string;
+  readonly why: string;
+}
+
+/** Newest first, by command id. */
+export async function attemptPage(
+  db: ReadContext,
+  page: {
+    readonly agent: string | null;
+    readonly commandId: string | null;
+    readonly before: string | null;
+    readonly limit: number;
+  },
+): Promise<readonly AttemptView[]> {
+  let query = db
+    .selectFrom('attempts')
+    .innerJoin('commands', 'commands.id', 'attempts.command_id')
+    .selectAll('attempts')
+    .select(['commands.created_by', 'commands.why'])
+    .orderBy('attempts.command_id', 'desc')
+    .orderBy('attempts.attempt', 'desc')
+    .limit(page.limit);
+  if (page.agent !== null) query = query.where('attempts.agent_name', '=', page.agent);
+  if (page.commandId !== null) query = query.where('attempts.command_id', '=', page.commandId);
+  if (page.before !== null) query = query.where('attempts.command_id', '<', page.before);
+  return query.execute();
+}

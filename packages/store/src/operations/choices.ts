@@ -1,0 +1,143 @@
+import type { Component } from '@moult/core/component';
+import { type Choice, type Desired, desiredVersionOf } from '@moult/core/desired';
+import type { DesiredScope } from '@moult/core/desired';
+import { CodedError } from '@moult/core/errors';
+import type { Version } from '@moult/core/versions';
+import type { ChoiceTable, InstanceComponentTable } from '../database.ts';
+import { OPEN_STATES } from './command-rows.ts';
+import type { Order, ReadContext, WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
+import { releaseOf } from './releases.ts';
+
+export interface Choosing extends Order {
+  readonly scope: DesiredScope;
+  /** Group or agent name; empty for the fleet. */
+  readonly subject: string;
+  readonly component: Component;
+  /** Null takes the choice back. */
+  readonly version: Version | null;
+}
+
+/** Gives the choice's position in history. Throws `desired-version-invalid` for what is not published. */
+export async function choose(context: WriteContext, args: Choosing): Promise<number> {
+  const { scope, subject, component, version, nowMs, principal, why } = args;
+  if (version !== null) await requirePublished(context.db, { component, version });
+  const position = await addHistory(context, {
+    nowMs,
+    kind: version === null ? 'choice-withdrawn' : 'choice-made',
+    principal,
+    why,
+    component,
+    ...(scope === 'agent' ? { agentName: subject } : {}),
+    detail: { scope, subject, version },
+  });
+  await context.db
+    .deleteFrom('choices')
+    .where('scope', '=', scope)
+    .where('subject', '=', subject)
+    .where('component', '=', component)
+    .execute();
+  if (version !== null) {
+    const row = { scope, subject, component, version, position };
+    await context.db
+      .insertInto('choices')
+      .values({ ...row, created_ms: nowMs, created_by: principal, why })
+      .execute();
+  }
+  return position;
+}
+
+export async function requirePublished(
+  db: ReadContext,
+  name: { readonly component: Component; readonly version: Version },
+): Promise<void> {
+  const release = await releaseOf(db, name);
+  if (release?.state === 'published') return;
+  throw new CodedError(
+    'desired-version-invalid',
+    `${name.component} ${name.version} is not a published release`,
+  );
+}
+
+export async function fleetChoices(db: ReadContext, _args: null): Promise<readonly ChoiceTable[]> {
+  return db.selectFrom('choices').selectAll().where('scope', '=', 'fleet').execute();
+}
+
+export interface DesiredOf {
+  readonly desired: Desired | null;
+  /** The choice behind it, if it is one. */
+  readonly choice: ChoiceTable | null;
+}
+
+/** The desired version of one component of one instance: the facts are read here, core decides. */
+export async function desiredOf(
+  db: ReadContext,
+  of: {
+    readonly instanceId: string;
+    readonly agentName: string;
+    readonly group: string;
+    readonly component: Component;
+    readonly row: InstanceComponentTable | null;
+  },
+): Promise<DesiredOf> {
+  const rows = await db
+    .selectFrom('choices')
+    .selectAll()
+    .where('component', '=', of.component)
+    .where('subject', 'in', ['', of.group, of.agentName])
+    .execute();
+  const at = (scope: DesiredScope, subject: string) =>
+    rows.find((row) => row.scope === scope && row.subject === subject) ?? null;
+  const chosen = {
+    agent: at('agent', of.agentName),
+    group: at('group', of.group),
+    fleet: at('fleet', ''),
+  };
+  const manual = await db
+    .selectFrom('commands')
+    .select('version')
+    .where('instance_id', '=', of.instanceId)
+    .where('component', '=', of.component)
+    .where('origin', '=', 'manual')
+    .where('state', 'in', OPEN_STATES)
+    .orderBy('position', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  const { row } = of;
+  const desired = desiredVersionOf({
+    manualCommand: manual?.version ?? null,
+    runningRollout: null,
+    lastFinished:
+      row === null || row.given_version === null || row.given_position === null
+        ? null
+        : { version: row.given_version, position: row.given_position },
+    agent: choiceOf(chosen.agent),
+    group: choiceOf(chosen.group),
+    fleet: choiceOf(chosen.fleet),
+  });
+  const from = desired?.from;
+  const choice = from === 'agent' || from === 'group' || from === 'fleet' ? chosen[from] : null;
+  return { desired, choice };
+}
+
+/** What a new host of a group should begin with: group before fleet. */
+export async function firstVersions(
+  db: ReadContext,
+  group: string,
+): Promise<readonly { readonly component: Component; readonly version: string }[]> {
+  const rows = await db
+    .selectFrom('choices')
+    .selectAll()
+    .where('scope', 'in', ['fleet', 'group'])
+    .where('subject', 'in', ['', group])
+    .execute();
+  const best = new Map<Component, string>();
+  for (const scope of ['fleet', 'group'] as const) {
+    for (const row of rows) if (row.scope === scope) best.set(row.component, row.version);
+  }
+  return [...best].map(([component, version]) => ({ component, version }));
+}
+
+function choiceOf(row: ChoiceTable | null): Choice | null {
+  return row === null ? null : { version: row.version, position: row.position };
+}

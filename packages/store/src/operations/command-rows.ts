@@ -1,0 +1,100 @@
+/* Changing a command's row: the table decides (core/command), the row and its history follow in one transaction. */
+import {
+  type CommandEvent,
+  type CommandState,
+  commandAfter,
+  isEnded,
+} from '@moult/core/command';
+import type { CommandTable } from '../database.ts';
+import type { ReadContext, WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
+
+export const OPEN_STATES: CommandState[] = ['queued', 'sent', 'accepted', 'running'];
+/** From the wire to the host's report: at most one a group takes its turn here. */
+export const IN_FLIGHT_STATES: CommandState[] = ['sent', 'accepted', 'running'];
+
+/** C5: a command that ends keeps how, and says so in history. */
+export interface Ending {
+  readonly outcome: string;
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly principal?: string;
+}
+
+export async function commandOf(
+  db: ReadContext,
+  of: { readonly id: string; readonly instanceId: string },
+): Promise<CommandTable | null> {
+  const row = await db
+    .selectFrom('commands')
+    .selectAll()
+    .where('id', '=', of.id)
+    .where('instance_id', '=', of.instanceId)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** Oldest first. */
+export async function openCommandsOf(
+  db: ReadContext,
+  instanceId: string,
+): Promise<readonly CommandTable[]> {
+  return db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', instanceId)
+    .where('state', 'in', OPEN_STATES)
+    .orderBy('position')
+    .execute();
+}
+
+/**
+ * Moves a command by the table (C2). The row given back is the one after; where the table says `ignore` it is the same one.
+ */
+export async function applyEvent(
+  context: WriteContext,
+  row: CommandTable,
+  what: {
+    readonly event: CommandEvent;
+    readonly nowMs: number;
+    readonly ending?: Ending;
+    readonly set?: Partial<CommandTable>;
+  },
+): Promise<CommandTable> {
+  const state = commandAfter(row.state, what.event);
+  if (state === row.state) return row;
+  const { nowMs, ending } = what;
+  const change: Partial<CommandTable> = {
+    state,
+    revision: row.revision + 1,
+    ...what.set,
+    ...(isEnded(state)
+      ? {
+          ended_ms: nowMs,
+          hold_reason: null,
+          host_hold_reason: null,
+          outcome: ending?.outcome ?? state,
+          code: ending?.code ?? null,
+          message: ending?.message ?? null,
+        }
+      : {}),
+  };
+  await context.db.updateTable('commands').set(change).where('id', '=', row.id).execute();
+  await addHistory(context, {
+    nowMs,
+    kind: `command-${state}`,
+    agentName: row.agent_name,
+    instanceId: row.instance_id,
+    component: row.component,
+    commandId: row.id,
+    attempt: row.attempt,
+    ...(ending?.principal === undefined ? {} : { principal: ending.principal }),
+    detail: {
+      version: row.version,
+      ...(ending === undefined
+        ? {}
+        : { outcome: ending.outcome, code: ending.code, message: ending.message }),
+    },
+  });
+  return { ...row, ...change };
+}

@@ -1,0 +1,203 @@
+import type { Component } from '@moult/core/component';
+import { CodedError } from '@moult/core/errors';
+import type { Version } from '@moult/core/versions';
+import type { CommandTable } from '../database.ts';
+import { desiredOf, requirePublished } from './choices.ts';
+import { applyEvent, OPEN_STATES } from './command-rows.ts';
+import type { Order, ReadContext, WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
+import { agentByName, type InstanceRow } from './instances.ts';
+
+/** Long enough for a host that comes back from a holiday; an autoUpgrade is issued anew while its choice stands. */
+const NOT_AFTER_MS = 30 * 86_400_000;
+
+export interface Upgrading extends Order {
+  readonly agentName: string;
+  readonly component: Component;
+  /** Null: the desired one. */
+  readonly version: Version | null;
+  readonly key: string | null;
+}
+
+/**
+ * Orders an upgrade by hand. The same key gives the same command (C6). Queued ones for the same component are skipped:
+ * the newest order stands. Throws `not-found`, `no-desired-version`, `desired-version-invalid`.
+ */
+export async function orderUpgrade(
+  context: WriteContext,
+  args: Upgrading,
+): Promise<{ readonly command: CommandTable; readonly isNew: boolean }> {
+  const view = await agentByName(context.db, args.agentName);
+  if (view === null) throw new CodedError('not-found', `there is no agent ${args.agentName}`);
+  const { instance } = view;
+  const key = args.key === null ? null : `manual-${args.key}`;
+  const same = key === null ? null : await commandByKey(context.db, { instanceId: instance.id, key });
+  if (same !== null) return { command: same, isNew: false };
+  const version = args.version ?? (await desiredVersion(context.db, view, args.component));
+  await requirePublished(context.db, { component: args.component, version });
+  const command = await addCommand(context, {
+    ...args,
+    instance,
+    version,
+    key,
+    origin: 'manual',
+  });
+  return { command, isNew: true };
+}
+
+async function desiredVersion(
+  db: ReadContext,
+  view: NonNullable<Awaited<ReturnType<typeof agentByName>>>,
+  component: Component,
+): Promise<Version> {
+  const { instance } = view;
+  const { desired } = await desiredOf(db, {
+    instanceId: instance.id,
+    agentName: instance.agent_name,
+    group: instance.group_name,
+    component,
+    row: view.components.find((row) => row.component === component) ?? null,
+  });
+  if (desired !== null) return desired.version;
+  throw new CodedError(
+    'no-desired-version',
+    `no version of ${component} was chosen for ${instance.agent_name}`,
+  );
+}
+
+export async function commandByKey(
+  db: ReadContext,
+  of: { readonly instanceId: string; readonly key: string },
+): Promise<CommandTable | null> {
+  const row = await db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', of.instanceId)
+    .where('idempotency_key', '=', of.key)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+export interface NewCommand extends Order {
+  readonly instance: InstanceRow;
+  readonly component: Component;
+  readonly version: Version;
+  readonly key: string | null;
+  readonly origin: CommandTable['origin'];
+}
+
+/** Queues a command after skipping what still waits for the same component (C7: who ordered, and why, stay with each). */
+export async function addCommand(context: WriteContext, args: NewCommand): Promise<CommandTable> {
+  const { instance, component, version, nowMs, principal, why } = args;
+  await skipQueued(context, { instanceId: instance.id, component, nowMs, principal });
+  const id = context.newId(nowMs);
+  const position = await addHistory(context, {
+    nowMs,
+    kind: 'command-queued',
+    principal,
+    why,
+    agentName: instance.agent_name,
+    instanceId: instance.id,
+    component,
+    commandId: id,
+    detail: { version, origin: args.origin },
+  });
+  const row: CommandTable = {
+    id,
+    kind: 'autoUpgrade',
+    instance_id: instance.id,
+    agent_name: instance.agent_name,
+    group_name: instance.group_name,
+    component,
+    version,
+    is_forced: 0,
+    is_revert: 0,
+    state: 'queued',
+    hold_reason: null,
+    host_hold_reason: null,
+    attempt: 1,
+    nonce: context.newNonce(),
+    not_before_ms: 0,
+    not_after_ms: nowMs + NOT_AFTER_MS,
+    origin: args.origin,
+    idempotency_key: args.key,
+    position,
+    created_ms: nowMs,
+    created_by: principal,
+    why,
+    sent_ms: null,
+    ended_ms: null,
+    outcome: null,
+    code: null,
+    message: null,
+    revision: 0,
+  };
+  await context.db.insertInto('commands').values(row).execute();
+  return row;
+}
+
+/** Only what was never sent: what may be on the host ends by the host's word, or by a revocation. */
+export async function skipQueued(
+  context: WriteContext,
+  args: {
+    readonly instanceId: string;
+    readonly component: Component;
+    readonly nowMs: number;
+    readonly principal: string;
+  },
+): Promise<void> {
+  const rows = await context.db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', args.instanceId)
+    .where('component', '=', args.component)
+    .where('state', '=', 'queued')
+    .execute();
+  for (const row of rows) {
+    const message = 'a newer order stands';
+    await applyEvent(context, row, {
+      event: 'skipped',
+      nowMs: args.nowMs,
+      ending: { outcome: 'skipped', code: null, message, principal: args.principal },
+    });
+  }
+}
+
+export async function commandById(db: ReadContext, id: string): Promise<CommandTable | null> {
+  const row = await db.selectFrom('commands').selectAll().where('id', '=', id).executeTakeFirst();
+  return row ?? null;
+}
+
+export interface CommandPage {
+  readonly agent: string | null;
+  readonly state: 'open' | 'ended' | 'all';
+  readonly before: string | null;
+  readonly limit: number;
+}
+
+/** Newest first. */
+export async function commandPage(
+  db: ReadContext,
+  page: CommandPage,
+): Promise<readonly CommandTable[]> {
+  let query = db.selectFrom('commands').selectAll().orderBy('id', 'desc').limit(page.limit);
+  if (page.agent !== null) query = query.where('agent_name', '=', page.agent);
+  if (page.before !== null) query = query.where('id', '<', page.before);
+  if (page.state === 'open') query = query.where('state', 'in', OPEN_STATES);
+  if (page.state === 'ended') query = query.where('state', 'not in', OPEN_STATES);
+  return query.execute();
+}
+
+/** Newest first; for `why`. */
+export async function commandsOfInstance(
+  db: ReadContext,
+  instanceId: string,
+): Promise<readonly CommandTable[]> {
+  return db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', instanceId)
+    .orderBy('position', 'desc')
+    .limit(100)
+    .execute();
+}

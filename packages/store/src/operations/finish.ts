@@ -1,0 +1,175 @@
+import type { Component } from '@moult/core/component';
+import type { CommandTable } from '../database.ts';
+import { attemptOf } from './attempts.ts';
+import { applyEvent, commandOf, type Ending } from './command-rows.ts';
+import { componentRow, setComponent } from './component-rows.ts';
+import type { WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
+import { platformOf } from './releases.ts';
+import type { Slot } from './reports.ts';
+import { startAttempt } from './sessions.ts';
+
+/** The end of one attempt, as the host says it. */
+export interface FinishReport {
+  readonly commandId: string;
+  readonly attempt: number;
+  readonly outcome: string;
+  readonly code: string;
+  readonly message: string;
+  /** JSON, or null. */
+  readonly evidence: string | null;
+  readonly from: Slot | null;
+  readonly current: Slot | null;
+  readonly steps: readonly { readonly step: string; readonly startedMs: number }[];
+  readonly bytesFetched: number;
+  readonly bytesTotal: number;
+  readonly rehearsal: string;
+}
+
+export type Finished =
+  | { readonly kind: 'orphan' | 'repeated' }
+  | {
+      readonly kind: 'ended';
+      readonly commandId: string;
+      readonly component: Component;
+      readonly group: string;
+      /** The committed, right version was seen: versions nobody needs may go (H13). */
+      readonly isCleanupDue: boolean;
+    };
+
+interface About {
+  readonly instanceId: string;
+  readonly platform: string;
+  readonly nowMs: number;
+}
+
+/** An unknown finish is kept as an orphan and acknowledged like any other (C13). */
+export async function applyFinish(
+  context: WriteContext,
+  about: About,
+  finish: FinishReport,
+): Promise<Finished> {
+  const { instanceId, nowMs } = about;
+  const command = await commandOf(context.db, { id: finish.commandId, instanceId });
+  if (command === null || command.attempt !== finish.attempt) {
+    await keepOrphan(context, about, finish);
+    return { kind: 'orphan' };
+  }
+  await startAttempt(context, { command, nowMs });
+  const attempt = await attemptOf(context.db, finish);
+  if (attempt?.ended_ms != null) return { kind: 'repeated' };
+  const judged = await judge(context, { about, command, finish, attested: attempt?.attested_digest ?? null });
+  await context.db
+    .updateTable('attempts')
+    .set({
+      ended_ms: nowMs,
+      outcome: judged.ending.outcome,
+      code: judged.ending.code,
+      message: judged.ending.message,
+      evidence: finish.evidence,
+      steps: JSON.stringify(finish.steps),
+      bytes_fetched: finish.bytesFetched,
+      bytes_total: finish.bytesTotal,
+      rehearsal: finish.rehearsal,
+      ...(finish.from === null
+        ? {}
+        : { from_version: finish.from.version, from_digest: finish.from.digest }),
+    })
+    .where('command_id', '=', command.id)
+    .where('attempt', '=', command.attempt)
+    .execute();
+  const event = judged.isRight ? 'finished-well' : 'finished-badly';
+  const after = await applyEvent(context, command, { event, nowMs, ending: judged.ending });
+  const of = { instanceId, component: command.component };
+  if (finish.current !== null) {
+    const { version, digest } = finish.current;
+    await setComponent(context, of, { current_version: version, current_digest: digest });
+  }
+  if (judged.isRight) await noteGiven(context, { command: after, digest: judged.digest, nowMs });
+  return {
+    kind: 'ended',
+    commandId: command.id,
+    component: command.component,
+    group: command.group_name,
+    isCleanupDue: judged.isRight,
+  };
+}
+
+/** N5, C10: succeeded needs the host's word and a session that proved the release's digest. */
+async function judge(
+  context: WriteContext,
+  what: {
+    readonly about: About;
+    readonly command: CommandTable;
+    readonly finish: FinishReport;
+    readonly attested: string | null;
+  },
+): Promise<{ readonly isRight: boolean; readonly digest: string; readonly ending: Ending }> {
+  const { command, finish } = what;
+  const { component, version } = command;
+  const built = await platformOf(context.db, { component, version, platform: what.about.platform });
+  const row = await componentRow(context.db, { instanceId: command.instance_id, component });
+  const digest = built?.digest ?? '';
+  const said: Ending = {
+    outcome: finish.outcome,
+    code: finish.code === '' ? null : finish.code,
+    message: finish.message === '' ? null : finish.message,
+  };
+  if (finish.outcome !== 'succeeded' && finish.outcome !== 'already-there') {
+    return { isRight: false, digest, ending: said };
+  }
+  const isAttested =
+    digest !== '' && (what.attested === digest || row?.attested_digest === digest);
+  if (isAttested) return { isRight: true, digest, ending: said };
+  const message = `the host reports ${finish.outcome}, but no session has proved the digest ${digest}`;
+  return { isRight: false, digest, ending: { outcome: 'failed', code: 'not-attested', message } };
+}
+
+async function noteGiven(
+  context: WriteContext,
+  what: { readonly command: CommandTable; readonly digest: string; readonly nowMs: number },
+): Promise<void> {
+  const { command, nowMs } = what;
+  const of = { instanceId: command.instance_id, component: command.component };
+  const position = await addHistory(context, {
+    nowMs,
+    kind: 'version-given',
+    agentName: command.agent_name,
+    ...of,
+    commandId: command.id,
+    attempt: command.attempt,
+    detail: { version: command.version, digest: what.digest },
+  });
+  await setComponent(context, of, {
+    given_version: command.version,
+    given_digest: what.digest,
+    given_position: position,
+    reopened_digest: null,
+  });
+}
+
+async function keepOrphan(
+  context: WriteContext,
+  about: About,
+  finish: FinishReport,
+): Promise<void> {
+  await context.db
+    .insertInto('orphans')
+    .values({
+      instance_id: about.instanceId,
+      command_id: finish.commandId,
+      attempt: finish.attempt,
+      received_ms: about.nowMs,
+      content: JSON.stringify(finish),
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await addHistory(context, {
+    nowMs: about.nowMs,
+    kind: 'orphan-kept',
+    instanceId: about.instanceId,
+    commandId: finish.commandId,
+    attempt: finish.attempt,
+    detail: { outcome: finish.outcome },
+  });
+}

@@ -1,0 +1,60 @@
+import type { Component } from '@moult/core/component';
+import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
+import type { HistoryTable } from '../database.ts';
+import type { Selectable } from 'kysely';
+
+export type HistoryRow = Selectable<HistoryTable>;
+
+export interface NewEntry {
+  readonly nowMs: number;
+  readonly kind: string;
+  readonly principal?: string;
+  readonly why?: string;
+  readonly agentName?: string;
+  readonly instanceId?: string;
+  readonly component?: Component;
+  readonly commandId?: string;
+  readonly attempt?: number;
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+/** Appends; the position says what came later. In the same transaction as what it explains (C8). */
+export async function addHistory(context: WriteContext, entry: NewEntry): Promise<number> {
+  const row = await context.db
+    .insertInto('history')
+    .values({
+      at_ms: entry.nowMs,
+      kind: entry.kind,
+      agent_name: entry.agentName ?? null,
+      instance_id: entry.instanceId ?? null,
+      component: entry.component ?? null,
+      command_id: entry.commandId ?? null,
+      attempt: entry.attempt ?? null,
+      principal: entry.principal ?? COORDINATOR,
+      why: entry.why ?? '',
+      detail: JSON.stringify(entry.detail ?? {}),
+    })
+    .returning('position')
+    .executeTakeFirstOrThrow();
+  return row.position;
+}
+
+export interface HistoryPage {
+  readonly agent: string | null;
+  /** Positions below this one; null: from the newest. */
+  readonly before: number | null;
+  readonly after: number | null;
+  readonly limit: number;
+}
+
+/** Newest first. */
+export async function historyPage(
+  db: ReadContext,
+  page: HistoryPage,
+): Promise<readonly HistoryRow[]> {
+  let query = db.selectFrom('history').selectAll().orderBy('position', 'desc').limit(page.limit);
+  if (page.agent !== null) query = query.where('agent_name', '=', page.agent);
+  if (page.before !== null) query = query.where('position', '<', page.before);
+  if (page.after !== null) query = query.where('position', '>', page.after);
+  return query.execute();
+}

@@ -1,0 +1,115 @@
+/* Every operation by its name. Listed twice on purpose: the compiler holds the type and the table together. */
+import { attemptPage, confirmAttempt, decidePermission, recordAccepted, recordProgress } from './attempts.ts';
+import { choose, desiredOf, firstVersions, fleetChoices } from './choices.ts';
+import { commandById, commandPage, commandsOfInstance, orderUpgrade } from './commands.ts';
+import { dispatch, lapse, openInstanceIds } from './dispatch.ts';
+import { enroll } from './enrollment.ts';
+import { historyPage } from './history.ts';
+import { agentByName, agentPage, instanceById, instanceIdPage, touchSeen, validateAgent } from './instances.ts';
+import { storeLife } from './meta.ts';
+import { storeOutput } from './output.ts';
+import { allReleases, platformOf, recordImport, recordPublish, releaseOf } from './releases.ts';
+import { recordReport } from './reports.ts';
+import { openSession } from './sessions.ts';
+import { allTokens, createToken, revokeToken, tokenById } from './tokens.ts';
+import { issueWanted } from './wanted.ts';
+
+export type { AttemptView, PermissionAnswer } from './attempts.ts';
+export type { DesiredOf } from './choices.ts';
+export type { Dispatched } from './dispatch.ts';
+export type { Enrolled } from './enrollment.ts';
+export type { Finished, FinishReport } from './finish.ts';
+export type { HistoryRow } from './history.ts';
+export type { AgentView, InstanceRow } from './instances.ts';
+export type { NewOutput } from './output.ts';
+export type { ReleaseView } from './releases.ts';
+export type { AgentReport, Slot } from './reports.ts';
+export type { Attestation, SessionOpened } from './sessions.ts';
+
+export interface Reads {
+  readonly agentByName: typeof agentByName;
+  readonly agentPage: typeof agentPage;
+  readonly allReleases: typeof allReleases;
+  readonly allTokens: typeof allTokens;
+  readonly attemptPage: typeof attemptPage;
+  readonly commandById: typeof commandById;
+  readonly commandPage: typeof commandPage;
+  readonly commandsOfInstance: typeof commandsOfInstance;
+  readonly desiredOf: typeof desiredOf;
+  readonly firstVersions: typeof firstVersions;
+  readonly fleetChoices: typeof fleetChoices;
+  readonly historyPage: typeof historyPage;
+  readonly instanceById: typeof instanceById;
+  readonly instanceIdPage: typeof instanceIdPage;
+  readonly openInstanceIds: typeof openInstanceIds;
+  readonly platformOf: typeof platformOf;
+  readonly releaseOf: typeof releaseOf;
+  readonly storeLife: typeof storeLife;
+  readonly tokenById: typeof tokenById;
+}
+
+export interface Writes {
+  readonly choose: typeof choose;
+  readonly confirmAttempt: typeof confirmAttempt;
+  readonly createToken: typeof createToken;
+  readonly decidePermission: typeof decidePermission;
+  readonly dispatch: typeof dispatch;
+  readonly enroll: typeof enroll;
+  readonly issueWanted: typeof issueWanted;
+  readonly lapse: typeof lapse;
+  readonly openSession: typeof openSession;
+  readonly orderUpgrade: typeof orderUpgrade;
+  readonly recordAccepted: typeof recordAccepted;
+  readonly recordImport: typeof recordImport;
+  readonly recordProgress: typeof recordProgress;
+  readonly recordPublish: typeof recordPublish;
+  readonly recordReport: typeof recordReport;
+  readonly revokeToken: typeof revokeToken;
+  readonly storeOutput: typeof storeOutput;
+  readonly touchSeen: typeof touchSeen;
+  readonly validateAgent: typeof validateAgent;
+}
+
+export const READS: Reads = {
+  agentByName,
+  agentPage,
+  allReleases,
+  allTokens,
+  attemptPage,
+  commandById,
+  commandPage,
+  commandsOfInstance,
+  desiredOf,
+  firstVersions,
+  fleetChoices,
+  historyPage,
+  instanceById,
+  instanceIdPage,
+  openInstanceIds,
+  platformOf,
+  releaseOf,
+  storeLife,
+  tokenById,
+};
+
+export const WRITES: Writes = {
+  choose,
+  confirmAttempt,
+  createToken,
+  decidePermission,
+  dispatch,
+  enroll,
+  issueWanted,
+  lapse,
+  openSession,
+  orderUpgrade,
+  recordAccepted,
+  recordImport,
+  recordProgress,
+  recordPublish,
+  recordReport,
+  revokeToken,
+  storeOutput,
+  touchSeen,
+  validateAgent,
+};

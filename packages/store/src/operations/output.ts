@@ -1,0 +1,98 @@
+/* A batch of output: its items and the last sequence move in one transaction; acknowledged after the commit (C14). */
+import { CodedError } from '@moult/core/errors';
+import type { WriteContext } from './context.ts';
+import { applyFinish, type Finished, type FinishReport } from './finish.ts';
+import { addHistory } from './history.ts';
+import { type InstanceRow, instanceById } from './instances.ts';
+import { issueWanted } from './wanted.ts';
+
+export type NewOutput =
+  | { readonly kind: 'finish'; readonly finish: FinishReport }
+  | {
+      readonly kind: 'record' | 'gap';
+      readonly stream: string;
+      readonly atMs: number;
+      readonly content: Uint8Array;
+    };
+
+export interface OutputBatch {
+  readonly instanceId: string;
+  readonly epoch: string;
+  readonly firstSequence: number;
+  readonly items: readonly NewOutput[];
+  readonly nowMs: number;
+}
+
+export interface OutputStored {
+  readonly lastSequence: number;
+  readonly finished: readonly Finished[];
+}
+
+export async function storeOutput(
+  context: WriteContext,
+  batch: OutputBatch,
+): Promise<OutputStored> {
+  const instance = await instanceById(context.db, batch.instanceId);
+  if (instance === null) throw new CodedError('not-found', 'there is no such instance');
+  const last = await lastSequence(context, { instance, batch });
+  const finished: Finished[] = [];
+  let sequence = batch.firstSequence - 1;
+  for (const item of batch.items) {
+    sequence += 1;
+    if (sequence <= last) continue;
+    if (item.kind === 'finish') {
+      const about = {
+        instanceId: instance.id,
+        platform: instance.platform,
+        nowMs: batch.nowMs,
+      };
+      finished.push(await applyFinish(context, about, item.finish));
+    } else {
+      await context.db
+        .insertInto('outputs')
+        .values({
+          instance_id: instance.id,
+          epoch: batch.epoch,
+          sequence,
+          kind: item.kind,
+          stream: item.stream,
+          at_ms: item.atMs,
+          content: item.content,
+          received_ms: batch.nowMs,
+        })
+        .execute();
+    }
+  }
+  const newLast = Math.max(last, sequence);
+  await context.db
+    .updateTable('instances')
+    .set({ output_epoch: batch.epoch, output_sequence: newLast })
+    .where('id', '=', instance.id)
+    .execute();
+  if (finished.some((one) => one.kind === 'ended')) {
+    await issueWanted(context, { instanceIds: [instance.id], nowMs: batch.nowMs });
+  }
+  return { lastSequence: newLast, finished };
+}
+
+/** The sequence below which everything is known; a hole or a new epoch is said in history, never silent. */
+async function lastSequence(
+  context: WriteContext,
+  of: { readonly instance: InstanceRow; readonly batch: OutputBatch },
+): Promise<number> {
+  const { instance, batch } = of;
+  const isKnown = batch.epoch === instance.output_epoch;
+  const last = isKnown ? instance.output_sequence : 0;
+  const missing = batch.firstSequence - last - 1;
+  const isFirst = instance.output_epoch === '';
+  if ((!isKnown && !isFirst) || missing > 0) {
+    await addHistory(context, {
+      nowMs: batch.nowMs,
+      kind: missing > 0 ? 'output-missing' : 'output-epoch',
+      agentName: instance.agent_name,
+      instanceId: instance.id,
+      detail: { epoch: batch.epoch, last, first: batch.firstSequence },
+    });
+  }
+  return Math.max(last, 0);
+}

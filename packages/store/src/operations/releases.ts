@@ -1,0 +1,143 @@
+import type { Component } from '@moult/core/component';
+import { CodedError } from '@moult/core/errors';
+import type { Version } from '@moult/core/versions';
+import type { ReleasePlatformTable, ReleaseTable } from '../database.ts';
+import type { Order, ReadContext, WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
+
+export interface ReleaseName {
+  readonly component: Component;
+  readonly version: Version;
+}
+
+export interface ReleaseView {
+  readonly release: ReleaseTable;
+  readonly platforms: readonly ReleasePlatformTable[];
+  /** Instances that run it now. */
+  readonly agents: number;
+}
+
+export interface ImportedPlatform extends Order, ReleaseName {
+  readonly platform: string;
+  readonly digest: string;
+  readonly manifestBytes: number;
+  readonly bytes: number;
+  readonly files: number;
+  readonly minimumLauncher: string | null;
+}
+
+/** False: it was there already. Another digest for the same platform of a version throws `release-exists`. */
+export async function recordImport(
+  context: WriteContext,
+  args: ImportedPlatform,
+): Promise<{ readonly isNew: boolean }> {
+  const { component, version, platform, nowMs, principal } = args;
+  const known = await platformOf(context.db, { component, version, platform });
+  if (known !== null) {
+    if (known.digest === args.digest) return { isNew: false };
+    throw new CodedError('release-exists', `${component} ${version} for ${platform} was imported with other content`);
+  }
+  const release = await releaseOf(context.db, args);
+  if (release?.state === 'published') {
+    throw new CodedError('release-exists', `${component} ${version} is published without ${platform}`);
+  }
+  if (release === null) {
+    await context.db
+      .insertInto('releases')
+      .values({
+        component,
+        version,
+        state: 'imported',
+        imported_ms: nowMs,
+        imported_by: principal,
+        published_ms: null,
+        published_by: null,
+        why: args.why,
+      })
+      .execute();
+  }
+  const { digest, bytes, files } = args;
+  await context.db
+    .insertInto('release_platforms')
+    .values({
+      component,
+      version,
+      platform,
+      digest,
+      bytes,
+      files,
+      manifest_bytes: args.manifestBytes,
+      minimum_launcher: args.minimumLauncher,
+    })
+    .execute();
+  const detail = { version, platform, digest };
+  await addHistory(context, { nowMs, kind: 'pack-imported', principal, component, detail });
+  return { isNew: true };
+}
+
+/** After its metadata went live; again is no error. */
+export async function recordPublish(context: WriteContext, args: Order & ReleaseName): Promise<void> {
+  const release = await releaseOf(context.db, args);
+  if (release === null) throw new CodedError('release-unknown', `${args.component} ${args.version} is not imported`);
+  if (release.state === 'published') return;
+  const { nowMs, principal, why, component, version } = args;
+  await context.db
+    .updateTable('releases')
+    .set({ state: 'published', published_ms: nowMs, published_by: principal, why })
+    .where('component', '=', component)
+    .where('version', '=', version)
+    .execute();
+  await addHistory(context, { nowMs, kind: 'release-published', principal, why, component, detail: { version } });
+}
+
+export async function releaseOf(db: ReadContext, name: ReleaseName): Promise<ReleaseTable | null> {
+  const row = await db
+    .selectFrom('releases')
+    .selectAll()
+    .where('component', '=', name.component)
+    .where('version', '=', name.version)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** One platform of a release, published or not; null: not built for it. */
+export async function platformOf(
+  db: ReadContext,
+  name: ReleaseName & { readonly platform: string },
+): Promise<ReleasePlatformTable | null> {
+  const row = await db
+    .selectFrom('release_platforms')
+    .selectAll()
+    .where('component', '=', name.component)
+    .where('version', '=', name.version)
+    .where('platform', '=', name.platform)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** In no particular order; versions are compared above. */
+export async function allReleases(
+  db: ReadContext,
+  filter: { readonly component: Component | null; readonly version: Version | null },
+): Promise<readonly ReleaseView[]> {
+  let releases = db.selectFrom('releases').selectAll();
+  if (filter.component !== null) releases = releases.where('component', '=', filter.component);
+  if (filter.version !== null) releases = releases.where('version', '=', filter.version);
+  const platforms = await db.selectFrom('release_platforms').selectAll().execute();
+  const running = await db
+    .selectFrom('instance_components')
+    .select((build) => ['component', 'current_version', build.fn.countAll<number>().as('agents')])
+    .groupBy(['component', 'current_version'])
+    .execute();
+  return (await releases.execute()).map((release) => ({
+    release,
+    platforms: platforms.filter(
+      (row) => row.component === release.component && row.version === release.version,
+    ),
+    agents: Number(
+      running.find(
+        (row) => row.component === release.component && row.current_version === release.version,
+      )?.agents ?? 0,
+    ),
+  }));
+}

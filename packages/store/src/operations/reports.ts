@@ -1,0 +1,87 @@
+import type { AgentState } from '@moult/core/agent-state';
+import type { Component } from '@moult/core/component';
+import type { CommandTable } from '../database.ts';
+import { setComponent } from './component-rows.ts';
+import type { WriteContext } from './context.ts';
+import { instanceById } from './instances.ts';
+import { issueWanted } from './wanted.ts';
+
+export interface Slot {
+  readonly version: string;
+  readonly digest: string;
+}
+
+export interface ReportedUpgrade {
+  readonly commandId: string;
+  readonly attempt: number;
+  readonly component: Component;
+  readonly step: string;
+  readonly detail: string;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+/** What an agent says of itself, checked already. */
+export interface AgentReport {
+  readonly instanceId: string;
+  readonly state: AgentState;
+  readonly marks: readonly string[];
+  readonly isIdle: boolean;
+  readonly facts: readonly { readonly name: string; readonly value: string }[];
+  readonly components: readonly {
+    readonly component: Component;
+    readonly current: Slot | null;
+    readonly previous: Slot | null;
+    readonly refused: readonly Slot[];
+    readonly trialAttemptId: string;
+  }[];
+  readonly upgrade: ReportedUpgrade | null;
+  readonly nowMs: number;
+}
+
+/** Keeps a report and issues what a choice wants of this instance. */
+export async function recordReport(
+  context: WriteContext,
+  report: AgentReport,
+): Promise<readonly CommandTable[]> {
+  const instance = await instanceById(context.db, report.instanceId);
+  if (instance === null) return [];
+  const upgrade = report.upgrade === null ? null : JSON.stringify(report.upgrade);
+  const isSameStep =
+    stepOf(instance.upgrade) === stepOf(upgrade) && instance.upgrade_since_ms !== null;
+  await context.db
+    .updateTable('instances')
+    .set({
+      state: report.state,
+      marks: JSON.stringify(report.marks),
+      is_idle: report.isIdle ? 1 : 0,
+      facts: JSON.stringify(report.facts),
+      upgrade,
+      upgrade_since_ms: isSameStep ? instance.upgrade_since_ms : report.nowMs,
+      last_seen_ms: report.nowMs,
+      revision: instance.revision + 1,
+    })
+    .where('id', '=', instance.id)
+    .execute();
+  for (const part of report.components) {
+    await setComponent(
+      context,
+      { instanceId: instance.id, component: part.component },
+      {
+        current_version: part.current?.version ?? null,
+        current_digest: part.current?.digest ?? null,
+        previous_version: part.previous?.version ?? null,
+        previous_digest: part.previous?.digest ?? null,
+        refused: JSON.stringify(part.refused),
+        trial_attempt_id: part.trialAttemptId,
+      },
+    );
+  }
+  return issueWanted(context, { instanceIds: [instance.id], nowMs: report.nowMs });
+}
+
+function stepOf(upgrade: string | null): string {
+  if (upgrade === null) return '';
+  const { commandId, attempt, step } = JSON.parse(upgrade) as ReportedUpgrade;
+  return `${commandId}/${attempt}/${step}`;
+}

@@ -1,0 +1,258 @@
+/* The beginning of a serve session: clones, what the new process proved, and what the welcome says. */
+import type { Component } from '@moult/core/component';
+import { judgeSession, sessionAfter } from '@moult/core/identity';
+import type { AttemptTable, CommandTable } from '../database.ts';
+import { componentRow, setComponent } from './component-rows.ts';
+import type { WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
+import { type InstanceRow, instanceById } from './instances.ts';
+import { storeLife } from './meta.ts';
+import { platformOf } from './releases.ts';
+
+/** From a hello whose proof was verified. */
+export interface ProvenHello {
+  readonly instanceId: string;
+  readonly counter: number;
+  readonly ticket: string;
+  readonly newTicket: string;
+  /** Null: no such component on the host. */
+  readonly slots: Readonly<Record<Component, { readonly version: string; readonly digest: string } | null>>;
+  readonly capabilities: readonly string[];
+  readonly bootId: string;
+  /** Empty: no command under trial. */
+  readonly commandNonce: string;
+  readonly nowMs: number;
+}
+
+export type Attestation =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'attested'; readonly commandId: string; readonly attempt: number }
+  | {
+      readonly kind: 'mismatch';
+      readonly commandId: string;
+      readonly attempt: number;
+      readonly reason: string;
+    };
+
+export type SessionOpened =
+  | { readonly kind: 'not-enrolled' }
+  | { readonly kind: 'quarantined'; readonly isNew: boolean }
+  | {
+      readonly kind: 'welcome';
+      readonly generation: number;
+      readonly position: number;
+      readonly outputEpoch: string;
+      readonly outputSequence: number;
+      readonly isValidated: boolean;
+      readonly attestation: Attestation;
+    };
+
+export async function openSession(
+  context: WriteContext,
+  hello: ProvenHello,
+): Promise<SessionOpened> {
+  const instance = await instanceById(context.db, hello.instanceId);
+  if (instance === null) return { kind: 'not-enrolled' };
+  if (instance.quarantined_ms !== null) return { kind: 'quarantined', isNew: false };
+  const known = {
+    counter: instance.session_counter,
+    ticket: instance.session_ticket,
+    previousTicket: instance.session_previous_ticket,
+  };
+  if (judgeSession(known, hello) === 'clone') {
+    await quarantine(context, { instance, shownCounter: hello.counter, nowMs: hello.nowMs });
+    return { kind: 'quarantined', isNew: true };
+  }
+  const record = sessionAfter(hello, hello.newTicket);
+  await context.db
+    .updateTable('instances')
+    .set({
+      session_counter: record.counter,
+      session_ticket: record.ticket,
+      session_previous_ticket: record.previousTicket,
+      capabilities: JSON.stringify(hello.capabilities),
+      boot_id: hello.bootId,
+      last_seen_ms: hello.nowMs,
+      revision: instance.revision + 1,
+    })
+    .where('id', '=', instance.id)
+    .execute();
+  for (const component of ['agent', 'launcher'] as const) {
+    await noteAttested(context, { instance, component, hello });
+  }
+  const attestation = await attest(context, instance, hello);
+  const life = await storeLife(context.db, null);
+  return {
+    kind: 'welcome',
+    ...life,
+    outputEpoch: instance.output_epoch,
+    outputSequence: instance.output_sequence,
+    isValidated: instance.validated_ms !== null,
+    attestation,
+  };
+}
+
+async function quarantine(
+  context: WriteContext,
+  what: { readonly instance: InstanceRow; readonly shownCounter: number; readonly nowMs: number },
+): Promise<void> {
+  const { instance, nowMs } = what;
+  const reason = `a session showed counter ${what.shownCounter} after ${instance.session_counter}, or a ticket that was used`;
+  await context.db
+    .updateTable('instances')
+    .set({ quarantined_ms: nowMs, quarantined_why: reason })
+    .where('id', '=', instance.id)
+    .execute();
+  await addHistory(context, {
+    nowMs,
+    kind: 'quarantined',
+    agentName: instance.agent_name,
+    instanceId: instance.id,
+    detail: { reason },
+  });
+}
+
+/** Keeps what runs now by its proof; what differs from the last finished order is said once (C11: `reopened`). */
+async function noteAttested(
+  context: WriteContext,
+  what: {
+    readonly instance: InstanceRow;
+    readonly component: Component;
+    readonly hello: ProvenHello;
+  },
+): Promise<void> {
+  const { instance, component, hello } = what;
+  const slot = hello.slots[component];
+  if (slot === null) return;
+  const of = { instanceId: instance.id, component };
+  const row = await componentRow(context.db, of);
+  const isUnderTrial = hello.commandNonce !== '';
+  const isReopened =
+    !isUnderTrial &&
+    row !== null &&
+    row.given_digest !== null &&
+    row.given_digest !== slot.digest &&
+    row.reopened_digest !== slot.digest;
+  await setComponent(context, of, {
+    attested_version: slot.version,
+    attested_digest: slot.digest,
+    ...(row === null ? { current_version: slot.version, current_digest: slot.digest } : {}),
+    ...(isReopened ? { reopened_digest: slot.digest } : {}),
+    ...(row?.given_digest === slot.digest ? { reopened_digest: null } : {}),
+  });
+  if (!isReopened) return;
+  await addHistory(context, {
+    nowMs: hello.nowMs,
+    kind: 'reopened',
+    agentName: instance.agent_name,
+    instanceId: instance.id,
+    component,
+    detail: { given: row.given_version, shown: slot.version, digest: slot.digest },
+  });
+}
+
+/** The process that shows a command's nonce is the one that was ordered if its digest is the release's (C10). */
+async function attest(
+  context: WriteContext,
+  instance: InstanceRow,
+  hello: ProvenHello,
+): Promise<Attestation> {
+  if (hello.commandNonce === '') return { kind: 'none' };
+  const command = await context.db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', instance.id)
+    .where('nonce', '=', hello.commandNonce)
+    .executeTakeFirst();
+  if (command === undefined) return { kind: 'none' };
+  const { component, version, attempt } = command;
+  const wanted = await platformOf(context.db, { component, version, platform: instance.platform });
+  const slot = hello.slots[component];
+  const names = { commandId: command.id, attempt };
+  if (slot === null || wanted === null || slot.digest !== wanted.digest) {
+    const reason = `${component} ${version} was ordered with digest ${wanted?.digest ?? 'unknown'}, the host shows ${slot?.digest ?? 'none'}`;
+    await addAttempted(context, { instance, command, hello, kind: 'attest-refused', reason });
+    return { kind: 'mismatch', ...names, reason };
+  }
+  await startAttempt(context, { command, nowMs: hello.nowMs });
+  const changed = await context.db
+    .updateTable('attempts')
+    .set({
+      attested_ms: hello.nowMs,
+      attested_version: slot.version,
+      attested_digest: slot.digest,
+    })
+    .where('command_id', '=', command.id)
+    .where('attempt', '=', attempt)
+    .where('attested_ms', 'is', null)
+    .executeTakeFirst();
+  if (changed.numUpdatedRows > 0n) {
+    await addAttempted(context, { instance, command, hello, kind: 'attested', reason: '' });
+  }
+  return { kind: 'attested', ...names };
+}
+
+async function addAttempted(
+  context: WriteContext,
+  what: {
+    readonly instance: InstanceRow;
+    readonly command: CommandTable;
+    readonly hello: ProvenHello;
+    readonly kind: string;
+    readonly reason: string;
+  },
+): Promise<void> {
+  const { instance, command } = what;
+  await addHistory(context, {
+    nowMs: what.hello.nowMs,
+    kind: what.kind,
+    agentName: instance.agent_name,
+    instanceId: instance.id,
+    component: command.component,
+    commandId: command.id,
+    attempt: command.attempt,
+    detail: { version: command.version, reason: what.reason },
+  });
+}
+
+/** The attempt's row, made by whatever is heard of it first. */
+export async function startAttempt(
+  context: WriteContext,
+  what: { readonly command: CommandTable; readonly nowMs: number },
+): Promise<void> {
+  const { command, nowMs } = what;
+  const row = await componentRow(context.db, {
+    instanceId: command.instance_id,
+    component: command.component,
+  });
+  const attempt: AttemptTable = {
+    command_id: command.id,
+    attempt: command.attempt,
+    instance_id: command.instance_id,
+    agent_name: command.agent_name,
+    component: command.component,
+    from_version: row?.current_version ?? null,
+    from_digest: row?.current_digest ?? null,
+    to_version: command.version,
+    started_ms: nowMs,
+    ended_ms: null,
+    outcome: null,
+    code: null,
+    message: null,
+    bytes_fetched: 0,
+    bytes_total: 0,
+    rehearsal: 'not-done',
+    steps: '[]',
+    evidence: null,
+    drained_ms: null,
+    attested_ms: null,
+    attested_version: null,
+    attested_digest: null,
+    confirmed_ms: null,
+  };
+  await context.db
+    .insertInto('attempts')
+    .values(attempt)
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}

@@ -1,0 +1,122 @@
+/*
+ * From choices to commands: an instance that does not run what was chosen gets one autoUpgrade for that choice
+ * (C9). Its key names the choice's position, so that looking again, by whomever, orders nothing twice; a command that
+ * outlived its time is issued anew while the choice stands.
+ */
+import { COMPONENTS, type Component } from '@moult/core/component';
+import type { ChoiceTable, CommandTable, InstanceComponentTable } from '../database.ts';
+import { desiredOf } from './choices.ts';
+import { addCommand, commandByKey } from './commands.ts';
+import { applyEvent, OPEN_STATES } from './command-rows.ts';
+import { COORDINATOR, type WriteContext } from './context.ts';
+import { type InstanceRow, instanceById } from './instances.ts';
+
+/** A choice that outlived as many commands, 30 days each, needs a person. */
+const REISSUES_MAX = 100;
+
+/** Gives the commands that it issued. */
+export async function issueWanted(
+  context: WriteContext,
+  args: { readonly instanceIds: readonly string[]; readonly nowMs: number },
+): Promise<readonly CommandTable[]> {
+  const issued: CommandTable[] = [];
+  for (const id of args.instanceIds) {
+    const instance = await instanceById(context.db, id);
+    if (instance === null) continue;
+    const rows = await componentsOf(context, id);
+    for (const component of COMPONENTS) {
+      const row = rows.find((one) => one.component === component) ?? null;
+      const command = await issueFor(context, { instance, component, row, nowMs: args.nowMs });
+      if (command !== null) issued.push(command);
+    }
+  }
+  return issued;
+}
+
+interface Wanting {
+  readonly instance: InstanceRow;
+  readonly component: Component;
+  readonly row: InstanceComponentTable | null;
+  readonly nowMs: number;
+}
+
+async function issueFor(context: WriteContext, args: Wanting): Promise<CommandTable | null> {
+  const { instance, component, row, nowMs } = args;
+  const { desired, choice } = await desiredOf(context.db, {
+    instanceId: instance.id,
+    agentName: instance.agent_name,
+    group: instance.group_name,
+    component,
+    row,
+  });
+  if (desired?.from === 'manual-command') return null;
+  await skipOutdated(context, { ...args, version: desired?.version ?? null });
+  // A host that never said what it runs, or has no such component, says so first.
+  if (choice === null || row === null || row.current_version === null) return null;
+  if (row.current_version === choice.version) return null;
+  const key = await freeKey(context, { instanceId: instance.id, choice });
+  if (key === null) return null;
+  return addCommand(context, {
+    instance,
+    component,
+    version: choice.version,
+    key,
+    origin: 'choice',
+    nowMs,
+    principal: choice.created_by,
+    why: choice.why,
+  });
+}
+
+/** Null: this choice has its command, open or ended. */
+async function freeKey(
+  context: WriteContext,
+  of: { readonly instanceId: string; readonly choice: ChoiceTable },
+): Promise<string | null> {
+  for (let count = 1; count <= REISSUES_MAX; count++) {
+    const key = `choice-${of.choice.position}-${count}`;
+    const known = await commandByKey(context.db, { instanceId: of.instanceId, key });
+    if (known === null) return key;
+    if (known.state !== 'expired') return null;
+  }
+  return null;
+}
+
+/** Commands of an earlier choice that were not accepted: skipped, or revoked where the host may have them. */
+async function skipOutdated(
+  context: WriteContext,
+  args: Wanting & { readonly version: string | null },
+): Promise<void> {
+  const rows = await context.db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', args.instance.id)
+    .where('component', '=', args.component)
+    .where('origin', '=', 'choice')
+    .where('state', 'in', OPEN_STATES.slice(0, 2))
+    .execute();
+  for (const row of rows) {
+    if (row.version === args.version) continue;
+    await applyEvent(context, row, {
+      event: row.state === 'queued' ? 'skipped' : 'revoked',
+      nowMs: args.nowMs,
+      ending: {
+        outcome: row.state === 'queued' ? 'skipped' : 'revoked',
+        code: null,
+        message: 'another version was chosen',
+        principal: COORDINATOR,
+      },
+    });
+  }
+}
+
+export async function componentsOf(
+  context: WriteContext,
+  instanceId: string,
+): Promise<readonly InstanceComponentTable[]> {
+  return context.db
+    .selectFrom('instance_components')
+    .selectAll()
+    .where('instance_id', '=', instanceId)
+    .execute();
+}
