@@ -1,0 +1,172 @@
+/*
+ * One reader for the configuration of every program: flags > environment > file > default. Keys are closed lists: an
+ * unknown one is an error that names the nearest known one, because a typo that is ignored is a setting that is not set.
+ */
+import { CodedError } from '@moult/core/errors';
+import { parse } from 'yaml';
+import { environmentVariable } from './environment.ts';
+import { readTextIfPresent } from './files.ts';
+
+export type ConfigKey =
+  | { readonly kind: 'string'; readonly default?: string }
+  | {
+      readonly kind: 'number';
+      readonly default?: number;
+      readonly min?: number;
+      readonly max?: number;
+    }
+  | { readonly kind: 'boolean'; readonly default?: boolean }
+  | { readonly kind: 'enum'; readonly values: readonly string[]; readonly default?: string };
+
+/** Keys by their dotted name in the file (`tls.cert`); the flag is `--tls-cert`, the variable `MOULT_TLS_CERT`. */
+export type ConfigSchema = Readonly<Record<string, ConfigKey>>;
+
+type ValueOf<K extends ConfigKey> = K['kind'] extends 'number'
+  ? number
+  : K['kind'] extends 'boolean'
+    ? boolean
+    : string;
+
+/** Null: neither given nor defaulted. */
+export type ConfigValues<S extends ConfigSchema> = {
+  readonly [N in keyof S]: ValueOf<S[N]> | null;
+};
+
+export interface ReadConfigOptions<S extends ConfigSchema> {
+  readonly schema: S;
+  /** YAML; a file that is not there is an empty one. Null: no file. */
+  readonly filePath: string | null;
+  /** By dotted name, as the command line gave them. */
+  readonly flags?: Readonly<Record<string, string | boolean | number | undefined>>;
+  /** The process's environment unless given. */
+  readonly environment?: (name: string) => string | null;
+}
+
+/** Throws `config-invalid`, naming where the value came from, the key, and what is wrong. */
+export async function readConfig<S extends ConfigSchema>(
+  options: ReadConfigOptions<S>,
+): Promise<ConfigValues<S>> {
+  const { schema, filePath } = options;
+  const environment = options.environment ?? environmentVariable;
+  const text = filePath === null ? null : await readTextIfPresent(filePath);
+  const fromFile = text === null ? {} : flattened(parsed(text, filePath ?? ''), filePath ?? '');
+  for (const name of Object.keys(fromFile)) requireKnown(name, schema, filePath ?? '');
+  for (const name of Object.keys(options.flags ?? {})) {
+    requireKnown(name, schema, 'the command line');
+  }
+  const values: Record<string, string | number | boolean | null> = {};
+  for (const [name, key] of Object.entries(schema)) {
+    const variable = variableOf(name);
+    const candidates = [
+      { raw: options.flags?.[name] ?? null, where: `--${name.replaceAll('.', '-')}` },
+      { raw: environment(variable), where: variable },
+      { raw: fromFile[name] ?? null, where: `${filePath}: ${name}` },
+    ];
+    const given = candidates.find((candidate) => candidate.raw !== null);
+    values[name] =
+      given === undefined ? (key.default ?? null) : valueOf(key, given.raw, given.where);
+  }
+  return values as ConfigValues<S>;
+}
+
+/** `tls.cert` → `MOULT_TLS_CERT`, `bindsChannel` → `MOULT_BINDS_CHANNEL`. */
+export function variableOf(name: string): string {
+  const words = name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll(/[.-]/g, '_');
+  return `MOULT_${words.toUpperCase()}`;
+}
+
+function parsed(text: string, where: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    const message = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    throw new CodedError('config-invalid', `${where} is not YAML: ${message}`, { cause });
+  }
+}
+
+function flattened(value: unknown, where: string, prefix = ''): Record<string, unknown> {
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new CodedError('config-invalid', `${where} is not a list of keys and values`);
+  }
+  const flat: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(value)) {
+    const path = prefix === '' ? name : `${prefix}.${name}`;
+    const isNested = typeof field === 'object' && field !== null && !Array.isArray(field);
+    if (isNested) Object.assign(flat, flattened(field, where, path));
+    else if (field !== null) flat[path] = field;
+  }
+  return flat;
+}
+
+function requireKnown(name: string, schema: ConfigSchema, where: string): void {
+  if (Object.hasOwn(schema, name)) return;
+  const nearest = nearestOf(name, Object.keys(schema));
+  const hint =
+    nearest === null
+      ? `known are ${Object.keys(schema).join(', ')}`
+      : `did you mean ${nearest}?`;
+  throw new CodedError('config-invalid', `${where}: unknown key ${name}; ${hint}`);
+}
+
+function valueOf(key: ConfigKey, raw: unknown, where: string): string | number | boolean {
+  switch (key.kind) {
+    case 'string':
+      if (typeof raw === 'string' || typeof raw === 'number') return String(raw);
+      return invalid(where, 'a text', raw);
+    case 'number': {
+      const value = typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : raw;
+      const min = key.min ?? Number.NEGATIVE_INFINITY;
+      const max = key.max ?? Number.POSITIVE_INFINITY;
+      if (typeof value === 'number' && value >= min && value <= max) return value;
+      return invalid(where, `a number${Number.isFinite(min) ? ` from ${min}` : ''}${Number.isFinite(max) ? ` to ${max}` : ''}`, raw);
+    }
+    case 'boolean':
+      if (raw === true || raw === 'true') return true;
+      if (raw === false || raw === 'false') return false;
+      return invalid(where, 'true or false', raw);
+    case 'enum': {
+      if (typeof raw === 'string' && key.values.includes(raw)) return raw;
+      const nearest = typeof raw === 'string' ? nearestOf(raw, key.values) : null;
+      const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
+      return invalid(where, `one of ${key.values.join(', ')}`, raw, hint);
+    }
+  }
+}
+
+function invalid(where: string, wanted: string, raw: unknown, hint = ''): never {
+  throw new CodedError(
+    'config-invalid',
+    `${where} must be ${wanted}, not ${JSON.stringify(raw)}${hint}`,
+  );
+}
+
+/** More than a third of the letters wrong is another word. */
+const DISTANCE_SHARE_MAX = 1 / 3;
+
+/** The known word that was probably meant; null: none is near. */
+export function nearestOf(word: string, known: readonly string[]): string | null {
+  const ranked = known
+    .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  if (best === undefined) return null;
+  const limit = Math.max(1, Math.floor(best.candidate.length * DISTANCE_SHARE_MAX));
+  return best.distance <= limit ? best.candidate : null;
+}
+
+/** Levenshtein's distance, upper and lower case alike. */
+function editDistance(left: string, right: string): number {
+  const a = left.toLowerCase();
+  const b = right.toLowerCase();
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
