@@ -49,6 +49,7 @@ const DEAF = {
 
 /** What only another state's own work can say. The shell awaits the end of old work, so it cannot arrive here. */
 const FOREIGN = {
+  'found-current': 'reject',
   'preflight-passed': 'reject',
   fetched: 'reject',
   'rehearsal-ended': 'reject',
@@ -72,6 +73,8 @@ export const TRANSITIONS: TransitionTable = {
     ...FOREIGN,
     ...BUSY,
     booted: 'ignore',
+    'found-current': (state, event) =>
+      report(state.course, { kind: 'already-there' }, event.nowMs),
     'preflight-passed': (state, event) => ({
       kind: 'fetching',
       course: at(state.course, 'fetching', event.nowMs),

@@ -84,6 +84,8 @@ export type UpgradeEvent =
       readonly nowMs: number;
     }
   | { readonly kind: 'preflight-passed'; readonly attemptId: string; readonly nowMs: number }
+  /** The release that was ordered, by its digest, is the committed one: there is nothing to do. */
+  | { readonly kind: 'found-current'; readonly attemptId: string; readonly nowMs: number }
   | {
       readonly kind: 'fetched';
       readonly attemptId: string;

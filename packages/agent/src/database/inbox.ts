@@ -1,0 +1,79 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { CommandMessage, FinishMessage } from '@moult/protocol';
+import { transact } from './open.ts';
+import type { Outbox } from './outbox.ts';
+
+export type Stored = 'new' | 'known' | 'finished';
+
+/** How many finished commands are remembered, so that a repeated one is not run again. */
+const REMEMBERED_MAX = 1_000;
+
+/**
+ * Accepted commands. A row is on the disk before `accept` is sent; its id is remembered beyond its end. */
+export interface Inbox {
+  /** `finished`: it ended here already; `finishAgain` repeats its report. */
+  store(command: CommandMessage): Stored;
+  /** The oldest command without an end; null: none. */
+  oldest(): CommandMessage | null;
+  /** Ends a command and puts its report into the outbox, in one transaction. Repeating it changes nothing. */
+  finish(finish: FinishMessage): void;
+  /** Puts the report of an ended command into the outbox again, if it is no longer there. */
+  finishAgain(command: Pick<CommandMessage, 'commandId' | 'attempt'>): void;
+  /** Ended, and its report acknowledged. */
+  isReported(attempt: Pick<CommandMessage, 'commandId' | 'attempt'>): boolean;
+}
+
+export function createInbox(database: DatabaseSync, outbox: Outbox): Inbox {
+  const find = database.prepare('SELECT finish FROM inbox WHERE command_id = ? AND attempt = ?');
+  const insert = database.prepare(
+    'INSERT INTO inbox (command_id, attempt, message) VALUES (?, ?, ?)',
+  );
+  const end = database.prepare(
+    'UPDATE inbox SET finish = ? WHERE command_id = ? AND attempt = ? AND finish IS NULL',
+  );
+  const forget = database.prepare(
+    'DELETE FROM inbox WHERE finish IS NOT NULL AND arrival <= (SELECT max(arrival) FROM inbox) - ?',
+  );
+  const oldest = database.prepare(
+    'SELECT message FROM inbox WHERE finish IS NULL ORDER BY arrival LIMIT 1',
+  );
+  const finishOf = (ref: { readonly commandId: string; readonly attempt: number }) =>
+    find.get(ref.commandId, ref.attempt);
+  const idOf = (ref: { readonly commandId: string; readonly attempt: number }) =>
+    `${ref.commandId}/${ref.attempt}`;
+
+  return {
+    store: (command) => {
+      const row = finishOf(command);
+      if (row !== undefined) return row['finish'] === null ? 'known' : 'finished';
+      insert.run(command.commandId, command.attempt, JSON.stringify(command));
+      return 'new';
+    },
+    oldest: () => {
+      const row = oldest.get();
+      return row === undefined ? null : (JSON.parse(String(row['message'])) as CommandMessage);
+    },
+    finish: (finish) =>
+      transact(database, () => {
+        const row = finishOf(finish);
+        const text = JSON.stringify(finish);
+        // An upgrade can outlive its inbox (a database begun anew): its end is remembered all the same.
+        if (row === undefined) insert.run(finish.commandId, finish.attempt, '{}');
+        else if (row['finish'] !== null) return;
+        end.run(text, finish.commandId, finish.attempt);
+        outbox.append({ item: 'finish', finish }, idOf(finish));
+        forget.run(REMEMBERED_MAX);
+      }),
+    finishAgain: (command) =>
+      transact(database, () => {
+        const row = finishOf(command);
+        if (typeof row?.['finish'] !== 'string' || outbox.holds(idOf(command))) return;
+        const finish = JSON.parse(row['finish']) as FinishMessage;
+        outbox.append({ item: 'finish', finish }, idOf(command));
+      }),
+    isReported: (attempt) => {
+      const row = finishOf(attempt);
+      return typeof row?.['finish'] === 'string' && !outbox.holds(idOf(attempt));
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { newId, type Random } from '@moult/runtime/random';
+import { createInbox, type Inbox } from './inbox.ts';
+import { openDatabase } from './open.ts';
+import { createOutbox, type Outbox } from './outbox.ts';
+import { createSessionRow, type SessionRow } from './session-row.ts';
+import { createUpgradeRecord, type UpgradeRecord } from './upgrade-record.ts';
+
+export type { Inbox } from './inbox.ts';
+export { isCorrupt } from './open.ts';
+export type { Outbox } from './outbox.ts';
+export type { SessionRow } from './session-row.ts';
+export type { UpgradeRecord } from './upgrade-record.ts';
+
+export interface AgentStore {
+  readonly upgradeRecord: UpgradeRecord;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly session: SessionRow;
+  readonly meta: Meta;
+  /** Where an unreadable database was kept; null: the usual. */
+  readonly setAsidePath: string | null;
+  close(): void;
+}
+
+/** Small facts by name. */
+export interface Meta {
+  read(name: string): string | null;
+  write(name: string, value: string): void;
+  forget(name: string): void;
+}
+
+export interface OpenStoreOptions {
+  readonly path: string;
+  readonly nowMs: number;
+  readonly random: Random;
+}
+
+/** Opens agent.db, making it if need be. Throws `state-too-new`; corruption is no error (see `setAsidePath`). */
+export function openStore(options: OpenStoreOptions): AgentStore {
+  const { database, setAsidePath } = openDatabase(options.path, options.nowMs);
+  const outbox = createOutbox(database, () => newId(options.nowMs, options.random));
+  if (setAsidePath !== null) {
+    // Nobody knows how much was lost, so the count says nothing; the record says that there was something.
+    outbox.append({ item: 'gap', gap: { reason: 'agent-database-lost', items: 0, bytes: 0 } });
+  }
+  const read = database.prepare('SELECT value FROM meta WHERE name = ?');
+  const write = database.prepare(
+    'INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+  );
+  const forget = database.prepare('DELETE FROM meta WHERE name = ?');
+  return {
+    upgradeRecord: createUpgradeRecord(database),
+    inbox: createInbox(database, outbox),
+    outbox,
+    session: createSessionRow(database),
+    meta: {
+      read: (name) => {
+        const row = read.get(name);
+        return row === undefined ? null : String(row['value']);
+      },
+      write: (name, value) => void write.run(name, value),
+      forget: (name) => void forget.run(name),
+    },
+    setAsidePath,
+    close: () => database.close(),
+  };
+}

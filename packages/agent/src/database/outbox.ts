@@ -1,0 +1,150 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { OutputItem } from '@moult/protocol';
+import { transact } from './open.ts';
+
+export interface Batch {
+  readonly epoch: string;
+  readonly firstSequence: number;
+  readonly items: readonly OutputItem[];
+}
+
+/**
+ * What the coordinator has not acknowledged yet, in order. An epoch is one life of the stream; a new one begins when
+ * the two sides cannot agree on positions, and says with a `gap` what is missing: never a silent hole.
+ */
+export interface Outbox {
+  /** Inside the caller's transaction if there is one. `attemptId`: at most one item an attempt. */
+  append(item: OutputItem, attemptId?: string): void;
+  holds(attemptId: string): boolean;
+  isEmpty(): boolean;
+  /** Items above `afterSequence`, as many as fit. Null: none. */
+  batchAfter(afterSequence: number, bytesMax: number): Batch | null;
+  /** Forgets what the coordinator has durably. Another epoch's word changes nothing. */
+  acknowledge(epoch: string, lastSequence: number): void;
+  /** Agrees with what the coordinator says it has; returns the sequence after which to send. */
+  agree(known: { readonly epoch: string; readonly sequence: number }): number;
+}
+
+interface Stream {
+  readonly epoch: string;
+  readonly lastSequence: number;
+  readonly acknowledged: number;
+}
+
+/** Items in a batch: far below the wire's limit, and a batch is read into memory whole. */
+const BATCH_ITEMS_MAX = 1_000;
+
+export function createOutbox(database: DatabaseSync, newEpoch: () => string): Outbox {
+  const read = database.prepare('SELECT epoch, last_sequence, acknowledged FROM stream');
+  const write = database.prepare(
+    `INSERT INTO stream VALUES (1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+       epoch = excluded.epoch, last_sequence = excluded.last_sequence, acknowledged = excluded.acknowledged`,
+  );
+  const insert = database.prepare('INSERT INTO outbox VALUES (?, ?, ?)');
+  const count = database.prepare('SELECT count(*) AS items FROM outbox');
+  const held = database.prepare('SELECT 1 FROM outbox WHERE attempt_id = ?');
+  const after = database.prepare(
+    `SELECT sequence, item FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ${BATCH_ITEMS_MAX}`,
+  );
+  const remove = database.prepare('DELETE FROM outbox WHERE sequence <= ?');
+
+  const stream = (): Stream => {
+    const row = read.get();
+    if (row === undefined) {
+      const first: Stream = { epoch: newEpoch(), lastSequence: 0, acknowledged: 0 };
+      save(first);
+      return first;
+    }
+    return {
+      epoch: String(row['epoch']),
+      lastSequence: Number(row['last_sequence']),
+      acknowledged: Number(row['acknowledged']),
+    };
+  };
+  const save = (next: Stream) => write.run(next.epoch, next.lastSequence, next.acknowledged);
+  const append = (item: OutputItem, attemptId: string | null) => {
+    const now = stream();
+    const sequence = now.lastSequence + 1;
+    insert.run(sequence, attemptId, encodeItem(item));
+    save({ ...now, lastSequence: sequence });
+  };
+  const appendDurably = (item: OutputItem, attemptId?: string) => {
+    if (database.isTransaction) append(item, attemptId ?? null);
+    else transact(database, () => append(item, attemptId ?? null));
+  };
+
+  /** Numbers what is left from 1 again, behind a word about what is missing. */
+  const beginAnew = (missing: number) => {
+    const left = database
+      .prepare('SELECT attempt_id, item FROM outbox ORDER BY sequence')
+      .all()
+      .map((row) => ({ attemptId: textOrNull(row['attempt_id']), item: String(row['item']) }));
+    database.exec('DELETE FROM outbox');
+    save({ epoch: newEpoch(), lastSequence: 0, acknowledged: 0 });
+    if (missing > 0) {
+      const gap = { reason: 'coordinator-restored', items: missing, bytes: 0 };
+      append({ item: 'gap', gap }, null);
+    }
+    for (const { attemptId, item } of left) append(decodeItem(item), attemptId);
+    return 0;
+  };
+
+  return {
+    append: appendDurably,
+    holds: (attemptId) => held.get(attemptId) !== undefined,
+    isEmpty: () => Number(count.get()?.['items'] ?? 0) === 0,
+    batchAfter: (afterSequence, bytesMax) => {
+      const rows = after.all(afterSequence);
+      const items: OutputItem[] = [];
+      let bytes = 0;
+      for (const row of rows) {
+        const text = String(row['item']);
+        bytes += text.length;
+        if (items.length > 0 && bytes > bytesMax) break;
+        items.push(decodeItem(text));
+      }
+      if (items.length === 0) return null;
+      return { epoch: stream().epoch, firstSequence: Number(rows[0]?.['sequence']), items };
+    },
+    acknowledge: (epoch, lastSequence) =>
+      transact(database, () => {
+        const now = stream();
+        if (epoch !== now.epoch || lastSequence <= now.acknowledged) return;
+        // More than was ever sent is no acknowledgement of ours.
+        if (lastSequence > now.lastSequence) return;
+        remove.run(lastSequence);
+        save({ ...now, acknowledged: lastSequence });
+      }),
+    agree: (known) =>
+      transact(database, () => {
+        const now = stream();
+        const isSame = known.epoch === now.epoch;
+        if (isSame && known.sequence > now.lastSequence) return beginAnew(0);
+        if (isSame && known.sequence >= now.acknowledged) {
+          remove.run(known.sequence);
+          save({ ...now, acknowledged: known.sequence });
+          return known.sequence;
+        }
+        if (now.acknowledged === 0) return 0;
+        // It acknowledged what it no longer has: it was restored from an earlier backup.
+        return beginAnew(now.acknowledged - (isSame ? known.sequence : 0));
+      }),
+  };
+}
+
+function encodeItem(item: OutputItem): string {
+  if (item.item !== 'record') return JSON.stringify(item);
+  const content = Buffer.from(item.record.content).toString('base64');
+  return JSON.stringify({ item: 'record', record: { ...item.record, content } });
+}
+
+function decodeItem(text: string): OutputItem {
+  const item = JSON.parse(text) as OutputItem;
+  if (item.item !== 'record') return item;
+  const content = Buffer.from(String(item.record.content), 'base64');
+  return { item: 'record', record: { ...item.record, content } };
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}

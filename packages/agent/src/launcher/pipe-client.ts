@@ -1,0 +1,159 @@
+/*
+ * The agent's side of the pipe: `spawned` comes first, requests are answered by id after the launcher's fsync,
+ * and the agent ends when the pipe does.
+ */
+import type { AgentPipeMessage, LauncherPipeMessage, PipeRequest, Spawned } from '@moult/core/boot';
+import { CATALOGUE, CodedError, type ErrorCode } from '@moult/core/errors';
+import type { Clock } from '@moult/runtime/clock';
+import type { Logger } from '@moult/runtime/logger';
+import type { LauncherChannel } from '../ports.ts';
+
+/** The launcher says `spawned` as its first act after the spawn: longer means that there is none. */
+const SPAWNED_MS_MAX = 10_000;
+/** Two fsyncs on a busy disk; a launcher that needs longer is stuck. */
+const ANSWER_MS_MAX = 30_000;
+
+type Unnumbered<R> = R extends PipeRequest ? Omit<R, 'id'> : never;
+export type LauncherRequest = Unnumbered<Extract<PipeRequest, { kind: 'try' | 'commit' | 'refuse' }>>;
+
+export interface PipeEvents {
+  onDial(): void;
+  onStop(): void;
+  onClosed(): void;
+}
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class PipeClient {
+  readonly #channel: LauncherChannel;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #events: PipeEvents;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #spawned: Promise<Spawned>;
+  #lastId = 0;
+
+  constructor(options: {
+    readonly channel: LauncherChannel;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly events: PipeEvents;
+  }) {
+    this.#channel = options.channel;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#events = options.events;
+    this.#spawned = new Promise((resolve, reject) => {
+      this.#channel.listen({
+        onMessage: (message) => this.#receive(message, resolve),
+        onClosed: () => {
+          const closed = new CodedError('launcher-silent', 'the pipe to the launcher closed');
+          reject(closed);
+          for (const { reject: fail } of this.#waiting.values()) fail(closed);
+          this.#waiting.clear();
+          this.#events.onClosed();
+        },
+      });
+    });
+    // Whoever never asks does not need to hear of it.
+    this.#spawned.catch(() => undefined);
+  }
+
+  /** Rejects with `launcher-silent` when nothing comes in time. */
+  spawned(signal: AbortSignal): Promise<Spawned> {
+    return this.#within(this.#spawned, {
+      ms: SPAWNED_MS_MAX,
+      signal,
+      what: 'the launcher did not say what it spawned',
+    });
+  }
+
+  post(message: AgentPipeMessage): void {
+    this.#channel.post(message);
+  }
+
+  dialled(reached: boolean): void {
+    this.#lastId += 1;
+    this.#channel.post({ kind: 'dialled', id: this.#lastId, reached });
+  }
+
+  /** Resolves once it is durable on the other side. Rejects with the launcher's code, or `launcher-silent`. */
+  async request(request: LauncherRequest, signal: AbortSignal): Promise<void> {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const answered = new Promise<void>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+    });
+    answered.catch(() => undefined);
+    this.#channel.post({ ...request, id });
+    try {
+      await this.#within(answered, {
+        ms: ANSWER_MS_MAX,
+        signal,
+        what: `the launcher did not answer \`${request.kind}\``,
+      });
+    } finally {
+      this.#waiting.delete(id);
+    }
+  }
+
+  close(): void {
+    this.#channel.close();
+  }
+
+  #receive(message: LauncherPipeMessage, spawned: (message: Spawned) => void): void {
+    switch (message.kind) {
+      case 'spawned':
+        return spawned(message);
+      case 'done':
+        return this.#waiting.get(message.id)?.resolve();
+      case 'failed':
+        return this.#waiting
+          .get(message.id)
+          ?.reject(new CodedError(knownCode(message.code), message.message));
+      case 'unsupported':
+        if (message.id === null) return;
+        return this.#waiting
+          .get(message.id)
+          ?.reject(
+            new CodedError('launcher-too-old', `the launcher does not know \`${message.what}\``),
+          );
+      case 'dial':
+        return this.#events.onDial();
+      case 'stop':
+        return this.#events.onStop();
+      case 'probed':
+        return this.#log.info('a probe of the coordinator ended', {
+          version: message.version,
+          reached: message.reached,
+        });
+      case 'rehearsed':
+        return;
+    }
+  }
+
+  async #within<T>(
+    work: Promise<T>,
+    limit: { readonly ms: number; readonly signal: AbortSignal; readonly what: string },
+  ): Promise<T> {
+    const done = new AbortController();
+    const timeout = this.#clock
+      .sleep(limit.ms, AbortSignal.any([done.signal, limit.signal]))
+      .then(() => {
+        throw new CodedError('launcher-silent', `${limit.what} within ${limit.ms / 1_000} s`);
+      });
+    timeout.catch(() => undefined);
+    try {
+      return await Promise.race([work, timeout]);
+    } finally {
+      done.abort();
+    }
+  }
+}
+
+function knownCode(code: string): ErrorCode {
+  return Object.hasOwn(CATALOGUE, code) ? (code as ErrorCode) : 'internal';
+}

@@ -1,0 +1,142 @@
+/*
+ * What an agent needs of the world. Everything that waits, stores, connects or ends a process comes through here,
+ * so that a simulation can give a network without sockets, a disk that loses power, and a clock without time.
+ * The real ones are put together in compose.ts.
+ */
+import type { AgentPipeMessage, LauncherPipeMessage, Slot } from '@moult/core/boot';
+import type { Component } from '@moult/core/component';
+import type { Manifest } from '@moult/core/manifest';
+import type { Platform } from '@moult/core/platform';
+import type { AgentFrame, CoordinatorFrame } from '@moult/protocol';
+import type { Clock } from '@moult/runtime/clock';
+import type { Logger } from '@moult/runtime/logger';
+import type { Random } from '@moult/runtime/random';
+import type { AgentStore } from './database/index.ts';
+
+/** One end of the pipe to the launcher. Messages and the end arrive in order; what comes before `listen` is kept. */
+export interface LauncherChannel {
+  /** Never throws: a message into a closed pipe is lost, and `onClosed` says so. */
+  post(message: AgentPipeMessage): void;
+  listen(listener: LauncherListener): void;
+  close(): void;
+}
+
+export interface LauncherListener {
+  onMessage(message: LauncherPipeMessage): void;
+  onClosed(): void;
+}
+
+export type Received =
+  | { readonly kind: 'frame'; readonly frame: CoordinatorFrame }
+  /** A message of a newer minor version, to be answered with `unsupported`. */
+  | { readonly kind: 'unsupported'; readonly field: number }
+  | { readonly kind: 'invalid'; readonly reason: string }
+  /** The connection is over; nothing follows. `code` is the close code of the WebSocket. */
+  | { readonly kind: 'closed'; readonly code: number; readonly detail: string };
+
+export interface Connection {
+  /** Never throws: a frame into a closed connection is lost, and `next` says so. */
+  send(frame: AgentFrame): void;
+  /** The next thing that arrived, in order. Rejects with the signal's reason. */
+  next(signal: AbortSignal): Promise<Received>;
+  /** TLS exporter value, hex; empty where there is no TLS. */
+  channelBinding(): string;
+  close(): void;
+}
+
+export interface Transport {
+  /** Rejects with a coded error when no connection comes about. */
+  connect(signal: AbortSignal): Promise<Connection>;
+}
+
+/** A release whose manifest the release keys vouch for. `proof` is handed back to the stager as it is. */
+export interface TrustedRelease {
+  readonly manifest: Manifest;
+  readonly digest: string;
+  readonly proof: unknown;
+}
+
+export interface Trust {
+  /** Gets and checks the newest metadata. Rejects with a coded `trust-…` error. */
+  refresh(signal: AbortSignal): Promise<void>;
+  /** Rejects with `release-unknown`, `release-no-platform` or a `trust-…` error. */
+  release(
+    wanted: { readonly component: Component; readonly version: string },
+    signal: AbortSignal,
+  ): Promise<TrustedRelease>;
+}
+
+export interface StagingPlan {
+  readonly bytesToWrite: number;
+  readonly filesToWrite: number;
+}
+
+export interface Staged {
+  readonly slot: Slot;
+  readonly bytesFetched: number;
+  readonly bytesTotal: number;
+}
+
+/** Slots below the prefix. A slot that `stage` gave is complete, checked and durable. */
+export interface Slots {
+  plan(release: TrustedRelease, signal: AbortSignal): Promise<StagingPlan>;
+  stage(
+    release: TrustedRelease,
+    options: {
+      readonly signal: AbortSignal;
+      readonly onProgress: (progress: {
+        readonly bytesDone: number;
+        readonly bytesTotal: number;
+      }) => void;
+    },
+  ): Promise<Staged>;
+  /** The manifest that lies in a slot; null if there is no readable one. */
+  manifestOf(component: Component, slot: Slot): Promise<Manifest | null>;
+  /** Directory names of a component's slots. */
+  list(component: Component): Promise<readonly string[]>;
+  remove(component: Component, dir: string): Promise<void>;
+  clearStaging(): Promise<void>;
+  /** Every slot directory that the boot record on disk names; null: it cannot be read, so nothing may go. */
+  recordedDirs(): Promise<ReadonlySet<string> | null>;
+}
+
+export interface DiskFacts {
+  /** Free bytes and inodes for this user where slots are staged; inodes null where the file system has no limit. */
+  freeForSlots(): Promise<{ readonly bytes: number; readonly inodes: number | null }>;
+  /** Why slots cannot be written; null: they can. */
+  slotsTrouble(): Promise<string | null>;
+}
+
+/** Who and where this process is. */
+export interface Self {
+  readonly instanceId: string;
+  readonly agentName: string;
+  readonly platform: Platform;
+  /** Kernel boot id. */
+  readonly bootId: string;
+  /** For display: host name, operating system, kernel. */
+  readonly facts: readonly { readonly name: string; readonly value: string }[];
+  /** Whether proofs carry the TLS exporter value. */
+  readonly bindsChannel: boolean;
+  sign(text: string): Uint8Array;
+}
+
+export interface Timetable {
+  /** Runs `work` by a cron expression of six fields; returns what stops it. */
+  start(expression: string, work: () => void): { stop(): void };
+}
+
+export interface AgentPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly self: Self;
+  readonly launcher: LauncherChannel;
+  readonly transport: Transport;
+  readonly trust: Trust;
+  readonly slots: Slots;
+  readonly disk: DiskFacts;
+  readonly timetable: Timetable;
+  /** Opens the agent's database; called once, and closed at the end. */
+  openStore(): AgentStore;
+}

@@ -1,0 +1,51 @@
+import { isInProbation, reportedStateOf } from '@moult/core/agent-state';
+import { COMPONENTS } from '@moult/core/component';
+import type { BootView, UpgradeState } from '@moult/core/upgrade';
+import type { Report, UpgradeReport } from '@moult/protocol';
+import { slotMessage } from './upgrade/finish.ts';
+
+export interface ReportFacts {
+  readonly upgrade: UpgradeState;
+  readonly view: BootView;
+  readonly isHealthy: boolean;
+  readonly detail: string;
+  readonly facts: Report['facts'];
+}
+
+export function reportOf(facts: ReportFacts): Report {
+  const { upgrade, view } = facts;
+  return {
+    state: reportedStateOf(upgrade),
+    marks: isInProbation(upgrade) ? ['probation'] : [],
+    components: COMPONENTS.map((component) => {
+      const record = view[component];
+      return {
+        component,
+        current: slotMessage(record.committed),
+        previous: slotMessage(record.previous),
+        refused: record.refused.map(({ version, digest }) => ({ version, digest })),
+        trialAttemptId: record.trialAttemptId ?? '',
+      };
+    }),
+    upgrade: upgradeOf(facts),
+    // No tasks run in this version: nothing but an upgrade keeps it from being idle.
+    isIdle: upgrade.kind === 'idle',
+    facts: facts.facts,
+  };
+}
+
+function upgradeOf(facts: ReportFacts): UpgradeReport | null {
+  const { upgrade } = facts;
+  if (upgrade.kind === 'idle') return null;
+  const { order, bytesFetched, bytesTotal } = upgrade.course;
+  return {
+    commandId: order.commandId,
+    attempt: order.attempt,
+    component: order.component,
+    step: upgrade.kind,
+    isHealthy: facts.isHealthy && upgrade.kind === 'probation',
+    detail: facts.detail,
+    bytesDone: bytesFetched,
+    bytesTotal,
+  };
+}

@@ -1,0 +1,383 @@
+/*
+ * An agent that knows what it was booted as: one session, one upgrade machine, and what goes between them and the
+ * launcher. Everything here is passing on; what to do is decided in core, how it is done in the parts.
+ */
+import { EXIT, HEARTBEAT_MS, type Slot, type Spawned } from '@moult/core/boot';
+import type { BootView, UpgradeOrder, UpgradeState } from '@moult/core/upgrade';
+import { attemptIdIn } from '@moult/core/upgrade';
+import type { CommandMessage, CoordinatorFrame } from '@moult/protocol';
+import { removeUnneededVersions } from './cleanup.ts';
+import type { AgentStore } from './database/index.ts';
+import type { Ending } from './ending.ts';
+import type { PipeClient } from './launcher/pipe-client.ts';
+import type { AgentPorts } from './ports.ts';
+import { reportOf } from './report.ts';
+import { Reporter } from './reporter.ts';
+import { Delivery } from './session/delivery.ts';
+import type { Welcome } from './session/handshake.ts';
+import { Link } from './session/link.ts';
+import { hourlyCheckOf } from './timing.ts';
+import { Health } from './upgrade/health.ts';
+import { PermissionDesk } from './upgrade/permission-desk.ts';
+import { Upgrader } from './upgrade/upgrader.ts';
+import { createWorkers, NO_EVIDENCE } from './upgrade/workers.ts';
+import { Bell, pause } from './waiting.ts';
+
+export interface ServingOptions {
+  readonly ports: AgentPorts;
+  readonly store: AgentStore;
+  readonly pipe: PipeClient;
+  readonly spawned: Spawned;
+  readonly ending: Ending;
+}
+
+/** How long a `dial` may take before it is answered with no; the launcher waits a little longer. */
+const DIAL_MS = 20_000;
+/** In these an attempt may be on trial; in all others its trial has no business any more. */
+const TRIAL_STATES: ReadonlySet<UpgradeState['kind']> = new Set([
+  'switching',
+  'probation',
+  'committing',
+  'rolling-back',
+]);
+const CLEANUP_DUE = 'cleanup-due';
+
+export class Serving {
+  readonly #ports: AgentPorts;
+  readonly #store: AgentStore;
+  readonly #pipe: PipeClient;
+  readonly #spawned: Spawned;
+  readonly #ending: Ending;
+  readonly #health: Health;
+  readonly #upgrader: Upgrader;
+  readonly #link: Link;
+  readonly #delivery: Delivery;
+  readonly #reporter: Reporter;
+  readonly #desk: PermissionDesk;
+  readonly #ordered = new Bell();
+  readonly #acknowledged = new Bell();
+  readonly #sessionOpened = new Bell();
+  #view: BootView;
+  #report = { isHealthy: false, detail: '' };
+  /** Nonce that the live session showed; null: no session. */
+  #shownNonce: string | null = null;
+
+  constructor(options: ServingOptions) {
+    const { ports, store, pipe, spawned, ending } = options;
+    const { clock, log } = ports;
+    this.#ports = ports;
+    this.#store = store;
+    this.#pipe = pipe;
+    this.#spawned = spawned;
+    this.#ending = ending;
+    this.#view = spawned.components;
+    this.#health = new Health(
+      Object.values(spawned.components).some((component) => component.trialAttemptId !== null),
+    );
+    this.#link = new Link({
+      ...ports,
+      session: store.session,
+      ownFacts: () => ({
+        version: spawned.slot.version,
+        digest: spawned.slot.digest,
+        commandNonce: this.#nonce(),
+        launcherVersion: spawned.launcherVersion,
+        launcherDigest: spawned.launcherDigest ?? '',
+      }),
+      listener: {
+        onLive: (welcome, nonce) => this.#onLive(welcome, nonce),
+        onFrame: (frame) => this.#onFrame(frame),
+        onLost: () => {
+          this.#shownNonce = null;
+          this.#delivery.lost();
+        },
+      },
+    });
+    const send = this.#link.send.bind(this.#link);
+    this.#desk = new PermissionDesk({ clock, send });
+    this.#delivery = new Delivery({
+      outbox: store.outbox,
+      clock,
+      send,
+      onAcknowledged: () => {
+        this.#acknowledged.ring();
+        this.#attest();
+      },
+    });
+    this.#reporter = new Reporter({
+      clock,
+      send,
+      compose: () =>
+        reportOf({
+          upgrade: this.#upgrader.state,
+          view: this.#view,
+          ...this.#report,
+          facts: ports.self.facts,
+        }),
+    });
+    this.#upgrader = new Upgrader({
+      clock,
+      log,
+      save: (state) => store.upgradeRecord.save(state),
+      workers: this.#workers(),
+      onState: (state) => this.#onState(state),
+      onLeave: (exitCode) => ending.end(exitCode),
+      onDefect: (error) => ending.crash(error),
+    });
+  }
+
+  async run(stop: AbortSignal): Promise<number> {
+    const { clock, log, timetable, self } = this.#ports;
+    const onStop = () => this.#ending.end(EXIT.stop);
+    stop.addEventListener('abort', onStop, { once: true });
+    if (stop.aborted) onStop();
+    const { signal } = this.#ending;
+    log.info('serving', { version: this.#spawned.slot.version, slot: this.#spawned.slot.dir });
+    if (this.#store.setAsidePath !== null) {
+      log.error('agent.db could not be read; a new one was begun', {
+        keptAt: this.#store.setAsidePath,
+      });
+    }
+    const loaded = this.#store.upgradeRecord.load(this.#view);
+    this.#upgrader.start(loaded, { kind: 'booted', view: this.#view, nowMs: clock.nowMs() });
+    const checks = timetable.start(hourlyCheckOf(self.instanceId), () => this.#check(false));
+    const background = [
+      this.#link.run(signal),
+      this.#reporter.run(signal),
+      this.#beat(signal),
+      this.#withdrawOrphan(signal),
+    ].map((work) =>
+      work.catch((error: unknown) => {
+        if (!signal.aborted) this.#ending.crash(error);
+      }),
+    );
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    checks.stop();
+    stop.removeEventListener('abort', onStop);
+    await this.#upgrader.stop();
+    await Promise.all(background);
+    return this.#ending.result();
+  }
+
+  /** The launcher wants to know whether this version reaches the coordinator now. */
+  dial(): void {
+    const { signal } = this.#ending;
+    const answered = this.#link.isLive
+      ? Promise.resolve(this.#link.reached)
+      : this.#link.answered(DIAL_MS, signal);
+    this.#link.connectNow();
+    void answered.then(
+      (reached) => this.#pipe.dialled(reached),
+      () => undefined,
+    );
+  }
+
+  async #beat(signal: AbortSignal): Promise<void> {
+    do this.#heartbeat();
+    while (await pause(this.#ports.clock, HEARTBEAT_MS, signal));
+  }
+
+  #heartbeat(): void {
+    const { trouble } = this.#health;
+    this.#pipe.post({
+      kind: 'heartbeat',
+      reached: this.#link.reached,
+      healthy: trouble === null,
+      trouble,
+      idle: this.#upgrader.state.kind === 'idle' || this.#upgrader.state.kind === 'probation',
+    });
+  }
+
+  #onState(state: UpgradeState): void {
+    if (state.kind !== 'probation') this.#report = { isHealthy: false, detail: '' };
+    this.#reporter.changed();
+    if (state.kind === 'idle') void this.#cleanUp();
+  }
+
+  #onLive(welcome: Welcome, nonce: string): void {
+    this.#shownNonce = nonce;
+    // H9: the question comes before everything else that a new session says.
+    this.#check(true);
+    this.#reporter.now();
+    this.#heartbeat();
+    this.#delivery.begin({ epoch: welcome.outputEpoch, sequence: welcome.outputSequence });
+    this.#sessionOpened.ring();
+    this.#attest();
+  }
+
+  #onFrame(frame: CoordinatorFrame): void {
+    const { log, clock } = this.#ports;
+    switch (frame.kind) {
+      case 'command':
+        return this.#accept(frame.message);
+      case 'hold':
+        return log.info('nothing to do', { ...frame.message });
+      case 'outputAck':
+        return this.#delivery.acknowledged(frame.message.epoch, frame.message.lastSequence);
+      case 'granted':
+        return this.#desk.granted(frame.message);
+      case 'denied':
+        return this.#desk.denied(frame.message);
+      case 'confirm':
+        void this.#upgrader.send({
+          kind: 'confirmed',
+          attemptId: attemptOf(frame.message),
+          nowMs: clock.nowMs(),
+        });
+        return;
+      case 'reject':
+        void this.#upgrader.send({
+          kind: 'rejected',
+          attemptId: attemptOf(frame.message),
+          reason: frame.message.reason,
+          nowMs: clock.nowMs(),
+        });
+        return;
+      case 'cleanup':
+        this.#store.meta.write(CLEANUP_DUE, frame.message.commandId);
+        if (this.#upgrader.state.kind === 'idle') void this.#cleanUp();
+        return;
+      case 'unsupported':
+        return log.warn('the coordinator does not know a message', { ...frame.message });
+      case 'challenge':
+      case 'welcome':
+      case 'ping':
+      case 'goodbye':
+        return;
+    }
+  }
+
+  #accept(command: CommandMessage): void {
+    const { commandId, attempt } = command;
+    const stored = this.#store.inbox.store(command);
+    this.#store.session.saw(command);
+    // U8: durable before it is accepted; a repeated one is accepted again, since the first word may be lost.
+    this.#link.send({ kind: 'accept', message: { commandId, attempt } });
+    if (stored === 'finished') {
+      this.#store.inbox.finishAgain(command);
+      this.#delivery.more();
+      return;
+    }
+    if (stored === 'new') this.#ports.log.info('accepted a command', { commandId, attempt });
+    this.#ordered.ring();
+  }
+
+  #check(isFirst: boolean): void {
+    this.#link.send({ kind: 'check', message: { isFirst } });
+  }
+
+  /** H5: attested, and the leftover output is acknowledged. */
+  #attest(): void {
+    const { state } = this.#upgrader;
+    if (state.kind !== 'probation' || state.isAttested || !this.#store.outbox.isEmpty()) return;
+    if (this.#shownNonce !== state.course.order.nonce) return;
+    if (!this.#isRunning(state.course.order, state.slot)) return;
+    void this.#upgrader.send({
+      kind: 'attested',
+      attemptId: attemptIdIn(state) ?? '',
+      nowMs: this.#ports.clock.nowMs(),
+    });
+  }
+
+  #isRunning(order: UpgradeOrder, slot: Slot): boolean {
+    const running =
+      order.component === 'agent' ? this.#spawned.slot.digest : this.#spawned.launcherDigest;
+    return running === slot.digest;
+  }
+
+  #nonce(): string {
+    const { state } = this.#upgrader;
+    return state.kind === 'probation' || state.kind === 'committing'
+      ? state.course.order.nonce
+      : '';
+  }
+
+  #onCommitted(order: UpgradeOrder, slot: Slot): void {
+    const before = this.#view[order.component];
+    this.#view = {
+      ...this.#view,
+      [order.component]: {
+        ...before,
+        committed: slot,
+        previous: before.committed,
+        trialAttemptId: null,
+      },
+    };
+  }
+
+  /** A trial that no upgrade knows of (its record was lost, or given up) must not stay for ever. */
+  async #withdrawOrphan(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#ports;
+    for (const component of ['agent', 'launcher'] as const) {
+      const attemptId = this.#view[component].trialAttemptId;
+      const { state } = this.#upgrader;
+      const isExpected = TRIAL_STATES.has(state.kind) && attemptId === attemptIdIn(state);
+      if (attemptId === null || isExpected) continue;
+      log.error('a trial that no upgrade knows of is ended', { component, attemptId });
+      const detail = 'the agent has no record of the upgrade that this trial belongs to';
+      const evidence = { ...NO_EVIDENCE, reason: 'not-started' as const, detail };
+      while (!signal.aborted) {
+        try {
+          await this.#pipe.request({ kind: 'refuse', component, attemptId, evidence }, signal);
+          return this.#ending.end(EXIT.bootRecorded);
+        } catch (error) {
+          log.warn('the launcher did not end the trial', { message: String(error) });
+          await pause(clock, HEARTBEAT_MS, signal);
+        }
+      }
+    }
+  }
+
+  async #cleanUp(): Promise<void> {
+    const { slots, log } = this.#ports;
+    const due = this.#store.meta.read(CLEANUP_DUE);
+    if (due === null) return;
+    const { signal } = this.#ending;
+    try {
+      await removeUnneededVersions({ slots, spawned: this.#spawned, log, signal });
+      if (!signal.aborted) this.#store.meta.forget(CLEANUP_DUE);
+    } catch (error) {
+      // Asked again at the next idle, or by the next cleanup: nothing depends on it.
+      if (!signal.aborted) log.warn('cleaning up failed', { message: String(error) });
+    }
+  }
+
+  #workers(): ReturnType<typeof createWorkers> {
+    const ports = this.#ports;
+    const store = this.#store;
+    return createWorkers({
+      ...ports,
+      store,
+      desk: this.#desk,
+      health: this.#health,
+      healthChecks: {
+        ...ports,
+        own: this.#spawned.slot,
+        writeState: () => store.meta.write('health', String(ports.clock.nowMs())),
+      },
+      launcherVersion: this.#spawned.launcherVersion,
+      view: () => this.#view,
+      isRunning: (order, slot) => this.#isRunning(order, slot),
+      onCommitted: (order, slot) => this.#onCommitted(order, slot),
+      requestLauncher: (request, signal) => this.#pipe.request(request, signal),
+      send: (frame) => this.#link.send(frame),
+      isLive: () => this.#link.isLive,
+      sessionOpened: this.#sessionOpened,
+      ordered: this.#ordered,
+      acknowledged: this.#acknowledged,
+      deliver: () => this.#delivery.more(),
+      onReport: (report) => {
+        this.#report = report;
+        this.#reporter.changed();
+        this.#heartbeat();
+      },
+    });
+  }
+}
+
+function attemptOf(message: { readonly commandId: string; readonly attempt: number }): string {
+  return `${message.commandId}/${message.attempt}`;
+}

@@ -1,0 +1,59 @@
+import type { Evidence, Slot } from '@moult/core/boot';
+import type { Course, Outcome } from '@moult/core/upgrade';
+import type { EvidenceMessage, FinishMessage, SlotMessage } from '@moult/protocol';
+
+/** The report of an attempt's end, as the coordinator gets it. */
+export function finishOf(
+  course: Course,
+  outcome: Outcome,
+  current: Slot | null,
+): FinishMessage {
+  const { order, from } = course;
+  return {
+    commandId: order.commandId,
+    attempt: order.attempt,
+    component: order.component,
+    outcome: outcome.kind,
+    ...wordsOf(outcome),
+    from: slotMessage(from),
+    current: slotMessage(current),
+    steps: course.steps.map(({ step, startedMs }) => ({ step, startedMs })),
+    bytesFetched: course.bytesFetched,
+    bytesTotal: course.bytesTotal,
+    rehearsal: course.rehearsal,
+    wantedVersion: order.version,
+  };
+}
+
+function wordsOf(outcome: Outcome): Pick<FinishMessage, 'code' | 'message' | 'evidence'> {
+  switch (outcome.kind) {
+    case 'succeeded':
+    case 'already-there':
+      return { code: '', message: '', evidence: null };
+    case 'failed':
+      return { code: outcome.code, message: outcome.message, evidence: null };
+    case 'denied':
+      return { code: '', message: outcome.reason, evidence: null };
+    case 'rolled-back':
+      return {
+        code: outcome.evidence.reason,
+        message: outcome.evidence.detail,
+        evidence: evidenceMessage(outcome.evidence),
+      };
+  }
+}
+
+function evidenceMessage(evidence: Evidence): EvidenceMessage {
+  return {
+    reason: evidence.reason,
+    detail: evidence.detail,
+    exitCode: evidence.exitCode ?? -1,
+    signal: evidence.signal ?? '',
+    logLines: evidence.logLines,
+    samples: evidence.samples,
+  };
+}
+
+export function slotMessage(slot: Slot | null): SlotMessage | null {
+  return slot === null ? null : { version: slot.version, digest: slot.digest };
+}

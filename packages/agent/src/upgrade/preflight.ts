@@ -1,0 +1,97 @@
+/*
+ * The pre-upgrade test: everything that can be known before anything is changed. All checks run, so that whoever
+ * mends the host mends it once; the first failing one gives the code.
+ */
+import type { BootView } from '@moult/core/upgrade';
+import { attemptIdOf, type Course, type UpgradeEvent } from '@moult/core/upgrade';
+import { CodedError, type ErrorCode } from '@moult/core/errors';
+import { compareVersions, isVersion } from '@moult/core/versions';
+import type { Clock } from '@moult/runtime/clock';
+import type { DiskFacts, Slots, Trust, TrustedRelease } from '../ports.ts';
+
+export interface PreflightOptions {
+  readonly course: Course;
+  readonly view: BootView;
+  readonly launcherVersion: string;
+  readonly trust: Trust;
+  readonly slots: Slots;
+  readonly disk: DiskFacts;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+interface Failing {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+const RESERVE_BYTES = 64 * 1024 * 1024;
+
+/** Throws the first failing check's code, with all of them in its message. */
+export async function runPreflight(options: PreflightOptions): Promise<UpgradeEvent> {
+  const { course, trust, signal, clock } = options;
+  const { component, version } = course.order;
+  if (!isVersion(version)) {
+    throw new CodedError('desired-version-invalid', `${JSON.stringify(version)} is not a version`);
+  }
+  // Trust first: platform, size and digest are known from what the release keys signed, and from nothing else (N4).
+  const release = await trust.release({ component, version }, signal);
+  const attemptId = attemptIdOf(course.order);
+  if (options.view[component].committed?.digest === release.digest) {
+    return { kind: 'found-current', attemptId, nowMs: clock.nowMs() };
+  }
+  const failing = [
+    launcherTrouble(options, release),
+    await slotsTrouble(options),
+    await diskTrouble(options, release),
+  ].filter((found) => found !== null);
+  const [first] = failing;
+  if (first !== undefined) {
+    throw new CodedError(first.code, failing.map((found) => found.message).join('; '));
+  }
+  return { kind: 'preflight-passed', attemptId, nowMs: clock.nowMs() };
+}
+
+function launcherTrouble(options: PreflightOptions, release: TrustedRelease): Failing | null {
+  const { minimumLauncher } = release.manifest;
+  if (minimumLauncher === null) return null;
+  const has = options.launcherVersion;
+  if (isVersion(has) && compareVersions(has, minimumLauncher) >= 0) return null;
+  return {
+    code: 'launcher-too-old',
+    message: `launcher: ${release.manifest.version} wants ${minimumLauncher}, this host has ${has}`,
+  };
+}
+
+async function slotsTrouble(options: PreflightOptions): Promise<Failing | null> {
+  const trouble = await options.disk.slotsTrouble();
+  return trouble === null ? null : { code: 'slots-unwritable', message: `slots: ${trouble}` };
+}
+
+async function diskTrouble(
+  options: PreflightOptions,
+  release: TrustedRelease,
+): Promise<Failing | null> {
+  const plan = await options.slots.plan(release, options.signal);
+  const free = await options.disk.freeForSlots();
+  const wantedBytes = 2 * plan.bytesToWrite + RESERVE_BYTES;
+  if (free.bytes < wantedBytes) {
+    return {
+      code: 'disk-reserve',
+      message: `disk: ${mebibytes(free.bytes)} MiB are free, ${mebibytes(wantedBytes)} MiB are needed (twice the ${mebibytes(plan.bytesToWrite)} MiB to write, and 64)`,
+    };
+  }
+  // Files, the directories above them, and what staging makes beside them.
+  const wantedInodes = 2 * plan.filesToWrite + 64;
+  if (free.inodes !== null && free.inodes < wantedInodes) {
+    return {
+      code: 'disk-reserve',
+      message: `inodes: ${free.inodes} are free, ${wantedInodes} are needed`,
+    };
+  }
+  return null;
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round(bytes / (1024 * 1024));
+}

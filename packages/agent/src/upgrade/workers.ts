@@ -1,0 +1,252 @@
+/*
+ * The work of each state of the upgrade machine, one function each. All of it may be aborted at any await and begun
+ * again after a crash. What it needs of the rest of the agent stands in WorkerOptions, by name.
+ */
+import { EXIT, type Evidence, type Slot } from '@moult/core/boot';
+import { CodedError } from '@moult/core/errors';
+import { attemptIdOf, type BootView, type UpgradeOrder } from '@moult/core/upgrade';
+import type { AgentFrame } from '@moult/protocol';
+import type { Clock } from '@moult/runtime/clock';
+import type { Logger } from '@moult/runtime/logger';
+import type { AgentStore } from '../database/index.ts';
+import type { LauncherRequest } from '../launcher/pipe-client.ts';
+import type { DiskFacts, Slots, Trust } from '../ports.ts';
+import { type Bell, pause } from '../waiting.ts';
+import { finishOf } from './finish.ts';
+import { checkHealth, type Health, type HealthChecks } from './health.ts';
+import { orderOf, refusalOf } from './order.ts';
+import type { PermissionDesk } from './permission-desk.ts';
+import { runPreflight } from './preflight.ts';
+import type { Workers, WorkResult } from './upgrader.ts';
+
+export interface WorkerOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly store: AgentStore;
+  readonly trust: Trust;
+  readonly slots: Slots;
+  readonly disk: DiskFacts;
+  readonly desk: PermissionDesk;
+  readonly health: Health;
+  readonly healthChecks: HealthChecks;
+  readonly launcherVersion: string;
+  /** What the boot record says now. */
+  readonly view: () => BootView;
+  /** Whether the version on trial is what runs: a launcher that could not count a try boots the one before. */
+  readonly isRunning: (order: UpgradeOrder, slot: Slot) => boolean;
+  /** The launcher has committed this slot durably. */
+  readonly onCommitted: (order: UpgradeOrder, slot: Slot) => void;
+  readonly requestLauncher: (request: LauncherRequest, signal: AbortSignal) => Promise<void>;
+  readonly send: (frame: AgentFrame) => boolean;
+  readonly isLive: () => boolean;
+  /** A session was welcomed. */
+  readonly sessionOpened: Bell;
+  /** A command lies in the inbox. */
+  readonly ordered: Bell;
+  /** Output was acknowledged. */
+  readonly acknowledged: Bell;
+  /** There is something new to deliver. */
+  readonly deliver: () => void;
+  /** What the report says of this upgrade has changed, or must be said again. */
+  readonly onReport: (report: { readonly isHealthy: boolean; readonly detail: string }) => void;
+}
+
+const PROGRESS_MS = 500;
+/** A good state is looked at again a few times in the shortest probation, a bad one a little sooner. */
+const HEALTH_CHECK_MS = { whenHealthy: 10_000, whenNot: 5_000 } as const;
+/** The coordinator is asked for its word again so often: its `confirm` may have been lost. */
+const ASK_AGAIN_MS = 30_000;
+
+export function createWorkers(options: WorkerOptions): Workers {
+  const { clock } = options;
+  return {
+    'await-order': (_work, signal) => awaitOrder(options, signal),
+    'run-preflight': (work, signal) =>
+      runPreflight({ ...options, course: work.course, view: options.view(), signal }),
+    fetch: (work, signal) => fetchRelease(options, work.course.order, signal),
+    // Recorded as not done until rehearsals come; the state is here because the record is frozen.
+    rehearse: async (work) => ({
+      kind: 'rehearsal-ended',
+      attemptId: attemptIdOf(work.course.order),
+      rehearsal: 'not-done',
+      nowMs: clock.nowMs(),
+    }),
+    'ask-to-drain': async (work, signal) => {
+      // Coordinator unreachable: stay staged, go on working.
+      while (!options.isLive()) await options.sessionOpened.next(signal);
+      return options.desk.ask({ ...work.course.order, point: 'drain' }, signal);
+    },
+    // No tasks run in this version, so draining is over at once; the last permission is asked all the same.
+    drain: (work, signal) => options.desk.ask({ ...work.course.order, point: 'switch' }, signal),
+    'hand-over': async (work, signal): Promise<WorkResult> => {
+      const { order } = work.course;
+      const manifest = await options.slots.manifestOf(order.component, work.slot);
+      if (manifest === null) {
+        throw new CodedError('slot-corrupt', `the slot ${work.slot.dir} has no readable manifest`);
+      }
+      await options.requestLauncher(
+        {
+          kind: 'try',
+          component: order.component,
+          slot: work.slot,
+          attemptId: attemptIdOf(order),
+          probationMs: manifest.probationMs,
+        },
+        signal,
+      );
+      return { kind: 'leave', exitCode: EXIT.bootRecorded };
+    },
+    watch: (work, signal) => watch(options, work, signal),
+    commit: async (work, signal) => {
+      const { order } = work.course;
+      const attemptId = attemptIdOf(order);
+      return settledByLauncher(async () => {
+        await options.requestLauncher(
+          { kind: 'commit', component: order.component, attemptId },
+          signal,
+        );
+        options.onCommitted(order, work.slot);
+        return { kind: 'committed', attemptId, nowMs: clock.nowMs() };
+      });
+    },
+    'roll-back': async (work, signal) => {
+      const { order } = work.course;
+      const evidence: Evidence = { ...NO_EVIDENCE, reason: work.reason, detail: work.detail };
+      const attemptId = attemptIdOf(order);
+      return settledByLauncher(async () => {
+        await options.requestLauncher(
+          { kind: 'refuse', component: order.component, attemptId, evidence },
+          signal,
+        );
+        return { kind: 'leave', exitCode: EXIT.bootRecorded };
+      });
+    },
+    report: async (work, signal) => {
+      const { order } = work.course;
+      const current = options.view()[order.component].committed;
+      options.store.inbox.finish(finishOf(work.course, work.outcome, current));
+      options.deliver();
+      while (!options.store.inbox.isReported(order)) await options.acknowledged.next(signal);
+      return { kind: 'reported', attemptId: attemptIdOf(order), nowMs: clock.nowMs() };
+    },
+  };
+}
+
+export const NO_EVIDENCE: Evidence = {
+  reason: 'own-checks-failed',
+  detail: '',
+  exitCode: null,
+  signal: null,
+  logLines: [],
+  samples: [],
+};
+
+/** The trial ended while this process ran: the launcher knows how, and says it at the next boot (U7). */
+async function settledByLauncher(work: () => Promise<WorkResult>): Promise<WorkResult> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'boot-trial-stale') {
+      return { kind: 'leave', exitCode: EXIT.bootRecorded };
+    }
+    throw error;
+  }
+}
+
+async function awaitOrder(options: WorkerOptions, signal: AbortSignal): Promise<WorkResult> {
+  const { store, clock, ordered } = options;
+  for (;;) {
+    const command = store.inbox.oldest();
+    if (command === null) {
+      await ordered.next(signal);
+      continue;
+    }
+    const order = orderOf(command);
+    if (order !== null) {
+      const from = options.view()[order.component].committed;
+      return { kind: 'ordered', order, from, nowMs: clock.nowMs() };
+    }
+    store.inbox.finish(refusalOf(command));
+    options.deliver();
+  }
+}
+
+async function fetchRelease(
+  options: WorkerOptions,
+  order: UpgradeOrder,
+  signal: AbortSignal,
+): Promise<WorkResult> {
+  const { clock } = options;
+  const { commandId, attempt } = order;
+  // Asked anew: what preflight learned may be hours old, and only a fresh answer is a proof.
+  const release = await options.trust.release(order, signal);
+  let lastMs = Number.NEGATIVE_INFINITY;
+  const staged = await options.slots.stage(release, {
+    signal,
+    onProgress: ({ bytesDone, bytesTotal }) => {
+      if (clock.monotonicMs() - lastMs < PROGRESS_MS) return;
+      lastMs = clock.monotonicMs();
+      options.send({
+        kind: 'progress',
+        message: {
+          commandId,
+          attempt,
+          step: 'fetching',
+          detail: '',
+          bytesDone,
+          bytesTotal,
+          holdReason: '',
+        },
+      });
+    },
+  });
+  return {
+    kind: 'fetched',
+    attemptId: attemptIdOf(order),
+    slot: staged.slot,
+    bytesFetched: staged.bytesFetched,
+    bytesTotal: staged.bytesTotal,
+    nowMs: clock.nowMs(),
+  };
+}
+
+/** Checks until the coordinator, or the launcher, decides. */
+async function watch(
+  options: WorkerOptions,
+  work: Parameters<Workers['watch']>[0],
+  signal: AbortSignal,
+): Promise<WorkResult> {
+  const { clock, health } = options;
+  if (!options.isRunning(work.course.order, work.slot)) {
+    options.log.warn('the version on trial does not run: asking the launcher again', {
+      slot: work.slot.dir,
+    });
+    if (!(await pause(clock, TRY_AGAIN_MS, signal))) signal.throwIfAborted();
+    return { kind: 'leave', exitCode: EXIT.bootRecorded };
+  }
+  const manifest = await options.slots.manifestOf(work.course.order.component, work.slot);
+  const probationMs = manifest?.probationMs ?? PROBATION_MS_UNKNOWN;
+  let askedMs = Number.NEGATIVE_INFINITY;
+  let saidHealthy: boolean | null = null;
+  for (;;) {
+    const trouble = await checkHealth(options.healthChecks, signal);
+    signal.throwIfAborted();
+    health.record(trouble, clock);
+    const leftMs = probationMs - health.healthyForMs(clock);
+    const isHealthy = trouble === null && leftMs <= 0;
+    const isAskedAgain = isHealthy && clock.monotonicMs() - askedMs >= ASK_AGAIN_MS;
+    if (isHealthy !== saidHealthy || isAskedAgain) {
+      askedMs = clock.monotonicMs();
+      saidHealthy = isHealthy;
+      options.onReport({ isHealthy, detail: trouble ?? '' });
+    }
+    const nextMs = trouble === null ? HEALTH_CHECK_MS.whenHealthy : HEALTH_CHECK_MS.whenNot;
+    const waitMs = isHealthy || trouble !== null ? nextMs : Math.min(nextMs, Math.max(leftMs, 1));
+    if (!(await pause(clock, waitMs, signal))) signal.throwIfAborted();
+  }
+}
+
+/** A launcher that could not write its record needs time, or space, more than it needs haste. */
+const TRY_AGAIN_MS = 30_000;
+/** A slot whose manifest vanished during its own trial: watch it as long as most releases are. */
+const PROBATION_MS_UNKNOWN = 60_000;
