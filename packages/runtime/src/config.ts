@@ -1,174 +1,170 @@
 /*
- * Configuration of our programs: flags before environment before file before default. Each key is declared once;
- * what is not declared is an error that names the likeliest key. `tls.cert` is `tls: {cert: …}` in the file,
- * MOULT_TLS_CERT in the environment and `--tls-cert` as a flag.
+ * One reader for the configuration of every program: flags > environment > file > default. Keys are closed lists: an
+ * unknown one is an error that names the nearest known one, because a typo that is ignored is a setting that is not set.
  */
 import { CodedError } from '@moult/core/errors';
-import { isMap, isScalar, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import { parse } from 'yaml';
+import { environmentVariable } from './environment.ts';
 import { readTextIfPresent } from './files.ts';
 
 export type ConfigKey =
-  | { readonly kind: 'string'; readonly default: string | null }
+  | { readonly kind: 'string'; readonly default?: string }
   | {
       readonly kind: 'number';
-      readonly default: number | null;
-      readonly min: number;
-      readonly max: number;
+      readonly default?: number;
+      readonly min?: number;
+      readonly max?: number;
     }
-  | { readonly kind: 'boolean'; readonly default: boolean | null }
-  | { readonly kind: 'enum'; readonly values: readonly string[]; readonly default: string | null };
+  | { readonly kind: 'boolean'; readonly default?: boolean }
+  | { readonly kind: 'enum'; readonly values: readonly string[]; readonly default?: string };
 
-export type ConfigKeys = Readonly<Record<string, ConfigKey>>;
+/** Keys by their dotted name in the file (`tls.cert`); the flag is `--tls-cert`, the variable `MOULT_TLS_CERT`. */
+export type ConfigSchema = Readonly<Record<string, ConfigKey>>;
 
-/** A key with a default always has a value; one whose default is null may have none. */
-export type ConfigValue<K extends ConfigKey> = K extends { readonly kind: 'enum'; readonly values: readonly (infer V)[] }
-  ? V | NullIfAbsent<K>
-  : K extends { readonly kind: 'string' }
-    ? string | NullIfAbsent<K>
-    : K extends { readonly kind: 'number' }
-      ? number | NullIfAbsent<K>
-      : boolean | NullIfAbsent<K>;
+type ValueOf<K extends ConfigKey> = K['kind'] extends 'number'
+  ? number
+  : K['kind'] extends 'boolean'
+    ? boolean
+    : string;
 
-type NullIfAbsent<K extends ConfigKey> = K['default'] extends null ? null : never;
+/** Null: neither given nor defaulted. */
+export type ConfigValues<S extends ConfigSchema> = {
+  readonly [N in keyof S]: ValueOf<S[N]> | null;
+};
 
-export type Config<K extends ConfigKeys> = { readonly [N in keyof K]: ConfigValue<K[N]> };
-
-export interface ConfigSources<K extends ConfigKeys> {
-  readonly keys: K;
-  /** Null: no file. One that is named and missing counts as empty. */
+export interface ReadConfigOptions<S extends ConfigSchema> {
+  readonly schema: S;
+  /** YAML; a file that is not there is an empty one. Null: no file. */
   readonly filePath: string | null;
-  /** By key name; absent ones were not given. */
-  readonly flags: Readonly<Record<string, string | number | boolean | undefined>>;
-  /** Looks up one environment variable. */
-  readonly environment: (name: string) => string | null;
+  /** By dotted name, as the command line gave them. */
+  readonly flags?: Readonly<Record<string, string | boolean | number | undefined>>;
+  /** The process's environment unless given. */
+  readonly environment?: (name: string) => string | null;
 }
 
-/** Nobody writes a configuration by hand that is longer. */
-const FILE_CHARACTERS_MAX = 100_000;
-/** Further than this a suggestion confuses. */
-const DISTANCE_MAX = 3;
-
-/** Throws `config-invalid`, naming the key and where it stands. */
-export async function readConfig<const K extends ConfigKeys>(
-  sources: ConfigSources<K>,
-): Promise<Config<K>> {
-  const { keys } = sources;
-  const inFile = await readFile(sources.filePath, keys);
-  for (const name of Object.keys(sources.flags)) {
-    if (!(name in keys)) throw unknownKey({ name: flagName(name), where: 'flag', keys, show: flagName });
+/** Throws `config-invalid`, naming where the value came from, the key, and what is wrong. */
+export async function readConfig<S extends ConfigSchema>(
+  options: ReadConfigOptions<S>,
+): Promise<ConfigValues<S>> {
+  const { schema, filePath } = options;
+  const environment = options.environment ?? environmentVariable;
+  const text = filePath === null ? null : await readTextIfPresent(filePath);
+  const fromFile = text === null ? {} : flattened(parsed(text, filePath ?? ''), filePath ?? '');
+  for (const name of Object.keys(fromFile)) requireKnown(name, schema, filePath ?? '');
+  for (const name of Object.keys(options.flags ?? {})) {
+    requireKnown(name, schema, 'the command line');
   }
   const values: Record<string, string | number | boolean | null> = {};
-  for (const [name, key] of Object.entries(keys)) {
-    const flag = sources.flags[name];
-    const variable = environmentName(name);
-    const fromEnvironment = sources.environment(variable);
-    if (flag !== undefined) values[name] = checked(key, flag, flagName(name));
-    else if (fromEnvironment !== null) values[name] = checked(key, fromEnvironment, variable);
-    else {
-      const entry = inFile.get(name);
-      values[name] = entry === undefined ? key.default : checked(key, entry.value, entry.where);
-    }
+  for (const [name, key] of Object.entries(schema)) {
+    const variable = variableOf(name);
+    const candidates = [
+      { raw: options.flags?.[name] ?? null, where: `--${name.replaceAll('.', '-')}` },
+      { raw: environment(variable), where: variable },
+      { raw: fromFile[name] ?? null, where: `${filePath}: ${name}` },
+    ];
+    const given = candidates.find((candidate) => candidate.raw !== null);
+    values[name] =
+      given === undefined ? (key.default ?? null) : valueOf(key, given.raw, given.where);
   }
-  return values as Config<K>;
+  return values as ConfigValues<S>;
 }
 
-export function environmentName(name: string): string {
-  return `MOULT_${words(name).join('_').toUpperCase()}`;
+/** `tls.cert` → `MOULT_TLS_CERT`, `bindsChannel` → `MOULT_BINDS_CHANNEL`. */
+export function variableOf(name: string): string {
+  const words = name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll(/[.-]/g, '_');
+  return `MOULT_${words.toUpperCase()}`;
 }
 
-export function flagName(name: string): string {
-  return `--${words(name).join('-').toLowerCase()}`;
-}
-
-function words(name: string): readonly string[] {
-  return name
-    .replace(/([a-z0-9])([A-Z])/g, '$1.$2')
-    .split('.');
-}
-
-interface FileEntry {
-  readonly value: unknown;
-  readonly where: string;
-}
-
-async function readFile(
-  path: string | null,
-  keys: ConfigKeys,
-): Promise<ReadonlyMap<string, FileEntry>> {
-  const found = new Map<string, FileEntry>();
-  const text = path === null ? null : await readTextIfPresent(path);
-  if (path === null || text === null) return found;
-  if (text.length > FILE_CHARACTERS_MAX) throw new CodedError('config-invalid', `${path} is too long`);
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const [fault] = document.errors;
-  if (fault !== undefined) {
-    throw new CodedError('config-invalid', `${path}: ${fault.message.split('\n')[0]}`, { cause: fault });
+function parsed(text: string, where: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    const message = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    throw new CodedError('config-invalid', `${where} is not YAML: ${message}`, { cause });
   }
-  if (document.contents === null) return found;
-  if (!isMap(document.contents)) throw new CodedError('config-invalid', `${path} is not a list of keys and values`);
-  const walk = (map: YAMLMap, prefix: string): void => {
-    for (const pair of map.items) {
-      if (!isScalar(pair.key)) throw new CodedError('config-invalid', `${path}: a key is not a word`);
-      const name = `${prefix}${String(pair.key.value)}`;
-      const where = `${path}:${lines.linePos(pair.key.range?.[0] ?? 0).line} ${name}`;
-      if (isMap(pair.value) && Object.keys(keys).some((key) => key.startsWith(`${name}.`))) {
-        walk(pair.value, `${name}.`);
-        continue;
-      }
-      if (!(name in keys)) throw unknownKey({ name, where, keys, show: (key) => key });
-      found.set(name, { value: isScalar(pair.value) ? pair.value.value : pair.value, where });
-    }
-  };
-  walk(document.contents, '');
-  return found;
 }
 
-function checked(key: ConfigKey, value: unknown, where: string): string | number | boolean {
+function flattened(value: unknown, where: string, prefix = ''): Record<string, unknown> {
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw new CodedError('config-invalid', `${where} is not a list of keys and values`);
+  }
+  const flat: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(value)) {
+    const path = prefix === '' ? name : `${prefix}.${name}`;
+    const isNested = typeof field === 'object' && field !== null && !Array.isArray(field);
+    if (isNested) Object.assign(flat, flattened(field, where, path));
+    else if (field !== null) flat[path] = field;
+  }
+  return flat;
+}
+
+function requireKnown(name: string, schema: ConfigSchema, where: string): void {
+  if (Object.hasOwn(schema, name)) return;
+  const nearest = nearestOf(name, Object.keys(schema));
+  const hint =
+    nearest === null
+      ? `known are ${Object.keys(schema).join(', ')}`
+      : `did you mean ${nearest}?`;
+  throw new CodedError('config-invalid', `${where}: unknown key ${name}; ${hint}`);
+}
+
+function valueOf(key: ConfigKey, raw: unknown, where: string): string | number | boolean {
   switch (key.kind) {
     case 'string':
-      if (typeof value === 'string' && value !== '') return value;
-      if (typeof value === 'number') return String(value);
-      throw new CodedError('config-invalid', `${where}: a text is wanted`);
+      if (typeof raw === 'string' || typeof raw === 'number') return String(raw);
+      return invalid(where, 'a text', raw);
     case 'number': {
-      const number = typeof value === 'string' && value !== '' ? Number(value) : value;
-      if (typeof number === 'number' && Number.isFinite(number) && number >= key.min && number <= key.max) {
-        return number;
-      }
-      throw new CodedError('config-invalid', `${where}: a number from ${key.min} to ${key.max} is wanted`);
+      const value = typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : raw;
+      const min = key.min ?? Number.NEGATIVE_INFINITY;
+      const max = key.max ?? Number.POSITIVE_INFINITY;
+      if (typeof value === 'number' && value >= min && value <= max) return value;
+      return invalid(where, `a number${Number.isFinite(min) ? ` from ${min}` : ''}${Number.isFinite(max) ? ` to ${max}` : ''}`, raw);
     }
     case 'boolean':
-      if (typeof value === 'boolean') return value;
-      if (value === 'true' || value === '1') return true;
-      if (value === 'false' || value === '0') return false;
-      throw new CodedError('config-invalid', `${where}: true or false is wanted`);
-    case 'enum':
-      if (typeof value === 'string' && key.values.includes(value)) return value;
-      throw new CodedError('config-invalid', `${where}: one of ${key.values.join(', ')} is wanted`);
+      if (raw === true || raw === 'true') return true;
+      if (raw === false || raw === 'false') return false;
+      return invalid(where, 'true or false', raw);
+    case 'enum': {
+      if (typeof raw === 'string' && key.values.includes(raw)) return raw;
+      const nearest = typeof raw === 'string' ? nearestOf(raw, key.values) : null;
+      const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
+      return invalid(where, `one of ${key.values.join(', ')}`, raw, hint);
+    }
   }
 }
 
-function unknownKey(of: {
-  readonly name: string;
-  readonly where: string;
-  readonly keys: ConfigKeys;
-  readonly show: (key: string) => string;
-}): CodedError {
-  const near = Object.keys(of.keys)
-    .map((key) => ({ key: of.show(key), distance: distanceOf(of.show(key), of.name) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  const hint = near !== undefined && near.distance <= DISTANCE_MAX ? `; did you mean ${near.key}?` : '';
-  return new CodedError('config-invalid', `${of.where}: there is no key ${of.name}${hint}`);
+function invalid(where: string, wanted: string, raw: unknown, hint = ''): never {
+  throw new CodedError(
+    'config-invalid',
+    `${where} must be ${wanted}, not ${JSON.stringify(raw)}${hint}`,
+  );
 }
 
-/** Levenshtein's. */
-function distanceOf(a: string, b: string): number {
+/** More than a third of the letters wrong is another word. */
+const DISTANCE_SHARE_MAX = 1 / 3;
+
+/** The known word that was probably meant; null: none is near. */
+export function nearestOf(word: string, known: readonly string[]): string | null {
+  const ranked = known
+    .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  if (best === undefined) return null;
+  const limit = Math.max(1, Math.floor(best.candidate.length * DISTANCE_SHARE_MAX));
+  return best.distance <= limit ? best.candidate : null;
+}
+
+/** Levenshtein's distance, upper and lower case alike. */
+function editDistance(left: string, right: string): number {
+  const a = left.toLowerCase();
+  const b = right.toLowerCase();
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + same));
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
     row = next;
   }
