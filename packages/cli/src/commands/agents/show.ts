@@ -1,0 +1,77 @@
+import type { Agent } from '@moult/api';
+import type { Command } from 'commander';
+import { withConnection, withExamples, withOutput } from '../../describe.ts';
+import { EXIT } from '../../exit-codes.ts';
+import type { Shell } from '../../shell.ts';
+import { ABSENT, formatAgo, formatBytes, formatTime, shortDigest } from '../../terminal/format.ts';
+import { stateText } from './agent-text.ts';
+
+type Fields = readonly (readonly [string, string])[];
+
+export function addAgentsShow(group: Command, shell: Shell): void {
+  const command = group
+    .command('show')
+    .description('one agent: versions, upgrade in progress, what it refused, facts of its host')
+    .argument('<agent>', 'name of the agent');
+  withExamples(withOutput(withConnection(command)), [
+    { does: 'all about one agent', line: 'moult agents show web-1' },
+  ]).action(
+    shell.action<object, [string]>(async (run, _options, [name]) => {
+      const client = await run.connect();
+      const agent = await client.getAgent({ params: { name }, signal: run.stop });
+      run.output.fields(agent, () => fieldsOf(agent, run.clock.nowMs()));
+      return EXIT.ok;
+    }),
+  );
+}
+
+function fieldsOf(agent: Agent, nowMs: number): Fields {
+  return [
+    ['agent', agent.name],
+    ['instance', agent.instanceId],
+    ['group', agent.group],
+    ['state', stateText(agent)],
+    ['platform', agent.platform || ABSENT],
+    ['last seen', formatAgo({ atMs: agent.lastSeenMs, nowMs })],
+    ['enrolled', formatTime(agent.enrolledMs)],
+    ['validated by', agent.validatedBy ?? 'nobody yet'],
+    ...agent.components.flatMap(componentFields),
+    ...upgradeFields(agent),
+    ...Object.entries(agent.facts).map(
+      ([name, value]) => [name.replace(/[^\w .-]/g, ''), value] as const,
+    ),
+  ];
+}
+
+function componentFields(status: Agent['components'][number]): Fields {
+  const { component, current, previous, desired, refused } = status;
+  return [
+    [component, current === null ? 'none reported' : slotText(current)],
+    ...(previous === null ? [] : [[`${component} previous`, slotText(previous)] as const]),
+    ...(desired === null
+      ? []
+      : [[`${component} desired`, `${desired.version} (from ${desired.from})`] as const]),
+    ...refused.map((slot) => [`${component} refused`, slotText(slot)] as const),
+  ];
+}
+
+function upgradeFields(agent: Agent): Fields {
+  const { upgrade } = agent;
+  if (upgrade === null) return [];
+  const bytes =
+    upgrade.bytesTotal > 0
+      ? `, ${formatBytes(upgrade.bytesDone)} of ${formatBytes(upgrade.bytesTotal)}`
+      : '';
+  const detail = upgrade.detail === '' ? '' : `: ${upgrade.detail}`;
+  return [
+    [
+      'upgrade',
+      `${upgrade.component} to ${upgrade.to}, attempt ${upgrade.attempt}, ${upgrade.step}${bytes}${detail}`,
+    ],
+    ['command', upgrade.commandId],
+  ];
+}
+
+function slotText(slot: { readonly version: string; readonly digest: string }): string {
+  return `${slot.version} (${shortDigest(slot.digest)})`;
+}

@@ -1,0 +1,149 @@
+/*
+ * Signs on this machine, with keys that no coordinator has. The coordinator gives the metadata to sign on and the
+ * release document; each manifest that the document names is compared with the packs at hand before it is signed,
+ * so that a coordinator in the wrong hands cannot have its own files signed.
+ */
+import { resolve } from 'node:path';
+import type { Release } from '@moult/api';
+import type { Client } from '@moult/api/client';
+import { CodedError } from '@moult/core/errors';
+import type { ReleaseDocument } from '@moult/core/release-document';
+import { checkReleaseDocument } from '@moult/core/trust';
+import type { Command } from 'commander';
+import { withConnection, withExamples, withOutput } from '../../describe.ts';
+import { EXIT } from '../../exit-codes.ts';
+import type { Run, Shell } from '../../shell.ts';
+import type { PackManifest } from './pack-manifest.ts';
+import { uploadPack } from './pack-upload.ts';
+import { releaseLines } from './release-text.ts';
+
+interface PublishOptions {
+  readonly keys: string;
+  readonly digest?: readonly string[];
+  readonly why?: string;
+}
+
+export function addReleasePublish(group: Command, shell: Shell): void {
+  const command = group
+    .command('publish')
+    .description(
+      'sign one release with the release keys and publish it; packs that the coordinator lacks are imported first',
+    )
+    .argument('<pack...>', 'the packs of one release, one a platform')
+    .requiredOption('--keys <dir>', 'directory with the release keys (`moult keys init`)')
+    .option(
+      '--digest <sha256...>',
+      'digests of imported packs that are not at hand, checked by you',
+    )
+    .option('--why <text>', 'kept in the history');
+  withExamples(withOutput(withConnection(command)), [
+    {
+      does: 'publish what was just built',
+      line: 'moult release publish dist/releases/agent-1.4.0-*.tar.gz --keys keys',
+    },
+  ]).action(
+    shell.action<PublishOptions, [string[]]>(async (run, options, [packPaths]) => {
+      const { readPackManifest } = await import('./pack-manifest.ts');
+      const packs: PackManifest[] = [];
+      for (const packPath of packPaths) packs.push(await readPackManifest(packPath));
+      requireOneRelease(packs);
+      const client = await run.connect();
+      await importMissing(run, client, packs);
+      const release = await publish(run, client, { ...options, packs });
+      run.output.stepDone(`${release.component} ${release.version} is published`);
+      run.output.result(release, () => releaseLines(release));
+      return EXIT.ok;
+    }),
+  );
+}
+
+function requireOneRelease(packs: readonly PackManifest[]): void {
+  const names = new Set(packs.map(({ manifest }) => `${manifest.component} ${manifest.version}`));
+  if (names.size > 1)
+    throw new CodedError('usage', `packs of several releases were given: ${[...names].join(', ')}`);
+  const platforms = packs.map(({ manifest }) => manifest.platform);
+  const twice = platforms.find((platform, index) => platforms.indexOf(platform) !== index);
+  if (twice !== undefined) throw new CodedError('usage', `two packs for ${twice} were given`);
+}
+
+async function importMissing(
+  run: Run,
+  client: Client,
+  packs: readonly PackManifest[],
+): Promise<void> {
+  const { releases } = await client.listReleases({ signal: run.stop });
+  const imported = new Set(
+    releases.flatMap(({ platforms }) => platforms.map(({ digest }) => digest)),
+  );
+  for (const { digest, packPath } of packs) {
+    if (imported.has(digest)) continue;
+    const answer = await uploadPack(run, client, packPath);
+    if (answer.digest === digest) continue;
+    throw new CodedError(
+      'submission-invalid',
+      `the coordinator took ${packPath} in with another digest`,
+      {
+        remedy: 'The pack changed while it was sent: build it again, then publish.',
+      },
+    );
+  }
+}
+
+async function publish(
+  run: Run,
+  client: Client,
+  wanted: PublishOptions & { readonly packs: readonly PackManifest[] },
+): Promise<Release> {
+  const [pack] = wanted.packs;
+  if (pack === undefined) throw new CodedError('usage', 'no pack was given');
+  const { component, version } = pack.manifest;
+  const { loadReleaseKeys } = await import('@moult/release/keys');
+  const { signRelease } = await import('@moult/release/repository');
+  const keys = await loadReleaseKeys(resolve(wanted.keys));
+  run.output.step(`signing ${component} ${version}`);
+  const state = await client.getSigningState({ params: { component, version }, signal: run.stop });
+  const verdict = checkReleaseDocument(state.document, { component, version });
+  if (verdict.kind === 'refused') throw new CodedError('submission-invalid', verdict.why);
+  requireOwnDigests(verdict.value, wanted);
+  const signed = signRelease({
+    keys,
+    root: state.root,
+    currentTargets: state.targets,
+    currentRole: state.role,
+    document: verdict.value,
+    nowMs: run.clock.nowMs(),
+  });
+  run.output.step(`publishing ${component} ${version}`);
+  return await client.publishRelease({
+    body: {
+      component,
+      version,
+      document: signed.document,
+      role: signed.role,
+      targets: signed.targets,
+      why: wanted.why,
+    },
+    signal: run.stop,
+  });
+}
+
+/** Nothing is signed that was not seen here. */
+function requireOwnDigests(
+  document: ReleaseDocument,
+  wanted: { readonly packs: readonly PackManifest[]; readonly digest?: readonly string[] },
+): void {
+  const own = new Map(
+    wanted.packs.map(({ manifest, digest }) => [manifest.platform as string, digest]),
+  );
+  const vouched = wanted.digest ?? [];
+  for (const [platform, { sha256 }] of Object.entries(document.manifests)) {
+    if (own.get(platform) === sha256 || vouched.includes(sha256)) continue;
+    throw new CodedError(
+      'submission-invalid',
+      `the coordinator would have the digest ${sha256} signed for ${platform}, which is in none of the packs given`,
+      {
+        remedy: `Give the pack for ${platform} too, or --digest ${sha256} if you have checked it. Then publish again.`,
+      },
+    );
+  }
+}

@@ -1,0 +1,83 @@
+import { CodedError } from '@moult/core/errors';
+import { ROLES, type Role } from '@moult/core/permission';
+import type { Command } from 'commander';
+import {
+  choice,
+  durationMs,
+  wholeNumber,
+  withConnection,
+  withExamples,
+  withOutput,
+} from '../../describe.ts';
+import { EXIT } from '../../exit-codes.ts';
+import type { Run, Shell } from '../../shell.ts';
+import { formatTime } from '../../terminal/format.ts';
+
+interface CreateOptions {
+  readonly uses?: number;
+  readonly ttl?: number;
+  readonly group?: string;
+  readonly validate?: boolean;
+  readonly role?: Role;
+  readonly principal?: string;
+  readonly why?: string;
+}
+
+export function addTokensCreate(group: Command, shell: Shell): void {
+  const command = group
+    .command('create')
+    .description(
+      'make a token and print it, this once: for enrolling agents, or with --role for people and scripts',
+    )
+    .option('--uses <count>', 'how many agents may enroll with it (1)', wholeNumber)
+    .option(
+      '--ttl <duration>',
+      'how long it is good (enrollment: 1h; access: for ever)',
+      durationMs,
+    )
+    .option('--group <group>', 'group of the agents that enroll with it (default)')
+    .option('--validate', 'agents that enroll with it are validated at once')
+    .addOption(choice('--role <role>', 'make an access token with this role', ROLES))
+    .option('--principal <name>', 'whose access token it is')
+    .option('--why <text>', 'kept in the history');
+  withExamples(withOutput(withConnection(command)), [
+    { does: 'enroll one agent within the hour', line: 'moult tokens create' },
+    {
+      does: 'a rack of twenty',
+      line: 'moult tokens create --uses 20 --ttl 2h --group web --validate',
+    },
+    { does: 'for a script', line: 'moult tokens create --role upgrader --principal deploy' },
+    { does: 'into a file', line: 'moult tokens create -q > enrollment.token' },
+  ]).action(
+    shell.action<CreateOptions>(async (run, options) => {
+      const client = await run.connect();
+      const answer = await client.createToken({ body: bodyOf(options), signal: run.stop });
+      const { token, text } = answer;
+      run.output.notice(
+        token.kind === 'enrollment'
+          ? `Enrollment token ${token.id}: ${token.usesLeft} to enroll, until ${formatTime(token.expiresMs)}, ${token.validates ? 'validated at once' : 'to be validated by hand'}.`
+          : `Access token ${token.id} of ${options.principal ?? ''} (${token.role ?? ''}). It is shown this once.`,
+      );
+      run.output.result(answer, () => [text]);
+      return EXIT.ok;
+    }),
+  );
+}
+
+type Body = Parameters<Awaited<ReturnType<Run['connect']>>['createToken']>[0]['body'];
+
+function bodyOf(options: CreateOptions): Body {
+  const { uses, ttl, group, validate, role, principal, why } = options;
+  if (role === undefined) {
+    if (principal !== undefined) throw new CodedError('usage', '--principal needs --role');
+    return { kind: 'enrollment', uses, ttlMs: ttl, group, validates: validate, why };
+  }
+  if (principal === undefined) throw new CodedError('usage', '--role needs --principal');
+  if (uses !== undefined || group !== undefined || validate !== undefined) {
+    throw new CodedError(
+      'usage',
+      '--uses, --group and --validate are for enrollment tokens, without --role',
+    );
+  }
+  return { kind: 'access', principal, role, ttlMs: ttl ?? null, why };
+}

@@ -1,0 +1,63 @@
+/* What the program was started with, read once. Nothing else in this package looks at the process. */
+import { homedir } from 'node:os';
+import { environmentVariable } from '@moult/runtime/environment';
+import type { Screen } from '../terminal/screen.ts';
+
+export interface Invocation {
+  readonly args: readonly string[];
+  readonly screen: Screen;
+  readonly variable: (name: string) => string | null;
+  readonly homeDir: string;
+  readonly readInput: () => Promise<string>;
+  /** Aborts when standard input closes: its writer ended, however it ended. */
+  readonly inputEnded: () => AbortSignal;
+}
+
+const COLUMNS_DEFAULT = 100;
+
+export function readInvocation(): Invocation {
+  return {
+    args: process.argv.slice(2),
+    screen: systemScreen(),
+    variable: environmentVariable,
+    homeDir: environmentVariable('HOME') ?? homedir(),
+    readInput,
+    inputEnded,
+  };
+}
+
+export function systemScreen(): Screen {
+  // `moult agents list | head` closes the pipe early: that is no failure of ours.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const isDumb = environmentVariable('TERM') === 'dumb';
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    isLive: process.stderr.isTTY === true && !isDumb,
+    columns: process.stderr.columns ?? COLUMNS_DEFAULT,
+    hasColour:
+      process.stdout.isTTY === true &&
+      process.stderr.isTTY === true &&
+      !isDumb &&
+      (environmentVariable('NO_COLOR') ?? '') === '',
+  };
+}
+
+/** A token is a line; whoever sends more did not mean it. */
+const INPUT_BYTES_MAX = 64 * 1024;
+
+async function readInput(): Promise<string> {
+  let text = '';
+  for await (const chunk of process.stdin) {
+    text += String(chunk);
+    if (text.length > INPUT_BYTES_MAX) break;
+  }
+  return text.trim();
+}
+
+function inputEnded(): AbortSignal {
+  const ended = new AbortController();
+  for (const event of ['end', 'close', 'error']) process.stdin.once(event, () => ended.abort());
+  process.stdin.resume();
+  return ended.signal;
+}

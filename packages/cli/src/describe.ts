@@ -1,0 +1,65 @@
+/* The parts that commands share: examples in their help, and the flags that mean the same everywhere. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+export interface Example {
+  readonly does: string;
+  readonly line: string;
+}
+
+export function withExamples(command: Command, examples: readonly Example[]): Command {
+  const lines = examples.map(({ does, line }) => `  # ${does}\n  ${line}`);
+  return command.addHelpText('after', `\nExamples:\n${lines.join('\n\n')}`);
+}
+
+/** Flags of the commands that ask a coordinator. */
+export function withConnection(command: Command): Command {
+  return command
+    .option(
+      '--context <name>',
+      'a context of `moult login` (MOULT_CONTEXT; the current one unless given)',
+    )
+    .option('--url <url>', 'address of the coordinator (MOULT_URL)')
+    .option('--token <token>', 'access token, or - to read it from standard input (MOULT_TOKEN)')
+    .option('--ca <file>', 'certificate authority of the coordinator, PEM (MOULT_CA)');
+}
+
+/** Flags of the commands that say something. */
+export function withOutput(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '-o, --output <form>',
+        'a table for people, or JSON: exactly the objects of the API',
+      )
+        .choices(['table', 'json'])
+        .default('table'),
+    )
+    .option('-q, --quiet', 'say nothing but results and errors');
+}
+
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** `90s`, `1.5h`, `7d` → ms. */
+export function durationMs(text: string): number {
+  const [, amount, unit] = DURATION.exec(text) ?? [];
+  const ms = Number(amount) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
+  if (Number.isSafeInteger(Math.round(ms)) && ms > 0) return Math.round(ms);
+  throw new InvalidArgumentError('Give a duration such as 90s, 10m, 1h or 7d.');
+}
+
+export function wholeNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Give a whole number.');
+}
+
+/** `Option.choices` with the type of its list. */
+export function choice(flags: string, description: string, choices: readonly string[]): Option {
+  return new Option(flags, description).choices(choices);
+}

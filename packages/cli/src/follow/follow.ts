@@ -1,0 +1,118 @@
+/*
+ * Follows commands to their end: asks every half second, shows each step once, and gives the exit code. That the
+ * coordinator cannot be asked for a while (it may be restarting) ends nothing: the command is durable there.
+ */
+import type { Attempt, Command } from '@moult/api';
+import type { Client } from '@moult/api/client';
+import { isEnded } from '@moult/core/command';
+import { CodedError } from '@moult/core/errors';
+import { EXIT } from '../exit-codes.ts';
+import type { Run } from '../shell.ts';
+import { formatBytes, formatDuration } from '../terminal/format.ts';
+
+/** Shorter than any step that a person could notice, longer than a coordinator would mind. */
+const ASK_EVERY_MS = 500;
+
+export interface Followed {
+  readonly command: Command;
+  readonly attempts: readonly Attempt[];
+}
+
+export interface FollowOptions {
+  readonly client: Client;
+  readonly commands: readonly Command[];
+  readonly timeoutMs: number;
+}
+
+export async function follow(run: Run, options: FollowOptions): Promise<number> {
+  const startedMs = run.clock.monotonicMs();
+  const followed: Followed[] = [];
+  for (const { id, agent } of options.commands) {
+    const leftMs = options.timeoutMs - (run.clock.monotonicMs() - startedMs);
+    const end = await followOne(run, { client: options.client, id, leftMs });
+    if (end === null) {
+      throw new CodedError(
+        'wait-ended',
+        `${agent}: command ${id} did not end within ${formatDuration(options.timeoutMs)}`,
+        {
+          remedy: `It goes on: \`moult commands show ${id}\` says how far it is, \`moult why ${agent}\` why it waits.`,
+        },
+      );
+    }
+    run.output.stepDone(endText(end));
+    followed.push(end);
+  }
+  // The table form has said it already, line by line.
+  if (run.output.isJson) run.output.result({ commands: followed }, () => []);
+  const failed = followed.find(({ command }) => command.state !== 'succeeded');
+  if (failed === undefined) return EXIT.ok;
+  throw notDone(failed);
+}
+
+async function followOne(
+  run: Run,
+  options: { readonly client: Client; readonly id: string; readonly leftMs: number },
+): Promise<Followed | null> {
+  const startedMs = run.clock.monotonicMs();
+  let shown = 0;
+  for (;;) {
+    const answer = await ask(run, options);
+    if (answer !== null) {
+      const steps = answer.attempts.at(-1)?.steps ?? [];
+      // On a terminal the line is rewritten; in a log each step deserves its line.
+      for (const step of steps.slice(shown))
+        run.output.step(`${answer.command.agent}: ${step.step}`);
+      shown = Math.max(shown, steps.length);
+      if (isEnded(answer.command.state)) return answer;
+      run.output.step(nowText(answer));
+    }
+    if (run.clock.monotonicMs() - startedMs >= options.leftMs) return null;
+    await run.clock.sleep(ASK_EVERY_MS, run.stop);
+  }
+}
+
+async function ask(
+  run: Run,
+  options: { readonly client: Client; readonly id: string },
+): Promise<Followed | null> {
+  try {
+    return await options.client.getCommand({ params: { id: options.id }, signal: run.stop });
+  } catch (caught) {
+    const isPassing = caught instanceof CodedError && caught.retryable && !run.stop.aborted;
+    if (!isPassing) throw caught;
+    run.output.step(`the coordinator cannot be asked just now (${caught.code})`);
+    return null;
+  }
+}
+
+function nowText({ command, attempts }: Followed): string {
+  const attempt = attempts.at(-1);
+  if (command.holdReason !== null)
+    return `${command.agent}: ${command.state}, held by ${command.holdReason}`;
+  const step = attempt?.steps.at(-1)?.step;
+  if (attempt === undefined || step === undefined) return `${command.agent}: ${command.state}`;
+  return `${command.agent}: ${step}`;
+}
+
+/** `web-1: agent 1.0.0 -> 1.1.0 succeeded in 6.2 s, fetched 412 KiB of 121 MiB, gap 310 ms`. */
+function endText({ command, attempts }: Followed): string {
+  const attempt = attempts.at(-1);
+  const what = `${command.agent}: ${command.component} ${attempt?.from ?? ''} -> ${command.version}`;
+  const outcome = command.outcome ?? command.state;
+  if (attempt === undefined) return `${what} ${outcome}`;
+  const took =
+    attempt.endedMs === null ? '' : ` in ${formatDuration(attempt.endedMs - attempt.startedMs)}`;
+  const gap = attempt.gapMs === null ? '' : `, gap ${formatDuration(attempt.gapMs)}`;
+  return `${what} ${outcome}${took}, fetched ${formatBytes(attempt.bytesFetched)} of ${formatBytes(attempt.bytesTotal)}${gap}`;
+}
+
+function notDone({ command, attempts }: Followed): CodedError {
+  const evidence = attempts.at(-1)?.evidence ?? null;
+  const why = command.message ?? evidence?.detail ?? '';
+  const code = command.code === null ? '' : ` (${command.code})`;
+  return new CodedError(
+    'upgrade-not-done',
+    `${command.agent}: ${command.component} ${command.version} ${command.outcome ?? command.state}${why === '' ? '' : `: ${why}`}${code}`,
+    { remedy: `See \`moult history ${command.agent}\` for the steps and the evidence.` },
+  );
+}

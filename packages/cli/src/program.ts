@@ -1,0 +1,73 @@
+/* The `moult` program: its tree of commands, and one run of it. */
+import { Command } from 'commander';
+import { addAgentGroup } from './commands/agent/group.ts';
+import { addAgentsGroup } from './commands/agents/group.ts';
+import { addCommandsGroup } from './commands/commands/group.ts';
+import { addCoordinatorGroup } from './commands/coordinator/group.ts';
+import { addHistory } from './commands/history.ts';
+import { addKeysGroup } from './commands/keys/group.ts';
+import { addLauncherGroup } from './commands/launcher/group.ts';
+import { addLogin } from './commands/login.ts';
+import { addReleaseGroup } from './commands/release/group.ts';
+import { addTokensGroup } from './commands/tokens/group.ts';
+import { addWhy } from './commands/why.ts';
+import { withExamples } from './describe.ts';
+import { EXIT } from './exit-codes.ts';
+import { endOfHelp, tellFailure } from './failure.ts';
+import { Shell, type ShellOptions } from './shell.ts';
+import { MOULT_VERSION } from './version.ts';
+
+/** Runs one command line; resolves to the exit code and prints whatever went wrong. */
+export async function runMoult(options: ShellOptions): Promise<number> {
+  const { invocation, stop } = options;
+  const shell = new Shell(options);
+  try {
+    await createProgram(shell).parseAsync([...invocation.args], { from: 'user' });
+    return stop.aborted && shell.exitCode !== EXIT.ok ? EXIT.interrupted : shell.exitCode;
+  } catch (caught) {
+    const ended = endOfHelp(caught);
+    if (ended !== null) return ended;
+    if (stop.aborted) return EXIT.interrupted;
+    return tellFailure(caught, {
+      screen: invocation.screen,
+      isDebugging: invocation.variable('MOULT_DEBUG') === '1',
+    });
+  }
+}
+
+export function createProgram(shell: Shell): Command {
+  const program = new Command('moult')
+    .description('Keeps a fleet of host agents on the version their operators chose.')
+    .version(MOULT_VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .showSuggestionAfterError(true)
+    // Errors are told in our own form, by tellFailure.
+    .configureOutput({ outputError: () => undefined })
+    .configureHelp({ sortSubcommands: false })
+    .exitOverride();
+  withExamples(program, [
+    {
+      does: 'a coordinator on this machine',
+      line: 'moult keys init && moult coordinator init && moult coordinator serve',
+    },
+    { does: 'who runs what', line: 'moult agents list' },
+    {
+      does: 'upgrade an agent and see it through',
+      line: 'moult agents upgrade web-1 --to 1.4.0 --wait',
+    },
+    { does: 'why an agent does not move', line: 'moult why web-1' },
+  ]);
+  addLogin(program, shell);
+  addCoordinatorGroup(program, shell);
+  addKeysGroup(program, shell);
+  addReleaseGroup(program, shell);
+  addTokensGroup(program, shell);
+  addAgentGroup(program, shell);
+  addLauncherGroup(program, shell);
+  addAgentsGroup(program, shell);
+  addCommandsGroup(program, shell);
+  addHistory(program, shell);
+  addWhy(program, shell);
+  return program;
+}

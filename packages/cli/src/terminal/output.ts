@@ -1,0 +1,94 @@
+/*
+ * All that a command says. Results go to standard output, as a table or as JSON; progress, notices and errors to
+ * standard error: one line that is rewritten on a terminal, plain `step` lines elsewhere.
+ */
+import { printable, printableJson } from './printable.ts';
+import type { Screen } from './screen.ts';
+import { type Column, fieldLines, tableLines } from './table.ts';
+
+export interface OutputOptions {
+  readonly screen: Screen;
+  readonly isJson: boolean;
+  readonly isQuiet: boolean;
+}
+
+const CLEAR_LINE = '\r\u001b[2K';
+const COLOURS = { red: '31', green: '32', yellow: '33', dim: '2', bold: '1' } as const;
+export type Colour = keyof typeof COLOURS;
+
+export class Output {
+  readonly #options: OutputOptions;
+  #hasLiveLine = false;
+  #lastStep = '';
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+  }
+
+  get isJson(): boolean {
+    return this.#options.isJson;
+  }
+
+  /** The result: the API's object for programs, `lines` for people. */
+  result(value: unknown, lines: () => readonly string[]): void {
+    this.#clear();
+    if (this.#options.isJson) this.#options.screen.out(`${printableJson(value)}\n`);
+    else for (const line of lines()) this.#options.screen.out(`${line}\n`);
+  }
+
+  table<Row>(
+    value: unknown,
+    columns: readonly Column<Row>[],
+    rows: readonly Row[],
+    empty: string,
+  ): void {
+    this.result(value, () => (rows.length === 0 ? [empty] : tableLines(columns, rows)));
+  }
+
+  fields(value: unknown, fields: () => readonly (readonly [string, string])[]): void {
+    this.result(value, () => fieldLines(fields()));
+  }
+
+  /** Something that a person may want to know, and a program need not. */
+  notice(text: string): void {
+    if (this.#options.isQuiet) return;
+    this.#clear();
+    this.#options.screen.err(`${printable(text)}\n`);
+  }
+
+  /** What is going on. Said again it is not repeated. */
+  step(text: string): void {
+    if (this.#options.isQuiet) return;
+    const line = printable(text);
+    const { screen } = this.#options;
+    if (!screen.isLive) {
+      if (line !== this.#lastStep) screen.err(`step ${line}\n`);
+    } else {
+      screen.err(`${CLEAR_LINE}${[...line].slice(0, Math.max(1, screen.columns - 1)).join('')}`);
+      this.#hasLiveLine = true;
+    }
+    this.#lastStep = line;
+  }
+
+  /** Ends the live line: what was a step stays on the screen. */
+  stepDone(text: string): void {
+    if (this.#options.isQuiet) return;
+    this.#clear();
+    this.#options.screen.err(`${this.#options.screen.isLive ? '' : 'step '}${printable(text)}\n`);
+    this.#lastStep = '';
+  }
+
+  failure(lines: readonly string[]): void {
+    this.#clear();
+    for (const line of lines) this.#options.screen.err(`${line}\n`);
+  }
+
+  colour(text: string, colour: Colour): string {
+    return this.#options.screen.hasColour ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text;
+  }
+
+  #clear(): void {
+    if (this.#hasLiveLine) this.#options.screen.err(CLEAR_LINE);
+    this.#hasLiveLine = false;
+  }
+}
