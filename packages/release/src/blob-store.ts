@@ -4,13 +4,13 @@
  * side, also in several processes: whoever renames last replaces equal bytes by equal bytes.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 import { isSha256, MANIFEST_LIMITS } from '@moult/core/manifest';
 import { codeOf, makeDirectoryDurably, syncDirectory } from '@moult/runtime/files';
 import { digestOf, sha256Of } from './digest.ts';
+import { ownName, removeAbandoned, removeTree } from './own-name.ts';
 
 export interface BlobStore {
   readonly dir: string;
@@ -37,13 +37,14 @@ export async function openBlobStore(dir: string): Promise<BlobStore> {
   const stagingRoot = join(dir, 'staging');
   await makeDirectoryDurably(contentDir, 0o755);
   await makeDirectoryDurably(stagingRoot, 0o700);
+  await removeAbandoned(stagingRoot);
 
   const pathOf = (sha256: string): string => {
     if (!isSha256(sha256)) throw new CodedError('blob-missing', 'there is no blob of that name');
     return join(contentDir, sha256.slice(0, 2), sha256);
   };
   const stagingDir = async (): Promise<string> => {
-    const made = join(stagingRoot, randomUUID());
+    const made = join(stagingRoot, ownName('new'));
     await mkdir(made, { mode: 0o700 });
     return made;
   };
@@ -78,7 +79,7 @@ export async function openBlobStore(dir: string): Promise<BlobStore> {
         await writeSynced(path, bytes);
         await adopt(path, sha256);
       } finally {
-        await rm(apart, { recursive: true, force: true });
+        await removeTree(apart);
       }
       return sha256;
     },

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { copyFile, open, rm } from 'node:fs/promises';
+import { copyFile, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 import type { Manifest } from '@moult/core/manifest';
 import { type BlobStore, withFile } from './blob-store.ts';
+import { removeTree } from './own-name.ts';
 import { digestOf } from './digest.ts';
 
 /** Puts a tree that was just built into a store without the way through a pack. Throws `pack-hash-mismatch`. */
@@ -29,6 +30,6 @@ export async function importTree(
     }
     await blobStore.put(tree.manifestBytes);
   } finally {
-    await rm(stagingDir, { recursive: true, force: true });
+    await removeTree(stagingDir);
   }
 }

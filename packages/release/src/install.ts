@@ -1,6 +1,5 @@
 /* The first installation on a host, from a pack that an operator carries there. Never part of an upgrade. */
-import { randomUUID } from 'node:crypto';
-import { chmod, copyFile, mkdir, open, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Slot, slotDirOf } from '@moult/core/boot';
 import type { Component } from '@moult/core/component';
@@ -11,6 +10,7 @@ import type { Platform } from '@moult/core/platform';
 import { makeDirectoryDurably } from '@moult/runtime/files';
 import { withFile } from './blob-store.ts';
 import { diskError } from './fetch.ts';
+import { ownName, removeTree } from './own-name.ts';
 import { readPack } from './pack.ts';
 import { commitTree, setAsideUnsound, writeManifestFile } from './slot-commit.ts';
 
@@ -27,9 +27,8 @@ export async function installPack(options: {
   readonly signal: AbortSignal;
 }): Promise<Slot> {
   const { layout, signal } = options;
-  const id = randomUUID();
-  const contentDir = join(layout.stagingDir, `pack-${id}`);
-  const treeDir = join(layout.stagingDir, `tree-${id}`);
+  const contentDir = join(layout.stagingDir, ownName('pack'));
+  const treeDir = join(layout.stagingDir, ownName('tree'));
   try {
     await makeDirectoryDurably(layout.stagingDir, 0o700);
     await mkdir(contentDir, { mode: 0o700 });
@@ -64,7 +63,7 @@ export async function installPack(options: {
   } catch (error) {
     throw diskError(error, layout.stagingDir);
   } finally {
-    await rm(contentDir, { recursive: true, force: true });
-    await rm(treeDir, { recursive: true, force: true });
+    await removeTree(contentDir);
+    await removeTree(treeDir);
   }
 }

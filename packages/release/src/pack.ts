@@ -3,7 +3,7 @@
  * writes each file apart under a number, so that no name of an archive ever becomes a path (RL1); only when all
  * of it was checked do blobs move into the store. Everything happens on one open file: what was checked is what is kept.
  */
-import { open, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -11,6 +11,7 @@ import { CodedError } from '@moult/core/errors';
 import type { Manifest } from '@moult/core/manifest';
 import { codeOf } from '@moult/runtime/files';
 import { type BlobStore, withFile } from './blob-store.ts';
+import { removeTree } from './own-name.ts';
 import { PACK_LIMITS, readPackEntries } from './pack-entries.ts';
 
 export { importTree } from './import-tree.ts';
@@ -45,7 +46,7 @@ export async function importPack(
     const { manifest, digest, manifestBytes, bytes } = read;
     return { manifest, digest, manifestBytes, bytes };
   } finally {
-    await rm(stagingDir, { recursive: true, force: true });
+    await removeTree(stagingDir);
   }
 }
 

@@ -2,17 +2,14 @@
  * Partial blobs outlive an interrupted fetch as `<sha256>.part`. Whoever fetches takes the file for itself by
  * renaming it, so that nobody else has it open when it is checked, and gives it back when it stops half-way (RL33).
  */
-import { randomUUID } from 'node:crypto';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '@moult/runtime/files';
-
-/** Tells this process from an earlier one of the same number. */
-const PROCESS_TOKEN = randomUUID();
+import { isAbandoned, ownName } from './own-name.ts';
 
 /** A path of our own for a partial blob, holding what an earlier fetch left, if anything. */
 export async function claimPartial(dir: string, sha256: string): Promise<string> {
-  const own = join(dir, `${sha256}.${process.pid}.${PROCESS_TOKEN}.${randomUUID()}.part`);
+  const own = join(dir, ownName(sha256));
   for (const name of await leftOver(dir, sha256)) {
     try {
       await rename(join(dir, name), own);
@@ -35,20 +32,6 @@ export async function releasePartial(dir: string, claim: { readonly path: string
 }
 
 async function leftOver(dir: string, sha256: string): Promise<readonly string[]> {
-  const names = (await readdir(dir)).filter((name) => name.startsWith(`${sha256}.`) && name.endsWith('.part'));
-  return names.filter((name) => {
-    const [, pid, token] = name.split('.');
-    if (pid === 'part') return true;
-    if (token === PROCESS_TOKEN) return false;
-    return Number(pid) === process.pid || !isRunning(Number(pid));
-  });
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  const names = (await readdir(dir)).filter((name) => name.startsWith(`${sha256}.`));
+  return names.filter((name) => name === `${sha256}.part` || isAbandoned(name));
 }

@@ -1,12 +1,11 @@
 /*
  * Staging: the complete tree of a verified manifest in a slot of its own, while the agent works on.
  *
- *   .staging/partial/   partial blobs          .staging/tree-<id>/   the tree being made (0700 above it)
+ *   .staging/partial/   partial blobs          .staging/tree.<…>/    the tree being made (0700 above it)
  *   file by file: link or copy from a local slot whose bytes still have their hash, else fetch
  *   → check the whole tree from open files → fsync files, directories, rename, parent → look again at what was checked
  */
-import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Slot, slotDirOf } from '@moult/core/boot';
 import { CodedError } from '@moult/core/errors';
@@ -18,6 +17,7 @@ import { withDeadline } from './deadline.ts';
 import { type BlobSource, diskError, FETCH_LIMITS, fetchBlob } from './fetch.ts';
 import { indexLocalBlobs, type LocalBlobs, localSlotDirs, placeFromSlot } from './local-blobs.ts';
 import { commitTree, setAsideUnsound, writeManifestFile } from './slot-commit.ts';
+import { ownName, removeAbandoned, removeTree } from './own-name.ts';
 import { requireReserve } from './disk-reserve.ts';
 import { requireProof, type VerifiedManifest } from './verified-manifest.ts';
 
@@ -68,6 +68,7 @@ export async function stageSlot(options: StageOptions): Promise<Staged> {
       try {
         const { stagingDir } = options.layout;
         await makeDirectoryDurably(stagingDir, 0o700);
+        await removeAbandoned(stagingDir);
         if (await setAsideUnsound({ slotDir, digest, stagingDir, signal })) return reused;
         return await stageTree(options, { slot, slotDir, signal });
       } catch (error) {
@@ -90,7 +91,7 @@ async function stageTree(
   const missing = manifest.files.filter((file) => !local.has(file.sha256));
   const isShared = manifest.component === 'agent';
   await requireReserve(layout.stagingDir, isShared ? missing : manifest.files);
-  const treeDir = join(layout.stagingDir, `tree-${randomUUID()}`);
+  const treeDir = join(layout.stagingDir, ownName('tree'));
   await mkdir(treeDir, { mode: 0o755 });
   try {
     const counts = { bytesFetched: 0, blobsFetched: 0, blobsLinked: 0, blobsCopied: 0 };
@@ -108,7 +109,7 @@ async function stageTree(
     const isReused = await commitTree({ treeDir, slotDir, manifest, digest, signal });
     return { slot, slotDir, isReused, ...counts };
   } finally {
-    await rm(treeDir, { recursive: true, force: true });
+    await removeTree(treeDir);
   }
 }
 

@@ -3,7 +3,6 @@
  * Each question runs the TUF client in a worker of its own on a copy of what is trusted; only an answer
  * that passed everything replaces what is kept, in one step.
  */
-import { randomUUID } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { Platform } from '@moult/core/platform';
 import { CodedError } from '@moult/core/errors';
@@ -13,12 +12,12 @@ import type { Clock } from '@moult/runtime/clock';
 import { withDeadline } from './deadline.ts';
 import { addressOf } from './http-address.ts';
 import { getSmall } from './http-get.ts';
+import { removeTree } from './own-name.ts';
 import type { TrustMessage, TrustOutcome, TrustTask } from './trust-messages.ts';
 import {
   loadTrustState,
   makeWorkDir,
   readPinnedRoot,
-  removeWorkDir,
   saveTrustState,
   type TrustState,
 } from './trust-state.ts';
@@ -135,7 +134,7 @@ export class TrustClient {
     readonly signal: AbortSignal | undefined;
   }): Promise<TrustOutcome> {
     const { baseUrl, ca, clock, trustDir, workerPath } = this.#options;
-    const workDir = await makeWorkDir(trustDir, randomUUID());
+    const workDir = await makeWorkDir(trustDir);
     const task: TrustTask = {
       workDir,
       files: question.state.files,
@@ -152,7 +151,7 @@ export class TrustClient {
         (signal) => runWorker({ workerPath, task, clock, signal }),
       );
     } finally {
-      await removeWorkDir(workDir);
+      await removeTree(workDir);
     }
   }
 }

@@ -2,11 +2,12 @@
  * What the agent trusts, kept in one file that is replaced in one step, so that there is never half of it
  * (RL23). The pinned root stays elsewhere, root's own, and is what counts when this file is lost or damaged.
  */
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 import { makeDirectoryDurably, readTextIfPresent, writeFileDurably } from '@moult/runtime/files';
 import { sha256Of } from './digest.ts';
+import { ownName, removeAbandoned } from './own-name.ts';
 
 export interface TrustState {
   /** Metadata files by name, exactly as they were signed; `root.json` at least. */
@@ -16,7 +17,6 @@ export interface TrustState {
 }
 
 const STATE_NAME = 'trusted.json';
-const WORK_PREFIX = 'work-';
 
 /** The kept state; with a damaged file, a file of another pinned root or none, the pinned root alone. */
 export async function loadTrustState(options: {
@@ -49,28 +49,12 @@ export async function readPinnedRoot(path: string): Promise<string> {
 }
 
 /** An empty directory for one run of the worker. What killed processes left behind goes first. */
-export async function makeWorkDir(trustDir: string, id: string): Promise<string> {
+export async function makeWorkDir(trustDir: string): Promise<string> {
   await makeDirectoryDurably(trustDir);
-  const workDir = join(trustDir, `${WORK_PREFIX}${process.pid}-${id}`);
-  for (const name of await readdir(trustDir)) {
-    const pid = /^work-(\d+)-/.exec(name)?.[1];
-    if (pid !== undefined && !isRunning(Number(pid))) await removeWorkDir(join(trustDir, name));
-  }
-  await makeDirectoryDurably(workDir);
+  await removeAbandoned(trustDir);
+  const workDir = join(trustDir, ownName('work'));
+  await mkdir(workDir, { mode: 0o700 });
   return workDir;
-}
-
-export async function removeWorkDir(dir: string): Promise<void> {
-  await rm(dir, { recursive: true, force: true });
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function parseState(

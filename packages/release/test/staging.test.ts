@@ -147,7 +147,7 @@ describe('what is fetched', () => {
     const partialDir = join(host.layout.stagingDir, 'partial');
     await mkdir(partialDir, { recursive: true });
     const whole = await readFile(world.blobStore.pathOf(program?.sha256 ?? ''));
-    await writeFile(join(partialDir, `${program?.sha256}.999999999.gone.x.part`), whole.subarray(0, 5000));
+    await writeFile(join(partialDir, `${program?.sha256}.999999999.gone.x`), whole.subarray(0, 5000));
     await stage(world, host, release);
     expect(world.requests.map(({ range }) => range)).toContain('bytes=5000-');
     expect(await readdir(partialDir)).toEqual([]);
@@ -314,7 +314,7 @@ describe('slots that are there already', () => {
     let isSwapping = true;
     const swapper = (async () => {
       for (let round = 0; isSwapping; round += 1) {
-        const trees = (await readdir(host.layout.stagingDir).catch(() => [])).filter((name) => name.startsWith('tree-'));
+        const trees = (await readdir(host.layout.stagingDir).catch(() => [])).filter((name) => name.startsWith('tree.'));
         for (const tree of trees) {
           const path = join(host.layout.stagingDir, tree, 'lib/agent.cjs');
           await copyFile(evil, `${evil}-${round}`);

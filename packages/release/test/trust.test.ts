@@ -345,7 +345,7 @@ describe('what an agent keeps of trust', () => {
 
   test('what a killed process left behind is removed', async () => {
     const { host } = await worldWithRelease();
-    await mkdir(join(host.layout.trustDir, 'work-999999999-left'), { recursive: true });
+    await mkdir(join(host.layout.trustDir, 'work.999999999.left.x'), { recursive: true });
     await host.trust.refresh();
     expect(await readdir(host.layout.trustDir)).toEqual(['trusted.json']);
   });
