@@ -289,10 +289,8 @@ function afterStop(state: StateOf<'stopping'>, end: ProcessEnd): SupervisionStep
   })();
   if (!state.isEnding || step.state.kind === 'ended') return step;
   // Asked to end meanwhile: a refusal is kept, a try that was begun for the next boot is not.
-  const life =
-    purpose.kind === 'refuse'
-      ? refused(state.life, { ...purpose, end, run })
-      : givenBack(state.life);
+  if (purpose.kind === 'refuse') return endedByOrder(refused(state.life, { ...purpose, end, run }));
+  const life = boot.kind === 'trial' ? givenBack(state.life) : state.life;
   return endedByOrder(life);
 }
 
