@@ -73,6 +73,8 @@ const ANSWER_MS_MAX = 60_000;
 /** A pack of 40 MB over a slow line. */
 const UPLOAD_MS_MAX = 30 * 60_000;
 const READ_RETRIES_MAX = 2;
+/** A person waits: somebody who is not there is told about within a second. */
+const RETRY_AFTER_MS_MAX = 300;
 
 /** Throws `coordinator-insecure` or `usage` for an address that cannot be used. */
 export function createClient(options: ClientOptions): Client {
@@ -111,6 +113,7 @@ async function send(sending: Sending): Promise<unknown> {
         limit: route.method === 'GET' ? READ_RETRIES_MAX : 0,
         methods: ['GET'],
         maxRetryAfter: CONNECT_MS_MAX,
+        backoffLimit: RETRY_AFTER_MS_MAX,
       },
       timeout: {
         lookup: CONNECT_MS_MAX,

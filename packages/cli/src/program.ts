@@ -41,6 +41,8 @@ export function createProgram(shell: Shell): Command {
     .version(MOULT_VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print the help of a command')
+    // `release build --version V` is not the program's own --version.
+    .enablePositionalOptions()
     .showSuggestionAfterError(true)
     // Errors are told in our own form, by tellFailure.
     .configureOutput({ outputError: () => undefined })
