@@ -58,7 +58,8 @@ function read<T>(
   parse: (json: Json) => T,
 ): T {
   if (bytes.length > metadataBytesMax(what.role)) {
-    throw new CodedError(what.code, `the metadata of ${what.role} is too large`);
+    const code = what.code === 'submission-invalid' ? 'metadata-too-large' : what.code;
+    throw new CodedError(code, `the metadata of ${what.role} is beyond what agents read`);
   }
   try {
     return parse(jsonOf(JSON.parse(Buffer.from(bytes).toString('utf8'))));

@@ -5,7 +5,7 @@
 import { CodedError } from '@moult/core/errors';
 import { canonicalJson } from '@moult/core/manifest';
 import { type ReleaseDocument, roleNameOf, targetPathOf } from '@moult/core/release-document';
-import { isRenewalDue, LIFETIME_MS } from '@moult/core/trust';
+import { isRenewalDue, LIFETIME_MS, sizeVerdict } from '@moult/core/trust';
 import { majorOf } from '@moult/core/versions';
 import { type Metadata, type Root, TargetFile, Targets } from '@tufjs/models';
 import { sha256Of } from './digest.ts';
@@ -47,7 +47,7 @@ export function encodeReleaseDocument(document: ReleaseDocument): string {
   return `${canonicalJson(document)}\n`;
 }
 
-/** Throws `release-exists` for a version that another document was published under, `submission-invalid` for unreadable metadata. */
+/** Throws `release-exists` for a version that another document was published under, `metadata-too-large`, `submission-invalid` for unreadable metadata. */
 export function signRelease(options: SignReleaseOptions): ReleaseSubmission {
   const { component, version } = options.document;
   const roleName = roleNameOf(component, version);
@@ -74,8 +74,8 @@ export function signRelease(options: SignReleaseOptions): ReleaseSubmission {
   return {
     document,
     roleName,
-    role: signedText(role, options.keys),
-    targets: newTargets === null ? null : signedText(newTargets, options.keys),
+    role: signedText(role, { role: roleName, keys: options.keys }),
+    targets: newTargets === null ? null : signedText(newTargets, { role: 'targets', keys: options.keys }),
   };
 }
 
@@ -155,6 +155,13 @@ function nextTargets(options: {
   );
 }
 
-function signedText(signed: Targets, keys: readonly SigningKey[]): string {
-  return encodeMetadata(signMetadata(signed, keys)).toString();
+function signedText(
+  signed: Targets,
+  by: { readonly role: string; readonly keys: readonly SigningKey[] },
+): string {
+  const bytes = encodeMetadata(signMetadata(signed, by.keys));
+  if (sizeVerdict({ role: by.role, sizeBytes: bytes.length }) === 'above') {
+    throw new CodedError('metadata-too-large', `the metadata of ${by.role} is beyond what agents read`);
+  }
+  return bytes.toString();
 }
