@@ -46,7 +46,7 @@ function fieldsOf(agent: Agent, nowMs: number): Fields {
 function componentFields(status: Agent['components'][number]): Fields {
   const { component, current, previous, desired, refused } = status;
   return [
-    [component, current === null ? 'none reported' : slotText(current)],
+    [`${component} current`, current === null ? 'none reported' : slotText(current)],
     ...(previous === null ? [] : [[`${component} previous`, slotText(previous)] as const]),
     ...(desired === null
       ? []
