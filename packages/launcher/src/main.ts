@@ -1,5 +1,6 @@
 import { STOP_GRACE_MS } from '@moult/core/boot';
 import { runProgram } from '@moult/runtime/program';
+import { readInvocation } from './config/invocation.ts';
 import { openLog } from './log.ts';
 import { launcherMain } from './program.ts';
 
@@ -7,8 +8,7 @@ import { launcherMain } from './program.ts';
 const MARGIN_MS = 10_000;
 
 runProgram({
-  main: (stop) =>
-    launcherMain({ argv: process.argv.slice(2), scriptPath: process.argv[1] ?? '' }, stop),
+  main: (stop) => launcherMain(readInvocation(), stop),
   onFailure: (error) => openLog().error(error.message, { code: error.code, remedy: error.remedy }),
   graceMs: STOP_GRACE_MS + MARGIN_MS,
 });

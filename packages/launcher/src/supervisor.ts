@@ -16,7 +16,7 @@ import { EXIT } from '@moult/core/boot';
 import type { Clock } from '@moult/runtime/clock';
 import { cleanEnvironment } from '@moult/runtime/environment';
 import { readLines } from './lines.ts';
-import { STOP_S, WATCHDOG_S } from './unit.ts';
+import { RESPONSE_S, STOP_S } from './unit.ts';
 
 export interface SupervisorOptions {
   /** Program and arguments of the first launcher, absolute: `firstLauncherCommand()`. */
@@ -110,7 +110,7 @@ function watchdog(
     pending?.abort();
     pending = new AbortController();
     const either = AbortSignal.any([pending.signal, signal]);
-    options.clock.sleep(options.watchdogMs ?? WATCHDOG_S * 1000, either).then(
+    options.clock.sleep(options.watchdogMs ?? RESPONSE_S * 1000, either).then(
       () => {
         options.onEvent?.({ kind: 'unresponsive', pid });
         child.kill('SIGKILL');

@@ -12,7 +12,7 @@ export interface UnitOptions {
 }
 
 /** The launcher tells it at each tick (5 s); a busy disk may hold one up for half a minute. */
-export const WATCHDOG_S = 60;
+export const RESPONSE_S = 60;
 /** Above the agent's grace, so that systemd never kills an agent that is about to end. */
 export const STOP_S: number = STOP_GRACE_MS / 1000 + 15;
 
@@ -58,7 +58,7 @@ SuccessExitStatus=75
 RestartSec=2
 KillMode=mixed
 TimeoutStopSec=${STOP_S}
-WatchdogSec=${WATCHDOG_S}
+WatchdogSec=${RESPONSE_S}
 OOMPolicy=continue
 UMask=0077
 

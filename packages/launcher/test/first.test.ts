@@ -65,7 +65,7 @@ open((message) => {
   if (message.kind === 'done' && spawned.launcherDigest === null) leave(75);
   if (message.kind === 'done' && spawned.launcherDigest !== null) print('AGENT committed it');
 });
-setInterval(() => pipe && beat(), 1000);`;
+every(1000, () => pipe && beat());`;
 
 function hostWith(next: {
   readonly script: string;
@@ -134,7 +134,7 @@ test('H12: a launcher that hangs is ended by the watchdog, three times', async (
     script: `if (process.argv.includes('--check')) process.exit(0);
       const socket = require('node:net').connect(process.env.MOULT_NOTIFY_SOCKET);
       socket.write('READY=1\\n');
-      setInterval(() => undefined, 1000);`,
+      require("node:net").createServer().listen();`,
   });
   using _host = host;
   const time = new FakeClock();

@@ -123,7 +123,7 @@ test('H11: a version that crashes three times is rolled back, with its exit code
 test('H11: a version that hangs is refused at once after twelve of the launcher ticks', async () => {
   const { host } = hostWith({
     version: '2.0.0',
-    script: `open(() => undefined); print('mute'); setInterval(() => undefined, 1000);`,
+    script: `open(() => undefined); print('mute'); every(1000, () => undefined);`,
   });
   using _host = host;
   await using run = new LauncherRun(host);
@@ -140,7 +140,7 @@ const deaf = (more = '') => `
 const beats = { reached: false, ...({ ${more} }) };
 if (probe) leave(10);
 open((message) => {
-  if (message.kind === 'spawned') { beat(beats); setInterval(() => beat(beats), 10); print('deaf'); }
+  if (message.kind === 'spawned') { beat(beats); every(10, () => beat(beats)); print('deaf'); }
   if (message.kind === 'dial') { print('dial'); ask({ kind: 'dialled', reached: false }); }
   if (message.kind === 'probed') print('probed ' + message.version + ' ' + message.reached);
 });`;

@@ -22,35 +22,7 @@ import { type Layout, layoutOf, versionsDirOf } from '@moult/core/layout';
 import { encodeManifest, type Manifest } from '@moult/core/manifest';
 
 /** Speaks the agent's end of the pipe. `on(message)` is a test's own; `print` reaches the launcher's log. */
-const PRELUDE = `
-const { Socket } = require('node:net');
-const print = (text) => console.log(text);
-let spawned = null;
-let pipe = null;
-let nextId = 1;
-const say = (message) => pipe.write(JSON.stringify(message) + '\\n');
-const ask = (message) => say({ id: nextId++, ...message });
-const beat = (more) => say({ kind: 'heartbeat', reached: true, healthy: true, trouble: null, idle: true, ...more });
-const leave = (code) => process.exit(code);
-function open(on) {
-  pipe = new Socket({ fd: 3 });
-  let rest = '';
-  pipe.on('data', (bytes) => {
-    rest += bytes;
-    const lines = rest.split('\\n');
-    rest = lines.pop();
-    for (const line of lines) {
-      const message = JSON.parse(line);
-      if (message.kind === 'spawned') spawned = message;
-      if (message.kind === 'stop') leave(0);
-      on(message);
-    }
-  });
-  pipe.on('close', () => leave(0));
-  pipe.on('error', () => leave(0));
-}
-const probe = process.argv.includes('--probe');
-`;
+const PRELUDE = readFileSync(new URL('../fixtures/agent-prelude.cjs', import.meta.url), 'utf8');
 
 export interface FakeRelease {
   readonly component?: Component;
