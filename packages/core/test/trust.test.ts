@@ -52,8 +52,14 @@ describe('the policy for targets', () => {
 
 describe('the policy for metadata', () => {
   test('whole versions, with or without lengths and hashes, are accepted', () => {
-    const meta = { 'agent-1.json': { version: 1 }, 'targets.json': { version: 2, length: 9, hashes: { sha256: SHA } } };
-    expect(checkMetadata({ version: 3, meta })).toEqual({ kind: 'accepted', value: { version: 3 } });
+    const meta = {
+      'agent-1.json': { version: 1 },
+      'targets.json': { version: 2, length: 9, hashes: { sha256: SHA } },
+    };
+    expect(checkMetadata({ version: 3, meta })).toEqual({
+      kind: 'accepted',
+      value: { version: 3 },
+    });
   });
 
   test.each([
@@ -87,7 +93,10 @@ describe('the policy for release documents', () => {
       extra: true,
       manifests: { ...DOCUMENT.manifests, 'haiku-riscv64': { sha256: 'other rules' } },
     };
-    expect(checkReleaseDocument(JSON.stringify(newer), WANTED)).toEqual({ kind: 'accepted', value: DOCUMENT });
+    expect(checkReleaseDocument(JSON.stringify(newer), WANTED)).toEqual({
+      kind: 'accepted',
+      value: DOCUMENT,
+    });
   });
 
   test.each([
@@ -106,7 +115,9 @@ describe('the policy for release documents', () => {
   });
 
   test('nothing that JSON can hold makes it throw', () => {
-    fc.assert(fc.property(fc.json(), (text) => checkReleaseDocument(text, WANTED).kind === 'refused'));
+    fc.assert(
+      fc.property(fc.json(), (text) => checkReleaseDocument(text, WANTED).kind === 'refused'),
+    );
   });
 });
 
@@ -126,30 +137,40 @@ describe('time', () => {
 
   test('online versions rise and are at least the minute (RL16)', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 1e9 }), fc.integer({ min: 0, max: 4e12 }), (last, nowMs) => {
-        const next = nextOnlineVersion(last, nowMs);
-        expect(next).toBeGreaterThan(last);
-        expect(next * 60_000).toBeGreaterThan(nowMs - 60_000);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 1e9 }),
+        fc.integer({ min: 0, max: 4e12 }),
+        (last, nowMs) => {
+          const next = nextOnlineVersion(last, nowMs);
+          expect(next).toBeGreaterThan(last);
+          expect(next * 60_000).toBeGreaterThan(nowMs - 60_000);
+        },
+      ),
     );
   });
 
-  test.each(['root', 'release', 'snapshot', 'timestamp'] as const)('%s is due when a quarter is left', (role) => {
-    const quarterMs = LIFETIME_MS[role] / 4;
-    expect(isRenewalDue({ role, expiresMs: quarterMs + 1, nowMs: 0 })).toBe(false);
-    expect(isRenewalDue({ role, expiresMs: quarterMs, nowMs: 0 })).toBe(true);
-    expect(isRenewalDue({ role, expiresMs: -1, nowMs: 0 })).toBe(true);
-  });
+  test.each(['root', 'release', 'snapshot', 'timestamp'] as const)(
+    '%s is due when a quarter is left',
+    (role) => {
+      const quarterMs = LIFETIME_MS[role] / 4;
+      expect(isRenewalDue({ role, expiresMs: quarterMs + 1, nowMs: 0 })).toBe(false);
+      expect(isRenewalDue({ role, expiresMs: quarterMs, nowMs: 0 })).toBe(true);
+      expect(isRenewalDue({ role, expiresMs: -1, nowMs: 0 })).toBe(true);
+    },
+  );
 });
 
 describe('limits', () => {
-  test.each(['root', 'timestamp', 'snapshot', 'targets', 'agent-2'])('%s: near at 75 %%, above beyond (RL17)', (role) => {
-    const max = metadataBytesMax(role);
-    expect(sizeVerdict({ role, sizeBytes: max * 0.75 - 1 })).toBe('within');
-    expect(sizeVerdict({ role, sizeBytes: max * 0.75 })).toBe('near');
-    expect(sizeVerdict({ role, sizeBytes: max })).toBe('near');
-    expect(sizeVerdict({ role, sizeBytes: max + 1 })).toBe('above');
-  });
+  test.each(['root', 'timestamp', 'snapshot', 'targets', 'agent-2'])(
+    '%s: near at 75 %%, above beyond (RL17)',
+    (role) => {
+      const max = metadataBytesMax(role);
+      expect(sizeVerdict({ role, sizeBytes: max * 0.75 - 1 })).toBe('within');
+      expect(sizeVerdict({ role, sizeBytes: max * 0.75 })).toBe('near');
+      expect(sizeVerdict({ role, sizeBytes: max })).toBe('near');
+      expect(sizeVerdict({ role, sizeBytes: max + 1 })).toBe('above');
+    },
+  );
 
   test('every role that is not of the top level has the limit of targets', () => {
     expect(metadataBytesMax('launcher-12')).toBe(TRUST_LIMITS.roleBytesMax);

@@ -83,7 +83,8 @@ export async function openBlobStore(dir: string): Promise<BlobStore> {
       }
       return sha256;
     },
-    read: (sha256, bytesMax) => withFile(openBlob(sha256), (file) => readChecked(file, sha256, bytesMax)),
+    read: (sha256, bytesMax) =>
+      withFile(openBlob(sha256), (file) => readChecked(file, sha256, bytesMax)),
     verify: async (sha256, signal) => {
       if (!(await isFile(pathOf(sha256)))) return false;
       return withFile(openBlob(sha256), async (file) => {
@@ -109,7 +110,8 @@ export async function withFile<T>(
 
 async function readChecked(file: FileHandle, sha256: string, bytesMax: number): Promise<Buffer> {
   const { size } = await file.stat();
-  if (size > bytesMax) throw new CodedError('blob-corrupt', `blob ${sha256} is larger than expected`);
+  if (size > bytesMax)
+    throw new CodedError('blob-corrupt', `blob ${sha256} is larger than expected`);
   const bytes = await file.readFile();
   if (sha256Of(bytes) !== sha256) {
     throw new CodedError('blob-corrupt', `the bytes of blob ${sha256} are not its own`);

@@ -63,7 +63,8 @@ export async function runtimeOf(options: RuntimeOptions): Promise<Runtime> {
     await rm(apart, { recursive: true, force: true });
   }
   const fetched = await runtimeIn(dir);
-  if (fetched === null) throw new CodedError('runtime-unavailable', `${packageName} holds no runtime`);
+  if (fetched === null)
+    throw new CodedError('runtime-unavailable', `${packageName} holds no runtime`);
   return fetched;
 }
 
@@ -81,9 +82,19 @@ async function runtimeIn(dir: string): Promise<Runtime | null> {
 }
 
 /** Settings of the registry that npm reads from the environment, and a clean environment would lose. */
-const NPM_SETTINGS = ['npm_config_registry', 'NPM_CONFIG_REGISTRY', 'npm_config_userconfig', 'HTTPS_PROXY', 'NODE_EXTRA_CA_CERTS'];
+const NPM_SETTINGS = [
+  'npm_config_registry',
+  'NPM_CONFIG_REGISTRY',
+  'npm_config_userconfig',
+  'HTTPS_PROXY',
+  'NODE_EXTRA_CA_CERTS',
+];
 
-async function fetchPackage(packageName: string, dir: string, signal: AbortSignal | undefined): Promise<string> {
+async function fetchPackage(
+  packageName: string,
+  dir: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const settings: Record<string, string> = {};
   for (const name of NPM_SETTINGS) {
     const value = environmentVariable(name);
@@ -92,14 +103,26 @@ async function fetchPackage(packageName: string, dir: string, signal: AbortSigna
   try {
     await promisify(execFile)(
       'npm',
-      ['pack', `${packageName}@${RUNTIME_VERSION}`, '--pack-destination', dir, '--ignore-scripts', '--silent'],
+      [
+        'pack',
+        `${packageName}@${RUNTIME_VERSION}`,
+        '--pack-destination',
+        dir,
+        '--ignore-scripts',
+        '--silent',
+      ],
       { cwd: dir, env: cleanEnvironment(settings), ...(signal === undefined ? {} : { signal }) },
     );
   } catch (cause) {
-    throw new CodedError('runtime-unavailable', `npm cannot fetch ${packageName} ${RUNTIME_VERSION}`, { cause });
+    throw new CodedError(
+      'runtime-unavailable',
+      `npm cannot fetch ${packageName} ${RUNTIME_VERSION}`,
+      { cause },
+    );
   }
   const archive = (await readdir(dir)).find((name) => name.endsWith('.tgz'));
-  if (archive === undefined) throw new CodedError('runtime-unavailable', `npm fetched no ${packageName}`);
+  if (archive === undefined)
+    throw new CodedError('runtime-unavailable', `npm fetched no ${packageName}`);
   return join(dir, archive);
 }
 
@@ -109,7 +132,9 @@ async function requireIntegrity(
 ): Promise<void> {
   const lock = JSON.parse(await readFile(join(what.repositoryDir, 'package-lock.json'), 'utf8'));
   const locked = lock.packages?.[`node_modules/${what.packageName}`];
-  const found = `sha512-${createHash('sha512').update(await readFile(archivePath)).digest('base64')}`;
+  const found = `sha512-${createHash('sha512')
+    .update(await readFile(archivePath))
+    .digest('base64')}`;
   if (locked?.version === RUNTIME_VERSION && locked.integrity === found) return;
   throw new CodedError('runtime-unavailable', `${what.packageName} is not what the lockfile names`);
 }

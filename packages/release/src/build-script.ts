@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 import type { Version } from '@moult/core/versions';
-import { build, type BuildFailure, type BuildResult } from 'esbuild';
+import { type BuildFailure, type BuildResult, build } from 'esbuild';
 
 export interface BundledScript {
   /** Directories of the packages whose code is in the script, for the notices. */
@@ -51,12 +51,19 @@ export async function bundleScript(options: {
       banner: { js: `const ${MODULE_URL}=require("node:url").pathToFileURL(__filename).href;` },
     });
   } catch (cause) {
-    throw new CodedError('build-failed', `cannot bundle ${options.entryPath}: ${firstErrorOf(cause)}`, { cause });
+    throw new CodedError(
+      'build-failed',
+      `cannot bundle ${options.entryPath}: ${firstErrorOf(cause)}`,
+      { cause },
+    );
   }
   const text = result.outputFiles[0]?.text;
   if (text === undefined) throw new CodedError('build-failed', 'the bundler gave no output');
   if (text.includes(repositoryDir)) {
-    throw new CodedError('build-failed', `${options.entryPath}: the bundle holds the path of the checkout`);
+    throw new CodedError(
+      'build-failed',
+      `${options.entryPath}: the bundle holds the path of the checkout`,
+    );
   }
   await writeFile(options.outPath, text);
   return { packageDirs: packageDirsOf(repositoryDir, Object.keys(result.metafile.inputs)) };

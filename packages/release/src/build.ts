@@ -18,9 +18,9 @@ import {
 import type { Platform } from '@moult/core/platform';
 import { isVersion, type Version } from '@moult/core/versions';
 import { withFile } from './blob-store.ts';
-import { bundleScript } from './build-script.ts';
 import { noticesOf } from './build-notices.ts';
 import { runtimeOf } from './build-runtime.ts';
+import { bundleScript } from './build-script.ts';
 import { digestOf, sha256Of } from './digest.ts';
 import { writePack } from './pack-write.ts';
 
@@ -115,7 +115,12 @@ export async function buildRelease(options: BuildOptions): Promise<BuiltRelease>
   const packPath = options.pack === false ? null : join(options.outDir, `${name}.tar.gz`);
   if (packPath !== null) {
     const level = options.compressionLevel;
-    await writePack({ treeDir, manifest, packPath, ...(level === undefined ? {} : { compressionLevel: level }) });
+    await writePack({
+      treeDir,
+      manifest,
+      packPath,
+      ...(level === undefined ? {} : { compressionLevel: level }),
+    });
   }
   return { manifest, digest: sha256Of(text), manifestBytes: Buffer.from(text), treeDir, packPath };
 }

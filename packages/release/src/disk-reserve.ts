@@ -13,11 +13,17 @@ export async function requireReserve(
   const bytesWanted = 2 * files.reduce((sum, file) => sum + file.length, 0) + RESERVE_BYTES;
   const bytesFree = free.bavail * free.bsize;
   if (bytesFree < bytesWanted) {
-    throw new CodedError('disk-reserve', `${dir} has ${bytesFree} bytes free, ${bytesWanted} are needed`);
+    throw new CodedError(
+      'disk-reserve',
+      `${dir} has ${bytesFree} bytes free, ${bytesWanted} are needed`,
+    );
   }
   // Some file systems make inodes as needed and report none.
   const inodesWanted = 2 * files.length;
   if (free.files > 0 && free.ffree < inodesWanted) {
-    throw new CodedError('disk-reserve', `${dir} has ${free.ffree} inodes free, ${inodesWanted} are needed`);
+    throw new CodedError(
+      'disk-reserve',
+      `${dir} has ${free.ffree} inodes free, ${inodesWanted} are needed`,
+    );
   }
 }

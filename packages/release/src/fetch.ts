@@ -102,7 +102,11 @@ async function isWhole(file: FileHandle, blob: WantedBlob, signal: AbortSignal):
 }
 
 /** Fetches what is missing at the end of the file. True when bytes of an earlier fetch were kept. */
-async function fillPartial(source: BlobSource, blob: WantedBlob, file: FileHandle): Promise<boolean> {
+async function fillPartial(
+  source: BlobSource,
+  blob: WantedBlob,
+  file: FileHandle,
+): Promise<boolean> {
   const { size } = await file.stat();
   if (size > blob.length) await file.truncate(0);
   let position = size > blob.length ? 0 : size;
@@ -128,7 +132,8 @@ async function fillPartial(source: BlobSource, blob: WantedBlob, file: FileHandl
       received += chunk.length;
       blob.onBytes(chunk.length);
     }
-    if (position < blob.length) throw new CodedError('fetch-failed', `blob ${blob.sha256} was cut short`);
+    if (position < blob.length)
+      throw new CodedError('fetch-failed', `blob ${blob.sha256} was cut short`);
     return isResumed;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
@@ -141,7 +146,12 @@ async function fillPartial(source: BlobSource, blob: WantedBlob, file: FileHandl
 
 async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
   for (let written = 0; written < chunk.length; ) {
-    const { bytesWritten } = await file.write(chunk, written, chunk.length - written, position + written);
+    const { bytesWritten } = await file.write(
+      chunk,
+      written,
+      chunk.length - written,
+      position + written,
+    );
     written += bytesWritten;
   }
 }
@@ -209,10 +219,14 @@ async function request(
     if (range.startsWith(`bytes ${what.position}-`)) return { body, isPartial: true };
     return refuse(new CodedError('fetch-refused', `${url.href} is answered with another range`));
   }
-  if (statusCode === 404) return refuse(new CodedError('blob-missing', `${url.origin} has no blob ${what.sha256}`));
+  if (statusCode === 404)
+    return refuse(new CodedError('blob-missing', `${url.origin} has no blob ${what.sha256}`));
   const isPassing = statusCode >= 500 || statusCode === 429 || statusCode === 408;
   return refuse(
-    new CodedError(isPassing ? 'fetch-failed' : 'fetch-refused', `${url.href} is answered with ${statusCode}`),
+    new CodedError(
+      isPassing ? 'fetch-failed' : 'fetch-refused',
+      `${url.href} is answered with ${statusCode}`,
+    ),
   );
 }
 

@@ -23,8 +23,10 @@ export interface SmallAnswer {
 /** Gets a small file without following redirects. Throws `trust-unreachable`, `trust-too-large`, `fetch-insecure`. */
 export async function getSmall(request: SmallGet): Promise<SmallAnswer> {
   const url = checkedUrl(request.url);
-  const { get } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
-  const expired = () => new CodedError('trust-unreachable', `${url.origin} does not answer in time`);
+  const { get } =
+    url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+  const expired = () =>
+    new CodedError('trust-unreachable', `${url.origin} does not answer in time`);
   return withDeadline(
     { clock: request.clock, ms: request.timeoutMs, signal: request.signal, expired },
     (signal) =>

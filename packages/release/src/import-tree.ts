@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 import type { Manifest } from '@moult/core/manifest';
 import { type BlobStore, withFile } from './blob-store.ts';
-import { removeTree } from './own-name.ts';
 import { digestOf } from './digest.ts';
+import { removeTree } from './own-name.ts';
 
 /** Puts a tree that was just built into a store without the way through a pack. Throws `pack-hash-mismatch`. */
 export async function importTree(
-  tree: { readonly treeDir: string; readonly manifest: Manifest; readonly manifestBytes: Uint8Array },
+  tree: {
+    readonly treeDir: string;
+    readonly manifest: Manifest;
+    readonly manifestBytes: Uint8Array;
+  },
   blobStore: BlobStore,
 ): Promise<void> {
   const stagingDir = await blobStore.stagingDir();

@@ -45,12 +45,14 @@ export async function installPack(options: {
     }
     const slot = { version: manifest.version, digest, dir: slotDirOf(manifest.version, digest) };
     const slotDir = join(versionsDirOf(layout, manifest.component), slot.dir);
-    if (await setAsideUnsound({ slotDir, digest, stagingDir: layout.stagingDir, signal })) return slot;
+    if (await setAsideUnsound({ slotDir, digest, stagingDir: layout.stagingDir, signal }))
+      return slot;
     const pathOf = new Map(files.map((file) => [file.sha256, file.path]));
     await mkdir(treeDir, { mode: 0o755 });
     for (const file of manifest.files) {
       const source = pathOf.get(file.sha256);
-      if (source === undefined) throw new CodedError('pack-missing-file', `${file.path} is not in the pack`);
+      if (source === undefined)
+        throw new CodedError('pack-missing-file', `${file.path} is not in the pack`);
       const path = join(treeDir, file.path);
       await mkdir(dirname(path), { recursive: true, mode: 0o755 });
       await copyFile(source, path);

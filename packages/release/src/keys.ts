@@ -40,7 +40,10 @@ export interface KeysMade {
  * Makes `root.key`, `release.key`, `snapshot.key`, `timestamp.key` (0600) and the signed `root.json` and
  * `targets.json`, version 1. Throws `keys-exist` when any of them is there: nothing is overwritten.
  */
-export async function initKeys(options: { readonly dir: string; readonly clock: Clock }): Promise<KeysMade> {
+export async function initKeys(options: {
+  readonly dir: string;
+  readonly clock: Clock;
+}): Promise<KeysMade> {
   const { dir, clock } = options;
   await makeDirectoryDurably(dir);
   const paths = {
@@ -140,7 +143,9 @@ export async function loadOnlineKeys(dir: string): Promise<OnlineKeys> {
 }
 
 async function loadAll(dir: string, role: 'root' | 'release'): Promise<readonly SigningKey[]> {
-  const names = (await namesIn(dir)).filter((name) => name.startsWith(role) && name.endsWith('.key'));
+  const names = (await namesIn(dir)).filter(
+    (name) => name.startsWith(role) && name.endsWith('.key'),
+  );
   if (names.length === 0) throw new CodedError('keys-missing', `there is no ${role} key in ${dir}`);
   return Promise.all(names.sort().map((name) => loadSigningKey(join(dir, name))));
 }

@@ -1,7 +1,14 @@
 /* Reading and writing signed metadata; the bytes that are published are exactly those that were signed and checked. */
 import { CodedError, type ErrorCode } from '@moult/core/errors';
 import { metadataBytesMax } from '@moult/core/trust';
-import { Metadata, MetadataKind, type Root, type Snapshot, type Targets, type Timestamp } from '@tufjs/models';
+import {
+  Metadata,
+  MetadataKind,
+  type Root,
+  type Snapshot,
+  type Targets,
+  type Timestamp,
+} from '@tufjs/models';
 import type { SigningKey } from './signing-key.ts';
 
 type Json = Parameters<typeof Root.fromJSON>[0];

@@ -33,7 +33,9 @@ const REMOVE_TRIES = 5;
 
 /** Removes a tree of our own. What cannot be removed now is found abandoned later; it must not hide why the work ended. */
 export async function removeTree(dir: string): Promise<void> {
-  await rm(dir, { recursive: true, force: true, maxRetries: REMOVE_TRIES, retryDelay: 10 }).catch(() => undefined);
+  await rm(dir, { recursive: true, force: true, maxRetries: REMOVE_TRIES, retryDelay: 10 }).catch(
+    () => undefined,
+  );
 }
 
 function isRunning(pid: number): boolean {

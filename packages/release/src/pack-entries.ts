@@ -7,9 +7,15 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { CodedError, type ErrorCode } from '@moult/core/errors';
-import { MANIFEST_LIMITS, MANIFEST_PATH, type Manifest, type ManifestFile, parseManifest } from '@moult/core/manifest';
-import { Parser, type ReadEntry } from 'tar';
+import {
+  MANIFEST_LIMITS,
+  MANIFEST_PATH,
+  type Manifest,
+  type ManifestFile,
+  parseManifest,
+} from '@moult/core/manifest';
 import { syncDirectory } from '@moult/runtime/files';
+import { Parser, type ReadEntry } from 'tar';
 import { sha256Of } from './digest.ts';
 
 const MIB = 1024 * 1024;
@@ -60,7 +66,10 @@ interface Progress {
 }
 
 /** Reads uncompressed tar bytes written to `sink`. `name` is the pack's, for messages. */
-export function readPackEntries(options: { readonly stagingDir: string; readonly name: string }): PackEntries {
+export function readPackEntries(options: {
+  readonly stagingDir: string;
+  readonly name: string;
+}): PackEntries {
   const progress: Progress = {
     manifest: null,
     manifestBytes: Buffer.alloc(0),
@@ -84,7 +93,9 @@ export function readPackEntries(options: { readonly stagingDir: string; readonly
   };
   parser.on('error', (error: Error) => fail(archiveError(options.name, error)));
   parser.on('ignoredEntry', (entry: ReadEntry) => {
-    fail(refusal('pack-extra-file', options.name, `an entry of an unknown kind: ${shown(entry.path)}`));
+    fail(
+      refusal('pack-extra-file', options.name, `an entry of an unknown kind: ${shown(entry.path)}`),
+    );
   });
   parser.on('eof', () => {
     hasEnded = true;
@@ -143,14 +154,19 @@ interface Context {
   readonly progress: Progress;
 }
 
-async function takeEntry(entry: ReadEntry, context: Context, isFailed: () => boolean): Promise<void> {
+async function takeEntry(
+  entry: ReadEntry,
+  context: Context,
+  isFailed: () => boolean,
+): Promise<void> {
   const { progress, name } = context;
   if (isFailed()) {
     entry.resume();
     return;
   }
   progress.entries += 1;
-  if (progress.entries > MANIFEST_LIMITS.filesMax * 2) throw refusal('pack-too-large', name, 'too many entries');
+  if (progress.entries > MANIFEST_LIMITS.filesMax * 2)
+    throw refusal('pack-too-large', name, 'too many entries');
   refuseKind(entry, name);
   if (progress.manifest === null) {
     await takeManifest(entry, context);
@@ -161,14 +177,28 @@ async function takeEntry(entry: ReadEntry, context: Context, isFailed: () => boo
   refuseTwin(path, context);
   if (isDirectory) {
     const isNeeded = [...progress.wanted.keys()].some((file) => file.startsWith(`${path}/`));
-    if (!isNeeded) throw refusal('pack-extra-file', name, `a directory that the manifest does not need: ${shown(path)}`);
+    if (!isNeeded)
+      throw refusal(
+        'pack-extra-file',
+        name,
+        `a directory that the manifest does not need: ${shown(path)}`,
+      );
     entry.resume();
     return;
   }
   const file = progress.wanted.get(path);
-  if (file === undefined) throw refusal('pack-extra-file', name, `a file that the manifest does not name: ${shown(path)}`);
+  if (file === undefined)
+    throw refusal(
+      'pack-extra-file',
+      name,
+      `a file that the manifest does not name: ${shown(path)}`,
+    );
   if (entry.size !== file.length) {
-    throw refusal('pack-hash-mismatch', name, `${path} has ${entry.size} bytes, its manifest says ${file.length}`);
+    throw refusal(
+      'pack-hash-mismatch',
+      name,
+      `${path} has ${entry.size} bytes, its manifest says ${file.length}`,
+    );
   }
   await takeFile(entry, file, context);
 }
@@ -179,7 +209,8 @@ async function takeManifest(entry: ReadEntry, context: Context): Promise<void> {
   if (entry.path !== MANIFEST_PATH || entry.type === 'Directory') {
     throw refusal('pack-manifest-missing', name, `it begins with ${shown(entry.path)}`);
   }
-  if (entry.size > MANIFEST_LIMITS.bytesMax) throw refusal('pack-too-large', name, 'its manifest is too large');
+  if (entry.size > MANIFEST_LIMITS.bytesMax)
+    throw refusal('pack-too-large', name, 'its manifest is too large');
   const chunks: Buffer[] = [];
   for await (const chunk of entry) chunks.push(chunk);
   progress.manifestBytes = Buffer.concat(chunks);
@@ -215,7 +246,8 @@ async function finishPack(context: Context, hasEnded: boolean): Promise<PackCont
   if (progress.manifest === null) throw refusal('pack-not-a-pack', name, 'it holds nothing');
   if (!hasEnded) throw refusal('pack-truncated', name, 'it has no end mark');
   const missing = progress.manifest.files.find((file) => !progress.seen.has(folded(file.path)));
-  if (missing !== undefined) throw refusal('pack-missing-file', name, `${missing.path} is not in it`);
+  if (missing !== undefined)
+    throw refusal('pack-missing-file', name, `${missing.path} is not in it`);
   await syncDirectory(stagingDir);
   return {
     manifest: progress.manifest,
@@ -228,7 +260,12 @@ async function finishPack(context: Context, hasEnded: boolean): Promise<PackCont
 function refuseKind(entry: ReadEntry, name: string): void {
   const { path } = entry;
   const segments = path.split('/');
-  if (path.startsWith('/') || path.includes('\\') || /^[A-Za-z]:/.test(path) || segments.includes('..')) {
+  if (
+    path.startsWith('/') ||
+    path.includes('\\') ||
+    /^[A-Za-z]:/.test(path) ||
+    segments.includes('..')
+  ) {
     throw refusal('pack-traversal', name, `it names ${shown(path)}`);
   }
   switch (entry.type) {

@@ -64,7 +64,8 @@ export async function readPack(options: {
   const { packPath, signal } = options;
   return withFile(openPack(packPath), async (file) => {
     const { size } = await file.stat();
-    if (size > PACK_LIMITS.packBytesMax) throw new CodedError('pack-too-large', `${packPath} is too large`);
+    if (size > PACK_LIMITS.packBytesMax)
+      throw new CodedError('pack-too-large', `${packPath} is too large`);
     const entries = readPackEntries({ stagingDir: options.stagingDir, name: packPath });
     const source = file.createReadStream({ start: 0, autoClose: false });
     const counted = { compressed: 0, plain: 0 };
@@ -90,7 +91,10 @@ export async function readPack(options: {
 }
 
 /** A small beginning may compress well; past that no release does so better than this. */
-function refuseBomb(packPath: string, counted: { readonly compressed: number; readonly plain: number }): void {
+function refuseBomb(
+  packPath: string,
+  counted: { readonly compressed: number; readonly plain: number },
+): void {
   const isSmall = counted.plain < PACK_LIMITS.ratioFromBytes;
   if (!isSmall && counted.plain > counted.compressed * PACK_LIMITS.ratioMax) {
     throw new CodedError('pack-bomb', `${packPath} grows more than ${PACK_LIMITS.ratioMax} times`);
@@ -124,8 +128,11 @@ async function openPack(packPath: string) {
 function packError(packPath: string, error: unknown): unknown {
   if (error instanceof CodedError) return error;
   const code = codeOf(error);
-  if (code === 'Z_BUF_ERROR') return new CodedError('pack-truncated', `${packPath} ends too early`, { cause: error });
-  if (code?.startsWith('Z_')) return new CodedError('pack-not-a-pack', `${packPath} is not a pack`, { cause: error });
-  if (code === 'ENOSPC') return new CodedError('disk-full', `no space left for ${packPath}`, { cause: error });
+  if (code === 'Z_BUF_ERROR')
+    return new CodedError('pack-truncated', `${packPath} ends too early`, { cause: error });
+  if (code?.startsWith('Z_'))
+    return new CodedError('pack-not-a-pack', `${packPath} is not a pack`, { cause: error });
+  if (code === 'ENOSPC')
+    return new CodedError('disk-full', `no space left for ${packPath}`, { cause: error });
   return error;
 }

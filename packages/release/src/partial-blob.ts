@@ -23,7 +23,10 @@ export async function claimPartial(dir: string, sha256: string): Promise<string>
 }
 
 /** Leaves what was fetched so far for the next one. */
-export async function releasePartial(dir: string, claim: { readonly path: string; readonly sha256: string }): Promise<void> {
+export async function releasePartial(
+  dir: string,
+  claim: { readonly path: string; readonly sha256: string },
+): Promise<void> {
   try {
     await rename(claim.path, join(dir, `${claim.sha256}.part`));
   } catch (error) {

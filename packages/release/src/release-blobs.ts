@@ -17,11 +17,17 @@ export async function requireBlobs(
       manifest.version === document.version &&
       manifest.platform === platform;
     if (!isOfRelease) {
-      throw new CodedError('manifest-invalid', `the manifest for ${platform} is about another release`);
+      throw new CodedError(
+        'manifest-invalid',
+        `the manifest for ${platform} is about another release`,
+      );
     }
     for (const file of manifest.files) {
       if (await blobStore.has(file.sha256)) continue;
-      throw new CodedError('blob-missing', `${file.path} of ${document.version} for ${platform} is not imported`);
+      throw new CodedError(
+        'blob-missing',
+        `${file.path} of ${document.version} for ${platform} is not imported`,
+      );
     }
     manifests.push(manifest);
   }

@@ -23,7 +23,9 @@ export interface AcceptanceOptions {
 export async function requireAcceptance(options: AcceptanceOptions): Promise<void> {
   const { state, before } = options;
   const names = await filesIn(join(state.dir, 'metadata'));
-  const roots = names.map((name) => versionedName(name, 'root')).filter((version) => version !== null);
+  const roots = names
+    .map((name) => versionedName(name, 'root'))
+    .filter((version) => version !== null);
   const firstRoot = await readFile(join(state.dir, 'metadata', `${Math.min(...roots)}.root.json`));
   await accept(options, { 'root.json': firstRoot });
   if (before === null) return;
@@ -43,7 +45,8 @@ async function accept(
 ): Promise<void> {
   const metadataDir = await mkdtemp(join(tmpdir(), 'moult-accept-'));
   try {
-    for (const [name, bytes] of Object.entries(known)) await writeFile(join(metadataDir, name), bytes);
+    for (const [name, bytes] of Object.entries(known))
+      await writeFile(join(metadataDir, name), bytes);
     const read = fileReader(options.state.dir);
     const client = openClient({
       metadataDir,
@@ -57,7 +60,8 @@ async function accept(
       },
     });
     await client.refresh();
-    for (const path of options.targetPaths) await requireTarget(options.state.dir, path, await client.getTargetInfo(path));
+    for (const path of options.targetPaths)
+      await requireTarget(options.state.dir, path, await client.getTargetInfo(path));
     for (const name of await filesIn(metadataDir)) {
       const { signed } = JSON.parse(await readFile(join(metadataDir, name), 'utf8'));
       const verdict = checkMetadata(signed);
@@ -65,7 +69,9 @@ async function accept(
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CodedError('repository-refused', `a client refuses the new metadata: ${why}`, { cause });
+    throw new CodedError('repository-refused', `a client refuses the new metadata: ${why}`, {
+      cause,
+    });
   } finally {
     await rm(metadataDir, { recursive: true, force: true });
   }
@@ -93,7 +99,8 @@ function fileReader(stateDir: string): (url: string, maxLength: number) => Promi
     try {
       const bytes = await readFile(join(stateDir, path));
       const role = path.replace(/^metadata\/(\d+\.)?/, '').replace(/\.json$/, '');
-      if (bytes.length > Math.min(maxLength, metadataBytesMax(role))) throw new Error(`${path} is too large`);
+      if (bytes.length > Math.min(maxLength, metadataBytesMax(role)))
+        throw new Error(`${path} is too large`);
       return bytes;
     } catch (cause) {
       if (codeOf(cause) === 'ENOENT') throw notThere(path);

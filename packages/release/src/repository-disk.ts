@@ -24,10 +24,13 @@ export const systemRepositoryDisk: RepositoryDisk = {
   },
   link: (from, to) => link(from, to),
   write: (path, bytes) =>
-    withFile(open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644), async (file) => {
-      await file.writeFile(bytes);
-      await file.sync();
-    }),
+    withFile(
+      open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644),
+      async (file) => {
+        await file.writeFile(bytes);
+        await file.sync();
+      },
+    ),
   syncTree,
   swap: (linkPath, target) => linkDurably(linkPath, target),
   remove: (dir) => rm(dir, { recursive: true, force: true }),

@@ -11,7 +11,9 @@ export interface PublishedRelease {
 }
 
 /** Every published release, in no particular order. */
-export async function publishedReleases(repositoryDir: string): Promise<readonly PublishedRelease[]> {
+export async function publishedReleases(
+  repositoryDir: string,
+): Promise<readonly PublishedRelease[]> {
   const state = await readCurrentState(repositoryDir);
   return [...state.roles.values()].flatMap(({ metadata }) =>
     Object.entries(metadata.signed.targets).flatMap(([path, target]) => {
@@ -46,7 +48,9 @@ export async function publishState(repositoryDir: string, nowMs: number): Promis
     name: { readonly role: string; readonly signedBy: SignedRole },
     loaded: {
       readonly bytes: Uint8Array;
-      readonly metadata: { readonly signed: { readonly version: number; readonly expires: string } };
+      readonly metadata: {
+        readonly signed: { readonly version: number; readonly expires: string };
+      };
     },
   ): RoleState => {
     const { version, expires } = loaded.metadata.signed;

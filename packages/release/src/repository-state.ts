@@ -8,8 +8,8 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
-import type { Metadata, Root, Snapshot, Targets, Timestamp } from '@tufjs/models';
 import { codeOf } from '@moult/runtime/files';
+import type { Metadata, Root, Snapshot, Targets, Timestamp } from '@tufjs/models';
 import { readRoot, readSnapshot, readTargets, readTimestamp } from './metadata.ts';
 
 export interface Loaded<T extends Root | Snapshot | Targets | Timestamp> {
@@ -56,8 +56,12 @@ export async function readState(dir: string): Promise<RepositoryState> {
     return { bytes, metadata: parse(bytes) };
   };
   const rootVersion = Math.max(0, ...names.map((name) => versionedName(name, 'root') ?? 0));
-  const root = await load(`${rootVersion}.root.json`, (bytes) => readRoot(bytes, 'repository-corrupt'));
-  const timestamp = await load('timestamp.json', (bytes) => readTimestamp(bytes, 'repository-corrupt'));
+  const root = await load(`${rootVersion}.root.json`, (bytes) =>
+    readRoot(bytes, 'repository-corrupt'),
+  );
+  const timestamp = await load('timestamp.json', (bytes) =>
+    readTimestamp(bytes, 'repository-corrupt'),
+  );
   const snapshot = await load(
     `${timestamp.metadata.signed.snapshotMeta.version}.snapshot.json`,
     (bytes) => readSnapshot(bytes, 'repository-corrupt'),
@@ -67,7 +71,9 @@ export async function readState(dir: string): Promise<RepositoryState> {
     const role = file.replace(/\.json$/, '');
     roles.set(
       role,
-      await load(`${meta.version}.${file}`, (bytes) => readTargets(bytes, 'repository-corrupt', role)),
+      await load(`${meta.version}.${file}`, (bytes) =>
+        readTargets(bytes, 'repository-corrupt', role),
+      ),
     );
   }
   const targets = roles.get('targets');

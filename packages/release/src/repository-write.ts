@@ -39,14 +39,17 @@ export async function writeState(plan: StatePlan): Promise<void> {
   await disk.makeDir(targetsDir);
   const online = signOnline(plan);
   const fresh = [
-    ...(plan.root === null ? [] : [{ name: `${plan.root.version}.root.json`, bytes: plan.root.bytes }]),
+    ...(plan.root === null
+      ? []
+      : [{ name: `${plan.root.version}.root.json`, bytes: plan.root.bytes }]),
     ...plan.roles.map(({ name, version, bytes }) => ({ name: `${version}.${name}.json`, bytes })),
     ...online,
   ];
   const written = new Set(fresh.map((file) => file.name));
   if (before !== null) {
     for (const name of keptNames(await readdir(join(before.dir, 'metadata')))) {
-      if (!written.has(name)) await disk.link(join(before.dir, 'metadata', name), join(metadataDir, name));
+      if (!written.has(name))
+        await disk.link(join(before.dir, 'metadata', name), join(metadataDir, name));
     }
     await linkTree({ from: join(before.dir, 'targets'), to: targetsDir, disk });
   }
@@ -61,7 +64,8 @@ export async function writeState(plan: StatePlan): Promise<void> {
 function signOnline(plan: StatePlan): readonly { readonly name: string; readonly bytes: Buffer }[] {
   const { before, nowMs, onlineKeys } = plan;
   const meta: Record<string, MetaFile> = { ...before?.snapshot.metadata.signed.meta };
-  for (const { name, bytes, version } of plan.roles) meta[`${name}.json`] = metaFileOf(bytes, version);
+  for (const { name, bytes, version } of plan.roles)
+    meta[`${name}.json`] = metaFileOf(bytes, version);
   const snapshotVersion = nextOnlineVersion(before?.snapshot.metadata.signed.version ?? 0, nowMs);
   const snapshot = encodeMetadata(
     signMetadata(

@@ -4,29 +4,45 @@
  * swap of a link; a crash leaves the old state or the new one (RL13). Callers run one change at a time.
  */
 import { randomUUID } from 'node:crypto';
-import { basename, join } from 'node:path';
 import { readdir, readlink } from 'node:fs/promises';
-import { CodedError } from '@moult/core/errors';
-import { roleNameOf, targetPathOf, type ReleaseDocument } from '@moult/core/release-document';
-import { checkReleaseDocument, isRenewalDue, sizeVerdict, type ReleaseName } from '@moult/core/trust';
+import { basename, join } from 'node:path';
 import { isComponent } from '@moult/core/component';
+import { CodedError } from '@moult/core/errors';
+import { type ReleaseDocument, roleNameOf, targetPathOf } from '@moult/core/release-document';
+import {
+  checkReleaseDocument,
+  isRenewalDue,
+  type ReleaseName,
+  sizeVerdict,
+} from '@moult/core/trust';
 import { isVersion } from '@moult/core/versions';
 import type { Clock } from '@moult/runtime/clock';
 import { codeOf } from '@moult/runtime/files';
 import type { Metadata, Targets } from '@tufjs/models';
 import type { BlobStore } from './blob-store.ts';
-import { requireBlobs } from './release-blobs.ts';
 import { sha256Of } from './digest.ts';
 import type { OnlineKeys } from './keys.ts';
 import { readRoot, readTargets } from './metadata.ts';
-import { writeState } from './repository-write.ts';
-import { type RepositoryDisk, systemRepositoryDisk } from './repository-disk.ts';
+import { requireBlobs } from './release-blobs.ts';
 import { requireAcceptance } from './repository-client.ts';
-import { consistentTargetPath } from './target-path.ts';
-import { readCurrentState, readState, type RepositoryState, servedDirOf } from './repository-state.ts';
+import { type RepositoryDisk, systemRepositoryDisk } from './repository-disk.ts';
+import {
+  type RepositoryState,
+  readCurrentState,
+  readState,
+  servedDirOf,
+} from './repository-state.ts';
+import { writeState } from './repository-write.ts';
 import type { ReleaseSubmission } from './sign-release.ts';
+import { consistentTargetPath } from './target-path.ts';
 
-export { readCurrentState, type RepositoryState, servedDirOf } from './repository-state.ts';
+export {
+  type PublishedRelease,
+  type PublishState,
+  publishedReleases,
+  publishState,
+} from './repository-report.ts';
+export { type RepositoryState, readCurrentState, servedDirOf } from './repository-state.ts';
 export {
   cosignRelease,
   encodeReleaseDocument,
@@ -34,7 +50,6 @@ export {
   type SignReleaseOptions,
   signRelease,
 } from './sign-release.ts';
-export { publishedReleases, publishState, type PublishedRelease, type PublishState } from './repository-report.ts';
 
 export interface RepositoryOptions {
   readonly repositoryDir: string;
@@ -56,14 +71,19 @@ export async function initRepository(
 ): Promise<Published> {
   const { repositoryDir } = options;
   if (await isThere(repositoryDir)) {
-    throw new CodedError('repository-exists', `${repositoryDir} holds a release repository already`);
+    throw new CodedError(
+      'repository-exists',
+      `${repositoryDir} holds a release repository already`,
+    );
   }
   const root = readRoot(Buffer.from(options.root), 'submission-invalid');
   const targets = readTargets(Buffer.from(options.targets), 'submission-invalid', 'targets');
   return change(options, {
     before: null,
     root: { bytes: Buffer.from(options.root), version: root.signed.version },
-    roles: [{ name: 'targets', bytes: Buffer.from(options.targets), version: targets.signed.version }],
+    roles: [
+      { name: 'targets', bytes: Buffer.from(options.targets), version: targets.signed.version },
+    ],
     documents: [],
     targetPaths: [],
   });
@@ -92,7 +112,10 @@ export async function publish(
   const role = readTargets(Buffer.from(submission.role), 'submission-invalid', submission.roleName);
   requireSuccessor({ name: submission.roleName, next: role, current: current?.metadata ?? null });
   if (role.signed.targets[targetPath]?.hashes['sha256'] !== sha256) {
-    throw new CodedError('submission-invalid', 'the signed role does not name this release document');
+    throw new CodedError(
+      'submission-invalid',
+      'the signed role does not name this release document',
+    );
   }
   await requireBlobs(options.blobStore, document);
   const roles = [versioned(submission.roleName, submission.role, role)];
@@ -106,7 +129,9 @@ export async function publish(
     before,
     root: null,
     roles,
-    documents: [{ path: consistentTargetPath(targetPath, sha256), bytes: Buffer.from(submission.document) }],
+    documents: [
+      { path: consistentTargetPath(targetPath, sha256), bytes: Buffer.from(submission.document) },
+    ],
     targetPaths: [targetPath, ...Object.keys(current?.metadata.signed.targets ?? {}).slice(-1)],
   });
 }
@@ -125,7 +150,11 @@ export async function renew(options: RepositoryOptions): Promise<Published | nul
 interface Change {
   readonly before: RepositoryState | null;
   readonly root: { readonly bytes: Buffer; readonly version: number } | null;
-  readonly roles: readonly { readonly name: string; readonly bytes: Buffer; readonly version: number }[];
+  readonly roles: readonly {
+    readonly name: string;
+    readonly bytes: Buffer;
+    readonly version: number;
+  }[];
   readonly documents: readonly { readonly path: string; readonly bytes: Buffer }[];
   /** Looked up by the accepting client. */
   readonly targetPaths: readonly string[];
@@ -146,9 +175,11 @@ async function change(options: RepositoryOptions, what: Change): Promise<Publish
     await disk.syncTree(join(repositoryDir, 'states'));
     await disk.swap(servedDirOf(repositoryDir), join('states', name));
     // Live from here on: states that cannot be removed now go with the next change.
-    await removeOldStates({ repositoryDir, disk, keep: [name, basename(what.before?.dir ?? name)] }).catch(
-      () => undefined,
-    );
+    await removeOldStates({
+      repositoryDir,
+      disk,
+      keep: [name, basename(what.before?.dir ?? name)],
+    }).catch(() => undefined);
     return publishedOf(state);
   } catch (error) {
     // The swap may have happened before the failure: what is live stays.
@@ -169,7 +200,10 @@ function publishedOf(state: RepositoryState): Published {
     snapshotVersion: state.snapshot.metadata.signed.version,
     warnings: sizes
       .filter((size) => sizeVerdict(size) !== 'within')
-      .map((size) => `the metadata of ${size.role} has ${size.sizeBytes} bytes, near its limit: retire old releases`),
+      .map(
+        (size) =>
+          `the metadata of ${size.role} has ${size.sizeBytes} bytes, near its limit: retire old releases`,
+      ),
   };
 }
 
@@ -181,11 +215,22 @@ function releaseNameOf(submission: ReleaseSubmission): ReleaseName {
   } catch (cause) {
     throw new CodedError('submission-invalid', 'the release document is not JSON', { cause });
   }
-  if (typeof component !== 'string' || !isComponent(component) || typeof version !== 'string' || !isVersion(version)) {
-    throw new CodedError('submission-invalid', 'the release document names no component and version');
+  if (
+    typeof component !== 'string' ||
+    !isComponent(component) ||
+    typeof version !== 'string' ||
+    !isVersion(version)
+  ) {
+    throw new CodedError(
+      'submission-invalid',
+      'the release document names no component and version',
+    );
   }
   if (submission.roleName !== roleNameOf(component, version)) {
-    throw new CodedError('submission-invalid', `${submission.roleName} is not the role of this release`);
+    throw new CodedError(
+      'submission-invalid',
+      `${submission.roleName} is not the role of this release`,
+    );
   }
   return { component, version };
 }
@@ -196,10 +241,17 @@ function documentOf(submission: ReleaseSubmission, name: ReleaseName): ReleaseDo
   return verdict.value;
 }
 
-function versioned(name: string, text: string, metadata: Metadata<Targets>): Change['roles'][number] {
+function versioned(
+  name: string,
+  text: string,
+  metadata: Metadata<Targets>,
+): Change['roles'][number] {
   const bytes = Buffer.from(text);
   if (sizeVerdict({ role: name, sizeBytes: bytes.length }) === 'above') {
-    throw new CodedError('metadata-too-large', `the metadata of ${name} is beyond what agents read`);
+    throw new CodedError(
+      'metadata-too-large',
+      `the metadata of ${name} is beyond what agents read`,
+    );
   }
   return { name, bytes, version: metadata.signed.version };
 }
@@ -221,7 +273,10 @@ function requireSuccessor(options: {
   for (const [path, target] of Object.entries(current?.signed.targets ?? {})) {
     const kept = next.signed.targets[path];
     if (kept?.hashes['sha256'] === target.hashes['sha256']) continue;
-    throw new CodedError('release-exists', `${name}: ${path} is published already and would go or change`);
+    throw new CodedError(
+      'release-exists',
+      `${name}: ${path} is published already and would go or change`,
+    );
   }
 }
 
@@ -232,9 +287,14 @@ function requireDelegationsKept(current: Metadata<Targets>, next: Metadata<Targe
   }
 }
 
-async function requireUnchanged(repositoryDir: string, before: RepositoryState | null): Promise<void> {
+async function requireUnchanged(
+  repositoryDir: string,
+  before: RepositoryState | null,
+): Promise<void> {
   const isSame =
-    before === null ? !(await isThere(repositoryDir)) : await isLive(repositoryDir, basename(before.dir));
+    before === null
+      ? !(await isThere(repositoryDir))
+      : await isLive(repositoryDir, basename(before.dir));
   if (!isSame) throw new CodedError('submission-conflict', 'another change went live meanwhile');
 }
 

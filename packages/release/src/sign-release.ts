@@ -60,7 +60,10 @@ export function signRelease(options: SignReleaseOptions): ReleaseSubmission {
   const hashes = { sha256: sha256Of(document) };
   const published = role.targets[path];
   if (published !== undefined && published.hashes['sha256'] !== hashes.sha256) {
-    throw new CodedError('release-exists', `${component} ${version} was published with other content`);
+    throw new CodedError(
+      'release-exists',
+      `${component} ${version} was published with other content`,
+    );
   }
   role.addTarget(new TargetFile({ path, hashes, length: Buffer.byteLength(document) }));
   const newTargets = nextTargets({
@@ -75,7 +78,8 @@ export function signRelease(options: SignReleaseOptions): ReleaseSubmission {
     document,
     roleName,
     role: signedText(role, { role: roleName, keys: options.keys }),
-    targets: newTargets === null ? null : signedText(newTargets, { role: 'targets', keys: options.keys }),
+    targets:
+      newTargets === null ? null : signedText(newTargets, { role: 'targets', keys: options.keys }),
   };
 }
 
@@ -123,14 +127,19 @@ function nextTargets(options: {
 }): Targets | null {
   const { root, targets, roleName } = options;
   const releaseRole = root.signed.roles['targets'];
-  if (releaseRole === undefined) throw new CodedError('submission-invalid', 'the root has no targets role');
+  if (releaseRole === undefined)
+    throw new CodedError('submission-invalid', 'the root has no targets role');
   const roles = Object.values(targets.signed.delegations?.roles ?? {});
   const delegated = roles.find((role) => role.name === roleName);
   const isCurrent =
     delegated !== undefined &&
     delegated.threshold === releaseRole.threshold &&
     [...delegated.keyIDs].sort().join() === [...releaseRole.keyIDs].sort().join() &&
-    !isRenewalDue({ role: 'release', expiresMs: Date.parse(targets.signed.expires), nowMs: options.nowMs });
+    !isRenewalDue({
+      role: 'release',
+      expiresMs: Date.parse(targets.signed.expires),
+      nowMs: options.nowMs,
+    });
   if (isCurrent) return null;
   const named = new Map(roles.map((role) => [role.name, role.paths ?? []]));
   named.set(roleName, [options.path]);
@@ -161,7 +170,10 @@ function signedText(
 ): string {
   const bytes = encodeMetadata(signMetadata(signed, by.keys));
   if (sizeVerdict({ role: by.role, sizeBytes: bytes.length }) === 'above') {
-    throw new CodedError('metadata-too-large', `the metadata of ${by.role} is beyond what agents read`);
+    throw new CodedError(
+      'metadata-too-large',
+      `the metadata of ${by.role} is beyond what agents read`,
+    );
   }
   return bytes.toString();
 }

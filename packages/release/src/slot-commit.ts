@@ -48,7 +48,10 @@ export async function commitTree(options: {
   const { treeDir, slotDir, manifest, digest, signal } = options;
   const checked = await checkTree(treeDir, { manifest, digest, signal });
   if (checked.kind === 'unsound') {
-    throw new CodedError('slot-tampered', `${checked.path} is ${checked.why} right after it was placed`);
+    throw new CodedError(
+      'slot-tampered',
+      `${checked.path} is ${checked.why} right after it was placed`,
+    );
   }
   await syncTree(treeDir);
   await makeDirectoryDurably(dirname(slotDir), 0o755);

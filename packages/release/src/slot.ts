@@ -14,11 +14,11 @@ import { MANIFEST_PATH, type ManifestFile } from '@moult/core/manifest';
 import type { Clock } from '@moult/runtime/clock';
 import { makeDirectoryDurably } from '@moult/runtime/files';
 import { withDeadline } from './deadline.ts';
+import { requireReserve } from './disk-reserve.ts';
 import { type BlobSource, diskError, FETCH_LIMITS, fetchBlob } from './fetch.ts';
 import { indexLocalBlobs, type LocalBlobs, localSlotDirs, placeFromSlot } from './local-blobs.ts';
-import { commitTree, setAsideUnsound, writeManifestFile } from './slot-commit.ts';
 import { ownName, removeAbandoned, removeTree } from './own-name.ts';
-import { requireReserve } from './disk-reserve.ts';
+import { commitTree, setAsideUnsound, writeManifestFile } from './slot-commit.ts';
 import { requireProof, type VerifiedManifest } from './verified-manifest.ts';
 
 export type { VerifiedManifest } from './verified-manifest.ts';
@@ -60,8 +60,17 @@ export async function stageSlot(options: StageOptions): Promise<Staged> {
   const { manifest, digest } = options.manifest;
   const slot = { version: manifest.version, digest, dir: slotDirOf(manifest.version, digest) };
   const slotDir = join(versionsDirOf(options.layout, manifest.component), slot.dir);
-  const expired = () => new CodedError('fetch-deadline', `staging ${manifest.version} took longer than it may`);
-  const reused = { slot, slotDir, isReused: true, bytesFetched: 0, blobsFetched: 0, blobsLinked: 0, blobsCopied: 0 };
+  const expired = () =>
+    new CodedError('fetch-deadline', `staging ${manifest.version} took longer than it may`);
+  const reused = {
+    slot,
+    slotDir,
+    isReused: true,
+    bytesFetched: 0,
+    blobsFetched: 0,
+    blobsLinked: 0,
+    blobsCopied: 0,
+  };
   return withDeadline(
     { clock: options.clock, ms: FETCH_LIMITS.totalMs, signal: options.signal, expired },
     async (signal) => {
@@ -96,7 +105,12 @@ async function stageTree(
   try {
     const counts = { bytesFetched: 0, blobsFetched: 0, blobsLinked: 0, blobsCopied: 0 };
     const bytesWanted = missing.reduce((sum, file) => sum + file.length, 0);
-    const source: BlobSource = { baseUrl: options.baseUrl, ca: options.ca, clock: options.clock, signal };
+    const source: BlobSource = {
+      baseUrl: options.baseUrl,
+      ca: options.ca,
+      clock: options.clock,
+      signal,
+    };
     const onBytes = (count: number) => {
       counts.bytesFetched += count;
       options.onProgress?.({ bytesFetched: counts.bytesFetched, bytesWanted });
@@ -126,7 +140,13 @@ async function placeFile(what: {
   const path = join(what.treeDir, file.path);
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   for (const candidate of local.get(file.sha256) ?? []) {
-    const placed = await placeFromSlot({ candidate, path, file, isShared: what.isShared, signal: source.signal });
+    const placed = await placeFromSlot({
+      candidate,
+      path,
+      file,
+      isShared: what.isShared,
+      signal: source.signal,
+    });
     if (placed !== null) return placed === 'linked' ? 'blobsLinked' : 'blobsCopied';
   }
   await fetchBlob(source, {

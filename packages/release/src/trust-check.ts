@@ -34,16 +34,20 @@ export async function checkTrust(task: TrustTask, clock: Clock): Promise<TrustOu
   try {
     const client = openRooted(task, fetcher);
     await client.refresh();
-    const target = task.wanted === null ? undefined : await client.getTargetInfo(pathOf(task.wanted));
+    const target =
+      task.wanted === null ? undefined : await client.getTargetInfo(pathOf(task.wanted));
     // Before anything that was fetched is used or kept.
     const trusted = await policedFiles(task);
-    const document = task.wanted === null ? null : await documentOf(task, clock, { wanted: task.wanted, target });
+    const document =
+      task.wanted === null ? null : await documentOf(task, clock, { wanted: task.wanted, target });
     return { ...trusted, document };
   } catch (error) {
     if (error instanceof CodedError) throw error;
     if (fetcher.failure !== null) throw fetcher.failure;
     const why = error instanceof Error ? error.message : String(error);
-    throw new CodedError(trustCodeOf(error), `the metadata of releases is refused: ${why}`, { cause: error });
+    throw new CodedError(trustCodeOf(error), `the metadata of releases is refused: ${why}`, {
+      cause: error,
+    });
   }
 }
 
@@ -89,7 +93,9 @@ class MetadataFetcher implements Fetcher {
     // A newer root that is not there is how the client learns that it has the newest.
     if (answer.status === 404 && role === 'root') throw notThere(name);
     return this.#remember(
-      Promise.reject(new CodedError('trust-unreachable', `${url} is answered with ${answer.status}`)),
+      Promise.reject(
+        new CodedError('trust-unreachable', `${url} is answered with ${answer.status}`),
+      ),
     );
   }
 
@@ -147,11 +153,15 @@ function signedPartOf(text: string): Record<string, unknown> | null {
 async function documentOf(
   task: TrustTask,
   clock: Clock,
-  found: { readonly wanted: ReleaseName; readonly target: Parameters<typeof checkTarget>[0] | undefined },
+  found: {
+    readonly wanted: ReleaseName;
+    readonly target: Parameters<typeof checkTarget>[0] | undefined;
+  },
 ): Promise<ReleaseDocument> {
   const { wanted, target } = found;
   const path = pathOf(wanted);
-  if (target === undefined) throw new CodedError('release-unknown', `no release key signed ${path}`);
+  if (target === undefined)
+    throw new CodedError('release-unknown', `no release key signed ${path}`);
   const checked = checkTarget(target);
   if (checked.kind === 'refused') throw new CodedError('trust-refused', `${path}: ${checked.why}`);
   const { sha256, length } = checked.value;

@@ -4,8 +4,8 @@
  * that passed everything replaces what is kept, in one step.
  */
 import { Worker } from 'node:worker_threads';
-import type { Platform } from '@moult/core/platform';
 import { CodedError } from '@moult/core/errors';
+import type { Platform } from '@moult/core/platform';
 import { BLOBS_PATH, type ReleaseDocument, TUF_PATH } from '@moult/core/release-document';
 import { effectiveNow, nextFloor, type ReleaseName, TRUST_LIMITS } from '@moult/core/trust';
 import type { Clock } from '@moult/runtime/clock';
@@ -61,7 +61,10 @@ export class TrustClient {
 
   /** Gets and checks the newest metadata. Throws a coded `trust-…` error; what was trusted before stays then. */
   async refresh(signal?: AbortSignal): Promise<Refreshed> {
-    const { rootVersion, timestampVersion, snapshotVersion, expiresMs } = await this.#ask(null, signal);
+    const { rootVersion, timestampVersion, snapshotVersion, expiresMs } = await this.#ask(
+      null,
+      signal,
+    );
     return { rootVersion, timestampVersion, snapshotVersion, expiresMs };
   }
 
@@ -105,7 +108,10 @@ export class TrustClient {
     return asked;
   }
 
-  async #askNow(wanted: ReleaseName | null, signal: AbortSignal | undefined): Promise<TrustOutcome> {
+  async #askNow(
+    wanted: ReleaseName | null,
+    signal: AbortSignal | undefined,
+  ): Promise<TrustOutcome> {
     signal?.throwIfAborted();
     const { trustDir, pinnedRootPath } = this.#options;
     const place = { trustDir, pinnedRoot: await readPinnedRoot(pinnedRootPath) };
@@ -144,7 +150,8 @@ export class TrustClient {
       nowMs: question.nowMs,
       wanted: question.wanted,
     };
-    const expired = () => new CodedError('trust-timeout', 'checking the metadata of releases took too long');
+    const expired = () =>
+      new CodedError('trust-timeout', 'checking the metadata of releases took too long');
     try {
       return await withDeadline(
         { clock, ms: TRUST_LIMITS.refreshMs, signal: question.signal, expired },
@@ -181,8 +188,14 @@ async function runWorker(options: {
       else if (message.kind === 'refused') reject(new CodedError(message.code, message.message));
       else heard.abort();
     });
-    worker.on('error', (cause) => reject(new CodedError('trust-refused', `the trust worker failed: ${cause.message}`, { cause })));
-    worker.on('exit', () => reject(new CodedError('trust-refused', 'the trust worker ended without an answer')));
+    worker.on('error', (cause) =>
+      reject(
+        new CodedError('trust-refused', `the trust worker failed: ${cause.message}`, { cause }),
+      ),
+    );
+    worker.on('exit', () =>
+      reject(new CodedError('trust-refused', 'the trust worker ended without an answer')),
+    );
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
   const silence = (async (): Promise<never> => {

@@ -1,7 +1,8 @@
 /* What the trust client and its worker say to each other. Both are of one release; nothing here is kept. */
+
+import type { ErrorCode } from '@moult/core/errors';
 import type { ReleaseDocument } from '@moult/core/release-document';
 import type { ReleaseName } from '@moult/core/trust';
-import type { ErrorCode } from '@moult/core/errors';
 
 export interface TrustTask {
   /** Empty, and the worker's own. */

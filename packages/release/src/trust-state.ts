@@ -37,14 +37,20 @@ export async function saveTrustState(
   state: TrustState,
 ): Promise<void> {
   const { files, floorMs } = state;
-  const text = JSON.stringify({ format: 1, pinnedSha256: sha256Of(options.pinnedRoot), floorMs, files });
+  const text = JSON.stringify({
+    format: 1,
+    pinnedSha256: sha256Of(options.pinnedRoot),
+    floorMs,
+    files,
+  });
   await writeFileDurably(join(options.trustDir, STATE_NAME), text);
 }
 
 /** Throws `trust-root-invalid` when there is no pinned root: without it nothing can be trusted. */
 export async function readPinnedRoot(path: string): Promise<string> {
   const text = await readTextIfPresent(path);
-  if (text === null) throw new CodedError('trust-root-invalid', `there is no pinned root at ${path}`);
+  if (text === null)
+    throw new CodedError('trust-root-invalid', `there is no pinned root at ${path}`);
   return text;
 }
 
@@ -57,9 +63,7 @@ export async function makeWorkDir(trustDir: string): Promise<string> {
   return workDir;
 }
 
-function parseState(
-  text: string,
-): (TrustState & { readonly pinnedSha256: string }) | null {
+function parseState(text: string): (TrustState & { readonly pinnedSha256: string }) | null {
   let raw: unknown;
   try {
     raw = JSON.parse(text);

@@ -44,7 +44,8 @@ export function notThere(path: string): Error {
 
 /** The code for a failure of the client that no fetcher caused. Some failures are wrapped as text, so texts count. */
 export function trustCodeOf(error: unknown): ErrorCode {
-  const text = error instanceof Error ? `${error.constructor.name} ${error.message}` : String(error);
+  const text =
+    error instanceof Error ? `${error.constructor.name} ${error.message}` : String(error);
   if (/expired/i.test(text)) return 'trust-expired';
   if (/is less than current version|Expected version \d+, got/.test(text)) return 'trust-rollback';
   return 'trust-refused';

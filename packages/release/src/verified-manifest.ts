@@ -33,7 +33,10 @@ export function proveManifest(
     manifest.version === expected.version &&
     manifest.platform === expected.platform;
   if (!isExpected) {
-    throw new CodedError('trust-refused', `the manifest is about ${manifest.component} ${manifest.version} for ${manifest.platform}`);
+    throw new CodedError(
+      'trust-refused',
+      `the manifest is about ${manifest.component} ${manifest.version} for ${manifest.platform}`,
+    );
   }
   const made = { manifest, digest, bytes: Uint8Array.from(bytes) } as unknown as VerifiedManifest;
   verified.add(made);

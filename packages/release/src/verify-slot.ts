@@ -63,7 +63,11 @@ export type TreeVerdict =
 /** Checks a whole tree against a manifest that is trusted already. */
 export async function checkTree(
   dir: string,
-  wanted: { readonly manifest: Manifest; readonly digest: string; readonly signal: AbortSignal | undefined },
+  wanted: {
+    readonly manifest: Manifest;
+    readonly digest: string;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<TreeVerdict> {
   const { manifest, digest, signal } = wanted;
   const stray = await strayIn(dir, manifest);
@@ -118,7 +122,8 @@ export async function checkFile(
       const before = await file.stat({ bigint: true });
       if (!before.isFile()) return 'not a regular file';
       const lengthMax = wanted.length ?? MANIFEST_LIMITS.bytesMax;
-      if (wanted.length !== null && before.size !== BigInt(wanted.length)) return 'of another length';
+      if (wanted.length !== null && before.size !== BigInt(wanted.length))
+        return 'of another length';
       const isExecutable = (before.mode & 0o100n) !== 0n;
       if (isExecutable !== wanted.executable) return 'executable, or not, against the manifest';
       // Set-id bits, and writable by others.
@@ -176,6 +181,9 @@ function parentsOf(path: string): readonly string[] {
   return segments.map((_, index) => segments.slice(0, index + 1).join('/'));
 }
 
-function unsound(path: string, why: string): { readonly kind: 'unsound'; readonly path: string; readonly why: string } {
+function unsound(
+  path: string,
+  why: string,
+): { readonly kind: 'unsound'; readonly path: string; readonly why: string } {
   return { kind: 'unsound', path, why };
 }

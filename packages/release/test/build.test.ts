@@ -41,7 +41,9 @@ describe('building a release', () => {
     const here = await buildRelease(await buildOptions(CHECKOUT));
     const there = await buildRelease(await buildOptions(await otherCheckout()));
     expect(there.digest).toBe(here.digest);
-    expect(sha256Of(await readFile(there.packPath ?? ''))).toBe(sha256Of(await readFile(here.packPath ?? '')));
+    expect(sha256Of(await readFile(there.packPath ?? ''))).toBe(
+      sha256Of(await readFile(here.packPath ?? '')),
+    );
   });
 
   test('a built pack can be imported, and its program runs its script', async () => {
@@ -49,10 +51,17 @@ describe('building a release', () => {
     const blobStore = await openBlobStore(join(await temporaryDir(), 'blobs'));
     const imported = await importPack(built.packPath ?? '', blobStore);
     expect(imported.digest).toBe(built.digest);
-    for (const file of imported.manifest.files) expect(await blobStore.verify(file.sha256)).toBe(true);
+    for (const file of imported.manifest.files)
+      expect(await blobStore.verify(file.sha256)).toBe(true);
     const { program, script } = built.manifest;
-    const run = await promisify(execFile)(join(built.treeDir, program), [join(built.treeDir, script)]);
-    expect(JSON.parse(run.stdout)).toEqual({ version: '1.2.3', isOwnFile: true, name: 'describeSelf' });
+    const run = await promisify(execFile)(join(built.treeDir, program), [
+      join(built.treeDir, script),
+    ]);
+    expect(JSON.parse(run.stdout)).toEqual({
+      version: '1.2.3',
+      isOwnFile: true,
+      name: 'describeSelf',
+    });
   });
 
   test('the trust worker is bundled beside the agent, and says nothing about where it was built', async () => {

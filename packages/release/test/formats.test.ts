@@ -57,7 +57,16 @@ test('the first repository is trusted from its pinned root, and its release can 
   const place = { baseUrl: await serveRecorded(), ca: null, clock: new StillClock(SIGNED_MS) };
   const { trustDir, pinnedRootPath } = layout;
   const trust = new TrustClient({ ...place, trustDir, pinnedRootPath, workerPath: WORKER_PATH });
-  const manifest = await trust.manifest({ component: 'agent', version: '1.0.0', platform: 'linux-x64' });
-  const { slotDir } = await stageSlot({ ...place, manifest, layout, signal: new AbortController().signal });
+  const manifest = await trust.manifest({
+    component: 'agent',
+    version: '1.0.0',
+    platform: 'linux-x64',
+  });
+  const { slotDir } = await stageSlot({
+    ...place,
+    manifest,
+    layout,
+    signal: new AbortController().signal,
+  });
   expect(await verifySlot({ dir: slotDir, digest: DIGEST })).toMatchObject({ kind: 'sound' });
 });

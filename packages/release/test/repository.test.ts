@@ -18,7 +18,14 @@ import { type RepositoryDisk, systemRepositoryDisk } from '../src/repository-dis
 import { generateKeyPem, signingKeyOf } from '../src/signing-key.ts';
 import { StillClock } from './support/clock.ts';
 import { type SmallRelease, smallRelease, temporaryDir } from './support/release-tree.ts';
-import { documentOf, newHost, publishRelease, signedSubmission, startWorld, type World } from './support/world.ts';
+import {
+  documentOf,
+  newHost,
+  publishRelease,
+  signedSubmission,
+  startWorld,
+  type World,
+} from './support/world.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -39,7 +46,8 @@ describe('keys', () => {
     const dir = join(await temporaryDir(), 'keys');
     const clock = new StillClock();
     const made = await initKeys({ dir, clock });
-    for (const path of Object.values(made.keyPaths)) expect((await stat(path)).mode & 0o777).toBe(0o600);
+    for (const path of Object.values(made.keyPaths))
+      expect((await stat(path)).mode & 0o777).toBe(0o600);
     const before = await readFile(made.keyPaths.root);
     await expect(initKeys({ dir, clock })).rejects.toMatchObject({ code: 'keys-exist' });
     expect(await readFile(made.keyPaths.root)).toEqual(before);
@@ -63,7 +71,9 @@ describe('publishing', () => {
     const submission = await signedSubmission(world, release);
     const first = await publish({ ...place(world), submission });
     expect(await publish({ ...place(world), submission })).toEqual(first);
-    expect(await publishedReleases(world.repositoryDir)).toMatchObject([{ component: 'agent', version: '1.0.0' }]);
+    expect(await publishedReleases(world.repositoryDir)).toMatchObject([
+      { component: 'agent', version: '1.0.0' },
+    ]);
   });
 
   test('versions of online metadata are unix minutes, so that a restored coordinator is not behind (RL16)', async () => {
@@ -74,23 +84,34 @@ describe('publishing', () => {
     expect(timestamp.metadata.signed.version).toBe(minutes + 1);
     world.clock.advance(10 * 60_000);
     await world.release({ version: '1.0.1' });
-    expect((await readCurrentState(world.repositoryDir)).timestamp.metadata.signed.version).toBe(minutes + 10);
+    expect((await readCurrentState(world.repositoryDir)).timestamp.metadata.signed.version).toBe(
+      minutes + 10,
+    );
   });
 
   test('a version that was published is never changed (RL15)', async () => {
     const world = await startWorld();
     const release = await world.release({ version: '1.0.0' });
-    const other = { ...documentOf(release), manifests: { 'linux-arm64': { sha256: release.digest, length: 5 } } };
-    await expect(signedSubmission(world, release, other)).rejects.toMatchObject({ code: 'release-exists' });
+    const other = {
+      ...documentOf(release),
+      manifests: { 'linux-arm64': { sha256: release.digest, length: 5 } },
+    };
+    await expect(signedSubmission(world, release, other)).rejects.toMatchObject({
+      code: 'release-exists',
+    });
   });
 
   test('a release whose blobs are not all imported is refused', async () => {
     const world = await startWorld();
     const release = await smallRelease({ dir: join(world.dir, 'trees'), version: '1.0.0' });
     const submission = await signedSubmission(world, release);
-    await expect(publish({ ...place(world), submission })).rejects.toMatchObject({ code: 'blob-missing' });
+    await expect(publish({ ...place(world), submission })).rejects.toMatchObject({
+      code: 'blob-missing',
+    });
     await world.blobStore.put(release.manifestBytes);
-    await expect(publish({ ...place(world), submission })).rejects.toMatchObject({ code: 'blob-missing' });
+    await expect(publish({ ...place(world), submission })).rejects.toMatchObject({
+      code: 'blob-missing',
+    });
   });
 
   test('of two engineers who sign at once the second is told to sign again (RL12)', async () => {
@@ -114,25 +135,38 @@ describe('publishing', () => {
       { ...sound, role: unsigned(sound.role), targets: unsigned(sound.targets ?? '{}') },
       [signingKeyOf(generateKeyPem(), 'foreign')],
     );
-    for (const submission of [foreign, { ...sound, targets: null }, { ...sound, role: unsigned(sound.role) }]) {
-      await expect(publish({ ...place(world), submission })).rejects.toMatchObject({ code: 'repository-refused' });
+    for (const submission of [
+      foreign,
+      { ...sound, targets: null },
+      { ...sound, role: unsigned(sound.role) },
+    ]) {
+      await expect(publish({ ...place(world), submission })).rejects.toMatchObject({
+        code: 'repository-refused',
+      });
     }
     const stranger = { ...world.onlineKeys, timestamp: signingKeyOf(generateKeyPem(), 'stranger') };
-    await expect(publish({ ...place(world), onlineKeys: stranger, submission: sound })).rejects.toMatchObject({
+    await expect(
+      publish({ ...place(world), onlineKeys: stranger, submission: sound }),
+    ).rejects.toMatchObject({
       code: 'repository-refused',
     });
     expect(await readlink(servedDirOf(world.repositoryDir))).toBe(before);
     expect((await readdir(join(world.repositoryDir, 'states'))).length).toBe(1);
   });
 
-  test.each(['document', 'role', 'targets'] as const)('a %s that is no metadata is refused', async (field) => {
-    const world = await startWorld();
-    const sound = await signedSubmission(world, await imported(world, '1.0.0'));
-    for (const text of ['', '{}', 'null', '[]', '{"signed":{}}']) {
-      const submission = { ...sound, [field]: text };
-      await expect(publish({ ...place(world), submission })).rejects.toMatchObject({ code: 'submission-invalid' });
-    }
-  });
+  test.each(['document', 'role', 'targets'] as const)(
+    'a %s that is no metadata is refused',
+    async (field) => {
+      const world = await startWorld();
+      const sound = await signedSubmission(world, await imported(world, '1.0.0'));
+      for (const text of ['', '{}', 'null', '[]', '{"signed":{}}']) {
+        const submission = { ...sound, [field]: text };
+        await expect(publish({ ...place(world), submission })).rejects.toMatchObject({
+          code: 'submission-invalid',
+        });
+      }
+    },
+  );
 
   test('publishing warns at three quarters of a limit and refuses beyond it (RL17)', async () => {
     const world = await startWorld();
@@ -140,15 +174,25 @@ describe('publishing', () => {
     const padded = async (version: string, bytes: number) => {
       const submission = await signedSubmission(world, await imported(world, version));
       const { signed } = JSON.parse(submission.role);
-      const role = JSON.stringify({ signatures: [], signed: { ...signed, padding: 'x'.repeat(bytes) } });
+      const role = JSON.stringify({
+        signatures: [],
+        signed: { ...signed, padding: 'x'.repeat(bytes) },
+      });
       return { ...submission, role };
     };
     const keys = await loadReleaseKeys(world.keysDir);
-    const near = await publish({ ...place(world), submission: cosignRelease(await padded('1.0.1', 100_000), keys) });
+    const near = await publish({
+      ...place(world),
+      submission: cosignRelease(await padded('1.0.1', 100_000), keys),
+    });
     expect(near.warnings.join()).toContain('agent-1');
     const submission = await padded('1.0.2', 131_072);
-    expect(() => cosignRelease(submission, keys)).toThrow(expect.objectContaining({ code: 'metadata-too-large' }));
-    await expect(publish({ ...place(world), submission })).rejects.toMatchObject({ code: 'metadata-too-large' });
+    expect(() => cosignRelease(submission, keys)).toThrow(
+      expect.objectContaining({ code: 'metadata-too-large' }),
+    );
+    await expect(publish({ ...place(world), submission })).rejects.toMatchObject({
+      code: 'metadata-too-large',
+    });
   });
 
   test('old versions of metadata stay for clients in the middle of a refresh, but not for ever (RL18)', async () => {
@@ -159,7 +203,9 @@ describe('publishing', () => {
     expect(names.filter((name) => name.endsWith('.snapshot.json')).length).toBeLessThanOrEqual(9);
     expect((await readdir(join(world.repositoryDir, 'states'))).length).toBe(2);
     const host = await newHost(world);
-    await expect(host.trust.release({ component: 'agent', version: '1.0.0' })).resolves.toBeDefined();
+    await expect(
+      host.trust.release({ component: 'agent', version: '1.0.0' }),
+    ).resolves.toBeDefined();
   });
 });
 
@@ -180,7 +226,9 @@ describe('renewal', () => {
     const world = await startWorld();
     const release = await world.release({ version: '1.0.0' });
     world.clock.advance(60 * DAY_MS);
-    const due = (await publishState(world.repositoryDir, world.clock.nowMs())).roles.filter(({ isRenewalDue }) => isRenewalDue);
+    const due = (await publishState(world.repositoryDir, world.clock.nowMs())).roles.filter(
+      ({ isRenewalDue }) => isRenewalDue,
+    );
     expect(due.map(({ role }) => role)).toEqual(['snapshot', 'timestamp']);
     await renew(place(world));
     const host = await newHost(world);
@@ -225,7 +273,11 @@ describe('T9: a crash while publishing', () => {
       for (let at = 1; !isLive; at += 1) {
         const version = `1.0.${patch}`;
         const submission = await signedSubmission(world, await imported(world, version));
-        const isPublished = await publish({ ...place(world), disk: failing(at, when), submission }).then(
+        const isPublished = await publish({
+          ...place(world),
+          disk: failing(at, when),
+          submission,
+        }).then(
           () => true,
           () => false,
         );
@@ -238,8 +290,13 @@ describe('T9: a crash while publishing', () => {
       patch += 1;
     }
     expect(crashes).toBeGreaterThan(20);
-    await publish({ ...place(world), submission: await signedSubmission(world, await imported(world, `1.0.${patch}`)) });
-    await expect(host.trust.release({ component: 'agent', version: `1.0.${patch}` })).resolves.toBeDefined();
+    await publish({
+      ...place(world),
+      submission: await signedSubmission(world, await imported(world, `1.0.${patch}`)),
+    });
+    await expect(
+      host.trust.release({ component: 'agent', version: `1.0.${patch}` }),
+    ).resolves.toBeDefined();
   });
 });
 
@@ -248,12 +305,18 @@ describe('a repository', () => {
     const world = await startWorld();
     const root = await readFile(join(world.keysDir, 'root.json'), 'utf8');
     const targets = await readFile(join(world.keysDir, 'targets.json'), 'utf8');
-    await expect(initRepository({ ...place(world), root, targets })).rejects.toMatchObject({ code: 'repository-exists' });
+    await expect(initRepository({ ...place(world), root, targets })).rejects.toMatchObject({
+      code: 'repository-exists',
+    });
     const none = join(world.dir, 'none');
-    await expect(renew({ ...place(world), repositoryDir: none })).rejects.toMatchObject({ code: 'repository-missing' });
+    await expect(renew({ ...place(world), repositoryDir: none })).rejects.toMatchObject({
+      code: 'repository-missing',
+    });
     await writeFile(join(servedDirOf(world.repositoryDir), 'metadata/timestamp.json'), 'torn');
     await expect(renew(place(world))).rejects.toMatchObject({ code: 'repository-corrupt' });
-    await expect(publishRelease(world, await imported(world, '1.0.0'))).rejects.toMatchObject({ code: 'repository-corrupt' });
+    await expect(publishRelease(world, await imported(world, '1.0.0'))).rejects.toMatchObject({
+      code: 'repository-corrupt',
+    });
   });
 
   test('refuses a root that its own keys cannot serve', async () => {

@@ -9,13 +9,24 @@ import { generateKeyPem, signingKeyOf } from '../src/signing-key.ts';
 import { stageSlot } from '../src/slot.ts';
 import { StillClock } from './support/clock.ts';
 import { forge, roleWith, serve } from './support/evil.ts';
-import { documentOf, type Host, newHost, startWorld, trustClientOf, type World } from './support/world.ts';
+import {
+  documentOf,
+  type Host,
+  newHost,
+  startWorld,
+  trustClientOf,
+  type World,
+} from './support/world.ts';
 
 const WANTED = { component: 'agent', version: '1.0.0' } as const;
 const TARGET_PATH = 'releases/agent/1.0.0.json';
 const DAY_MS = 86_400_000;
 
-async function worldWithRelease(): Promise<{ readonly world: World; readonly host: Host; readonly digest: string }> {
+async function worldWithRelease(): Promise<{
+  readonly world: World;
+  readonly host: Host;
+  readonly digest: string;
+}> {
   const world = await startWorld();
   const release = await world.release({ version: '1.0.0' });
   return { world, host: await newHost(world), digest: release.digest };
@@ -52,9 +63,15 @@ describe('trust', () => {
 
   test('a release without files for the platform, and one that nobody published, say so', async () => {
     const { host } = await worldWithRelease();
-    await expect(host.trust.manifest({ ...WANTED, platform: 'linux-arm64' })).rejects.toMatchObject({ code: 'release-no-platform' });
-    await expect(host.trust.release({ component: 'agent', version: '1.0.1' })).rejects.toMatchObject({ code: 'release-unknown' });
-    await expect(host.trust.release({ component: 'launcher', version: '1.0.0' })).rejects.toMatchObject({ code: 'release-unknown' });
+    await expect(host.trust.manifest({ ...WANTED, platform: 'linux-arm64' })).rejects.toMatchObject(
+      { code: 'release-no-platform' },
+    );
+    await expect(
+      host.trust.release({ component: 'agent', version: '1.0.1' }),
+    ).rejects.toMatchObject({ code: 'release-unknown' });
+    await expect(
+      host.trust.release({ component: 'launcher', version: '1.0.0' }),
+    ).rejects.toMatchObject({ code: 'release-unknown' });
   });
 
   test('an unreachable server is no distrust, and may be asked again', async () => {
@@ -63,7 +80,10 @@ describe('trust', () => {
       request.socket.destroy();
       return true;
     };
-    await expect(host.trust.refresh()).rejects.toMatchObject({ code: 'trust-unreachable', retryable: true });
+    await expect(host.trust.refresh()).rejects.toMatchObject({
+      code: 'trust-unreachable',
+      retryable: true,
+    });
     world.intruder = (_request, response) => {
       response.writeHead(503).end();
       return true;
@@ -98,7 +118,9 @@ describe('T3: attacks on metadata', () => {
     await world.release({ version: '1.0.1' });
     await host.trust.release({ component: 'agent', version: '1.0.1' });
     const role = old.roles.get('agent-1');
-    await forge(world, { roles: { 'agent-1': { bytes: role?.bytes ?? Buffer.alloc(0), version: 1 } } });
+    await forge(world, {
+      roles: { 'agent-1': { bytes: role?.bytes ?? Buffer.alloc(0), version: 1 } },
+    });
     await expect(host.trust.refresh()).rejects.toMatchObject({ code: 'trust-rollback' });
   });
 
@@ -148,7 +170,8 @@ describe('T3: attacks on metadata', () => {
     await world.release({ version: '1.0.1' });
     const now = await readCurrentState(world.repositoryDir);
     serve(world, {
-      [`/tuf/metadata/${now.snapshot.metadata.signed.version}.snapshot.json`]: before.snapshot.bytes,
+      [`/tuf/metadata/${now.snapshot.metadata.signed.version}.snapshot.json`]:
+        before.snapshot.bytes,
     });
     await expect(host.trust.refresh()).rejects.toMatchObject({ code: 'trust-refused' });
   });
@@ -194,7 +217,9 @@ describe('T3: attacks on metadata', () => {
   test('a worker that ends without an answer is a refusal', async () => {
     const { world, host } = await worldWithRelease();
     const workerPath = join(import.meta.dirname, 'fixtures/worker-that-ends.ts');
-    await expect(trustClientOf(world, host.layout, { workerPath }).refresh()).rejects.toMatchObject({ code: 'trust-refused' });
+    await expect(trustClientOf(world, host.layout, { workerPath }).refresh()).rejects.toMatchObject(
+      { code: 'trust-refused' },
+    );
   });
 
   test('T2: metadata with any byte changed is refused or means the same', async () => {
@@ -213,8 +238,11 @@ describe('T3: attacks on metadata', () => {
         const changed = Buffer.from(bytes);
         changed[at] = (changed[at] ?? 0) ^ 1;
         serve(world, { [`/tuf/metadata/${name}`]: changed });
-        const document = await host.trust.release({ component: 'agent', version: '1.0.2' }).catch((error: unknown) => error);
-        const isRefused = document instanceof Error && /^trust-/.test(String(Reflect.get(document, 'code')));
+        const document = await host.trust
+          .release({ component: 'agent', version: '1.0.2' })
+          .catch((error: unknown) => error);
+        const isRefused =
+          document instanceof Error && /^trust-/.test(String(Reflect.get(document, 'code')));
         if (!isRefused) expect(document, `${name} at ${at}`).toEqual(wanted);
       }
     }
@@ -223,32 +251,55 @@ describe('T3: attacks on metadata', () => {
 
 describe('what the client library lets through', () => {
   const SHA = sha256Of('anything');
-  const targets: readonly { readonly what: string; readonly length: number; readonly hashes: Record<string, string> }[] = [
+  const targets: readonly {
+    readonly what: string;
+    readonly length: number;
+    readonly hashes: Record<string, string>;
+  }[] = [
     { what: 'a target without hashes', length: 100, hashes: {} },
     { what: 'a target with md5 alone', length: 100, hashes: { md5: '0'.repeat(32) } },
-    { what: 'a target with md5 beside sha256', length: 100, hashes: { md5: '0'.repeat(32), sha256: SHA } },
-    { what: 'a target whose sha256 is a path', length: 100, hashes: { sha256: '../../../etc/passwd' } },
+    {
+      what: 'a target with md5 beside sha256',
+      length: 100,
+      hashes: { md5: '0'.repeat(32), sha256: SHA },
+    },
+    {
+      what: 'a target whose sha256 is a path',
+      length: 100,
+      hashes: { sha256: '../../../etc/passwd' },
+    },
     { what: 'a target of length 1e308', length: 1e308, hashes: { sha256: SHA } },
     { what: 'a target of no bytes', length: 0, hashes: { sha256: SHA } },
   ];
 
-  test.each(targets)('$what is refused, though release keys signed it (RL21)', async ({ length, hashes }) => {
-    const { world, host } = await worldWithRelease();
-    const keys = await loadReleaseKeys(world.keysDir);
-    const role = roleWith({ version: 2, target: { path: TARGET_PATH, length, hashes }, keys, nowMs: world.clock.nowMs() });
-    await forge(world, { roles: { 'agent-1': role } });
-    await expect(host.trust.release(WANTED)).rejects.toMatchObject({ code: 'trust-refused' });
-  });
+  test.each(targets)(
+    '$what is refused, though release keys signed it (RL21)',
+    async ({ length, hashes }) => {
+      const { world, host } = await worldWithRelease();
+      const keys = await loadReleaseKeys(world.keysDir);
+      const role = roleWith({
+        version: 2,
+        target: { path: TARGET_PATH, length, hashes },
+        keys,
+        nowMs: world.clock.nowMs(),
+      });
+      await forge(world, { roles: { 'agent-1': role } });
+      await expect(host.trust.release(WANTED)).rejects.toMatchObject({ code: 'trust-refused' });
+    },
+  );
 
   const versions = [2 ** 53, 1e21, 1e308].map((timestampVersion) => ({ timestampVersion }));
 
-  test.each(versions)('a timestamp of version $timestampVersion is refused and not kept (RL21)', async (forgery) => {
-    const { world, host } = await worldWithRelease();
-    await forge(world, forgery);
-    await expect(host.trust.refresh()).rejects.toMatchObject({ code: 'trust-refused' });
-    world.intruder = null;
-    await expect(host.trust.refresh()).resolves.toBeDefined();
-  });
+  test.each(versions)(
+    'a timestamp of version $timestampVersion is refused and not kept (RL21)',
+    async (forgery) => {
+      const { world, host } = await worldWithRelease();
+      await forge(world, forgery);
+      await expect(host.trust.refresh()).rejects.toMatchObject({ code: 'trust-refused' });
+      world.intruder = null;
+      await expect(host.trust.refresh()).resolves.toBeDefined();
+    },
+  );
 
   test('a snapshot of length 1e308 is refused (RL21)', async () => {
     const { world, host } = await worldWithRelease();
@@ -268,11 +319,18 @@ describe('T1: a coordinator in the wrong hands, with all online keys', () => {
     const hashes = { sha256: sha256Of(document) };
     const { onlineKeys, clock } = world;
     const keys = [onlineKeys.snapshot, onlineKeys.timestamp];
-    const role = roleWith({ version: 3, target: { path, length: document.length, hashes }, keys, nowMs: clock.nowMs() });
+    const role = roleWith({
+      version: 3,
+      target: { path, length: document.length, hashes },
+      keys,
+      nowMs: clock.nowMs(),
+    });
     for (const name of ['agent-1', 'agent-6', 'targets']) {
       await forge(world, { roles: { [name]: role } });
       const asked = host.trust.release({ component: 'agent', version: '6.6.6' });
-      await expect(asked, name).rejects.toMatchObject({ code: expect.stringMatching(/^(trust-refused|release-unknown)$/) });
+      await expect(asked, name).rejects.toMatchObject({
+        code: expect.stringMatching(/^(trust-refused|release-unknown)$/),
+      });
     }
   });
 
@@ -280,11 +338,18 @@ describe('T1: a coordinator in the wrong hands, with all online keys', () => {
     const { world, host, digest } = await worldWithRelease();
     const other = await world.release({ version: '1.0.1' });
     const state = await readCurrentState(world.repositoryDir);
-    const signed = state.roles.get('agent-1')?.metadata.signed.targets[TARGET_PATH]?.hashes['sha256'];
-    serve(world, { [`/tuf/targets/releases/agent/${signed}.1.0.0.json`]: encodeReleaseDocument(documentOf(other)) });
+    const signed =
+      state.roles.get('agent-1')?.metadata.signed.targets[TARGET_PATH]?.hashes['sha256'];
+    serve(world, {
+      [`/tuf/targets/releases/agent/${signed}.1.0.0.json`]: encodeReleaseDocument(
+        documentOf(other),
+      ),
+    });
     await expect(host.trust.release(WANTED)).rejects.toMatchObject({ code: 'trust-refused' });
     serve(world, { [`/blobs/sha256/${digest}`]: other.manifestBytes });
-    await expect(host.trust.manifest({ ...WANTED, platform: 'linux-x64' })).rejects.toMatchObject({ code: 'trust-refused' });
+    await expect(host.trust.manifest({ ...WANTED, platform: 'linux-x64' })).rejects.toMatchObject({
+      code: 'trust-refused',
+    });
   });
 
   test('a root of its own is not trusted', async () => {
@@ -313,8 +378,14 @@ describe('what an agent keeps of trust', () => {
       'not JSON',
       kept.slice(0, 500),
       JSON.stringify({ ...JSON.parse(kept), files: { 'root.json': '{}' } }),
-      JSON.stringify({ ...JSON.parse(kept), files: { ...JSON.parse(kept).files, '../../evil.json': '{}' } }),
-      JSON.stringify({ ...JSON.parse(kept), files: { ...JSON.parse(kept).files, 'agent-1.json': 'torn' } }),
+      JSON.stringify({
+        ...JSON.parse(kept),
+        files: { ...JSON.parse(kept).files, '../../evil.json': '{}' },
+      }),
+      JSON.stringify({
+        ...JSON.parse(kept),
+        files: { ...JSON.parse(kept).files, 'agent-1.json': 'torn' },
+      }),
     ];
     for (const text of damaged) {
       await writeFile(path, text);

@@ -12,7 +12,8 @@ export const RELEASE_ERRORS = {
   'runtime-unavailable': {
     status: 'unavailable',
     retryable: true,
-    remedy: 'Check that the package registry is reachable, or install the runtime package beforehand.',
+    remedy:
+      'Check that the package registry is reachable, or install the runtime package beforehand.',
   },
   'pack-unreadable': {
     status: 'not-found',
@@ -37,7 +38,8 @@ export const RELEASE_ERRORS = {
   'pack-traversal': {
     status: 'invalid-argument',
     retryable: false,
-    remedy: 'Do not use this pack: it tries to write outside its tree. Get it again from its maker.',
+    remedy:
+      'Do not use this pack: it tries to write outside its tree. Get it again from its maker.',
   },
   'pack-link': {
     status: 'invalid-argument',
@@ -52,7 +54,8 @@ export const RELEASE_ERRORS = {
   'pack-setuid': {
     status: 'invalid-argument',
     retryable: false,
-    remedy: 'Do not use this pack: a file in it would run with other rights. Get it again from its maker.',
+    remedy:
+      'Do not use this pack: a file in it would run with other rights. Get it again from its maker.',
   },
   'pack-twin': {
     status: 'invalid-argument',
@@ -62,7 +65,8 @@ export const RELEASE_ERRORS = {
   'pack-extra-file': {
     status: 'invalid-argument',
     retryable: false,
-    remedy: 'Do not use this pack: it holds more than its manifest names. Get it again from its maker.',
+    remedy:
+      'Do not use this pack: it holds more than its manifest names. Get it again from its maker.',
   },
   'pack-missing-file': {
     status: 'invalid-argument',
@@ -82,7 +86,8 @@ export const RELEASE_ERRORS = {
   'pack-bomb': {
     status: 'invalid-argument',
     retryable: false,
-    remedy: 'Do not use this pack: it grows beyond reason when unpacked. Get it again from its maker.',
+    remedy:
+      'Do not use this pack: it grows beyond reason when unpacked. Get it again from its maker.',
   },
   'blob-missing': {
     status: 'not-found',
@@ -162,17 +167,20 @@ export const RELEASE_ERRORS = {
   'trust-unreachable': {
     status: 'unavailable',
     retryable: true,
-    remedy: 'Check that the coordinator, or the server of the releases, is reachable from this host.',
+    remedy:
+      'Check that the coordinator, or the server of the releases, is reachable from this host.',
   },
   'trust-expired': {
     status: 'failed-precondition',
     retryable: true,
-    remedy: 'Check the clock of this host; then see on the coordinator whether its metadata is still renewed.',
+    remedy:
+      'Check the clock of this host; then see on the coordinator whether its metadata is still renewed.',
   },
   'trust-rollback': {
     status: 'permission-denied',
     retryable: true,
-    remedy: 'The server shows older metadata than before: find out whether it was restored or is being attacked.',
+    remedy:
+      'The server shows older metadata than before: find out whether it was restored or is being attacked.',
   },
   'trust-refused': {
     status: 'permission-denied',
@@ -202,7 +210,8 @@ export const RELEASE_ERRORS = {
   'fetch-refused': {
     status: 'failed-precondition',
     retryable: true,
-    remedy: 'The server of the blobs answered in a way that is not followed; check its address and what stands before it.',
+    remedy:
+      'The server of the blobs answered in a way that is not followed; check its address and what stands before it.',
   },
   'fetch-insecure': {
     status: 'invalid-argument',
@@ -222,7 +231,8 @@ export const RELEASE_ERRORS = {
   'fetch-mismatch': {
     status: 'data-loss',
     retryable: true,
-    remedy: 'The server sent other bytes than were signed: import the pack of the release there again.',
+    remedy:
+      'The server sent other bytes than were signed: import the pack of the release there again.',
   },
   'disk-full': {
     status: 'resource-exhausted',
@@ -237,11 +247,13 @@ export const RELEASE_ERRORS = {
   'slot-tampered': {
     status: 'aborted',
     retryable: true,
-    remedy: 'Something changed files while they were being staged: find out which program writes there.',
+    remedy:
+      'Something changed files while they were being staged: find out which program writes there.',
   },
   'slot-corrupt': {
     status: 'data-loss',
     retryable: true,
-    remedy: 'The installed version does not match its manifest; it is staged anew by the next upgrade to it.',
+    remedy:
+      'The installed version does not match its manifest; it is staged anew by the next upgrade to it.',
   },
 } as const;

@@ -74,7 +74,8 @@ export function checkReleaseDocument(
     // A platform that this version does not know is a newer one's: no reason to refuse ours.
     if (!isPlatform(platform)) continue;
     const manifest = manifestOf(entry);
-    if (manifest === null) return refused(`the manifest of ${platform} has no sane sha256 and length`);
+    if (manifest === null)
+      return refused(`the manifest of ${platform} has no sane sha256 and length`);
     manifests[platform] = manifest;
   }
   return { kind: 'accepted', value: { format: 1, component, version, manifests } };
@@ -97,7 +98,8 @@ function metaFileFault(entry: unknown): string | null {
   if (length !== undefined && (!isCount(length, 1) || length > TRUST_LIMITS.roleBytesMax)) {
     return `its length is not 1 to ${TRUST_LIMITS.roleBytesMax}`;
   }
-  if (hashes !== undefined && onlySha256(hashes) === null) return 'its hashes are not exactly one sha256';
+  if (hashes !== undefined && onlySha256(hashes) === null)
+    return 'its hashes are not exactly one sha256';
   return null;
 }
 

@@ -41,7 +41,12 @@ export async function forge(world: World, forgery: Forgery): Promise<void> {
     files[`/tuf/metadata/${version}.${name}.json`] = bytes;
   }
   const snapshotVersion = forgery.snapshotVersion ?? state.snapshot.metadata.signed.version + 1;
-  const snapshotSigned = new Snapshot({ version: snapshotVersion, specVersion: SPEC_VERSION, expires, meta });
+  const snapshotSigned = new Snapshot({
+    version: snapshotVersion,
+    specVersion: SPEC_VERSION,
+    expires,
+    meta,
+  });
   const snapshot = encodeMetadata(signMetadata(snapshotSigned, [keys.snapshot]));
   const timestamp = encodeMetadata(
     signMetadata(
@@ -66,7 +71,11 @@ export async function forge(world: World, forgery: Forgery): Promise<void> {
 /** A role with one target, signed with the given keys. */
 export function roleWith(options: {
   readonly version: number;
-  readonly target: { readonly path: string; readonly length: number; readonly hashes: Record<string, string> };
+  readonly target: {
+    readonly path: string;
+    readonly length: number;
+    readonly hashes: Record<string, string>;
+  };
   readonly keys: Parameters<typeof signMetadata>[1];
   readonly nowMs: number;
 }): { readonly bytes: Buffer; readonly version: number } {

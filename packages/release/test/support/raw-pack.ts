@@ -40,9 +40,15 @@ export function rawPack(entries: readonly RawEntry[]): Buffer {
 }
 
 /** The entries of a sound pack. */
-export function soundEntries(release: SmallRelease, contents: Readonly<Record<string, string>>): RawEntry[] {
+export function soundEntries(
+  release: SmallRelease,
+  contents: Readonly<Record<string, string>>,
+): RawEntry[] {
   return [
     { path: 'manifest.json', content: release.manifestBytes },
-    ...release.manifest.files.map((file) => ({ path: file.path, content: contents[file.path] ?? '' })),
+    ...release.manifest.files.map((file) => ({
+      path: file.path,
+      content: contents[file.path] ?? '',
+    })),
   ];
 }

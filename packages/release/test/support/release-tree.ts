@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { sha256Of } from '../../src/digest.ts';
 import type { Component } from '@moult/core/component';
 import { encodeManifest, type Manifest, parseManifest } from '@moult/core/manifest';
 import type { Platform } from '@moult/core/platform';
 import { afterAll } from 'vitest';
+import { sha256Of } from '../../src/digest.ts';
 
 /** A directory of its own, removed when the test file is done. The blank is on purpose. */
 export async function temporaryDir(): Promise<string> {

@@ -9,13 +9,22 @@ import { afterAll } from 'vitest';
 import { type BlobStore, openBlobStore } from '../../src/blob-store.ts';
 import { importTree } from '../../src/import-tree.ts';
 import { initKeys, loadOnlineKeys, loadReleaseKeys, type OnlineKeys } from '../../src/keys.ts';
-import { initRepository, publish, readCurrentState, servedDirOf, signRelease } from '../../src/repository.ts';
+import {
+  initRepository,
+  publish,
+  readCurrentState,
+  servedDirOf,
+  signRelease,
+} from '../../src/repository.ts';
 import { TrustClient } from '../../src/trust-client.ts';
 import { StillClock } from './clock.ts';
 import { type SmallRelease, smallRelease, temporaryDir } from './release-tree.ts';
 
 /** Answers a request itself, or leaves it to the files by returning false. */
-export type Intruder = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
+export type Intruder = (
+  request: IncomingMessage,
+  response: ServerResponse,
+) => boolean | Promise<boolean>;
 
 export interface World {
   readonly dir: string;
@@ -28,7 +37,11 @@ export interface World {
   /** Paths asked for, oldest first. */
   readonly requests: { readonly path: string; readonly range: string | null }[];
   intruder: Intruder | null;
-  release(options: { readonly version: string; readonly component?: 'agent' | 'launcher'; readonly files?: Readonly<Record<string, string>> }): Promise<SmallRelease>;
+  release(options: {
+    readonly version: string;
+    readonly component?: 'agent' | 'launcher';
+    readonly files?: Readonly<Record<string, string>>;
+  }): Promise<SmallRelease>;
 }
 
 export const WORKER_PATH = join(import.meta.dirname, '../../src/trust-worker.ts');
@@ -66,7 +79,9 @@ export async function startWorld(): Promise<World> {
     }
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
     if (from > 0) {
-      response.writeHead(206, { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` });
+      response.writeHead(206, {
+        'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}`,
+      });
       response.end(bytes.subarray(from));
       return;
     }
@@ -107,7 +122,11 @@ export function documentOf(release: SmallRelease): ReleaseDocument {
   };
 }
 
-export async function signedSubmission(world: World, release: SmallRelease, document = documentOf(release)) {
+export async function signedSubmission(
+  world: World,
+  release: SmallRelease,
+  document = documentOf(release),
+) {
   const state = await readCurrentState(world.repositoryDir);
   const { component, version } = release.manifest;
   return signRelease({
@@ -133,7 +152,10 @@ export interface Host {
 
 let hosts = 0;
 
-export async function newHost(world: World, options: { readonly workerPath?: string } = {}): Promise<Host> {
+export async function newHost(
+  world: World,
+  options: { readonly workerPath?: string } = {},
+): Promise<Host> {
   hosts += 1;
   const layout = layoutOf(join(world.dir, `host ${hosts}`));
   await mkdir(dirname(layout.pinnedRootPath), { recursive: true });
