@@ -2,10 +2,12 @@
 import { fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { type LauncherPipeMessage, PIPE_FD, PIPE_LINE_BYTES_MAX } from '@moult/core/boot';
+import { environmentVariable } from '@moult/runtime/environment';
 import type { LauncherChannel, LauncherListener } from '../ports.ts';
 
 /** Null: this process was not started by a launcher. */
 export function openInheritedChannel(): LauncherChannel | null {
+  if (environmentVariable('MOULT_PIPE_FD') !== String(PIPE_FD)) return null;
   try {
     if (!fstatSync(PIPE_FD).isSocket()) return null;
   } catch {

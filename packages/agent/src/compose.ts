@@ -1,0 +1,97 @@
+/* Puts the real world together for an agent that serves. */
+import type { Layout } from '@moult/core/layout';
+import { type Clock, systemClock } from '@moult/runtime/clock';
+import { makeDirectoryDurably, readTextIfPresent } from '@moult/runtime/files';
+import type { Logger } from '@moult/runtime/logger';
+import { systemRandom } from '@moult/runtime/random';
+import { CodedError } from '@moult/core/errors';
+import { baseUrlOf, sessionUrlOf } from './address.ts';
+import type { AgentConfig } from './config.ts';
+import { openStore } from './database/index.ts';
+import { createDiskFacts } from './host/disk-facts.ts';
+import { createSelf } from './host/self.ts';
+import { createSlots } from './host/slots.ts';
+import { createTrust } from './host/trust.ts';
+import { readIdentityKey } from './identity-key.ts';
+import type { AgentPorts, LauncherChannel, Self, Timetable, Transport, Trust } from './ports.ts';
+import { createWsTransport } from './session/ws-transport.ts';
+
+export interface HostParts {
+  readonly clock: Clock;
+  readonly self: Self;
+  readonly transport: Transport;
+  readonly trust: Trust;
+  readonly ca: string | null;
+  readonly baseUrl: string;
+}
+
+/** What a probe needs too: configuration and key, never agent.db. */
+export async function composeHost(options: {
+  readonly layout: Layout;
+  readonly config: AgentConfig;
+  readonly trustDir: string;
+}): Promise<HostParts> {
+  const { layout, config } = options;
+  const key = await readIdentityKey(layout.identityKeyPath);
+  if (key === null) throw new CodedError('not-enrolled', `there is no ${layout.identityKeyPath}`);
+  const ca = await readTextIfPresent(layout.caPath);
+  const self = createSelf(config, key);
+  const baseUrl = baseUrlOf(config.coordinator);
+  const clock = systemClock;
+  return {
+    clock,
+    self,
+    ca,
+    baseUrl,
+    transport: createWsTransport({ url: sessionUrlOf(config.coordinator), ca }),
+    trust: createTrust({
+      layout,
+      trustDir: options.trustDir,
+      baseUrl,
+      ca,
+      platform: self.platform,
+      clock,
+    }),
+  };
+}
+
+export async function composeAgent(options: {
+  readonly layout: Layout;
+  readonly config: AgentConfig;
+  readonly log: Logger;
+  readonly launcher: LauncherChannel;
+}): Promise<AgentPorts> {
+  const { layout, log, launcher } = options;
+  await makeDirectoryDurably(layout.stateDir, 0o700);
+  const host = await composeHost({ ...options, trustDir: layout.trustDir });
+  const { clock } = host;
+  return {
+    ...host,
+    random: systemRandom,
+    log,
+    launcher,
+    slots: createSlots({ layout, baseUrl: host.baseUrl, ca: host.ca, clock }),
+    disk: createDiskFacts(layout),
+    timetable: lazyTimetable(),
+    openStore: () =>
+      openStore({ path: layout.agentDatabasePath, nowMs: clock.nowMs(), random: systemRandom }),
+  };
+}
+
+/** The first check is due in minutes at the soonest on average, and the session asks by itself: no haste to load it. */
+function lazyTimetable(): Timetable {
+  return {
+    start: (expression, work) => {
+      let isStopped = false;
+      let stop = () => {
+        isStopped = true;
+      };
+      void import('@moult/runtime/cron').then(({ startSchedule }) => {
+        if (isStopped) return;
+        const schedule = startSchedule(expression, work);
+        stop = () => schedule.stop();
+      });
+      return { stop: () => stop() };
+    },
+  };
+}

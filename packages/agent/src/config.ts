@@ -1,0 +1,74 @@
+import { CodedError } from '@moult/core/errors';
+import type { Layout } from '@moult/core/layout';
+import { type ConfigSchema, type ConfigValues, readConfig } from '@moult/runtime/config';
+import type { LogLevel } from '@moult/runtime/logger';
+import { coordinatorUrl } from './address.ts';
+
+export interface AgentConfigSchema extends ConfigSchema {
+  readonly coordinator: { readonly kind: 'string' };
+  readonly name: { readonly kind: 'string' };
+  readonly instance: { readonly kind: 'string' };
+  readonly bindsChannel: { readonly kind: 'boolean'; readonly default: boolean };
+  readonly logLevel: {
+    readonly kind: 'enum';
+    readonly values: readonly LogLevel[];
+    readonly default: LogLevel;
+  };
+}
+
+export const AGENT_CONFIG: AgentConfigSchema = {
+  /** Address of the coordinator. */
+  coordinator: { kind: 'string' },
+  /** The agent's name; instances of one agent share it. */
+  name: { kind: 'string' },
+  /** Id that enrollment gave. */
+  instance: { kind: 'string' },
+  /** Proofs carry the TLS exporter value: fixed at enrollment. */
+  bindsChannel: { kind: 'boolean', default: false },
+  logLevel: { kind: 'enum', values: ['debug', 'info', 'warn', 'error'], default: 'info' },
+};
+
+export interface AgentConfig {
+  readonly coordinator: URL;
+  readonly name: string;
+  readonly instanceId: string;
+  readonly bindsChannel: boolean;
+  readonly logLevel: LogLevel;
+}
+
+export interface AgentConfigSource {
+  readonly layout: Layout;
+  readonly flags?: Readonly<Record<string, string | boolean | undefined>>;
+  readonly environment?: (name: string) => string | null;
+}
+
+/** Throws `config-invalid`, `coordinator-insecure`, or `not-enrolled` where enrollment has not written its part. */
+export async function readAgentConfig(source: AgentConfigSource): Promise<AgentConfig> {
+  const values = await readAgentValues(source);
+  const { coordinator, name, instance } = values;
+  if (coordinator === null || name === null || instance === null) {
+    const missing = Object.entries({ coordinator, name, instance })
+      .filter(([, value]) => value === null)
+      .map(([key]) => key);
+    const path = source.layout.agentConfigPath;
+    throw new CodedError('not-enrolled', `${path} does not say ${missing.join(', ')}`);
+  }
+  return {
+    coordinator: coordinatorUrl(coordinator),
+    name,
+    instanceId: instance,
+    bindsChannel: values.bindsChannel ?? false,
+    logLevel: (values.logLevel ?? 'info') as LogLevel,
+  };
+}
+
+export function readAgentValues(
+  source: AgentConfigSource,
+): Promise<ConfigValues<AgentConfigSchema>> {
+  return readConfig({
+    schema: AGENT_CONFIG,
+    filePath: source.layout.agentConfigPath,
+    ...(source.flags === undefined ? {} : { flags: source.flags }),
+    ...(source.environment === undefined ? {} : { environment: source.environment }),
+  });
+}

@@ -1,0 +1,103 @@
+/*
+ * Enrollment: a token in, an identity out. Order: key durable → anchors checked against the token → asked over verified
+ * TLS → root, CA and, last, agent.yaml written durably. Whoever is interrupted repeats it: the same key may ask again.
+ */
+import { createClient } from '@moult/api/client';
+import type { Component } from '@moult/core/component';
+import { CodedError } from '@moult/core/errors';
+import type { Layout } from '@moult/core/layout';
+import type { Version } from '@moult/core/versions';
+import { makeDirectoryDurably, readTextIfPresent, writeFileDurably } from '@moult/runtime/files';
+import { baseUrlOf, coordinatorUrl } from '../address.ts';
+import { readAgentValues } from '../config.ts';
+import { ownPlatform } from '../host/self.ts';
+import { ensureIdentityKey } from '../identity-key.ts';
+import { fetchAnchors } from './anchors.ts';
+import { decodeEnrollmentToken } from './token.ts';
+
+export { type FirstInstallation, installFirst } from './install-first.ts';
+export { decodeEnrollmentToken, type EnrollmentToken, encodeEnrollmentToken } from './token.ts';
+
+export interface EnrollOptions {
+  readonly coordinator: string;
+  /** Text of the enrollment token. */
+  readonly token: string;
+  /** The agent's name. */
+  readonly name: string;
+  readonly layout: Layout;
+  readonly signal: AbortSignal;
+}
+
+export interface Enrolled {
+  readonly instanceId: string;
+  readonly name: string;
+  readonly group: string;
+  readonly isValidated: boolean;
+  /** What to install first. */
+  readonly desired: readonly { readonly component: Component; readonly version: Version }[];
+}
+
+/** Throws `enrollment-…`, `coordinator-…`, `enrolled-elsewhere`, or what the coordinator answered. */
+export async function enroll(options: EnrollOptions): Promise<Enrolled> {
+  const { layout, signal } = options;
+  const coordinator = coordinatorUrl(options.coordinator);
+  const token = decodeEnrollmentToken(options.token);
+  await requireSameCoordinator(layout, coordinator);
+  await makeDirectoryDurably(layout.stateDir, 0o700);
+  await makeDirectoryDurably(layout.configDir, 0o755);
+  const key = await ensureIdentityKey(layout.identityKeyPath);
+  const anchors = await fetchAnchors(coordinator, token, signal);
+  const client = createClient({
+    url: baseUrlOf(coordinator),
+    token: null,
+    caPem: anchors.caPem,
+  });
+  const enrolled = await client.enroll({
+    body: {
+      token: options.token.trim(),
+      publicKey: key.publicKey,
+      name: options.name,
+      platform: ownPlatform(),
+    },
+    signal,
+  });
+  if (enrolled.rootSha256 !== token.rootSha256) {
+    throw new CodedError('enrollment-pin-mismatch', 'the coordinator changed its release root');
+  }
+  await writeFileDurably(layout.pinnedRootPath, anchors.root, { mode: 0o644 });
+  if (anchors.caPem !== null) await writeFileDurably(layout.caPath, anchors.caPem, { mode: 0o644 });
+  await writeConfig(layout, {
+    coordinator: baseUrlOf(coordinator),
+    name: enrolled.name,
+    instance: enrolled.instanceId,
+    bindsChannel: enrolled.bindsChannel,
+  });
+  const { instanceId, name, group, isValidated, desired } = enrolled;
+  return { instanceId, name, group, isValidated, desired };
+}
+
+/** Another coordinator's host is not taken over without somebody saying so. */
+async function requireSameCoordinator(layout: Layout, coordinator: URL): Promise<void> {
+  const known = (await readAgentValues({ layout, environment: () => null })).coordinator;
+  if (known === null || coordinatorUrl(known).origin === coordinator.origin) return;
+  throw new CodedError(
+    'enrolled-elsewhere',
+    `${layout.agentConfigPath} belongs to ${known}, not to ${coordinator.origin}`,
+  );
+}
+
+/** Last of all: a configuration that names an instance says that enrollment is complete. Other keys are kept. */
+async function writeConfig(
+  layout: Layout,
+  values: Readonly<Record<string, string | boolean>>,
+): Promise<void> {
+  const before = (await readTextIfPresent(layout.agentConfigPath)) ?? '';
+  const kept = before.split('\n').filter((line) => {
+    const key = /^([A-Za-z]+):/.exec(line)?.[1];
+    return line !== '' && (key === undefined || !Object.hasOwn(values, key));
+  });
+  // JSON is YAML: what it quotes needs no other quoting.
+  const lines = Object.entries(values).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
+  const text = `${[...kept, ...lines].join('\n')}\n`;
+  await writeFileDurably(layout.agentConfigPath, text, { mode: 0o644 });
+}

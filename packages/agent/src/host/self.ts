@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { hostname, release, type } from 'node:os';
+import { CodedError } from '@moult/core/errors';
+import { type Platform, platformOf } from '@moult/core/platform';
+import type { AgentConfig } from '../config.ts';
+import type { IdentityKey } from '../identity-key.ts';
+import type { Self } from '../ports.ts';
+
+export function ownPlatform(): Platform {
+  const platform = platformOf({ os: process.platform, arch: process.arch });
+  if (platform !== null) return platform;
+  const name = `${process.platform}-${process.arch}`;
+  throw new CodedError('release-no-platform', `no releases are made for ${name}`);
+}
+
+export function createSelf(config: AgentConfig, key: IdentityKey): Self {
+  return {
+    instanceId: config.instanceId,
+    agentName: config.name,
+    platform: ownPlatform(),
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    facts: [
+      { name: 'host', value: hostname() },
+      { name: 'system', value: type() },
+      { name: 'kernel', value: release() },
+    ],
+    bindsChannel: config.bindsChannel,
+    sign: (text) => key.sign(text),
+  };
+}

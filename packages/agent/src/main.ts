@@ -1,0 +1,37 @@
+/* The program in a slot: lib/agent.cjs. What the first second does not need is loaded later. */
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { EXIT } from '@moult/core/boot';
+import { layoutOf } from '@moult/core/layout';
+import { openLogger } from '@moult/runtime/logger';
+import { runProgram } from '@moult/runtime/program';
+import { parseArguments } from './arguments.ts';
+
+declare const __MOULT_VERSION__: string | undefined;
+
+/** In a checkout there is no version; a real slot's comes from the launcher. */
+const VERSION: string = typeof __MOULT_VERSION__ === 'string' ? __MOULT_VERSION__ : '0.0.0-checkout';
+/** Longer than one fsync on a busy disk, shorter than the grace that the launcher gives. */
+const GRACE_MS = 8_000;
+
+const log = openLogger({ level: 'info', name: 'agent' });
+
+runProgram({
+  graceMs: GRACE_MS,
+  onFailure: (error) => {
+    log.error(error.message, { code: error.code, remedy: error.remedy, err: error.cause });
+  },
+  main: async (stop) => {
+    const given = parseArguments(process.argv.slice(2));
+    if (given.kind === 'version') {
+      process.stdout.write(`${VERSION}\n`);
+      return EXIT.stop;
+    }
+    const layout = layoutOf(given.root);
+    // A cache that cannot be written costs some ms; it says so in its result and never throws.
+    enableCompileCache(join(layout.stateDir, 'compile-cache'));
+    const { runAgent, runProbe } = await import('./run.ts');
+    const options = { layout, flags: given.flags, version: VERSION, stop };
+    return given.kind === 'probe' ? runProbe(options) : runAgent(options);
+  },
+});

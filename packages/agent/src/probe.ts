@@ -1,0 +1,84 @@
+/*
+ * `--probe`: can this version, with its own code, reach the coordinator and refresh the metadata of releases? Asked by
+ * the launcher of the version on trial and of the one before, to tell a broken agent from a broken world. Reads
+ * configuration and key only: the state belongs to whoever serves.
+ */
+import { PROBE_EXIT } from '@moult/core/boot';
+import { codedErrorFrom } from '@moult/core/errors';
+import type { Logger } from '@moult/runtime/logger';
+import type { Clock } from '@moult/runtime/clock';
+import type { Self, Transport, Trust } from './ports.ts';
+import { isAnswer } from './session/backoff.ts';
+import { shakeHands } from './session/handshake.ts';
+import { pause } from './waiting.ts';
+
+export const PROBE_MS_MAX = 30_000;
+
+export interface ProbePorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly self: Self;
+  readonly transport: Transport;
+  readonly trust: Trust;
+  readonly own: { readonly version: string; readonly digest: string };
+}
+
+/** Resolves to an exit code of PROBE_EXIT within PROBE_MS_MAX; never rejects. */
+export async function probe(ports: ProbePorts, stop: AbortSignal): Promise<number> {
+  const done = new AbortController();
+  const signal = AbortSignal.any([done.signal, stop]);
+  const isLate = pause(ports.clock, PROBE_MS_MAX, signal).then(() => false);
+  try {
+    const reached = await Promise.race([isReached(ports, signal), isLate]);
+    return reached ? PROBE_EXIT.reached : PROBE_EXIT.notReached;
+  } finally {
+    done.abort(new Error('the probe is over'));
+  }
+}
+
+async function isReached(ports: ProbePorts, signal: AbortSignal): Promise<boolean> {
+  const { log, trust } = ports;
+  try {
+    const session = await trySession(ports, signal);
+    if (session !== null) {
+      log.warn('probe: no session', { why: session });
+      return false;
+    }
+    await trust.refresh(signal);
+    log.info('probe: reached');
+    return true;
+  } catch (caught) {
+    const { code, message } = codedErrorFrom(caught);
+    log.warn('probe: failed', { code, message });
+    return false;
+  }
+}
+
+/** Null: welcomed, or answered otherwise by a coordinator that knows us. Else why not. */
+async function trySession(ports: ProbePorts, signal: AbortSignal): Promise<string | null> {
+  const { clock, self, transport, own } = ports;
+  const connection = await transport.connect(signal);
+  try {
+    const result = await shakeHands({
+      connection,
+      self,
+      clock,
+      signal,
+      facts: {
+        ...own,
+        purpose: 'probe',
+        commandNonce: '',
+        launcherVersion: '',
+        launcherDigest: '',
+        counter: 0,
+        ticket: '',
+        generationSeen: 0,
+        positionSeen: 0,
+      },
+    });
+    if (result.kind === 'welcomed' || isAnswer(result.ending.reason)) return null;
+    return result.detail;
+  } finally {
+    connection.close();
+  }
+}

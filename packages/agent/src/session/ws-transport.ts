@@ -1,0 +1,142 @@
+/* The session's connection as it is: one WebSocket over TLS 1.3, binary frames, limits from the protocol. */
+import { TLSSocket } from 'node:tls';
+import { CodedError } from '@moult/core/errors';
+import {
+  decodeCoordinatorFrame,
+  encodeAgentFrame,
+  FRAME_BYTES_MAX,
+  HANDSHAKE_MS_MAX,
+  SUBPROTOCOL,
+} from '@moult/protocol';
+import { WebSocket } from 'ws';
+import type { Connection, Received, Transport } from '../ports.ts';
+
+export interface WsTransportOptions {
+  readonly url: string;
+  /** PEM; null: the system's authorities. */
+  readonly ca: string | null;
+}
+
+const EXPORTER_LABEL = 'EXPORTER-Channel-Binding';
+const EXPORTER_BYTES = 32;
+/** A coordinator sends a few frames and waits; this many unread ones mean that something is wrong. */
+const UNREAD_MAX = 1_000;
+/** Unsent bytes beyond which a connection is as good as dead: some batches. */
+const UNSENT_BYTES_MAX = 8 * FRAME_BYTES_MAX;
+
+export function createWsTransport(options: WsTransportOptions): Transport {
+  return { connect: (signal) => connect(options, signal) };
+}
+
+function connect(options: WsTransportOptions, signal: AbortSignal): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const socket = new WebSocket(options.url, [SUBPROTOCOL], {
+      handshakeTimeout: HANDSHAKE_MS_MAX,
+      maxPayload: FRAME_BYTES_MAX,
+      perMessageDeflate: false,
+      followRedirects: false,
+      minVersion: 'TLSv1.3',
+      ...(options.ca === null ? {} : { ca: options.ca }),
+    });
+    const channel = channelOf(socket);
+    const aborted = () => {
+      socket.terminate();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', aborted, { once: true });
+    socket.once('open', () => {
+      signal.removeEventListener('abort', aborted);
+      if (socket.protocol === SUBPROTOCOL) return resolve(channel);
+      socket.terminate();
+      reject(
+        new CodedError('coordinator-unreachable', `${options.url} does not speak ${SUBPROTOCOL}`),
+      );
+    });
+    socket.once('error', (cause) => {
+      signal.removeEventListener('abort', aborted);
+      reject(
+        new CodedError('coordinator-unreachable', `${options.url}: ${cause.message}`, { cause }),
+      );
+    });
+  });
+}
+
+function channelOf(socket: WebSocket): Connection {
+  const unread: Received[] = [];
+  let wake: (() => void) | null = null;
+  let binding = '';
+  const arrived = (received: Received) => {
+    unread.push(received);
+    if (unread.length > UNREAD_MAX) socket.terminate();
+    wake?.();
+  };
+  socket.once('upgrade', (response) => {
+    if (!(response.socket instanceof TLSSocket)) return;
+    binding = response.socket
+      .exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.alloc(0))
+      .toString('hex');
+  });
+  socket.on('message', (data, isBinary) => {
+    if (!isBinary || !Buffer.isBuffer(data)) {
+      return arrived({ kind: 'invalid', reason: 'a frame that is not binary' });
+    }
+    arrived(receivedOf(data));
+  });
+  let lastError = '';
+  socket.on('error', (error) => {
+    lastError = error.message;
+  });
+  socket.on('close', (code, reason) => {
+    arrived({ kind: 'closed', code, detail: reason.toString() || lastError || `closed (${code})` });
+  });
+  return {
+    send: (frame) => {
+      if (socket.readyState !== WebSocket.OPEN) return;
+      if (socket.bufferedAmount > UNSENT_BYTES_MAX) return socket.terminate();
+      socket.send(encodeAgentFrame(frame), () => undefined);
+    },
+    next: async (signal) => {
+      for (;;) {
+        const first = unread.shift();
+        if (first !== undefined) return first;
+        await new Promise<void>((resolve, reject) => {
+          if (signal.aborted) {
+            reject(signal.reason);
+            return;
+          }
+          const aborted = () => reject(signal.reason);
+          signal.addEventListener('abort', aborted, { once: true });
+          wake = () => {
+            signal.removeEventListener('abort', aborted);
+            resolve();
+          };
+        });
+        wake = null;
+      }
+    },
+    channelBinding: () => binding,
+    close: () => {
+      if (socket.readyState === WebSocket.OPEN) socket.close(1000);
+      // A peer that does not answer the close must not hold the next try, or the process, up.
+      else socket.terminate();
+    },
+  };
+}
+
+function receivedOf(data: Buffer): Received {
+  const decoded = decodeCoordinatorFrame(data);
+  switch (decoded.kind) {
+    case 'frame':
+      return decoded;
+    case 'unsupported':
+      return decoded;
+    case 'too-large':
+      return { kind: 'invalid', reason: `a frame larger than ${decoded.limitBytes} bytes` };
+    case 'invalid':
+      return decoded;
+  }
+}

@@ -1,0 +1,383 @@
+import { EXIT } from '@moult/core/boot';
+import { CodedError } from '@moult/core/errors';
+import type { AgentFrame } from '@moult/protocol';
+import { describe, expect, test } from 'vitest';
+import { type Booted, components, LAUNCHER, NEW, OLD, TestHost } from './support/host.ts';
+import { settle, until } from './support/manual-clock.ts';
+
+const NONCE = 'cd'.repeat(16);
+
+function order(host: TestHost, more: { version?: string; attempt?: number; component?: string; commandId?: string } = {}): void {
+  host.coordinator.last.send({
+    kind: 'command',
+    message: {
+      commandId: more.commandId ?? 'command-1',
+      attempt: more.attempt ?? 1,
+      notAfterMs: 2_000_000_000_000,
+      generation: 1,
+      position: 7,
+      autoUpgrade: {
+        component: more.component ?? 'agent',
+        version: more.version ?? '1.1.0',
+        isForced: false,
+        isRevert: false,
+        nonce: NONCE,
+      },
+    },
+  });
+}
+
+function grantsAll(host: TestHost): void {
+  host.coordinator.onFrame = (frame, session) => {
+    if (frame.kind !== 'permission') return false;
+    const { commandId, attempt, point } = frame.message;
+    session.send({ kind: 'granted', message: { commandId, attempt, point } });
+    return true;
+  };
+}
+
+async function bootLive(host: TestHost, spawned: Parameters<TestHost['boot']>[0] = {}): Promise<Booted> {
+  const before = host.coordinator.sessions.length;
+  const booted = host.boot(spawned);
+  await until(
+    () => host.coordinator.sessions.length > before && host.coordinator.last.frames.some((frame) => frame.kind === 'check'),
+    'a session',
+  );
+  return booted;
+}
+
+const onTrial = {
+  slot: NEW,
+  components: components({
+    agent: { committed: OLD, previous: null, trialAttemptId: 'command-1/1', refused: [] },
+  }),
+};
+
+async function ended(booted: Booted): Promise<void> {
+  await until(() => booted.exit !== undefined || booted.error !== undefined, 'the end of the agent');
+  if (booted.error !== undefined) throw booted.error;
+}
+
+async function upgradeToHandOver(host: TestHost): Promise<Booted> {
+  const agent = await bootLive(host);
+  grantsAll(host);
+  order(host);
+  await ended(agent);
+  return agent;
+}
+
+describe('an upgrade', () => {
+  test('H4 H7: is accepted, fetched, permitted twice, handed to the launcher, and the process makes way', async () => {
+    const host = new TestHost();
+    const agent = await upgradeToHandOver(host);
+    expect(agent.exit).toBe(EXIT.bootRecorded);
+    expect(host.coordinator.of('accept')).toEqual([{ commandId: 'command-1', attempt: 1 }]);
+    expect(host.coordinator.of('permission').map(({ point }) => point)).toEqual(['drain', 'switch']);
+    expect(agent.launcher.requests('try')).toMatchObject([
+      { component: 'agent', slot: NEW, attemptId: 'command-1/1', probationMs: 60_000 },
+    ]);
+  });
+
+  test('U1 N5: the new process is attested, healthy for the whole probation, confirmed, committed, and only then reported', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    const agent = await bootLive(host, onTrial);
+    const hello = host.coordinator.of('hello').at(-1);
+    expect(hello).toMatchObject({ commandNonce: NONCE, version: '1.1.0', digest: NEW.digest });
+    await until(() => host.coordinator.of('report').at(-1)?.marks.includes('probation') === true, 'probation');
+    await host.clock.advance(59_000);
+    expect(host.coordinator.of('report').some(({ upgrade }) => upgrade?.isHealthy)).toBe(false);
+    await host.clock.advance(2_000);
+    expect(host.coordinator.of('report').at(-1)?.upgrade).toMatchObject({ isHealthy: true, step: 'probation' });
+    expect(agent.launcher.requests('commit')).toEqual([]);
+    host.coordinator.last.send({ kind: 'confirm', message: { commandId: 'command-1', attempt: 1 } });
+    await until(() => host.coordinator.received.length > 0, 'the report of the end');
+    expect(agent.launcher.requests('commit')).toMatchObject([{ attemptId: 'command-1/1' }]);
+    const item = host.coordinator.received[0]?.items[0];
+    expect(item).toMatchObject({
+      item: 'finish',
+      finish: { outcome: 'succeeded', commandId: 'command-1', current: { digest: NEW.digest }, from: { digest: OLD.digest } },
+    });
+    await host.clock.advance(1_000);
+    expect(host.coordinator.of('report').at(-1)).toMatchObject({ state: 'Up', marks: [], upgrade: null });
+    agent.stop();
+    await ended(agent);
+    expect(agent.exit).toBe(EXIT.stop);
+  });
+
+  test('H11: what the launcher rolled back is reported with its evidence by the version before', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    const evidence = { reason: 'crashed', detail: 'exit 1', exitCode: 1, signal: null, logLines: ['boom'], samples: [] } as const;
+    const agent = await bootLive(host, {
+      components: components({
+        agent: {
+          committed: OLD,
+          previous: null,
+          trialAttemptId: null,
+          refused: [{ version: '1.1.0', digest: NEW.digest, attemptId: 'command-1/1', evidence }],
+        },
+      }),
+    });
+    await until(() => host.coordinator.received.length > 0, 'the report');
+    expect(host.coordinator.received[0]?.items[0]).toMatchObject({
+      finish: { outcome: 'rolled-back', code: 'crashed', evidence: { logLines: ['boom'], exitCode: 1 } },
+    });
+    agent.stop();
+    await ended(agent);
+  });
+
+  test('a rejected version is refused at the launcher and makes way', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    const agent = await bootLive(host, onTrial);
+    host.coordinator.last.send({ kind: 'reject', message: { commandId: 'command-1', attempt: 1, reason: 'wrong digest' } });
+    await ended(agent);
+    expect(agent.exit).toBe(EXIT.bootRecorded);
+    expect(agent.launcher.requests('refuse')).toMatchObject([
+      { attemptId: 'command-1/1', evidence: { reason: 'rejected-by-coordinator', detail: 'wrong digest' } },
+    ]);
+  });
+
+  test('T27: a version that cannot upgrade again never becomes healthy, and says so to the launcher', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    host.trustTrouble = new CodedError('trust-unreachable', 'broken fetcher');
+    const agent = await bootLive(host, onTrial);
+    await host.clock.advance(300_000);
+    expect(host.coordinator.of('report').some(({ upgrade }) => upgrade?.isHealthy)).toBe(false);
+    expect(agent.launcher.posted.at(-1)).toMatchObject({ kind: 'heartbeat', healthy: false, reached: true });
+    expect(agent.launcher.posted.at(-1)).toMatchObject({ trouble: expect.stringMatching(/^cannot-upgrade-again/) });
+    agent.stop();
+    await ended(agent);
+  });
+
+  test('health that breaks in the middle of probation starts the count anew', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    const agent = await bootLive(host, onTrial);
+    await host.clock.advance(50_000);
+    host.slotsTrouble = 'read-only';
+    await host.clock.advance(10_000);
+    host.slotsTrouble = null;
+    await host.clock.advance(50_000);
+    expect(host.coordinator.of('report').some(({ upgrade }) => upgrade?.isHealthy)).toBe(false);
+    await host.clock.advance(20_000);
+    expect(host.coordinator.of('report').at(-1)?.upgrade?.isHealthy).toBe(true);
+    agent.stop();
+    await ended(agent);
+  });
+
+  test('a confirm that was lost is asked for again', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    const agent = await bootLive(host, onTrial);
+    await host.clock.advance(61_000);
+    const count = () => host.coordinator.of('report').filter(({ upgrade }) => upgrade?.isHealthy).length;
+    const before = count();
+    await host.clock.advance(41_000);
+    expect(count()).toBeGreaterThan(before);
+    agent.stop();
+    await ended(agent);
+  });
+
+  test('the version before that boots while the trial stands does not pass itself off as the new one', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    const agent = await bootLive(host, { ...onTrial, slot: OLD });
+    await host.clock.advance(31_000);
+    await ended(agent);
+    expect(agent.exit).toBe(EXIT.bootRecorded);
+    expect(host.coordinator.of('report').some(({ state, marks }) => state === 'Up' && marks.includes('probation'))).toBe(false);
+  });
+
+  test('H12: the launcher is upgraded by the same machine, attested by its own digest', async () => {
+    const host = new TestHost();
+    host.release(LAUNCHER, { component: 'launcher' });
+    const agent = await bootLive(host);
+    grantsAll(host);
+    order(host, { component: 'launcher', version: '0.9.0' });
+    await ended(agent);
+    expect(agent.launcher.requests('try')).toMatchObject([{ component: 'launcher', slot: LAUNCHER }]);
+    const next = await bootLive(host, {
+      launcherDigest: LAUNCHER.digest,
+      components: components({
+        launcher: { committed: null, previous: null, trialAttemptId: 'command-1/1', refused: [] },
+      }),
+    });
+    await host.clock.advance(61_000);
+    host.coordinator.last.send({ kind: 'confirm', message: { commandId: 'command-1', attempt: 1 } });
+    await until(() => next.launcher.requests('commit').length > 0, 'commit');
+    expect(next.launcher.requests('commit')).toMatchObject([{ component: 'launcher' }]);
+    next.stop();
+    await ended(next);
+  });
+});
+
+describe('before the switch nothing is touched', () => {
+  async function outcomeOf(host: TestHost, more: Parameters<typeof order>[1] = {}): Promise<unknown> {
+    const agent = await bootLive(host);
+    grantsAll(host);
+    order(host, more);
+    for (let turn = 0; turn < 40 && host.coordinator.received.length === 0; turn++) {
+      await host.clock.advance(900_000);
+      await settle();
+    }
+    agent.stop();
+    await ended(agent);
+    const item = host.coordinator.received[0]?.items[0];
+    return item?.item === 'finish' ? item.finish : item;
+  }
+
+  test('what runs already is already there', async () => {
+    expect(await outcomeOf(new TestHost(), { version: '1.0.0' })).toMatchObject({ outcome: 'already-there' });
+  });
+
+  test('H17: a version that is none is answered with its own code', async () => {
+    expect(await outcomeOf(new TestHost(), { version: 'latest' })).toMatchObject({
+      outcome: 'failed',
+      code: 'desired-version-invalid',
+    });
+  });
+
+  test('an unknown component is answered, not left lying', async () => {
+    expect(await outcomeOf(new TestHost(), { component: 'database' })).toMatchObject({
+      outcome: 'failed',
+      code: 'component-unknown',
+    });
+  });
+
+  test('T24: too little disk fails with the figures, after the retries', async () => {
+    const host = new TestHost();
+    host.freeBytes = 1024 * 1024;
+    expect(await outcomeOf(host)).toMatchObject({
+      outcome: 'failed',
+      code: 'disk-reserve',
+      message: expect.stringContaining('1 MiB are free, 64 MiB are needed'),
+    });
+  });
+
+  test('every failing check is named at once', async () => {
+    const host = new TestHost();
+    host.freeBytes = 0;
+    host.slotsTrouble = 'not ours';
+    host.release(NEW, { minimumLauncher: '2.0.0' });
+    expect(await outcomeOf(host)).toMatchObject({
+      code: 'launcher-too-old',
+      message: expect.stringMatching(/wants 2\.0\.0, this host has 0\.9\.0; slots: not ours; disk: /),
+    });
+  });
+
+  test('N4: a release that no release key signed is never fetched', async () => {
+    expect(await outcomeOf(new TestHost(), { version: '6.6.6' })).toMatchObject({ code: 'release-unknown' });
+  });
+
+  test('a fetch that fails for good ends the attempt, the old version running on', async () => {
+    const host = new TestHost();
+    host.stageTrouble = new CodedError('fetch-failed', 'gone');
+    expect(await outcomeOf(host)).toMatchObject({ outcome: 'failed', code: 'fetch-failed' });
+  });
+
+  test('U6: an unanswered last permission sends the agent back to work', async () => {
+    const host = new TestHost();
+    const agent = await bootLive(host);
+    host.coordinator.onFrame = (frame, session) => {
+      if (frame.kind !== 'permission') return false;
+      if (frame.message.point === 'drain') session.send({ kind: 'granted', message: frame.message });
+      return true;
+    };
+    order(host);
+    const states = () => host.coordinator.of('report').map(({ state }) => state);
+    const points = () => host.coordinator.of('permission').map(({ point }) => point);
+    await until(() => points().includes('switch'), 'the last question');
+    await host.clock.advance(500);
+    expect(states().at(-1)).toBe('Upgrading');
+    await host.clock.advance(30_000);
+    expect(states().at(-1)).toBe('Up');
+    await host.clock.advance(5_000);
+    expect(points()).toEqual(['drain', 'switch', 'drain', 'switch']);
+    expect(agent.launcher.requests('try')).toEqual([]);
+    agent.stop();
+    await ended(agent);
+  });
+
+  test('U5: a grant for draining is none for the switch', async () => {
+    const host = new TestHost();
+    const agent = await bootLive(host);
+    host.coordinator.onFrame = (frame, session) => {
+      if (frame.kind !== 'permission') return false;
+      session.send({ kind: 'granted', message: { ...frame.message, point: 'drain' } });
+      return true;
+    };
+    order(host);
+    await until(() => host.coordinator.of('permission').length === 2, 'both questions');
+    await host.clock.advance(29_000);
+    expect(agent.launcher.requests('try')).toEqual([]);
+    agent.stop();
+    await ended(agent);
+  });
+
+  test('a final denial ends the attempt', async () => {
+    const host = new TestHost();
+    const agent = await bootLive(host);
+    host.coordinator.onFrame = (frame, session) => {
+      if (frame.kind !== 'permission') return false;
+      session.send({ kind: 'denied', message: { ...frame.message, reason: 'cancelled', isFinal: true } });
+      return true;
+    };
+    order(host);
+    await until(() => host.coordinator.received.length > 0, 'the report');
+    expect(host.coordinator.received[0]?.items[0]).toMatchObject({ finish: { outcome: 'denied', message: 'cancelled' } });
+    agent.stop();
+    await ended(agent);
+  });
+});
+
+describe('U8: the inbox', () => {
+  test('a command is on the disk when it is accepted, and accepted again when it is repeated', async () => {
+    const host = new TestHost();
+    const agent = await bootLive(host);
+    host.trustTrouble = new CodedError('trust-unreachable', 'no way');
+    order(host);
+    await until(() => host.coordinator.of('accept').length === 1, 'accept');
+    const store = host.store();
+    expect(store.inbox.oldest()?.commandId).toBe('command-1');
+    store.close();
+    order(host);
+    await until(() => host.coordinator.of('accept').length === 2, 'a second accept');
+    agent.stop();
+    await ended(agent);
+  });
+
+  test('a finished command that is sent again is answered with its report, and not run again', async () => {
+    const host = new TestHost();
+    const agent = await bootLive(host);
+    order(host, { version: '1.0.0' });
+    await until(() => host.coordinator.received.length === 1, 'the report');
+    order(host, { version: '1.0.0' });
+    await until(() => host.coordinator.received.length === 2, 'the report again');
+    const [first, second] = host.coordinator.received.map(({ items }) => items);
+    expect(second).toEqual(first);
+    agent.stop();
+    await ended(agent);
+  });
+
+  test('U2: a second order waits until the first is over', async () => {
+    const host = new TestHost();
+    const agent = await bootLive(host);
+    order(host, { version: '6.6.6', commandId: 'first' });
+    order(host, { version: '1.0.0', commandId: 'second' });
+    for (let turn = 0; turn < 20 && host.coordinator.received.length < 2; turn++) await host.clock.advance(3_600_000);
+    const finished = host.coordinator.received.flatMap(({ items }) => items).map((item) => (item.item === 'finish' ? item.finish.commandId : ''));
+    expect(finished).toEqual(['first', 'second']);
+    agent.stop();
+    await ended(agent);
+  });
+});
+
+test('every frame that a whole upgrade sends fits the wire', async () => {
+  const host = new TestHost();
+  await upgradeToHandOver(host);
+  const kinds = new Set<AgentFrame['kind']>(host.coordinator.frames.map(({ kind }) => kind));
+  expect([...kinds].sort()).toEqual(['accept', 'check', 'hello', 'permission', 'progress', 'prove', 'report']);
+});
