@@ -1,16 +1,15 @@
 /*
- * A host in a directory of its own: enrolled by `moult agent enroll`, its first launcher supervised here as the systemd
- * unit would have it supervised. Where systemd runs this is the unit's work; what it may do is written there.
+ * A host in a directory of its own: enrolled by `moult agent enroll`, its first launcher kept running by
+ * `moult launcher run`, which does what the systemd unit would do.
  */
 import { readFile } from 'node:fs/promises';
 import type { Agent } from '@moult/api';
 import { type BootRecord, readBootRecord } from '@moult/core/boot';
 import { type Layout, layoutOf } from '@moult/core/layout';
-import { firstLauncherCommand } from '@moult/launcher';
 import type { Coordinator } from './coordinator.ts';
-import { moultOk } from './moult.ts';
+import { moultOk, startMoult } from './moult.ts';
 import { endProcessesOf, processesOf, signalPid } from './processes.ts';
-import { type Program, startProgram } from './program.ts';
+import type { Program, ProgramEnd } from './program.ts';
 import { until } from './until.ts';
 
 export interface HostOptions {
@@ -19,8 +18,6 @@ export interface HostOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** RestartSec of the unit is 2 s; nobody wants to watch that. */
-const RESTART_MS = 100;
 const ENROLL_MS = 60_000;
 /** Lines kept across restarts of the launcher. */
 const LINES_MAX = 20_000;
@@ -31,9 +28,8 @@ export class Host {
   readonly layout: Layout;
   readonly lines: string[] = [];
   readonly #onLine: ((line: string) => void) | null;
+  readonly #listeners = new Set<(line: string) => void>();
   #program: Program | null = null;
-  #supervised: Promise<void> | null = null;
-  #isStopping = false;
 
   constructor(options: HostOptions) {
     this.name = options.name;
@@ -43,7 +39,12 @@ export class Host {
   }
 
   static async enroll(
-    options: HostOptions & { readonly coordinator: Coordinator; readonly token: string },
+    options: HostOptions & {
+      readonly coordinator: Coordinator;
+      readonly token: string;
+      /** Where the host finds the coordinator, when something stands between them. */
+      readonly url?: string;
+    },
   ): Promise<Host> {
     const { coordinator, token, name, root } = options;
     await moultOk(
@@ -51,7 +52,7 @@ export class Host {
         'agent',
         'enroll',
         '--coordinator',
-        coordinator.url,
+        options.url ?? coordinator.url,
         '--token',
         token,
         '--name',
@@ -64,42 +65,41 @@ export class Host {
     return new Host(options);
   }
 
-  /** As the unit: started again on failure and on 75, until an ordered stop. */
   start(): void {
-    this.#isStopping = false;
-    this.#supervised = this.#supervise();
+    this.#program = startMoult(['launcher', 'run', '--root', this.root, '--end-with-stdin'], {
+      name: `launcher of ${this.name}`,
+      homeDir: this.root,
+      onLine: (line) => this.#take(line),
+    });
   }
 
-  async stop(): Promise<void> {
-    this.#isStopping = true;
-    await this.#program?.stop();
-    await this.#supervised;
-    this.#supervised = null;
-  }
-
-  /** SIGKILL for the launcher; the supervisor starts it again. */
-  async killLauncher(): Promise<void> {
-    await this.#program?.kill();
+  async stop(): Promise<ProgramEnd | null> {
+    const end = (await this.#program?.stop()) ?? null;
+    this.#program = null;
+    return end;
   }
 
   /** SIGKILL for everything on this host, and nothing starts again: a power cut that the page cache survived. */
   async killAll(): Promise<void> {
-    this.#isStopping = true;
     await this.#program?.kill();
-    await this.#supervised;
-    this.#supervised = null;
+    this.#program = null;
     await endProcessesOf(this.root);
   }
 
-  async killAgent(): Promise<boolean> {
-    const pid = await this.agentPid();
-    if (pid === null) return false;
-    signalPid(pid, 'SIGKILL');
-    return true;
+  /** SIGKILL for the launcher; its supervisor starts it again. */
+  async killLauncher(): Promise<boolean> {
+    return killed(await this.launcherPid());
   }
 
-  get launcherPid(): number | null {
-    return this.#program?.end === null ? this.#program.pid : null;
+  async killAgent(): Promise<boolean> {
+    return killed(await this.agentPid());
+  }
+
+  async launcherPid(): Promise<number | null> {
+    const found = (await processesOf(this.root)).find(
+      ({ args }) => args[1]?.endsWith('/lib/launcher.cjs') === true && !args.includes('--check'),
+    );
+    return found?.pid ?? null;
   }
 
   /** The serving agent: neither a probe nor a launcher. */
@@ -135,31 +135,25 @@ export class Host {
     );
   }
 
-  tail(): string {
-    return this.lines.slice(-40).join('\n');
+  /** Tells of each line of launcher and agent from now on, as it comes; returns what ends that. */
+  listen(listener: (line: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
-  async #supervise(): Promise<void> {
-    const [command = '', ...args] = firstLauncherCommand({ layout: this.layout, root: this.root });
-    while (!this.#isStopping) {
-      const program = startProgram({
-        name: `launcher of ${this.name}`,
-        command,
-        args,
-        env: { PATH: process.env['PATH'] ?? '', HOME: this.root },
-        onLine: (line) => this.#take(line),
-      });
-      this.#program = program;
-      const { code } = await program.ended;
-      this.#take(`supervisor: the launcher ended with ${JSON.stringify(program.end)}`);
-      if (code === 0) return;
-      await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
-    }
+  tail(): string {
+    return this.lines.slice(-40).join('\n');
   }
 
   #take(line: string): void {
     this.lines.push(line);
     if (this.lines.length > LINES_MAX) this.lines.shift();
     this.#onLine?.(line);
+    for (const listener of this.#listeners) listener(line);
   }
+}
+
+function killed(pid: number | null): boolean {
+  if (pid !== null) signalPid(pid, 'SIGKILL');
+  return pid !== null;
 }

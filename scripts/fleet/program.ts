@@ -43,7 +43,8 @@ export class Program {
     this.#child = spawn(options.command, [...options.args], {
       cwd: options.cwd ?? '/',
       env: options.env ?? {},
-      stdio: ['ignore', 'pipe', 'pipe'],
+      // Open while we live: programs that were told `--end-with-stdin` end with us, also when we are killed.
+      stdio: ['pipe', 'pipe', 'pipe'],
       // Ctrl-C in a terminal reaches whoever started us, and he ends what he started, in his order.
       detached: true,
     });
@@ -61,6 +62,7 @@ export class Program {
       });
       this.#child.once('exit', (code, signal) => end({ code, signal }));
     });
+    this.#child.stdin?.on('error', () => undefined);
     this.#read(this.#child.stdout, options.onLine);
     this.#read(this.#child.stderr, options.onLine);
   }

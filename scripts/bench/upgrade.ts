@@ -1,0 +1,208 @@
+/*
+ * Twenty real upgrades of one real agent, under a real launcher, against a real coordinator with TLS on the loopback.
+ * Releases differ in nothing but the version that is built into their scripts. All bytes between host and coordinator
+ * pass through a proxy that counts them.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Attempt, Command } from '@moult/api';
+import { isEnded } from '@moult/core/command';
+import { versionsDirOf } from '@moult/core/layout';
+import { Coordinator } from '../fleet/coordinator.ts';
+import { CountingProxy } from '../fleet/counting-proxy.ts';
+import { Host } from '../fleet/host.ts';
+import { endProcessesOf, ussKibOf } from '../fleet/processes.ts';
+import { buildPack } from '../fleet/releases.ts';
+import { until } from '../fleet/until.ts';
+import { type Figure, figureOf, percentile } from './figure.ts';
+
+const UPGRADES = 20;
+const AGENT = 'bench-1';
+const BYTES_SHARE_BAR = 0.02;
+const GAP_MS_BAR = 600;
+const UPGRADE_MS_MAX = 60_000;
+
+type Say = (line: string) => void;
+
+interface Sample {
+  readonly attempt: Attempt;
+  readonly gapMs: number;
+  /** Everything that travelled from the order to its end, both ways. */
+  readonly wireBytes: number;
+  /** A bare runtime, started and ended, right after. */
+  readonly bareMs: number;
+}
+
+export async function measureUpgrade(say: Say): Promise<readonly Figure[]> {
+  const dir = await mkdtemp(join(tmpdir(), 'moult-bench-'));
+  const ending: (() => Promise<unknown>)[] = [];
+  try {
+    const coordinator = await Coordinator.init({ dir: join(dir, 'coordinator') });
+    ending.unshift(() => coordinator.stop());
+    await coordinator.start();
+    await publishAll(coordinator, { dir, say });
+    const proxy = await CountingProxy.open(coordinator.port);
+    ending.push(() => proxy.close());
+    say('enrolling the host');
+    const host = await Host.enroll({
+      coordinator,
+      token: await coordinator.enrollmentToken({ validates: true }),
+      name: AGENT,
+      root: join(dir, AGENT),
+      url: `https://127.0.0.1:${proxy.port}`,
+    });
+    const enrolledBytes = proxy.bytesDown;
+    ending.unshift(() => host.stop());
+    host.start();
+    await host.whenAgent(coordinator, 'is Up', ({ state }) => state === 'Up');
+    const samples: Sample[] = [];
+    for (let number = 1; number <= UPGRADES; number += 1) {
+      const sample = await sampleOf({ coordinator, proxy, host, version: versionOf(number) });
+      samples.push(sample);
+      say(
+        `upgrade ${number} of ${UPGRADES}: gap ${Math.round(sample.gapMs)} ms, ${sample.wireBytes} bytes on the wire (${sample.attempt.bytesFetched} of blobs), bare runtime ${Math.round(sample.bareMs)} ms`,
+      );
+    }
+    return [...figuresOf(samples, enrolledBytes), ...(await memoryOf(host))];
+  } finally {
+    for (const end of ending) await end().catch((caught) => say(String(caught)));
+    await endProcessesOf(dir);
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function versionOf(number: number): string {
+  return `1.${number}.0`;
+}
+
+async function publishAll(
+  coordinator: Coordinator,
+  options: { readonly dir: string; readonly say: Say },
+): Promise<void> {
+  const specs = [
+    { component: 'launcher', version: '1.0.0' } as const,
+    ...Array.from(
+      { length: UPGRADES + 1 },
+      (_, number) => ({ component: 'agent', version: versionOf(number) }) as const,
+    ),
+  ];
+  for (const [index, spec] of specs.entries()) {
+    options.say(`building and publishing release ${index + 1} of ${specs.length}`);
+    const { packPath, treeDir } = await buildPack({ spec, outDir: join(options.dir, 'packs') });
+    await coordinator.publish(packPath);
+    await rm(packPath);
+    await rm(treeDir, { recursive: true });
+  }
+  for (const component of ['agent', 'launcher'] as const) {
+    const body = { version: '1.0.0' };
+    await coordinator.client.setFleetDesired({ params: { component }, body });
+  }
+}
+
+async function sampleOf(options: {
+  readonly coordinator: Coordinator;
+  readonly proxy: CountingProxy;
+  readonly host: Host;
+  readonly version: string;
+}): Promise<Sample> {
+  const { coordinator, proxy, host, version } = options;
+  const before = proxy.bytesDown + proxy.bytesUp;
+  const { command } = await coordinator.client.upgradeAgent({
+    params: { name: AGENT },
+    body: { version },
+  });
+  const { command: end, attempts } = await endOf(coordinator, host, command);
+  const wireBytes = proxy.bytesDown + proxy.bytesUp - before;
+  const attempt = attempts.at(-1);
+  if (end.state !== 'succeeded' || attempt === undefined || attempt.gapMs === null) {
+    throw new Error(
+      `the upgrade to ${version} was not measured: ${JSON.stringify(end)}\n${host.tail()}`,
+    );
+  }
+  return { attempt, gapMs: attempt.gapMs, wireBytes, bareMs: await bareStartMs(host) };
+}
+
+async function endOf(
+  coordinator: Coordinator,
+  host: Host,
+  command: Command,
+): Promise<{ readonly command: Command; readonly attempts: readonly Attempt[] }> {
+  return await until(
+    `the upgrade to ${command.version} has ended`,
+    async () => {
+      const found = await coordinator.client.getCommand({ params: { id: command.id } });
+      return isEnded(found.command.state) ? found : null;
+    },
+    { timeoutMs: UPGRADE_MS_MAX, detail: () => host.tail() },
+  );
+}
+
+/** The runtime that the agent runs on, started with an empty script until its end. */
+async function bareStartMs(host: Host): Promise<number> {
+  const { committed } = (await host.bootRecord()).components.agent;
+  const program = join(versionsDirOf(host.layout, 'agent'), committed?.dir ?? '', 'bin', 'node');
+  const startedMs = performance.now();
+  await new Promise<void>((resolve, reject) => {
+    const child = spawn(program, ['-e', '0'], { stdio: 'ignore', env: {} });
+    child.once('error', reject);
+    child.once('exit', () => resolve());
+  });
+  return performance.now() - startedMs;
+}
+
+function figuresOf(samples: readonly Sample[], enrolledBytes: number): readonly Figure[] {
+  const gaps = samples.map(({ gapMs }) => gapMs);
+  const bare = samples.map(({ bareMs }) => bareMs);
+  const wholes = samples.map(({ attempt }) => attempt.bytesTotal);
+  return [
+    figureOf({
+      name: 'upgrade: wire bytes, only the script changed, largest of 20 (baseline: whole release)',
+      value: Math.max(...samples.map(({ wireBytes }) => wireBytes)),
+      unit: 'B',
+      // Enrollment moved a whole release for certain: whichever is smaller makes the bar harder.
+      baseline: Math.min(enrolledBytes, ...wholes),
+      bar: { of: 'ratio', below: BYTES_SHARE_BAR },
+    }),
+    figureOf({
+      name: 'upgrade: of these, bytes of blobs by the agent’s report',
+      value: Math.max(...samples.map(({ attempt }) => attempt.bytesFetched)),
+      unit: 'B',
+      baseline: Math.min(...wholes),
+    }),
+    figureOf({
+      name: 'upgrade: gap p50 (baseline: bare node, started and ended)',
+      value: percentile(gaps, 0.5),
+      unit: 'ms',
+      baseline: percentile(bare, 0.5),
+      bar: { of: 'value', below: GAP_MS_BAR },
+    }),
+    figureOf({
+      name: 'upgrade: gap p99',
+      value: percentile(gaps, 0.99),
+      unit: 'ms',
+      baseline: percentile(bare, 0.99),
+    }),
+    figureOf({
+      name: 'upgrade: from order to end p50, of which 5 s are probation',
+      value: percentile(
+        samples.map(({ attempt }) => (attempt.endedMs ?? Number.NaN) - attempt.startedMs),
+        0.5,
+      ),
+      unit: 'ms',
+    }),
+  ];
+}
+
+async function memoryOf(host: Host): Promise<readonly Figure[]> {
+  const pids = { agent: await host.agentPid(), launcher: await host.launcherPid() };
+  const figures: Figure[] = [];
+  for (const [name, pid] of Object.entries(pids)) {
+    const value = pid === null ? Number.NaN : (await ussKibOf(pid)) / 1024;
+    figures.push(
+      figureOf({ name: `upgrade: USS of the ${name}, one pair alone`, value, unit: 'MiB' }),
+    );
+  }
+  return figures;
+}

@@ -1,0 +1,97 @@
+/*
+ * What the end-to-end tests upgrade between. Good releases differ in nothing but their version; the bad ones are built
+ * from other entry files (test/fixtures), so that no flag for them is in production code.
+ */
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { encodeManifest, MANIFEST_PATH } from '@moult/core/manifest';
+import { writePack } from '@moult/release/pack';
+import { buildPack, type ReleaseSpec } from '../../scripts/fleet/releases.ts';
+import { sha256Of } from './sha256.ts';
+
+/** What a host gets when it is enrolled. */
+export const FIRST_AGENT = '1.0.0';
+export const FIRST_LAUNCHER_VERSION = '1.0.0';
+
+export const GOOD = ['1.1.0', '1.2.0', '1.3.0'] as const;
+
+export const BAD = {
+  crashesAtStart: '1.9.1',
+  crashesAfterFiveSeconds: '1.9.2',
+  hangs: '1.9.3',
+  isDeaf: '1.9.4',
+  cannotUpgrade: '1.9.5',
+  liesAboutDigest: '1.9.6',
+  cannotBeExecuted: '1.9.7',
+} as const;
+
+export const GOOD_LAUNCHER = '1.1.0';
+export const BAD_LAUNCHER = { crashesWhenRun: '1.9.1', crashesAtStart: '1.9.2' } as const;
+
+const SPECS: readonly ReleaseSpec[] = [
+  ...[FIRST_AGENT, ...GOOD].map((version): ReleaseSpec => ({ component: 'agent', version })),
+  { component: 'agent', version: BAD.crashesAtStart, entry: 'test/fixtures/crash-at-start.ts' },
+  {
+    component: 'agent',
+    version: BAD.crashesAfterFiveSeconds,
+    entry: 'test/fixtures/crash-after-5-s.ts',
+    // Longer than it lives, so that it cannot be committed before it crashes.
+    probationMs: 30_000,
+  },
+  { component: 'agent', version: BAD.hangs, entry: 'test/fixtures/hang.ts' },
+  { component: 'agent', version: BAD.isDeaf, entry: 'test/fixtures/deaf.ts' },
+  { component: 'agent', version: BAD.cannotUpgrade, entry: 'test/fixtures/cannot-upgrade.ts' },
+  { component: 'agent', version: BAD.liesAboutDigest, entry: 'test/fixtures/lies-about-digest.ts' },
+  { component: 'launcher', version: FIRST_LAUNCHER_VERSION },
+  { component: 'launcher', version: GOOD_LAUNCHER },
+  {
+    component: 'launcher',
+    version: BAD_LAUNCHER.crashesWhenRun,
+    entry: 'test/fixtures/launcher-crash-when-run.ts',
+  },
+  {
+    component: 'launcher',
+    version: BAD_LAUNCHER.crashesAtStart,
+    entry: 'test/fixtures/crash-at-start.ts',
+  },
+];
+
+/** Builds them one after the other; each is handed on and then removed: together they are some gigabytes. */
+export async function withEachPack(
+  outDir: string,
+  use: (packPath: string) => Promise<void>,
+): Promise<void> {
+  for (const spec of SPECS) {
+    const { packPath, treeDir } = await buildPack({ spec, outDir });
+    await use(packPath);
+    await rm(packPath);
+    await rm(treeDir, { recursive: true });
+  }
+  const packPath = await packForAnotherMachine(outDir);
+  await use(packPath);
+  await rm(packPath);
+}
+
+/** Says that it is for this platform, and its runtime is for another one: an ELF header of a machine that nobody has. */
+async function packForAnotherMachine(outDir: string): Promise<string> {
+  const spec: ReleaseSpec = { component: 'agent', version: BAD.cannotBeExecuted };
+  const { treeDir, manifest, packPath } = await buildPack({ spec, outDir });
+  const program = Buffer.alloc(4096);
+  // EI_MAG, 64 bit, little endian, version 1; then e_type EXEC and e_machine 0xfffe.
+  program.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  program.writeUInt16LE(2, 16);
+  program.writeUInt16LE(0xfffe, 18);
+  await writeFile(join(treeDir, manifest.program), program);
+  const other = {
+    ...manifest,
+    files: manifest.files.map((file) =>
+      file.path === manifest.program
+        ? { ...file, sha256: sha256Of(program), length: program.length }
+        : file,
+    ),
+  };
+  await writeFile(join(treeDir, MANIFEST_PATH), encodeManifest(other));
+  await writePack({ treeDir, manifest: other, packPath });
+  await rm(treeDir, { recursive: true });
+  return packPath;
+}

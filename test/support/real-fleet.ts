@@ -1,0 +1,174 @@
+/*
+ * A coordinator and hosts as real processes, for one file of tests. The coordinator is a copy of one that was made
+ * once for these sources and has every release: building and publishing takes half a minute, copying a moment.
+ */
+import { randomUUID } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Attempt, Command } from '@moult/api';
+import { isEnded } from '@moult/core/command';
+import { Coordinator } from '../../scripts/fleet/coordinator.ts';
+import { Host } from '../../scripts/fleet/host.ts';
+import { endProcessesOf, type Found, processesOf } from '../../scripts/fleet/processes.ts';
+import { CACHE_DIR } from '../../scripts/fleet/releases.ts';
+import { sourceHash } from '../../scripts/fleet/source-hash.ts';
+import { until } from '../../scripts/fleet/until.ts';
+import { FIRST_AGENT, FIRST_LAUNCHER_VERSION, withEachPack } from './e2e-releases.ts';
+
+/** Templates of other sources are kept this long: another run may be copying one. */
+const TEMPLATE_AGE_MS = 2 * 3_600_000;
+const UPGRADE_MS = 60_000;
+
+export interface Ended {
+  readonly command: Command;
+  readonly attempts: readonly Attempt[];
+}
+
+export class RealFleet {
+  readonly dir: string;
+  readonly coordinator: Coordinator;
+  readonly #hosts: Host[] = [];
+
+  private constructor(dir: string, coordinator: Coordinator) {
+    this.dir = dir;
+    this.coordinator = coordinator;
+  }
+
+  static async open(name: string): Promise<RealFleet> {
+    const templateDir = await preparedTemplate();
+    const dir = await mkdtemp(join(tmpdir(), `moult-e2e-${name}-`));
+    await cp(templateDir, join(dir, 'coordinator'), { recursive: true, verbatimSymlinks: true });
+    const coordinator = await Coordinator.open({ dir: join(dir, 'coordinator') });
+    await coordinator.start();
+    return new RealFleet(dir, coordinator);
+  }
+
+  /** Enrolled and started; Up unless told otherwise. */
+  async host(
+    name: string,
+    options: {
+      readonly validates?: boolean;
+      readonly group?: string;
+      readonly starts?: boolean;
+    } = {},
+  ): Promise<Host> {
+    const { coordinator } = this;
+    // A group of its own, so that none waits for the others of its file.
+    const { validates = true, group = name, starts = true } = options;
+    const token = await coordinator.enrollmentToken({ validates, group });
+    const host = await Host.enroll({ coordinator, token, name, root: join(this.dir, name) });
+    this.#hosts.push(host);
+    if (!starts) return host;
+    host.start();
+    await host.whenAgent(coordinator, 'is Up', (agent) => agent.state === 'Up');
+    return host;
+  }
+
+  async order(
+    name: string,
+    version: string,
+    component: Command['component'] = 'agent',
+  ): Promise<Command> {
+    const { command } = await this.coordinator.client.upgradeAgent({
+      params: { name },
+      body: { version, component },
+    });
+    return command;
+  }
+
+  /** The command with its attempts, once it has ended. */
+  async ended(command: Command, timeoutMs: number = UPGRADE_MS): Promise<Ended> {
+    return await this.whenCommand(command, 'ended', ({ state }) => isEnded(state), timeoutMs);
+  }
+
+  async whenCommand(
+    command: Command,
+    what: string,
+    isSo: (command: Command) => boolean,
+    timeoutMs: number = UPGRADE_MS,
+  ): Promise<Ended> {
+    let last: Ended | null = null;
+    const host = this.#hosts.find(({ name }) => name === command.agent);
+    return await until(
+      `the command for ${command.agent} to ${command.version} ${what}`,
+      async () => {
+        last = await this.coordinator.client.getCommand({ params: { id: command.id } });
+        return isSo(last.command) ? last : null;
+      },
+      { timeoutMs, detail: () => `${JSON.stringify(last)}\n${host?.tail() ?? ''}` },
+    );
+  }
+
+  /** Orders it and waits for the end. */
+  async upgrade(
+    name: string,
+    version: string,
+    component: Command['component'] = 'agent',
+  ): Promise<Ended> {
+    return await this.ended(await this.order(name, version, component));
+  }
+
+  /** Ends everything; gives what had to be ended by force because nothing else did. */
+  async close(): Promise<readonly Found[]> {
+    await Promise.allSettled(this.#hosts.map((host) => host.stop()));
+    await this.coordinator.stop().catch(() => undefined);
+    const left = await processesOf(this.dir);
+    await endProcessesOf(this.dir);
+    await rm(this.dir, { recursive: true, force: true });
+    return left;
+  }
+}
+
+/** The directory of a stopped coordinator with every release, made from these sources. */
+async function preparedTemplate(): Promise<string> {
+  const templatesDir = join(CACHE_DIR, 'e2e');
+  const dir = join(templatesDir, (await sourceHash()).slice(0, 16));
+  if (await isThere(dir)) return dir;
+  await mkdir(templatesDir, { recursive: true });
+  const makingDir = join(templatesDir, `making-${randomUUID()}`);
+  try {
+    await makeTemplate(makingDir);
+    // Another run may have been quicker: then its template serves as well.
+    await rename(join(makingDir, 'coordinator'), dir).catch(async (cause) => {
+      if (!(await isThere(dir))) throw cause;
+    });
+  } finally {
+    await rm(makingDir, { recursive: true, force: true });
+  }
+  await removeOld(templatesDir, dir);
+  return dir;
+}
+
+async function makeTemplate(makingDir: string): Promise<void> {
+  const coordinator = await Coordinator.init({ dir: join(makingDir, 'coordinator') });
+  try {
+    await coordinator.start();
+    await withEachPack(join(makingDir, 'packs'), (packPath) => coordinator.publish(packPath));
+    const { client } = coordinator;
+    for (const [component, version] of [
+      ['agent', FIRST_AGENT],
+      ['launcher', FIRST_LAUNCHER_VERSION],
+    ] as const) {
+      await client.setFleetDesired({ params: { component }, body: { version } });
+    }
+  } finally {
+    await coordinator.stop();
+  }
+}
+
+async function removeOld(templatesDir: string, keptDir: string): Promise<void> {
+  for (const name of await readdir(templatesDir)) {
+    const dir = join(templatesDir, name);
+    if (dir === keptDir) continue;
+    const { mtimeMs } = await stat(dir);
+    if (Date.now() - mtimeMs > TEMPLATE_AGE_MS) await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function isThere(dir: string): Promise<boolean> {
+  return await stat(dir).then(
+    () => true,
+    () => false,
+  );
+}
