@@ -87,6 +87,14 @@ export async function stageSlot(options: StageOptions): Promise<Staged> {
   );
 }
 
+/**
+ * Removes partial blobs and slots that were kept aside. For an idle agent's cleanup: never while something is
+ * being staged.
+ */
+export async function clearStaging(layout: Layout): Promise<void> {
+  await removeTree(layout.stagingDir);
+}
+
 async function stageTree(
   options: StageOptions,
   place: { readonly slot: Slot; readonly slotDir: string; readonly signal: AbortSignal },

@@ -2,12 +2,14 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { LIFETIME_MS } from '@moult/core/trust';
 import { describe, expect, test } from 'vitest';
 import { openBlobStore } from '../src/blob-store.ts';
 import { type BuildOptions, buildRelease } from '../src/build.ts';
 import { sha256Of } from '../src/digest.ts';
 import { importPack } from '../src/pack.ts';
 import { temporaryDir } from './support/release-tree.ts';
+import { newHost, startWorld } from './support/world.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../../..');
 const ENTRY = join(import.meta.dirname, 'fixtures/entry.ts');
@@ -78,6 +80,18 @@ describe('building a release', () => {
     const worker = await readFile(join(built.treeDir, 'lib/trust-worker.cjs'), 'utf8');
     expect(worker).not.toContain(CHECKOUT);
     expect(await readFile(join(built.treeDir, 'NOTICES'), 'utf8')).toContain('tuf-js 6.0.2');
+  });
+
+  test('the bundled trust worker does what the one in development does', async () => {
+    const options = { ...(await buildOptions(CHECKOUT)), component: 'agent' as const, pack: false };
+    const { treeDir } = await buildRelease(options);
+    const world = await startWorld();
+    const release = await world.release({ version: '1.0.0' });
+    const host = await newHost(world, { workerPath: join(treeDir, 'lib/trust-worker.cjs') });
+    const wanted = { component: 'agent', version: '1.0.0', platform: 'linux-x64' } as const;
+    expect((await host.trust.manifest(wanted)).digest).toBe(release.digest);
+    world.clock.advance(LIFETIME_MS.timestamp);
+    await expect(host.trust.refresh()).rejects.toMatchObject({ code: 'trust-expired' });
   });
 
   test('an entry that cannot be bundled names the place', async () => {

@@ -205,7 +205,7 @@ describe('publishing', () => {
     const host = await newHost(world);
     await expect(
       host.trust.release({ component: 'agent', version: '1.0.0' }),
-    ).resolves.toBeDefined();
+    ).resolves.toMatchObject({ component: 'agent' });
   });
 });
 
@@ -233,7 +233,9 @@ describe('renewal', () => {
     await renew(place(world));
     const host = await newHost(world);
     const { version } = release.manifest;
-    await expect(host.trust.release({ component: 'agent', version })).resolves.toBeDefined();
+    await expect(host.trust.release({ component: 'agent', version })).resolves.toMatchObject({
+      component: 'agent',
+    });
   });
 });
 
@@ -296,7 +298,7 @@ describe('T9: a crash while publishing', () => {
     });
     await expect(
       host.trust.release({ component: 'agent', version: `1.0.${patch}` }),
-    ).resolves.toBeDefined();
+    ).resolves.toMatchObject({ component: 'agent' });
   });
 });
 

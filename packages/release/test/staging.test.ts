@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { versionsDirOf } from '@moult/core/layout';
 import { describe, expect, test } from 'vitest';
-import { type Staged, stageSlot, verifySlot } from '../src/slot.ts';
+import { clearStaging, type Staged, stageSlot, verifySlot } from '../src/slot.ts';
 import type { VerifiedManifest } from '../src/trust-client.ts';
 import { StillClock } from './support/clock.ts';
 import type { SmallRelease } from './support/release-tree.ts';
@@ -22,6 +22,15 @@ import { type Host, newHost, startWorld, type World } from './support/world.ts';
 async function verified(host: Host, release: SmallRelease): Promise<VerifiedManifest> {
   const { component, version, platform } = release.manifest;
   return host.trust.manifest({ component, version, platform });
+}
+
+/** A promise to resolve from outside. */
+function signalled(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }
 
 interface StageMore {
@@ -296,7 +305,7 @@ describe('a server that cannot be trusted', () => {
       return true;
     };
     const clock = new StillClock();
-    const progressed = Promise.withResolvers<void>();
+    const progressed = signalled();
     let count = 0;
     const staging = stageVerified(world, host, manifest, {
       clock,
@@ -320,7 +329,7 @@ describe('a server that cannot be trusted', () => {
     const host = await newHost(world);
     const manifest = await verified(host, await world.release({ version: '1.0.0' }));
     const clock = new StillClock();
-    const asked = Promise.withResolvers<void>();
+    const asked = signalled();
     world.intruder = () => {
       asked.resolve();
       return true;
@@ -406,6 +415,8 @@ describe('slots that are there already', () => {
         name.startsWith('aside-'),
       );
       expect(aside.length).toBe(1);
+      await clearStaging(host.layout);
+      expect(await stage(world, host, release)).toMatchObject({ isReused: true });
     },
   );
 
