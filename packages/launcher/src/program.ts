@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { EVIDENCE_LIMITS, type Slot } from '@moult/core/boot';
+import { EVIDENCE_LIMITS, EXIT, type Slot } from '@moult/core/boot';
 import { CodedError } from '@moult/core/errors';
 import { type Layout, layoutOf, versionsDirOf } from '@moult/core/layout';
 import { isSha256 } from '@moult/core/manifest';
@@ -64,7 +64,9 @@ export async function launcherMain(
   const layout = layoutOf(root);
   const log = openLog();
   await claimState(layout, log);
-  if (verb === 'first') await becomeChosen({ layout, root, log });
+  if (verb === 'first') await becomeChosen({ layout, root, log }, stop);
+  // Asked to stop before anything was started: nothing has to be.
+  if (stop.aborted) return EXIT.stop;
   return await runHere(
     { layout, root, log, digest, version: await ownVersion(options.scriptPath) },
     stop,
@@ -72,11 +74,14 @@ export async function launcherMain(
 }
 
 /** Does not return if another launcher than this program is chosen: the process becomes it. */
-async function becomeChosen(own: {
-  readonly layout: Layout;
-  readonly root: string | null;
-  readonly log: LauncherLog;
-}): Promise<void> {
+async function becomeChosen(
+  own: {
+    readonly layout: Layout;
+    readonly root: string | null;
+    readonly log: LauncherLog;
+  },
+  stop: AbortSignal,
+): Promise<void> {
   const { layout, root, log } = own;
   const choice = await chooseFirst({
     disk: new FileDisk(layout),
@@ -85,7 +90,8 @@ async function becomeChosen(own: {
     bootId: await readBootId(),
     checkStart: (slot) => checkStart(layout, slot),
   });
-  if (choice.kind === 'stay') return;
+  // A signal that came meanwhile would be lost with this program.
+  if (choice.kind === 'stay' || stop.aborted) return;
   const found = await startOf(layout, choice.slot);
   if (found.kind === 'unstartable' || process.execve === undefined) return;
   const rootArguments = root === null ? [] : ['--root', root];
