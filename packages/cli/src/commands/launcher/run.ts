@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 import { layoutOf } from '@moult/core/layout';
 import type { SupervisorEvent } from '@moult/launcher/supervisor';
 import type { Command } from 'commander';
+import { rootOf } from '../../config/root.ts';
 import { withExamples } from '../../describe.ts';
 import type { Shell } from '../../shell.ts';
 
@@ -26,7 +26,7 @@ export function addLauncherRun(group: Command, shell: Shell): void {
     shell.action<RunOptions>(async (run, options) => {
       const { firstLauncherCommand } = await import('@moult/launcher');
       const { supervise } = await import('@moult/launcher/supervisor');
-      const root = rootOf(options.root ?? run.invocation.variable('MOULT_ROOT'));
+      const root = rootOf(options.root, run.invocation);
       const firstCommand = firstLauncherCommand({ layout: layoutOf(root), root });
       const missing = firstCommand.slice(0, 2).find((path) => !existsSync(path));
       if (missing !== undefined) {
@@ -67,9 +67,4 @@ function eventText(event: SupervisorEvent): string {
     case 'ended':
       return `the launcher ended with ${event.signal ?? event.exitCode}`;
   }
-}
-
-/** Launcher and agent take absolute roots only: they do not run in the directory that they were started from. */
-export function rootOf(given: string | null): string | null {
-  return given === null ? null : resolve(given);
 }

@@ -1,0 +1,68 @@
+import type { AgentStatus } from '@moult/agent/status';
+import { COMPONENTS } from '@moult/core/component';
+import { layoutOf } from '@moult/core/layout';
+import type { Command } from 'commander';
+import { rootOf } from '../../config/root.ts';
+import { withExamples, withOutput } from '../../describe.ts';
+import { EXIT } from '../../exit-codes.ts';
+import type { Shell } from '../../shell.ts';
+import { shortDigest } from '../../terminal/format.ts';
+
+interface StatusOptions {
+  readonly root?: string;
+}
+
+type Fields = readonly (readonly [string, string])[];
+
+export function addAgentStatus(group: Command, shell: Shell): void {
+  const command = group
+    .command('status')
+    .description(
+      'the agent of this host, read from its disk: whether it serves, what boots, what it is doing',
+    )
+    .option('--root <dir>', 'the instance lives under this directory (MOULT_ROOT)');
+  withExamples(withOutput(command), [
+    { does: 'this host', line: 'moult agent status' },
+    { does: 'an instance under a directory', line: 'moult agent status --root web-1' },
+  ]).action(
+    shell.action<StatusOptions>(async (run, options) => {
+      const { readStatus } = await import('@moult/agent/status');
+      const status = await readStatus(layoutOf(rootOf(options.root, run.invocation)));
+      run.output.fields(status, () => fieldsOf(status));
+      return EXIT.ok;
+    }),
+  );
+}
+
+function fieldsOf(status: AgentStatus): Fields {
+  return [
+    ['agent', status.name ?? 'not enrolled'],
+    ['instance', status.instanceId ?? 'not enrolled'],
+    ['coordinator', status.coordinator ?? 'not enrolled'],
+    ['serving', status.pid === null ? 'no' : `yes, process ${status.pid}`],
+    ...COMPONENTS.flatMap((component) => bootFields(status, component)),
+    ['upgrade', status.upgrade.kind],
+    ['commands', `${status.inboxItems} accepted and not ended`],
+    ['output', `${status.outboxItems} items to be delivered`],
+    ...(status.trouble === null ? [] : [['trouble', status.trouble] as const]),
+  ];
+}
+
+function bootFields(status: AgentStatus, component: (typeof COMPONENTS)[number]): Fields {
+  const record = status.boot?.[component];
+  if (record === undefined) return [];
+  const { committed, previous, trial, refused } = record;
+  const slots = { committed, previous, trial };
+  return [
+    ...Object.entries(slots).flatMap(([name, slot]) =>
+      slot === null ? [] : [[`${component} ${name}`, slotText(slot)] as const],
+    ),
+    ...refused.map((slot) => [`${component} refused`, slotText(slot)] as const),
+  ];
+}
+
+function slotText(slot: object): string {
+  const version = 'version' in slot ? String(slot.version) : '';
+  const digest = 'digest' in slot ? shortDigest(String(slot.digest)) : '';
+  return version === '' ? digest : `${version} (${digest})`;
+}
