@@ -1,0 +1,30 @@
+// Simulated lives of one host: `npm run sim -- --seeds 1000 [--from 1]`, or `--seed N` for one with its whole story.
+// A failing seed prints what was violated, what happened last, and the command that repeats it.
+
+import { parseArgs } from 'node:util';
+import { runSeeds, sayLife } from '../test/simulation/run.ts';
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '200' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+  },
+});
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const numbers = [values.seeds, values.from, values.seed ?? '1'].map(Number);
+if (numbers.some((number) => !Number.isSafeInteger(number) || number < 0)) {
+  process.stderr.write('usage: npm run sim -- [--seeds N] [--from S] | --seed N\n');
+  process.exitCode = 2;
+} else if (values.seed !== undefined) {
+  const result = await sayLife(Number(values.seed), say);
+  if (result.violation !== null) process.exitCode = 1;
+} else {
+  const { failures } = await runSeeds({
+    from: Number(values.from),
+    count: Number(values.seeds),
+    say,
+  });
+  if (failures.length > 0) process.exitCode = 1;
+}

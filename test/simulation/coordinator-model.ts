@@ -1,0 +1,328 @@
+/*
+ * The coordinator as its agents know it: the wire, and what it must not forget. Rows survive a restart, sessions do
+ * not. It may be away, busy, slow, or lose the answer to a frame that it has taken; what it acknowledged it has.
+ */
+import { judgeSession, type SessionRecord, sessionAfter } from '@moult/core/identity';
+import type { Component } from '@moult/core/component';
+import type { AgentFrame, AgentMessages, CoordinatorFrame, FinishMessage } from '@moult/protocol';
+import { CLOSE_REASONS } from '@moult/protocol';
+import type { ServerEnd, ServerListener } from './network.ts';
+import type { SimRelease } from './versions.ts';
+import type { World } from './world.ts';
+
+export interface OrderRow {
+  readonly attemptId: string;
+  readonly commandId: string;
+  readonly attempt: number;
+  readonly component: Component;
+  readonly release: SimRelease;
+  readonly isForced: boolean;
+  readonly nonce: string;
+  isAccepted: boolean;
+  isRevoked: boolean;
+  /** Told at the next healthy report instead of `confirm`. */
+  isToReject: boolean;
+  isAttested: boolean;
+  isConfirmed: boolean;
+  isRejected: boolean;
+  readonly ends: FinishMessage[];
+}
+
+interface Session {
+  readonly end: ServerEnd;
+  hello: AgentMessages['hello'] | null;
+  isLive: boolean;
+  isOver: boolean;
+  answeredMs: number;
+}
+
+const PING_MS = 20_000;
+const PONG_MS = 50_000;
+
+export class CoordinatorModel {
+  readonly #world: World;
+  readonly orders: OrderRow[] = [];
+  report: AgentMessages['report'] | null = null;
+  /** The process must be up to be connected to. */
+  isListening = true;
+  isBusy = false;
+  isSlow = false;
+  /** Some answers get lost. */
+  isForgetful = false;
+  /** Everything is said twice. */
+  isRepeating = false;
+  /** Permissions are answered with `not now`. */
+  isReluctant = false;
+  #known: SessionRecord = { counter: 0, ticket: '', previousTicket: '' };
+  #output = { epoch: '', sequence: 0 };
+  #session: Session | null = null;
+  readonly #sessions = new Set<Session>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  order(row: Pick<OrderRow, 'commandId' | 'attempt' | 'component' | 'release' | 'isForced'>): OrderRow {
+    const order: OrderRow = {
+      ...row,
+      attemptId: `${row.commandId}/${row.attempt}`,
+      nonce: this.#world.random.hex(32),
+      isAccepted: false,
+      isRevoked: false,
+      isToReject: false,
+      isAttested: false,
+      isConfirmed: false,
+      isRejected: false,
+      ends: [],
+    };
+    this.orders.push(order);
+    this.#world.trace('ordered', { attempt: order.attemptId, of: order.release.character });
+    if (this.#session !== null) this.#offer(this.#session);
+    return order;
+  }
+
+  orderOf(attemptId: string): OrderRow | null {
+    return this.orders.find((row) => row.attemptId === attemptId) ?? null;
+  }
+
+  /** The process ends: all sessions with it, nothing durable. */
+  restart(): void {
+    for (const session of this.#sessions) this.#close(session, 'shutting-down');
+    this.#sessions.clear();
+    this.#session = null;
+  }
+
+  accept(end: ServerEnd): ServerListener {
+    const session: Session = {
+      end,
+      hello: null,
+      isLive: false,
+      isOver: false,
+      answeredMs: this.#world.scheduler.nowMs,
+    };
+    this.#sessions.add(session);
+    this.#ping(session);
+    return {
+      onFrame: (frame) => {
+        // One frame at a time, in order: a slow one holds up those behind it.
+        this.#world.scheduler.after(this.#delayMs(session), () => {
+          if (!session.isOver) this.#take(session, frame);
+        });
+      },
+      onClosed: () => this.#forget(session),
+    };
+  }
+
+  #take(session: Session, frame: AgentFrame): void {
+    session.answeredMs = this.#world.scheduler.nowMs;
+    if (frame.kind !== 'pong' && frame.kind !== 'report') this.#world.trace(`wire up ${frame.kind}`, shortOf(frame.message));
+    if (frame.kind === 'hello') return this.#hello(session, frame.message);
+    if (frame.kind === 'prove') return this.#prove(session);
+    if (!session.isLive) return this.#close(session, 'unexpected-frame');
+    switch (frame.kind) {
+      case 'report':
+        return this.#reported(session, frame.message);
+      case 'check':
+        return this.#offer(session);
+      case 'accept': {
+        const order = this.orderOf(`${frame.message.commandId}/${frame.message.attempt}`);
+        if (order !== null) order.isAccepted = true;
+        return;
+      }
+      case 'permission':
+        return this.#permit(session, frame.message);
+      case 'output':
+        return this.#store(session, frame.message);
+      default:
+        return;
+    }
+  }
+
+  #hello(session: Session, hello: AgentMessages['hello']): void {
+    session.hello = hello;
+    if (this.isBusy) return this.#close(session, 'busy');
+    this.#answer(session, {
+      kind: 'challenge',
+      message: { nonce: this.#world.random.hex(32), nowMs: this.#world.wallMs, protocolMinor: 0 },
+    });
+  }
+
+  #prove(session: Session): void {
+    const { hello } = session;
+    if (hello === null) return this.#close(session, 'unexpected-frame');
+    const shown = { counter: hello.counter, ticket: hello.ticket };
+    if (judgeSession(this.#known, shown) === 'clone') {
+      // T14 has its own tests; one host that is taken for two is a defect.
+      this.#world.fail('T14', `one host is taken for a clone: ${JSON.stringify({ known: this.#known, shown })}`);
+      return;
+    }
+    const ticket = this.#world.random.hex(16);
+    this.#known = sessionAfter(shown, ticket);
+    if (this.#session !== null && this.#session !== session) this.#close(this.#session, 'replaced');
+    this.#session = session;
+    session.isLive = true;
+    for (const order of this.orders) if (isShown(order, hello)) order.isAttested = true;
+    this.#answer(session, {
+      kind: 'welcome',
+      message: {
+        ticket,
+        nowMs: this.#world.wallMs,
+        generation: 1,
+        position: 1,
+        version: '1.0.0',
+        capabilities: [],
+        outputEpoch: this.#output.epoch,
+        outputSequence: this.#output.sequence,
+        pingMs: PING_MS,
+        protocolMinor: 0,
+        isValidated: true,
+      },
+    });
+  }
+
+  #reported(session: Session, report: AgentMessages['report']): void {
+    this.report = report;
+    const { upgrade } = report;
+    if (upgrade === null || !upgrade.isHealthy) return;
+    const order = this.orderOf(`${upgrade.commandId}/${upgrade.attempt}`);
+    if (order === null || session.hello === null || !isShown(order, session.hello)) return;
+    const { commandId, attempt } = order;
+    if (order.isToReject && !order.isConfirmed) {
+      order.isRejected = true;
+      const message = { commandId, attempt, reason: 'an operator said no' };
+      this.#answer(session, { kind: 'reject', message });
+    } else if (!order.isRejected) {
+      order.isConfirmed = true;
+      this.#answer(session, { kind: 'confirm', message: { commandId, attempt } });
+    }
+  }
+
+  #permit(session: Session, question: AgentMessages['permission']): void {
+    const { commandId, attempt, point } = question;
+    const order = this.orderOf(`${commandId}/${attempt}`);
+    const denial =
+      order === null || order.isRevoked
+        ? { reason: 'revoked', isFinal: true }
+        : this.isReluctant
+          ? { reason: 'awaiting-turn', isFinal: false }
+          : null;
+    const about = { commandId, attempt, point };
+    this.#answer(
+      session,
+      denial === null
+        ? { kind: 'granted', message: about }
+        : { kind: 'denied', message: { ...about, ...denial } },
+    );
+  }
+
+  #store(session: Session, output: AgentMessages['output']): void {
+    const { epoch, firstSequence, items } = output;
+    if (epoch !== this.#output.epoch) this.#output = { epoch, sequence: 0 };
+    if (firstSequence > this.#output.sequence + 1) {
+      this.#world.fail('U9', `a silent hole in the output: ${this.#output.sequence} → ${firstSequence}`);
+      return;
+    }
+    for (const [index, item] of items.entries()) {
+      const sequence = firstSequence + index;
+      if (sequence <= this.#output.sequence) continue;
+      this.#output = { epoch, sequence };
+      if (item.item === 'finish') this.#finished(session, item.finish);
+    }
+    const message = { epoch, lastSequence: this.#output.sequence };
+    this.#answer(session, { kind: 'outputAck', message });
+  }
+
+  #finished(session: Session, finish: FinishMessage): void {
+    const order = this.orderOf(`${finish.commandId}/${finish.attempt}`);
+    this.#world.trace('end', { attempt: order?.attemptId, outcome: finish.outcome });
+    if (order === null) return;
+    order.ends.push(finish);
+    this.#world.invariants.ended(order);
+    if (finish.outcome !== 'succeeded') return;
+    const { component, commandId } = order;
+    this.#answer(session, { kind: 'cleanup', message: { component, commandId } });
+  }
+
+  /** Sending is a hint: what is not ended is sent at each check. */
+  #offer(session: Session): void {
+    const next = this.orders.find(
+      (row) => row.ends.length === 0 && !row.isAccepted && !row.isRevoked,
+    );
+    if (next === undefined) {
+      return this.#answer(session, { kind: 'hold', message: { reason: '', detail: '' } });
+    }
+    const { commandId, attempt, component, release, isForced, nonce } = next;
+    const { version } = release.slot;
+    this.#answer(session, {
+      kind: 'command',
+      message: {
+        commandId,
+        attempt,
+        notAfterMs: Number.MAX_SAFE_INTEGER,
+        generation: 1,
+        position: 2,
+        autoUpgrade: { component, version, isForced, isRevert: false, nonce },
+      },
+    });
+  }
+
+  #answer(session: Session, frame: CoordinatorFrame): void {
+    if (session.isOver) return;
+    const { random } = this.#world;
+    // What opens a session is not lost alone: the handshake's deadline would end it, as a break does.
+    if (this.isForgetful && session.isLive && frame.kind !== 'welcome' && random.chance(0.3)) {
+      return this.#world.trace('answer lost', frame.kind);
+    }
+    this.#world.trace(`wire down ${frame.kind}`, shortOf(frame.message));
+    session.end.send(frame);
+    if (this.isRepeating && session.isLive && frame.kind !== 'welcome') session.end.send(frame);
+  }
+
+  #ping(session: Session): void {
+    this.#world.scheduler.after(PING_MS, () => {
+      if (session.isOver) return;
+      if (this.#world.scheduler.nowMs - session.answeredMs > PONG_MS) {
+        return this.#close(session, 'no-pong');
+      }
+      if (session.isLive) session.end.send({ kind: 'ping', message: { id: 1 } });
+      this.#ping(session);
+    });
+  }
+
+  #close(session: Session, reason: keyof typeof CLOSE_REASONS): void {
+    if (session.isOver) return;
+    session.end.send({ kind: 'goodbye', message: { reason, retryAfterMs: 0 } });
+    session.end.close(CLOSE_REASONS[reason].code);
+    this.#forget(session);
+  }
+
+  #forget(session: Session): void {
+    session.isOver = true;
+    this.#sessions.delete(session);
+    if (this.#session === session) this.#session = null;
+  }
+
+  /** Never sooner than the frame before it was taken. */
+  #delayMs(session: Session): number {
+    const { scheduler, random } = this.#world;
+    const atMs = scheduler.nowMs + (this.isSlow ? random.spread(100, 20_000) : random.spread(1, 20));
+    const lastMs = this.#takenMs.get(session) ?? 0;
+    this.#takenMs.set(session, Math.max(atMs, lastMs + 0.001));
+    return Math.max(atMs, lastMs + 0.001) - scheduler.nowMs;
+  }
+
+  readonly #takenMs = new WeakMap<Session, number>();
+}
+
+/** Attested: the session's proof names the slot that was ordered and the command's own nonce. */
+function isShown(order: OrderRow, hello: AgentMessages['hello']): boolean {
+  const { digest } = order.release.slot;
+  const shown = order.component === 'agent' ? hello.digest : hello.launcherDigest;
+  return hello.commandNonce === order.nonce && shown === digest;
+}
+
+function shortOf(message: object): unknown {
+  const shown = ['commandId', 'attempt', 'point', 'step', 'reason', 'version', 'counter', 'isFirst'];
+  const entries = Object.entries(message).filter(([name]) => shown.includes(name));
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,213 @@
+/*
+ * What must hold after each step of each life, by the ids of docs/spec/boot.md (B…) and docs/spec/upgrade.md (U…).
+ */
+import {
+  type BootRecord,
+  type ComponentRecord,
+  readBootRecord,
+  REBOOT_TRIES_MAX,
+  type Slot,
+  TRIES_MAX,
+} from '@moult/core/boot';
+import { COMPONENTS, type Component } from '@moult/core/component';
+import type { OrderRow } from './coordinator-model.ts';
+import { LAYOUT } from './paths.ts';
+import { slotOn } from './sim-boot-disk.ts';
+import type { SimProcess } from './sim-process.ts';
+import type { World } from './world.ts';
+
+/** What may be wrong with a version that the world and the faults cannot explain. */
+const BLAMELESS: ReadonlySet<string> = new Set([
+  'cannot-reach-coordinator',
+  'cannot-upgrade-again',
+  'hung',
+  'own-checks-failed',
+]);
+
+export class Invariants {
+  readonly #world: World;
+  #record: BootRecord | null = null;
+  #text: string | null = null;
+  #revision = -1;
+  /** Attempts that were committed, and refused, in any record that was ever seen. */
+  readonly committed = new Set<string>();
+  readonly refused = new Set<string>();
+  /** The boot record was damaged: trials and refusals in it may be lost. */
+  isDamaged = false;
+  #isCut = false;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get record(): BootRecord | null {
+    return this.#record;
+  }
+
+  /** After each step. */
+  check(): void {
+    const { files } = this.#world;
+    if (files.revision === this.#revision) return;
+    this.#revision = files.revision;
+    const text = files.read(LAYOUT.bootRecordPath);
+    if (text !== this.#text) this.#changed(text);
+    const { record } = this;
+    if (record !== null) this.#bootable(record);
+  }
+
+  cut(): void {
+    this.#isCut = true;
+  }
+
+  damaged(): void {
+    this.isDamaged = true;
+  }
+
+  /** A process took the lock: from here it serves. */
+  serving(process: SimProcess): void {
+    for (const { process: other } of this.#world.agents.values()) {
+      if (other !== process && other.isAlive && this.#world.lockHolder === other) {
+        this.#world.fail('B15', `${other.name} and ${process.name} serve at once`);
+      }
+    }
+  }
+
+  spawning(slot: Slot): void {
+    const alive = [...this.#world.agents.values()].find(
+      ({ process }) => process.isAlive && this.#world.lockHolder === process,
+    );
+    if (alive !== undefined) {
+      this.#world.fail('B15', `${slot.dir} is spawned while ${alive.process.name} serves`);
+    }
+    this.#booting('agent', slot);
+  }
+
+  /** The first launcher becomes this one. */
+  becoming(slot: Slot): void {
+    this.#booting('launcher', slot);
+  }
+
+  ended(order: OrderRow): void {
+    const { attemptId, release, ends } = order;
+    const outcome = ends.at(-1);
+    if (outcome === undefined) return;
+    const say = (id: string, message: string) => this.#world.fail(id, `${attemptId}: ${message}`);
+    const text = JSON.stringify(outcome);
+    if (ends.some((end) => end.outcome !== outcome.outcome || end.code !== outcome.code)) {
+      say('U10', `two different ends: ${JSON.stringify(ends.map((end) => end.outcome))}`);
+    }
+    if (ends.length > 1 && !this.#world.struck.includes('coordinator-repeating')) {
+      say('U10', `${ends.length} ends reached the coordinator`);
+    }
+    this.#world.tally.ended(`${order.component} ${release.character}: ${outcome.outcome} ${outcome.code}`);
+    const isCommitted = this.committed.has(attemptId);
+    if (outcome.outcome === 'succeeded' && !isCommitted) say('U11', 'succeeded, never committed');
+    if (outcome.outcome !== 'succeeded' && isCommitted && !this.isDamaged) {
+      say('U11', `committed, but reported ${text}`);
+    }
+    if (outcome.outcome === 'rolled-back') this.#rolledBack(order);
+    if (outcome.outcome === 'succeeded' && release.character !== 'good') {
+      say('B11', `a version that is ${release.character} was committed`);
+    }
+  }
+
+  /** A good version is rolled back for what was done to it, and for nothing else (H11). */
+  #rolledBack(order: OrderRow): void {
+    const { attemptId, release, ends } = order;
+    const end = ends.at(-1);
+    if (!this.refused.has(attemptId) && !this.isDamaged) {
+      this.#world.fail('U11', `${attemptId}: rolled back, but the boot record never refused it`);
+    }
+    if (release.character !== 'good' || end === undefined || this.isDamaged) return;
+    const { struck } = this.#world;
+    const isDiskToBlame = struck.some((kind) => kind.startsWith('disk-'));
+    if (BLAMELESS.has(end.code) && !isDiskToBlame) {
+      this.#world.fail('B13', `${attemptId}: a good version was rolled back: ${end.code} ${end.message}`);
+    }
+    if (end.code === 'rejected-by-coordinator' && !order.isRejected) {
+      this.#world.fail('U1', `${attemptId}: rolled back as rejected, but nobody rejected it`);
+    }
+  }
+
+  /** Programs may fail over a disk that fails; anything else is a defect in them. */
+  crashed(error: unknown): void {
+    const { struck } = this.#world;
+    if (struck.some((kind) => kind.startsWith('disk-'))) return;
+    const code = (error as { readonly code?: unknown } | null)?.code;
+    if (code === 'agent-already-running' || code === 'launcher-silent') return;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#world.fail('crash', `a program crashed by itself: ${text}`);
+  }
+
+  #changed(text: string | null): void {
+    const before = this.#record;
+    this.#text = text;
+    const reading = readBootRecord(text);
+    if (reading.kind !== 'read') {
+      if (!this.isDamaged) {
+        this.#world.fail('B2', `the boot record cannot be read: ${reading.kind} ${String(text)}`);
+      }
+      this.#record = null;
+      return;
+    }
+    this.#record = reading.record;
+    for (const component of COMPONENTS) {
+      const now = reading.record.components[component];
+      for (const { attemptId } of now.refused) this.refused.add(`${attemptId}`);
+      this.#bounded(component, now);
+      const was = before?.components[component];
+      // After a power cut an unacknowledged change may be undone; after damage nothing is known.
+      if (was !== undefined && !this.#isCut) this.#committedBy(component, was, now);
+    }
+    this.#isCut = false;
+  }
+
+  #bounded(component: Component, now: ComponentRecord): void {
+    if (now.trial === null) return;
+    const { tries, rebootTries, attemptId } = now.trial;
+    if (tries > TRIES_MAX || rebootTries > REBOOT_TRIES_MAX) {
+      this.#world.fail('B5', `${component} ${attemptId}: ${tries} tries, ${rebootTries} by reboots`);
+    }
+  }
+
+  #committedBy(component: Component, was: ComponentRecord, now: ComponentRecord): void {
+    if (was.committed?.digest === now.committed?.digest) return;
+    const { trial } = was;
+    const order = trial === null ? null : this.#world.coordinator.orderOf(trial.attemptId);
+    const isTrial = trial !== null && trial.slot.digest === now.committed?.digest;
+    if (!isTrial || order === null || !order.isConfirmed || !order.isAttested) {
+      const message = `${component}: committed became ${now.committed?.dir} without a confirmed, attested trial`;
+      this.#world.fail('B1', message);
+      return;
+    }
+    this.committed.add(trial.attemptId);
+  }
+
+  /** B2: a slot that is committed is there to boot, whatever happens next. */
+  #bootable(record: BootRecord): void {
+    const { committed } = record.components.agent;
+    if (committed === null || slotOn(this.#world.files, 'agent', committed.dir) === null) {
+      this.#world.fail('B2', `the committed slot ${committed?.dir} is not on the disk`);
+    }
+  }
+
+  #booting(component: Component, slot: Slot): void {
+    const reading = readBootRecord(this.#world.files.readSynced(LAYOUT.bootRecordPath));
+    if (reading.kind !== 'read') return;
+    const { trial, committed, previous, refused } = reading.record.components[component];
+    if (slot.digest === committed?.digest || slot.digest === previous?.digest) return;
+    if (trial === null || trial.slot.digest !== slot.digest) {
+      this.#world.fail('B3', `${slot.dir} is booted, and the record on the disk does not name it`);
+      return;
+    }
+    if (trial.tries + trial.rebootTries === 0) {
+      this.#world.fail('B5', `${slot.dir} is booted before its try is on the disk`);
+    }
+    const isRefused = refused.some(
+      (one) => one.digest === slot.digest && one.attemptId === trial.attemptId,
+    );
+    if (isRefused || (this.refused.has(trial.attemptId) && !this.isDamaged)) {
+      this.#world.fail('B8', `${slot.dir} is booted again in ${trial.attemptId}, which refused it`);
+    }
+  }
+}

@@ -1,0 +1,220 @@
+/*
+ * One life from one seed: orders for good and bad versions while things go wrong; then the world is mended, and the
+ * host must come to rest, agree with its coordinator about what happened, and upgrade once more.
+ */
+import { encodeBootRecord, firstRecord } from '@moult/core/boot';
+import type { Component } from '@moult/core/component';
+import type { OrderRow } from './coordinator-model.ts';
+import { drawFaults, type Fault } from './faults.ts';
+import { dirOf, LAYOUT, linkPath, slotPathOf } from './paths.ts';
+import { SeededRandom } from './seeded-random.ts';
+import { mend } from './strike.ts';
+import { countCells, type Tally } from './tally.ts';
+import {
+  AGENT_CHARACTERS,
+  type Character,
+  LAUNCHER_CHARACTERS,
+  type SimRelease,
+} from './versions.ts';
+import { type Violation, World } from './world.ts';
+
+export interface LifeResult {
+  readonly seed: number;
+  readonly violation: Violation | null;
+  readonly events: readonly string[];
+  readonly steps: number;
+  readonly virtualMs: number;
+}
+
+const HOUR_MS = 3_600_000;
+/** Trouble ends by then; the longest waits of the machine (an hour) come after it. */
+const TROUBLE_MS_MAX = 4 * HOUR_MS;
+const REST_MS_MAX = 12 * HOUR_MS;
+const STEPS_MAX = 400_000;
+
+export async function live(
+  seed: number,
+  options: { readonly tally: Tally; readonly say?: (line: string) => void },
+): Promise<LifeResult> {
+  const random = new SeededRandom(seed, 1);
+  const faults = drawFaults(random);
+  countCells(options.tally);
+  const world = new World({ seed, faults, tally: options.tally, say: options.say ?? null });
+  const life = new Life(world, random, faults);
+  try {
+    await life.run();
+  } finally {
+    world.scheduler.clear();
+    world.database.close();
+  }
+  const { violation, events, scheduler } = world;
+  return { seed, violation, events, steps: scheduler.steps, virtualMs: scheduler.nowMs };
+}
+
+class Life {
+  readonly #world: World;
+  readonly #random: SeededRandom;
+  readonly #faults: readonly Fault[];
+  #releases = 0;
+
+  constructor(world: World, random: SeededRandom, faults: readonly Fault[]) {
+    this.#world = world;
+    this.#random = random;
+    this.#faults = faults;
+  }
+
+  async run(): Promise<void> {
+    this.#install();
+    this.#world.unit.start();
+    const count = this.#random.weighted({ 1: 4, 2: 3, 3: 2 });
+    for (let order = 1; order <= Number(count); order++) await this.#orderOne(order);
+    await this.#goOn(TROUBLE_MS_MAX, () => this.#isAtRest());
+    this.#mend();
+    await this.#rest('after the world was mended');
+    const component: Component = this.#random.chance(0.8) ? 'agent' : 'launcher';
+    const last = this.#order('last', 1, this.#release(component, 'good'));
+    await this.#rest('after one more upgrade');
+    if (this.#world.violation !== null) return;
+    const outcome = last.ends.at(0)?.outcome;
+    if (outcome !== 'succeeded') {
+      this.#world.fail('U12', `a good version, in a good world, ended: ${JSON.stringify(last.ends)}`);
+    }
+  }
+
+  /** The first installation: one committed slot, links, a record. */
+  #install(): void {
+    const { files } = this.#world;
+    const { slot, text } = this.#release('agent', 'good');
+    const write = (path: string, content: string) => {
+      files.write(path, content);
+      files.sync(path);
+      files.syncDirectory(dirOf(path));
+    };
+    write(slotPathOf('agent', slot.dir), text);
+    write(LAYOUT.bootRecordPath, encodeBootRecord(firstRecord(slot)));
+    write(linkPath('agent', 'current'), slot.dir);
+  }
+
+  async #orderOne(number: number): Promise<void> {
+    const random = this.#random;
+    await this.#goOn(random.spread(100, 600_000), () => false);
+    const component: Component = random.chance(0.7) ? 'agent' : 'launcher';
+    const characters: readonly Character[] =
+      component === 'agent' ? AGENT_CHARACTERS : LAUNCHER_CHARACTERS;
+    const character = random.chance(0.4) ? 'good' : random.pick(characters);
+    const release = this.#release(component, character);
+    const commandId = `c${number}`;
+    const first = this.#order(commandId, 1, release);
+    // Sometimes the next order comes before the last one has ended.
+    if (random.chance(0.3)) return;
+    await this.#goOn(TROUBLE_MS_MAX, () => first.ends.length > 0);
+    const outcome = first.ends.at(0)?.outcome;
+    if (outcome === undefined || outcome === 'succeeded' || random.chance(0.5)) return;
+    this.#order(commandId, 2, release);
+  }
+
+  #order(commandId: string, attempt: number, release: SimRelease): OrderRow {
+    const { component } = release;
+    const isForced = attempt > 1;
+    return this.#world.coordinator.order({ commandId, attempt, component, release, isForced });
+  }
+
+  #release(component: Component, character: Character): SimRelease {
+    this.#releases += 1;
+    const probationMs = this.#random.chance(0.25) ? 5_000 : 60_000;
+    return this.#world.releases.add({
+      component,
+      character,
+      version: `1.${this.#releases}.0`,
+      // Within its probation: what goes wrong after a commit is not a trial's to find.
+      laterMs: this.#random.spread(50, probationMs * 0.8),
+      probationMs,
+    });
+  }
+
+  #mend(): void {
+    const world = this.#world;
+    world.isMended = true;
+    mend(world);
+    world.trace('the world is mended');
+    if (world.unit.process?.isAlive !== true) world.unit.start();
+  }
+
+  async #rest(when: string): Promise<void> {
+    if (this.#world.violation !== null) return;
+    await this.#goOn(REST_MS_MAX, () => this.#isAtRest());
+    if (this.#world.violation !== null) return;
+    if (!this.#isAtRest()) this.#world.fail('U12', `no rest ${when}: ${this.#unrest()}`);
+    else this.#agree();
+  }
+
+  #isAtRest(): boolean {
+    return this.#unrest() === null;
+  }
+
+  /** Why the host is not at rest; null: it is. */
+  #unrest(): string | null {
+    const { coordinator, invariants, database } = this.#world;
+    for (const order of coordinator.orders) {
+      const isOver = order.ends.length > 0 || (order.isRevoked && !order.isAccepted);
+      if (!isOver) return `${order.attemptId} (${order.release.character}) has no end`;
+    }
+    const record = invariants.record;
+    if (record === null) return 'there is no boot record';
+    const { agent, launcher } = record.components;
+    if (agent.trial !== null) return `${agent.trial.attemptId} is on trial`;
+    if (launcher.trial !== null) return `${launcher.trial.attemptId} is on trial`;
+    const { kind } = database.upgradeState();
+    if (kind !== 'idle') return `the upgrade is ${kind}`;
+    return this.#disagreement();
+  }
+
+  /** What the coordinator was told last, and what boots. */
+  #disagreement(): string | null {
+    const { coordinator, invariants, agents } = this.#world;
+    if (agents.size !== 1) return `${agents.size} agents run`;
+    for (const { component, current, trialAttemptId } of coordinator.report?.components ?? []) {
+      const committed = invariants.record?.components[component as Component].committed ?? null;
+      if (trialAttemptId !== '') return `the coordinator believes in the trial ${trialAttemptId}`;
+      if ((current?.digest ?? null) !== (committed?.digest ?? null)) {
+        return `the coordinator believes in ${component} ${current?.version}, boots ${committed?.version}`;
+      }
+    }
+    return coordinator.report === null ? 'the coordinator has no report' : null;
+  }
+
+  /** U10, U11: once at rest, each attempt has had its end, and the last end fits what boots. */
+  #agree(): void {
+    const { coordinator, invariants } = this.#world;
+    for (const component of ['agent', 'launcher'] as const) {
+      const succeeded = coordinator.orders.findLast(
+        (order) => order.component === component && order.ends.at(-1)?.outcome === 'succeeded',
+      );
+      const committed = invariants.record?.components[component].committed;
+      if (succeeded === undefined || invariants.isDamaged) continue;
+      if (committed?.digest !== succeeded.release.slot.digest) {
+        const boots = `boots ${committed?.version}`;
+        this.#world.fail('U11', `${succeeded.attemptId} succeeded, the ${component} ${boots}`);
+      }
+    }
+  }
+
+  async #goOn(ms: number, isOver: () => boolean): Promise<void> {
+    const world = this.#world;
+    const untilMs = world.scheduler.nowMs + ms;
+    let isDue = false;
+    const alarm = world.scheduler.after(ms, () => {
+      isDue = true;
+    });
+    while (!isDue && world.violation === null && world.scheduler.nowMs <= untilMs) {
+      if (!(await world.scheduler.step())) break;
+      world.stepped(this.#faults);
+      world.invariants.check();
+      if (world.scheduler.steps > STEPS_MAX) {
+        world.fail('U3', `still busy after ${STEPS_MAX} steps: something spins`);
+      }
+      if (world.scheduler.steps % 16 === 0 && isOver()) break;
+    }
+    alarm.cancel();
+  }
+}

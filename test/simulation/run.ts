@@ -1,0 +1,81 @@
+/* Runs lives and says how they went. */
+import { type LifeResult, live } from './life.ts';
+import { Tally } from './tally.ts';
+
+export interface Run {
+  readonly failures: readonly LifeResult[];
+  readonly tally: Tally;
+  readonly steps: number;
+}
+
+const FAILURES_MAX = 5;
+
+export async function runSeeds(options: {
+  readonly from: number;
+  readonly count: number;
+  readonly say: (line: string) => void;
+}): Promise<Run> {
+  const { from, count, say } = options;
+  const tally = new Tally();
+  const failures: LifeResult[] = [];
+  const beganMs = performance.now();
+  let steps = 0;
+  let lives = 0;
+  for (let seed = from; seed < from + count && failures.length < FAILURES_MAX; seed++) {
+    const result = await live(seed, { tally });
+    lives += 1;
+    steps += result.steps;
+    if (result.violation === null) continue;
+    failures.push(result);
+    for (const line of storyOf(result)) say(line);
+  }
+  const seconds = (performance.now() - beganMs) / 1_000;
+  for (const line of reportOf(tally)) say(line);
+  say(
+    `${lives} lives, ${failures.length} failed, ${steps} steps, ${(lives / seconds).toFixed(1)} lives a second`,
+  );
+  return { failures, tally, steps };
+}
+
+/** One life with everything that happened in it. */
+export async function sayLife(seed: number, say: (line: string) => void): Promise<LifeResult> {
+  const result = await live(seed, { tally: new Tally(), say });
+  const { violation, steps, virtualMs } = result;
+  say(`${steps} steps, ${(virtualMs / 3_600_000).toFixed(1)} virtual hours`);
+  say(violation === null ? 'nothing was violated' : `${violation.invariant}: ${violation.message}`);
+  return result;
+}
+
+export function storyOf(result: LifeResult): readonly string[] {
+  const { seed, violation, events } = result;
+  if (violation === null) return [];
+  return [
+    `seed ${seed}: ${violation.invariant}: ${violation.message}`,
+    ...events.map((line) => `  ${line}`),
+    `  again: npm run sim -- --seed ${seed}`,
+  ];
+}
+
+export function reportOf(tally: Tally): readonly string[] {
+  return [
+    ...section('ends', [...tally.outcomes].sort()),
+    ...section('faults', [...tally.faults].sort()),
+    ...section('cells', [...tally.cells]),
+    ...section('points, times passed', [...tally.points]),
+    ...section('points, crashes there', [...tally.crashes]),
+  ];
+}
+
+function section(
+  title: string,
+  counts: readonly (readonly [name: string, count: number])[],
+): readonly string[] {
+  const never = counts.filter(([, count]) => count === 0).map(([name]) => name);
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
+  const list = title === 'ends' || title === 'faults' ? counts : [];
+  return [
+    `${title}: ${counts.length - never.length} of ${counts.length} met, ${total} times`,
+    ...list.map(([name, count]) => `  ${String(count).padStart(6)}  ${name}`),
+    ...never.map((name) => `   never  ${name}`),
+  ];
+}

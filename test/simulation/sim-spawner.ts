@@ -1,0 +1,101 @@
+import type { Holder, Slot } from '@moult/core/boot';
+import type { AgentListener, Spawner, SpawnResult } from '@moult/launcher';
+import { runAgent } from './agent-program.ts';
+import { SimPipe } from './pipe.ts';
+import { slotOn } from './sim-boot-disk.ts';
+import { SimProcess } from './sim-process.ts';
+import type { SimRelease } from './versions.ts';
+import type { World } from './world.ts';
+
+const HOLDER_GRACE_MS = 10_000;
+const HOLDER_POLL_MS = 50;
+const PROBE_MS = 30_000;
+
+/** Starts agents and probes without processes, as process-spawner.ts does with them. */
+export class SimSpawner implements Spawner {
+  readonly #world: World;
+  readonly #launcher: SimProcess;
+  readonly #canSpawn: boolean;
+
+  constructor(world: World, launcher: SimProcess, options: { readonly canSpawn: boolean }) {
+    this.#world = world;
+    this.#launcher = launcher;
+    this.#canSpawn = options.canSpawn;
+  }
+
+  async spawn(slot: Slot, listener: AgentListener): Promise<SpawnResult> {
+    const world = this.#world;
+    await this.#launcher.pause(world.random.spread(1, 40));
+    await this.#launcher.point('spawn:before');
+    const release = this.#startable(slot);
+    if (release === null) return { kind: 'failed', message: 'it cannot be executed' };
+    world.invariants.spawning(slot);
+    const process = new SimProcess(world, `agent ${slot.version}`);
+    const pipe = new SimPipe(world, { agent: process, launcher: this.#launcher }, (line) =>
+      listener.onLine(line),
+    );
+    const stop = new AbortController();
+    world.agents.set(process.pid, { process, stop });
+    process.atEnd(() => world.agents.delete(process.pid));
+    runAgent(world, { process, pipe, release, slot, stop: stop.signal });
+    await this.#launcher.point('spawn:after');
+    const ended: SpawnResult = {
+      kind: 'spawned',
+      agent: {
+        pid: process.pid,
+        send: (message) => pipe.send(message),
+        kill: () => {
+          if (this.#launcher.isRunning) process.kill();
+        },
+        ended: new Promise((resolve) => {
+          process.atEnd((end) => {
+            // What it said arrives first.
+            const leftMs = Math.max(0, pipe.deliveredMs - world.scheduler.nowMs);
+            this.#launcher.after(leftMs + 1, () => resolve(end));
+          });
+        }),
+      },
+    };
+    return ended;
+  }
+
+  async probe(slot: Slot, signal: AbortSignal): Promise<boolean> {
+    const world = this.#world;
+    await this.#launcher.point('probe:begin');
+    const release = this.#startable(slot);
+    if (release === null) return false;
+    const ms = Math.min(PROBE_MS, world.random.spread(100, 8_000));
+    await this.#launcher.clock.sleep(ms, signal);
+    await this.#launcher.point('probe:end');
+    const { character } = release;
+    const canReach = character !== 'deaf' && character !== 'cannot-upgrade';
+    const starts = character !== 'crashes-at-start' && character !== 'hangs-at-start';
+    const isReached = canReach && starts && world.isReachable && world.isMetadataReachable;
+    world.trace('probed', { version: slot.version, isReached });
+    return isReached;
+  }
+
+  async endHolder(holder: Holder, signal: AbortSignal): Promise<void> {
+    const world = this.#world;
+    const beganMs = world.scheduler.nowMs;
+    let isTold = false;
+    for (;;) {
+      const found = world.agents.get(holder.pid);
+      if (found === undefined) break;
+      if (!isTold && found.process.isRunning) found.stop.abort(new Error('SIGTERM'));
+      isTold = true;
+      const isLate = world.scheduler.nowMs - beganMs >= HOLDER_GRACE_MS;
+      if (isLate || signal.aborted) found.process.kill();
+      await this.#launcher.pause(HOLDER_POLL_MS);
+    }
+    await this.#launcher.point('holder:ended');
+  }
+
+  #startable(slot: Slot): SimRelease | null {
+    const world = this.#world;
+    if (!this.#canSpawn) return null;
+    const found = slotOn(world.files, 'agent', slot.dir);
+    const release = found?.digest === slot.digest ? world.releases.ofDigest(slot.digest) : null;
+    return release?.character === 'unstartable' ? null : release;
+  }
+}

@@ -1,0 +1,126 @@
+/* What each kind of fault does to the world. Those that last end by themselves, or when the world is mended. */
+import type { Fault, FaultKind } from './faults.ts';
+import { LAYOUT } from './paths.ts';
+import type { World } from './world.ts';
+
+const TEN_YEARS_MS = 10 * 365 * 86_400_000;
+const BOOT_MS_MAX = 90_000;
+
+type Strike = (world: World, fault: Fault) => void;
+
+const STRIKES: Readonly<Record<FaultKind, Strike>> = {
+  'kill-agent': (world) => world.killAgents(),
+  'kill-launcher': (world) => world.unit.process?.kill(),
+  'kill-both': (world) => {
+    world.killAgents();
+    world.unit.process?.kill();
+  },
+  'power-cut': (world) => cutPower(world),
+  'power-cut-and-damage': (world) => {
+    cutPower(world);
+    const text = world.random.pick(['', '{', '{"format":1,"revision":1}', 'rubbish', '\0\0\0\0']);
+    world.files.damage(LAYOUT.bootRecordPath, text);
+    world.invariants.damaged();
+  },
+  reboot: (world) => world.unit.stop(() => boot(world, () => world.files.syncAll())),
+  'stop-launcher': (world) => world.unit.stop(() => world.scheduler.after(100, () => world.unit.start())),
+  outage: lasting((world, isOn) => {
+    world.network.isDown = isOn;
+    if (isOn) world.network.breakAll();
+  }),
+  'coordinator-away': lasting((world, isOn) => {
+    world.coordinator.isListening = !isOn;
+    if (isOn) world.coordinator.restart();
+  }),
+  'coordinator-busy': lasting((world, isOn) => {
+    world.coordinator.isBusy = isOn;
+    if (isOn) world.coordinator.restart();
+  }),
+  'coordinator-slow': lasting((world, isOn) => {
+    world.coordinator.isSlow = isOn;
+  }),
+  'coordinator-forgetful': lasting((world, isOn) => {
+    world.coordinator.isForgetful = isOn;
+  }),
+  'coordinator-repeating': lasting((world, isOn) => {
+    world.coordinator.isRepeating = isOn;
+  }),
+  'coordinator-reluctant': lasting((world, isOn) => {
+    world.coordinator.isReluctant = isOn;
+  }),
+  'coordinator-restart': (world) => world.coordinator.restart(),
+  'metadata-away': lasting((world, isOn) => {
+    world.isMetadataAway = isOn;
+  }),
+  'connections-break': (world) => world.network.breakAll(),
+  'disk-full': lasting((world, isOn) => {
+    world.files.isFull = isOn;
+  }),
+  'disk-slow': lasting((world, isOn) => {
+    world.isDiskSlow = isOn;
+  }),
+  'disk-error': (world) => {
+    world.diskErrorsDue += world.random.between(1, 3);
+  },
+  'clock-forward': (world) => {
+    world.wallOffsetMs += TEN_YEARS_MS;
+  },
+  'clock-back': (world) => {
+    world.wallOffsetMs -= TEN_YEARS_MS;
+  },
+  stall: (world, fault) => world.scheduler.stall(Math.min(fault.durationMs, 600_000)),
+  revoke: (world) => {
+    const order = world.coordinator.orders.findLast((row) => row.ends.length === 0);
+    if (order !== undefined) order.isRevoked = true;
+  },
+  reject: (world) => {
+    const order = world.coordinator.orders.findLast((row) => row.ends.length === 0);
+    if (order !== undefined) order.isToReject = true;
+  },
+};
+
+export function strike(world: World, fault: Fault): void {
+  STRIKES[fault.kind](world, fault);
+}
+
+/** The world works again, all of it. */
+export function mend(world: World): void {
+  world.network.isDown = false;
+  world.isMetadataAway = false;
+  world.files.isFull = false;
+  world.isDiskSlow = false;
+  world.diskErrorsDue = 0;
+  const { coordinator } = world;
+  coordinator.isListening = true;
+  coordinator.isBusy = false;
+  coordinator.isSlow = false;
+  coordinator.isForgetful = false;
+  coordinator.isRepeating = false;
+  coordinator.isReluctant = false;
+}
+
+function lasting(set: (world: World, isOn: boolean) => void): Strike {
+  return (world, fault) => {
+    set(world, true);
+    world.scheduler.after(fault.durationMs, () => {
+      if (!world.isMended) set(world, false);
+      world.trace(`over: ${fault.kind}`);
+    });
+  };
+}
+
+function cutPower(world: World): void {
+  world.unit.cut();
+  world.killAgents();
+  world.network.breakAll();
+  boot(world, () => undefined);
+  world.files.powerCut();
+  world.invariants.cut();
+}
+
+function boot(world: World, beforehand: () => void): void {
+  beforehand();
+  world.nextBoot();
+  world.trace('the machine starts', world.bootId);
+  world.scheduler.after(world.random.spread(3_000, BOOT_MS_MAX), () => world.unit.start());
+}

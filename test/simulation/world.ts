@@ -1,0 +1,212 @@
+/*
+ * One host, its network and its coordinator, and what goes wrong with them. Everything that happens comes from the
+ * scheduler; everything that is left to chance comes from the seed.
+ */
+import type { Slot } from '@moult/core/boot';
+import type { LauncherLog } from '@moult/launcher';
+import type { Logger } from '@moult/runtime/logger';
+import { HostDatabase } from './agent-store.ts';
+import { CoordinatorModel } from './coordinator-model.ts';
+import { type Fault, isCrash } from './faults.ts';
+import { FileSystem } from './file-system.ts';
+import { Invariants } from './invariants.ts';
+import { Network } from './network.ts';
+import { strike } from './strike.ts';
+import { Scheduler } from './scheduler.ts';
+import { SeededRandom } from './seeded-random.ts';
+import type { SimProcess } from './sim-process.ts';
+import type { Tally } from './tally.ts';
+import { Unit } from './unit.ts';
+import { Releases } from './versions.ts';
+
+/** A wall clock somewhere in 2026. */
+const WALL_BEGIN_MS = 1_790_000_000_000;
+const EVENTS_KEPT = 60;
+
+/** What a run of a seed found wrong: an invariant's id, and how it showed. */
+export interface Violation {
+  readonly invariant: string;
+  readonly message: string;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly faults: readonly Fault[];
+  readonly tally: Tally;
+  readonly say: ((line: string) => void) | null;
+}
+
+export class World {
+  readonly random: SeededRandom;
+  readonly scheduler: Scheduler;
+  readonly files: FileSystem;
+  readonly network: Network;
+  readonly coordinator: CoordinatorModel;
+  readonly releases: Releases = new Releases();
+  readonly database: HostDatabase = new HostDatabase();
+  readonly invariants: Invariants;
+  readonly unit: Unit;
+  readonly tally: Tally;
+  readonly agents = new Map<number, { readonly process: SimProcess; readonly stop: AbortController }>();
+  /** Whether an ended launcher takes its agents along, as systemd's KillMode=mixed does. */
+  readonly endsLeftovers: boolean;
+  lockHolder: SimProcess | null = null;
+  bootId = 'boot-1';
+  wallOffsetMs = WALL_BEGIN_MS;
+  isMetadataAway = false;
+  isDiskSlow = false;
+  diskErrorsDue = 0;
+  violation: Violation | null = null;
+  /** Everything works again: no fault strikes any more. */
+  isMended = false;
+  readonly struck: string[] = [];
+  #pids = 100;
+  #boots = 1;
+  readonly #say: ((line: string) => void) | null;
+  readonly #events: string[] = [];
+  readonly #due: { readonly fault: Fault; left: number }[];
+
+  constructor(options: WorldOptions) {
+    this.random = new SeededRandom(options.seed, 2);
+    this.scheduler = new Scheduler(new SeededRandom(options.seed, 3));
+    this.files = new FileSystem(new SeededRandom(options.seed, 4));
+    this.tally = options.tally;
+    this.#say = options.say;
+    this.network = new Network(this);
+    this.coordinator = new CoordinatorModel(this);
+    this.invariants = new Invariants(this);
+    this.unit = new Unit(this);
+    this.endsLeftovers = this.random.chance(0.6);
+    this.#due = options.faults
+      .filter((fault) => fault.trigger.on === 'point')
+      .map((fault) => ({ fault, left: fault.trigger.on === 'point' ? fault.trigger.nth : 0 }));
+    for (const fault of options.faults) this.#plan(fault);
+  }
+
+  get wallMs(): number {
+    return Math.floor(this.wallOffsetMs + this.scheduler.nowMs);
+  }
+
+  get isVerbose(): boolean {
+    return this.#say !== null;
+  }
+
+  /** Whether an authenticated answer can be had at all. */
+  get isReachable(): boolean {
+    return !this.network.isDown && this.coordinator.isListening;
+  }
+
+  get isMetadataReachable(): boolean {
+    return !this.network.isDown && !this.isMetadataAway;
+  }
+
+  get events(): readonly string[] {
+    return this.#events;
+  }
+
+  nextPid(): number {
+    this.#pids += 1;
+    return this.#pids;
+  }
+
+  nextBoot(): void {
+    this.#boots += 1;
+    this.bootId = `boot-${this.#boots}`;
+  }
+
+  /** Something is about to happen: what is aimed at this strikes now. */
+  point(name: string): void {
+    this.tally.visited(name);
+    if (this.isMended) return;
+    for (const due of this.#due) {
+      const { trigger } = due.fault;
+      if (trigger.on !== 'point' || trigger.name !== name || due.left === 0) continue;
+      due.left -= 1;
+      if (due.left > 0) continue;
+      if (isCrash(due.fault.kind)) this.tally.crashed(name);
+      this.#strike(due.fault, name);
+    }
+  }
+
+  takesDiskError(): boolean {
+    if (this.diskErrorsDue === 0) return false;
+    this.diskErrorsDue -= 1;
+    return true;
+  }
+
+  killAgents(): void {
+    for (const { process } of [...this.agents.values()]) process.kill();
+  }
+
+  fail(invariant: string, message: string): void {
+    if (this.violation !== null) return;
+    this.trace(`VIOLATION ${invariant}`, message);
+    this.violation = { invariant, message };
+  }
+
+  /** A program rejected: legal where the world made it so (a full disk), otherwise a defect. */
+  crashed(process: SimProcess, error: unknown): void {
+    if (!process.isAlive) return;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.trace(`${process.name} crashes`, text);
+    this.invariants.crashed(error);
+  }
+
+  trace(what: string, detail?: unknown): void {
+    const time = (this.scheduler.nowMs / 1_000).toFixed(3).padStart(10);
+    const line = detail === undefined ? `${time} ${what}` : `${time} ${what} ${briefly(detail)}`;
+    this.#events.push(line);
+    if (this.#events.length > EVENTS_KEPT) this.#events.shift();
+    this.#say?.(line);
+  }
+
+  logOf(process: SimProcess): Logger {
+    const write = (message: string, fields?: object) =>
+      this.trace(`  ${process.name}: ${message}`, fields);
+    const logger: Logger = {
+      debug: write,
+      info: write,
+      warn: write,
+      error: write,
+      child: () => logger,
+    };
+    return logger;
+  }
+
+  launcherLog(process: SimProcess): LauncherLog {
+    const write = (message: string, fields?: object) =>
+      this.trace(`  ${process.name}: ${message}`, fields);
+    return { info: write, warn: write, error: write, forward: write };
+  }
+
+  #plan(fault: Fault): void {
+    const { trigger } = fault;
+    if (trigger.on === 'time') {
+      this.scheduler.after(trigger.atMs, () => this.#strike(fault, 'time'));
+    }
+  }
+
+  /** Between two steps. */
+  stepped(faults: readonly Fault[]): void {
+    for (const fault of faults) {
+      if (fault.trigger.on === 'step' && fault.trigger.step === this.scheduler.steps) {
+        this.#strike(fault, 'step');
+      }
+    }
+  }
+
+  #strike(fault: Fault, where: string): void {
+    if (this.isMended) return;
+    this.trace(`FAULT ${fault.kind}`, { where, durationMs: fault.durationMs });
+    this.struck.push(fault.kind);
+    this.tally.struck(fault.kind);
+    strike(this, fault);
+  }
+}
+
+function briefly(detail: unknown): string {
+  const text = typeof detail === 'string' ? detail : JSON.stringify(detail);
+  return text === undefined ? '' : text.slice(0, 600);
+}
+
+export type { Slot };
