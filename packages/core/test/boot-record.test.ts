@@ -6,8 +6,10 @@ import {
   commitTrial,
   encodeBootRecord,
   giveTryBack,
+  PIPE_LINE_BYTES_MAX,
   REFUSALS_MAX,
   readBootRecord,
+  readEvidence,
   recoveredRecord,
   refuseTrial,
   startTimeOf,
@@ -208,4 +210,35 @@ test('a record whose agent has nothing committed, or a dir that leaves its place
 test('the start time of a process is found behind a name with blanks and parentheses', () => {
   const fields = Array.from({ length: 30 }, (_, index) => String(index + 3));
   expect(startTimeOf(`42 (a) b (c) ${fields.join(' ')}`)).toBe('22');
+});
+
+test('what the launcher says first fits in a line of the pipe, whatever the refused versions printed', () => {
+  const line = '"\u001b\ud800語'.repeat(200);
+  let { record } = lifeWith(recordWith());
+  for (const component of ['agent', 'launcher'] as const) {
+    for (let index = 0; index < REFUSALS_MAX; index++) {
+      const attemptId = `c${index}/1`;
+      const slot = slotOf(`3.0.${index}`, index.toString(16));
+      const asked = askTry(record, { ...order, component, slot, attemptId });
+      if (asked.kind !== 'changed') throw new Error(asked.kind);
+      const evidence = readEvidence({
+        ...EVIDENCE,
+        logLines: Array.from({ length: 300 }, () => line),
+      });
+      const step = refuseTrial(asked.record, { component, attemptId, evidence });
+      if (step.kind !== 'changed') throw new Error(step.kind);
+      ({ record } = step);
+    }
+  }
+  const boot = { kind: 'committed', slot: OLD } as const;
+  const step = stepSupervision(
+    { kind: 'starting', life: lifeWith(record), boot },
+    { kind: 'spawned' },
+  );
+  const [first] = step.orders;
+  if (first?.kind !== 'send' || first.message.kind !== 'spawned') throw new Error('not told');
+  expect(first.message.components.agent.refused).toHaveLength(REFUSALS_MAX);
+  expect(new TextEncoder().encode(JSON.stringify(first.message)).length).toBeLessThan(
+    PIPE_LINE_BYTES_MAX,
+  );
 });

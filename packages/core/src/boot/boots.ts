@@ -1,6 +1,7 @@
 /* How a process of the agent begins and ends: what boots next, what an end means, what is remembered of it. */
 import type { ErrorCode } from '../errors/index.ts';
-import { EVIDENCE_LIMITS, type Evidence, type RefusalReason } from './evidence.ts';
+import type { Evidence, RefusalReason } from './evidence.ts';
+import { keptLogLines } from './log-lines.ts';
 import { EXIT, HANG_TICKS, HEARTBEAT_MS, PIPE_VERSION, type Spawned } from './pipe.ts';
 import { type ComponentRecord, TRIES_MAX } from './record.ts';
 import { beginTry, giveTryBack, refuseTrial, withWatchedLeft } from './record-steps.ts';
@@ -143,9 +144,7 @@ export function evidenceOf(failure: {
     detail: failure.detail,
     exitCode: failure.end.exitCode,
     signal: failure.end.signal,
-    logLines: failure.end.logLines
-      .slice(-EVIDENCE_LIMITS.logLinesMax)
-      .map((line) => line.slice(0, EVIDENCE_LIMITS.logLineLengthMax)),
+    logLines: keptLogLines(failure.end.logLines),
     samples: failure.run.samples,
   };
 }
@@ -206,9 +205,18 @@ export function spawnedMessage(life: Life, boot: Boot): Spawned {
   };
 }
 
+/**
+ * The newest refusal whole, of the older ones all but what they printed: eight of them whole would not fit in a line of
+ * the pipe, and an agent that needs its own fate needs the newest.
+ */
 function toldOf(component: ComponentRecord): Spawned['components']['agent'] {
   const { committed, previous, trial, refused: refusals } = component;
-  return { committed, previous, trialAttemptId: trial?.attemptId ?? null, refused: refusals };
+  const told = refusals.map((refusal, index) =>
+    index === refusals.length - 1
+      ? refusal
+      : { ...refusal, evidence: { ...refusal.evidence, logLines: [], samples: [] } },
+  );
+  return { committed, previous, trialAttemptId: trial?.attemptId ?? null, refused: told };
 }
 
 /** The launcher's own trial runs out only while no agent is heard under it (B14). */

@@ -9,6 +9,7 @@ import {
   type HealthSample,
   type RefusalReason,
 } from './evidence.ts';
+import { keptLogLines } from './log-lines.ts';
 import type { AgentPipeMessage } from './pipe.ts';
 import { isSlot } from './recovery.ts';
 
@@ -103,10 +104,11 @@ export function readEvidence(raw: unknown): Evidence {
     detail: typeof detail === 'string' ? detail.slice(0, TEXT_LENGTH_MAX) : '',
     exitCode: typeof exitCode === 'number' && Number.isSafeInteger(exitCode) ? exitCode : null,
     signal: typeof signal === 'string' ? signal.slice(0, 20) : null,
-    logLines: (Array.isArray(logLines) ? logLines : [])
-      .filter((line): line is string => typeof line === 'string')
-      .slice(-EVIDENCE_LIMITS.logLinesMax)
-      .map((line) => line.slice(0, EVIDENCE_LIMITS.logLineLengthMax)),
+    logLines: keptLogLines(
+      (Array.isArray(logLines) ? logLines : []).filter(
+        (line): line is string => typeof line === 'string',
+      ),
+    ),
     samples: (Array.isArray(samples) ? samples : [])
       .filter(isSample)
       .slice(-EVIDENCE_LIMITS.samplesMax),
