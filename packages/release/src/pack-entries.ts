@@ -84,68 +84,88 @@ export function readPackEntries(options: {
     maxMetaEntrySize: PACK_LIMITS.metaEntryBytesMax,
     onReadEntry: () => undefined,
   });
-  let failure: unknown = null;
-  let pending: Promise<void> = Promise.resolve();
-  let current: ReadEntry | null = null;
-  let hasEnded = false;
-  const fail = (error: unknown) => {
-    failure ??= error;
+  const run: Run = { failure: null, pending: Promise.resolve(), current: null, hasEnded: false };
+  listen(parser, run, context);
+  return {
+    sink: sinkOf(parser, run, options.name),
+    finish: () => finishPack(context, run.hasEnded),
   };
-  parser.on('error', (error: Error) => fail(archiveError(options.name, error)));
+}
+
+/** How far one reading has come. */
+interface Run {
+  /** The first thing that went wrong: it names the pack's fault, what follows from it does not. */
+  failure: unknown;
+  /** Ends when every entry announced so far was dealt with. */
+  pending: Promise<void>;
+  current: ReadEntry | null;
+  /** The archive's end mark was seen. */
+  hasEnded: boolean;
+}
+
+function listen(parser: Parser, run: Run, context: Context): void {
+  const { name } = context;
+  parser.on('error', (error: Error) => {
+    run.failure ??= archiveError(name, error);
+  });
   parser.on('ignoredEntry', (entry: ReadEntry) => {
-    fail(
-      refusal('pack-extra-file', options.name, `an entry of an unknown kind: ${shown(entry.path)}`),
+    run.failure ??= refusal(
+      'pack-extra-file',
+      name,
+      `an unknown kind of entry: ${shown(entry.path)}`,
     );
   });
   parser.on('eof', () => {
-    hasEnded = true;
+    run.hasEnded = true;
   });
   parser.on('entry', (entry: ReadEntry) => {
     // One after the other: the entry before may still be fsyncing when the next one is announced.
-    pending = pending
+    run.pending = run.pending
       .then(() => {
-        current = entry;
-        return takeEntry(entry, context, () => failure !== null);
+        run.current = entry;
+        return takeEntry(entry, context, () => run.failure !== null);
       })
       .catch((error: unknown) => {
-        fail(error);
+        run.failure ??= error;
         entry.resume();
       });
   });
-  const sink = new Writable({
+}
+
+function sinkOf(parser: Parser, run: Run, name: string): Writable {
+  const feed = (work: () => boolean): boolean => {
+    try {
+      return work();
+    } catch (error) {
+      run.failure ??= archiveError(name, error);
+      return true;
+    }
+  };
+  const outcome = () => (run.failure === null ? null : asError(run.failure));
+  return new Writable({
     write(chunk: Buffer, _encoding, done) {
-      const settle = () => done(failure === null ? null : asError(failure));
-      let hasRoom = true;
-      try {
-        hasRoom = parser.write(chunk);
-      } catch (error) {
-        fail(archiveError(options.name, error));
-      }
-      if (failure !== null || hasRoom) settle();
-      else parser.once('drain', settle);
+      const hasRoom = feed(() => parser.write(chunk));
+      if (run.failure !== null || hasRoom) done(outcome());
+      else parser.once('drain', () => done(outcome()));
     },
     final(done) {
-      try {
+      feed(() => {
         parser.end();
-      } catch (error) {
-        fail(archiveError(options.name, error));
-      }
-      pending.then(() => done(failure === null ? null : asError(failure)), done);
+        return true;
+      });
+      run.pending.then(() => done(outcome()), done);
     },
     destroy(error, done) {
       // Whatever still writes to the staging directory ends before its owner removes it: an entry whose rest will
       // never come is told so.
       if (error !== null) {
-        fail(error);
-        current?.destroy(error);
+        run.failure ??= error;
+        run.current?.destroy(error);
       }
-      pending.then(
-        () => done(error),
-        () => done(error),
-      );
+      const end = () => done(error);
+      run.pending.then(end, end);
     },
   });
-  return { sink, finish: () => finishPack(context, hasEnded) };
 }
 
 interface Context {
