@@ -1,0 +1,146 @@
+/*
+ * A coordinator made of its parts, over a store, a clock and chance that are given: `serve` gives the real ones,
+ * tests and simulations their own. It owns sessions, queue and HTTP server, and no files but through its parts.
+ */
+import { type AddressInfo } from 'node:net';
+import { CodedError } from '@moult/core/errors';
+import type { BlobStore } from '@moult/release/blob-store';
+import type { OnlineKeys } from '@moult/release/keys';
+import type { Clock } from '@moult/runtime/clock';
+import { codeOf } from '@moult/runtime/files';
+import type { Logger } from '@moult/runtime/logger';
+import type { Random } from '@moult/runtime/random';
+import type { Store } from '@moult/store';
+import type { FastifyInstance } from 'fastify';
+import { Gateway } from './gateway/gateway.ts';
+import { Sessions } from './gateway/sessions.ts';
+import { Authentication } from './http/authentication.ts';
+import type { Handlers } from './http/handler.ts';
+import { agentHandlers } from './http/handlers/agents.ts';
+import { commandHandlers } from './http/handlers/commands.ts';
+import { enrollmentHandlers } from './http/handlers/enrollment.ts';
+import { releaseHandlers } from './http/handlers/releases.ts';
+import { createHttpServer, type TlsFiles } from './http/server.ts';
+import { Dispatcher } from './queue/dispatcher.ts';
+import { LiveFrames } from './queue/live-frames.ts';
+import { Why } from './queue/why.ts';
+import { Releases } from './releases.ts';
+import { readTrustAnchors } from './trust-anchors.ts';
+
+export interface CoordinatorOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** This program's version. */
+  readonly version: string;
+  readonly blobStore: BlobStore;
+  readonly repositoryDir: string;
+  readonly onlineKeys: OnlineKeys;
+  /** Null: plain HTTP. */
+  readonly tls: TlsFiles | null;
+  /** The CA that agents pin; null: none of our own. */
+  readonly caPem: string | null;
+}
+
+export interface Coordinator {
+  /** Throws `port-in-use`, `listen-failed`. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }>;
+  /** Signs metadata anew where it is due. */
+  renew(): Promise<void>;
+  /** New certificates for new connections. */
+  setTls(tls: TlsFiles): void;
+  /** Resolves when everything that was touched is decided. */
+  settled(): Promise<void>;
+  readonly sessionCount: number;
+  /** Goodbye to the agents, answers to what is under way, then the writes. The store stays open. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export async function createCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
+  const { store, clock, log } = options;
+  const sessions = new Sessions();
+  const dispatcher = new Dispatcher({ ...options, sessions });
+  const why = new Why({ store, sessions });
+  const live = new LiveFrames({ store, clock, dispatcher, why });
+  const gateway = new Gateway({ ...options, sessions, live });
+  const releases = new Releases(options);
+  const authentication = new Authentication({ store, clock });
+  const handlers: Handlers = {
+    ...agentHandlers({ store, clock, sessions, dispatcher, why }),
+    ...commandHandlers({ store }),
+    ...enrollmentHandlers({
+      ...options,
+      authentication,
+      anchors: () => readTrustAnchors(options),
+    }),
+    ...releaseHandlers({ store, clock, releases }),
+  };
+  let isStopping = false;
+  const app = createHttpServer({
+    ...options,
+    handlers,
+    authentication,
+    wheel: gateway.wheel,
+    isReady: async () => !isStopping && (await isStoreReady(store, log)),
+  });
+  app.server.on('upgrade', (request, socket, head) => gateway.upgrade(request, socket, head));
+  await releases.start();
+  await dispatcher.start();
+  gateway.start();
+  const stop = async (): Promise<void> => {
+    isStopping = true;
+    await gateway.stop();
+    await app.close();
+    await live.settled();
+    await dispatcher.stop();
+    await releases.settled();
+  };
+  let stopping: Promise<void> | null = null;
+  return {
+    listen: (address) => listen(app, address),
+    renew: () => releases.renew(),
+    setTls: (tls) => {
+      if ('setSecureContext' in app.server && typeof app.server.setSecureContext === 'function') {
+        app.server.setSecureContext({ ...tls, minVersion: 'TLSv1.3' });
+      }
+    },
+    settled: async () => {
+      await live.settled();
+      await dispatcher.settled();
+    },
+    get sessionCount() {
+      return sessions.count;
+    },
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
+
+async function isStoreReady(store: Store, log: Logger): Promise<boolean> {
+  try {
+    await store.read('storeLife', null);
+    return true;
+  } catch (error) {
+    log.error('the store does not answer', { err: error });
+    return false;
+  }
+}
+
+async function listen(
+  app: FastifyInstance,
+  address: { readonly host: string; readonly port: number },
+): Promise<{ readonly port: number }> {
+  const { host, port } = address;
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    const code = codeOf(cause) === 'EADDRINUSE' ? 'port-in-use' : 'listen-failed';
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new CodedError(code, `cannot listen on ${host}:${port}: ${text}`, { cause });
+  }
+  const bound = app.server.address() as AddressInfo | null;
+  return { port: bound?.port ?? port };
+}

@@ -1,0 +1,117 @@
+/* What agents say, in the shape that may enter the store: words that are not known, and texts that are not what they claim, stay out. */
+import type { AgentState } from '@moult/core/agent-state';
+import { HOLD_REASONS } from '@moult/core/command';
+import { isComponent } from '@moult/core/component';
+import { isSha256 } from '@moult/core/manifest';
+import { isVersion } from '@moult/core/versions';
+import type { FinishMessage, OutputItem, Report, SlotMessage } from '@moult/protocol';
+import type { AgentReport, FinishReport, NewOutput, Slot } from '@moult/store';
+
+const STATES: Readonly<Record<string, AgentState>> = {
+  Up: 'Up',
+  Paused: 'Paused',
+  Upgrading: 'Upgrading',
+  'Upgrade Failed': 'Upgrade Failed',
+};
+const LIST_MAX = 100;
+const TEXT_MAX = 2_000;
+const LOG_LINES_MAX = 200;
+const SAMPLES_MAX = 50;
+
+export function readReport(
+  report: Report,
+  about: { readonly instanceId: string; readonly nowMs: number },
+): AgentReport {
+  const { upgrade } = report;
+  return {
+    ...about,
+    // A state of a later version: it is doing something, so nothing new is sent to it.
+    state: STATES[report.state] ?? 'Upgrading',
+    marks: report.marks.slice(0, LIST_MAX).map((mark) => cut(mark)),
+    isIdle: report.isIdle,
+    facts: report.facts
+      .slice(0, LIST_MAX)
+      .map(({ name, value }) => ({ name: cut(name), value: cut(value) })),
+    components: report.components.flatMap((part) => {
+      if (!isComponent(part.component)) return [];
+      return [
+        {
+          component: part.component,
+          current: readSlot(part.current),
+          previous: readSlot(part.previous),
+          refused: part.refused.slice(-LIST_MAX).flatMap((slot) => readSlot(slot) ?? []),
+          trialAttemptId: cut(part.trialAttemptId),
+        },
+      ];
+    }),
+    upgrade:
+      upgrade === null || upgrade.commandId === '' || !isComponent(upgrade.component)
+        ? null
+        : {
+            commandId: cut(upgrade.commandId),
+            attempt: upgrade.attempt,
+            component: upgrade.component,
+            step: cut(upgrade.step),
+            detail: cut(upgrade.detail),
+            bytesDone: upgrade.bytesDone,
+            bytesTotal: upgrade.bytesTotal,
+          },
+  };
+}
+
+export function readOutputItem(item: OutputItem): NewOutput {
+  switch (item.item) {
+    case 'finish':
+      return { kind: 'finish', finish: readFinish(item.finish) };
+    case 'record':
+      return { kind: 'record', ...item.record, stream: cut(item.record.stream) };
+    case 'gap': {
+      const content = Buffer.from(JSON.stringify(item.gap));
+      return { kind: 'gap', stream: '', atMs: 0, content };
+    }
+  }
+}
+
+function readFinish(finish: FinishMessage): FinishReport {
+  const { evidence } = finish;
+  return {
+    commandId: cut(finish.commandId),
+    attempt: finish.attempt,
+    outcome: cut(finish.outcome),
+    code: cut(finish.code),
+    message: cut(finish.message),
+    evidence:
+      evidence === null
+        ? null
+        : JSON.stringify({
+            reason: cut(evidence.reason),
+            detail: cut(evidence.detail),
+            exitCode: evidence.exitCode < 0 ? null : evidence.exitCode,
+            signal: evidence.signal === '' ? null : cut(evidence.signal),
+            logLines: evidence.logLines.slice(-LOG_LINES_MAX).map((line) => cut(line)),
+            samples: evidence.samples.slice(-SAMPLES_MAX),
+          }),
+    from: readSlot(finish.from),
+    current: readSlot(finish.current),
+    steps: finish.steps
+      .slice(0, LOG_LINES_MAX)
+      .map(({ step, startedMs }) => ({ step: cut(step), startedMs })),
+    bytesFetched: finish.bytesFetched,
+    bytesTotal: finish.bytesTotal,
+    rehearsal: cut(finish.rehearsal),
+  };
+}
+
+/** A hold reason that this version knows; others are not shown. */
+export function readHoldReason(text: string): string | null {
+  return Object.hasOwn(HOLD_REASONS, text) ? text : null;
+}
+
+export function cut(text: string): string {
+  return text.slice(0, TEXT_MAX);
+}
+
+function readSlot(slot: SlotMessage | null): Slot | null {
+  if (slot === null || !isVersion(slot.version)) return null;
+  return slot.digest === '' || isSha256(slot.digest) ? slot : null;
+}

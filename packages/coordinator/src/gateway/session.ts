@@ -1,0 +1,230 @@
+/*
+ * One connection of an agent. Frames are handled one after another, in their order; a peer that sends faster than
+ * they are handled, or reads slower than it is sent to, is slowed down or sent away: memory stays bounded.
+ */
+import type { TLSSocket } from 'node:tls';
+import {
+  type AgentFrame,
+  CLOSE_REASONS,
+  type CloseReasonName,
+  type CoordinatorFrame,
+  decodeAgentFrame,
+  encodeCoordinatorFrame,
+  FRAME_BYTES_MAX,
+  HANDSHAKE_BYTES_MAX,
+  type Hello,
+  PING_MS,
+  PONG_MS_MAX,
+} from '@moult/protocol';
+import { codedErrorFrom } from '@moult/core/errors';
+import type { Clock } from '@moult/runtime/clock';
+import type { Logger } from '@moult/runtime/logger';
+import type { Random } from '@moult/runtime/random';
+import type { Duplex } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+import type { TimerWheel, WheelItem } from './timer-wheel.ts';
+
+/** Frames that wait for their turn before the socket is paused, and when it goes on. */
+const PENDING_MAX = 32;
+const PENDING_RESUME = 8;
+/** What may wait in the socket: one frame of the largest kind and some small ones. */
+const OUTGOING_BYTES_MAX = 2 * FRAME_BYTES_MAX;
+/** Pings of a restarted coordinator must not come together. */
+const PING_JITTER = 0.2;
+/** From our close to the peer's; after it the socket is cut. */
+const CLOSE_MS_MAX = 3_000;
+
+export type SessionPhase = 'hello' | 'prove' | 'live' | 'probe' | 'closed';
+
+/** What the gateway does with a session's frames and its end. */
+export interface SessionOwner {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly wheel: TimerWheel;
+  onFrame(session: Session, frame: AgentFrame): Promise<void>;
+  onEnded(session: Session): void;
+}
+
+export interface AttemptOnTrial {
+  readonly commandId: string;
+  readonly attempt: number;
+  /** Null: attested. Else why the new version was rejected. */
+  readonly rejected: string | null;
+}
+
+export class Session implements WheelItem {
+  wheelBucket = 0;
+  phase: SessionPhase = 'hello';
+  /** Proven once the phase is live or probe; what a message says never changes it (identity is the session's). */
+  instanceId = '';
+  agentName = '';
+  hello: Hello | null = null;
+  nonce = '';
+  trial: AttemptOnTrial | null = null;
+  canCleanUp = false;
+  /** A command went out on this session: its end takes back what was not answered. */
+  hasSentCommands = false;
+  /** Of the last report that was stored: the same one again is not. */
+  lastReportHash = '';
+  sinceMs = 0;
+  readonly #owner: SessionOwner;
+  readonly #socket: WebSocket;
+  readonly #raw: Duplex;
+  #pending: AgentFrame[] = [];
+  #isHandling = false;
+  #isPaused = false;
+  #lastPongMs: number;
+  #pingId = 0;
+
+  constructor(owner: SessionOwner, socket: WebSocket, raw: Duplex) {
+    this.#owner = owner;
+    this.#socket = socket;
+    this.#raw = raw;
+    this.#lastPongMs = owner.clock.monotonicMs();
+    socket.on('message', (data, isBinary) => this.#received(data, isBinary));
+    socket.on('close', () => this.#ended());
+    // ws has closed the socket itself with 1002 or 1009: a frame beyond its limits, or no WebSocket frame.
+    socket.on('error', (error) => owner.log.debug('session failed', { err: error }));
+  }
+
+  /** RFC 9266 tls-exporter of this connection, hex; empty without TLS. */
+  channelBinding(): string {
+    return channelBindingOf(this.#raw);
+  }
+
+  /** False: it has ended, or reads too slowly and is sent away. */
+  send(frame: CoordinatorFrame): boolean {
+    if (this.phase === 'closed') return false;
+    if (this.#socket.bufferedAmount > OUTGOING_BYTES_MAX) {
+      this.close('too-slow');
+      return false;
+    }
+    this.#socket.send(encodeCoordinatorFrame(frame));
+    return true;
+  }
+
+  goLive(): void {
+    this.phase = 'live';
+    this.sinceMs = this.#owner.clock.nowMs();
+    this.#lastPongMs = this.#owner.clock.monotonicMs();
+    this.#schedulePing();
+  }
+
+  close(reason: CloseReasonName, retryAfterMs = 0): void {
+    if (this.phase === 'closed') return;
+    this.#socket.send(encodeCoordinatorFrame({ kind: 'goodbye', message: { reason, retryAfterMs } }));
+    this.#socket.close(CLOSE_REASONS[reason].code, reason);
+    this.#leave();
+    this.#owner.wheel.set(this, this.#owner.clock.monotonicMs() + CLOSE_MS_MAX);
+    if (this.#isPaused) this.#socket.resume();
+  }
+
+  onDeadline(nowMs: number): void {
+    switch (this.phase) {
+      case 'closed':
+        this.#socket.terminate();
+        return;
+      case 'hello':
+      case 'prove':
+      case 'probe':
+        this.close('handshake-timeout');
+        return;
+      case 'live':
+        if (nowMs - this.#lastPongMs >= PONG_MS_MAX) {
+          this.close('no-pong');
+          return;
+        }
+        this.#pingId += 1;
+        if (this.send({ kind: 'ping', message: { id: this.#pingId } })) this.#schedulePing();
+    }
+  }
+
+  #schedulePing(): void {
+    const { clock, random, wheel } = this.#owner;
+    const jitter = 1 + PING_JITTER * (2 * random.fraction() - 1);
+    wheel.set(this, clock.monotonicMs() + PING_MS * jitter);
+  }
+
+  #received(data: RawData, isBinary: boolean): void {
+    if (this.phase === 'closed') return;
+    if (!isBinary) return this.close('invalid-frame');
+    const bytes = bytesOf(data);
+    if (this.phase !== 'live' && bytes.length > HANDSHAKE_BYTES_MAX) {
+      return this.close('frame-too-large');
+    }
+    const decoded = decodeAgentFrame(bytes);
+    switch (decoded.kind) {
+      case 'invalid':
+        return this.close('invalid-frame');
+      case 'too-large':
+        return this.close('frame-too-large');
+      case 'unsupported':
+        this.send({ kind: 'unsupported', message: { field: decoded.field } });
+        return;
+      case 'frame':
+        if (decoded.frame.kind === 'pong' && this.phase === 'live') {
+          this.#lastPongMs = this.#owner.clock.monotonicMs();
+        } else this.#enqueue(decoded.frame);
+    }
+  }
+
+  #enqueue(frame: AgentFrame): void {
+    this.#pending.push(frame);
+    if (this.#pending.length >= PENDING_MAX && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#socket.pause();
+    }
+    if (!this.#isHandling) this.#handleAll();
+  }
+
+  async #handleAll(): Promise<void> {
+    this.#isHandling = true;
+    for (;;) {
+      const frame = this.#pending.shift();
+      if (frame === undefined || this.phase === 'closed') break;
+      if (this.#isPaused && this.#pending.length <= PENDING_RESUME) {
+        this.#isPaused = false;
+        this.#socket.resume();
+      }
+      try {
+        await this.#owner.onFrame(this, frame);
+      } catch (caught) {
+        const { code, message } = codedErrorFrom(caught);
+        this.#owner.log.error('a frame could not be handled', {
+          agent: this.agentName,
+          frame: frame.kind,
+          code,
+          err: caught,
+          reason: message,
+        });
+        this.close('internal-error');
+      }
+    }
+    this.#isHandling = false;
+  }
+
+  #ended(): void {
+    this.#leave();
+    this.#owner.wheel.clear(this);
+  }
+
+  #leave(): void {
+    if (this.phase === 'closed') return;
+    this.phase = 'closed';
+    this.#pending = [];
+    this.#owner.onEnded(this);
+  }
+}
+
+/** The exporter value of RFC 9266, hex; empty where TLS does not end here. */
+export function channelBindingOf(socket: Duplex): string {
+  if (!('exportKeyingMaterial' in socket)) return '';
+  const tls = socket as TLSSocket;
+  return tls.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)).toString('hex');
+}
+
+function bytesOf(data: RawData): Uint8Array {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+}

@@ -1,0 +1,145 @@
+import { CodedError } from '@moult/core/errors';
+import type { Agent, Command } from '@moult/api';
+import type { Component } from '@moult/core/component';
+import type { DesiredScope } from '@moult/core/desired';
+import type { Clock } from '@moult/runtime/clock';
+import type { CommandTable, Store } from '@moult/store';
+import type { Sessions } from '../../gateway/sessions.ts';
+import type { Dispatcher } from '../../queue/dispatcher.ts';
+import type { Why } from '../../queue/why.ts';
+import type { Caller } from '../authentication.ts';
+import type { Handlers } from '../handler.ts';
+import { agentOf, commandViewOf } from '../views.ts';
+
+export interface AgentHandlersOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly sessions: Sessions;
+  readonly dispatcher: Dispatcher;
+  readonly why: Why;
+}
+
+/** Instances whose commands are issued in one transaction: others must not wait for a whole fleet. */
+const ISSUE_PAGE = 100;
+
+type AgentHandlers = Pick<
+  Handlers,
+  | 'listAgents'
+  | 'getAgent'
+  | 'validateAgent'
+  | 'upgradeAgent'
+  | 'whyAgent'
+  | 'setAgentDesired'
+  | 'setFleetDesired'
+  | 'getFleetDesired'
+>;
+
+export function agentHandlers(options: AgentHandlersOptions): AgentHandlers {
+  const { store, clock, dispatcher } = options;
+  const agentNamed = (name: string): Promise<Agent> => readAgent(options, name);
+  return {
+    listAgents: async ({ query }) => {
+      const { limit } = query;
+      const page = { names: null, group: query.group ?? null, after: query.after ?? null };
+      const views = await store.read('agentPage', { ...page, limit: limit + 1 });
+      const with_ = { store, sessions: options.sessions, nowMs: clock.nowMs() };
+      const agents: Agent[] = [];
+      for (const view of views.slice(0, limit)) agents.push(await agentOf(with_, view));
+      return { agents, next: views.length > limit ? (agents.at(-1)?.name ?? null) : null };
+    },
+    getAgent: ({ params }) => agentNamed(params.name),
+    validateAgent: async ({ params, body, caller }) => {
+      const order = { nowMs: clock.nowMs(), principal: caller.principal, why: body.why };
+      const instanceIds = await store.write('validateAgent', { ...order, name: params.name });
+      await store.write('issueWanted', { instanceIds, nowMs: order.nowMs });
+      for (const id of instanceIds) dispatcher.touch(id, { resends: true });
+      return agentNamed(params.name);
+    },
+    upgradeAgent: async ({ params, body, caller }) => {
+      const ordered = await store.write('orderUpgrade', {
+        nowMs: clock.nowMs(),
+        principal: caller.principal,
+        why: body.why,
+        agentName: params.name,
+        component: body.component,
+        version: body.version ?? null,
+        key: body.key ?? null,
+      });
+      const [command] = await afterDispatch(options, [ordered.command]);
+      return { command: command ?? commandViewOf(ordered.command), isNew: ordered.isNew };
+    },
+    whyAgent: async ({ params }) => ({ reasons: [...(await options.why.reasonsOf(params.name))] }),
+    setAgentDesired: async ({ params, body, caller }) => {
+      await agentNamed(params.name);
+      const { component } = params;
+      const choice = { scope: 'agent', subject: params.name, component, ...body, caller } as const;
+      return { commands: await choose(options, choice) };
+    },
+    setFleetDesired: async ({ params, body, caller }) => {
+      const { component } = params;
+      const choice = { scope: 'fleet', subject: '', component, ...body, caller } as const;
+      return { commands: await choose(options, choice) };
+    },
+    getFleetDesired: async () => {
+      const rows = await store.read('fleetChoices', null);
+      return {
+        desired: rows.map(({ component, version, created_ms, created_by, why }) => ({
+          component,
+          version,
+          atMs: created_ms,
+          by: created_by,
+          why,
+        })),
+      };
+    },
+  };
+}
+
+async function readAgent(options: AgentHandlersOptions, name: string): Promise<Agent> {
+  const { store, clock, sessions } = options;
+  const view = await store.read('agentByName', name);
+  if (view === null) throw new CodedError('not-found', `there is no agent ${name}`);
+  return agentOf({ store, sessions, nowMs: clock.nowMs() }, view);
+}
+
+/** Makes the choice, then issues its commands page by page. What a crash leaves out is issued when the host reports or checks. */
+async function choose(
+  options: AgentHandlersOptions,
+  choice: {
+    readonly scope: DesiredScope;
+    readonly subject: string;
+    readonly component: Component;
+    readonly version: string | null;
+    readonly why: string;
+    readonly caller: Caller;
+  },
+): Promise<Command[]> {
+  const { store, clock } = options;
+  const { scope, subject, component, version, why } = choice;
+  const { principal } = choice.caller;
+  const nowMs = clock.nowMs();
+  await store.write('choose', { nowMs, principal, why, scope, subject, component, version });
+  const issued: CommandTable[] = [];
+  for (let after = ''; ; ) {
+    const page = { scope, subject, after, limit: ISSUE_PAGE };
+    const instanceIds = await store.read('instanceIdPage', page);
+    issued.push(...(await store.write('issueWanted', { instanceIds, nowMs: clock.nowMs() })));
+    after = instanceIds.at(-1) ?? '';
+    if (instanceIds.length < ISSUE_PAGE) break;
+  }
+  return afterDispatch(options, issued);
+}
+
+/** The commands as they stand once it is decided whether they may be sent (H2: at once). */
+async function afterDispatch(
+  options: AgentHandlersOptions,
+  commands: readonly CommandTable[],
+): Promise<Command[]> {
+  for (const command of commands) options.dispatcher.touch(command.instance_id);
+  await options.dispatcher.settled();
+  const views: Command[] = [];
+  for (const command of commands) {
+    views.push(commandViewOf((await options.store.read('commandById', command.id)) ?? command));
+  }
+  return views;
+}

@@ -1,0 +1,184 @@
+/* Rows of the store in the shapes of the API. */
+import type { Agent, Attempt, Command, HistoryEntry, Release, Token } from '@moult/api';
+import { COMPONENTS } from '@moult/core/component';
+import { isPlatform } from '@moult/core/platform';
+import type {
+  AgentView,
+  AttemptView,
+  CommandTable,
+  HistoryRow,
+  ReleaseView,
+  Slot,
+  Store,
+  TokenTable,
+} from '@moult/store';
+import type { Sessions } from '../gateway/sessions.ts';
+
+export interface AgentViews {
+  readonly store: Store;
+  readonly sessions: Sessions;
+  readonly nowMs: number;
+}
+
+export async function agentOf(with_: AgentViews, view: AgentView): Promise<Agent> {
+  const { instance } = view;
+  const isConnected = with_.sessions.of(instance.id) !== null;
+  const facts = JSON.parse(instance.facts) as readonly { name: string; value: string }[];
+  return {
+    name: instance.agent_name,
+    instanceId: instance.id,
+    group: instance.group_name,
+    state: isConnected ? instance.state : 'Down',
+    marks: marksOf(view),
+    platform: instance.platform,
+    components: await componentsOf(with_.store, view),
+    upgrade: await upgradeOf(with_.store, view),
+    lastSeenMs: isConnected ? with_.nowMs : instance.last_seen_ms,
+    enrolledMs: instance.enrolled_ms,
+    validatedBy: instance.validated_by,
+    facts: Object.fromEntries(facts.map(({ name, value }) => [name, value])),
+  };
+}
+
+function marksOf(view: AgentView): string[] {
+  const { instance } = view;
+  const reported = JSON.parse(instance.marks) as readonly string[];
+  return [
+    ...(instance.validated_ms === null ? ['unvalidated'] : []),
+    ...(instance.quarantined_ms === null ? [] : ['quarantined']),
+    ...reported.filter((mark) => mark !== 'unvalidated' && mark !== 'quarantined'),
+  ];
+}
+
+async function componentsOf(store: Store, view: AgentView): Promise<Agent['components']> {
+  const { instance } = view;
+  const found: Agent['components'] = [];
+  for (const component of COMPONENTS) {
+    const row = view.components.find((one) => one.component === component) ?? null;
+    const { desired } = await store.read('desiredOf', {
+      instanceId: instance.id,
+      agentName: instance.agent_name,
+      group: instance.group_name,
+      component,
+      row,
+    });
+    if (row === null && desired === null) continue;
+    found.push({
+      component,
+      current: slotOf(row?.current_version ?? null, row?.current_digest ?? null),
+      previous: slotOf(row?.previous_version ?? null, row?.previous_digest ?? null),
+      desired: desired === null ? null : { version: desired.version, from: desired.from },
+      refused: (JSON.parse(row?.refused ?? '[]') as Slot[]).filter((slot) => slot.digest !== ''),
+    });
+  }
+  return found;
+}
+
+function slotOf(version: string | null, digest: string | null): Slot | null {
+  return version === null || digest === null || digest === '' ? null : { version, digest };
+}
+
+/** Null also for a command that this store does not know: an agent cannot make one up. */
+async function upgradeOf(store: Store, view: AgentView): Promise<Agent['upgrade']> {
+  const { upgrade, upgrade_since_ms: sinceMs } = view.instance;
+  if (upgrade === null) return null;
+  const report = JSON.parse(upgrade) as Omit<NonNullable<Agent['upgrade']>, 'to' | 'sinceMs'>;
+  const command = await store.read('commandById', report.commandId);
+  if (command === null) return null;
+  return { ...report, to: command.version, sinceMs: sinceMs ?? 0 };
+}
+
+export function commandViewOf(row: CommandTable): Command {
+  return {
+    id: row.id,
+    kind: row.kind,
+    agent: row.agent_name,
+    instanceId: row.instance_id,
+    component: row.component,
+    version: row.version,
+    isForced: row.is_forced === 1,
+    isRevert: row.is_revert === 1,
+    state: row.state,
+    holdReason: row.hold_reason ?? row.host_hold_reason,
+    attempt: row.attempt,
+    outcome: row.outcome,
+    code: row.code,
+    message: row.message,
+    createdMs: row.created_ms,
+    createdBy: row.created_by,
+    why: row.why,
+    notAfterMs: row.not_after_ms,
+    endedMs: row.ended_ms,
+  };
+}
+
+export function attemptViewOf(row: AttemptView): Attempt {
+  const { drained_ms: drained, attested_ms: attested } = row;
+  const isSwitched = drained !== null && attested !== null && attested >= drained;
+  return {
+    commandId: row.command_id,
+    attempt: row.attempt,
+    agent: row.agent_name,
+    component: row.component,
+    from: row.from_version,
+    to: row.to_version,
+    createdBy: row.created_by,
+    why: row.why,
+    startedMs: row.started_ms,
+    endedMs: row.ended_ms,
+    outcome: row.outcome,
+    code: row.code,
+    message: row.message,
+    bytesFetched: row.bytes_fetched,
+    bytesTotal: row.bytes_total,
+    gapMs: isSwitched ? attested - drained : null,
+    rehearsal: row.rehearsal,
+    steps: JSON.parse(row.steps) as Attempt['steps'],
+    evidence: row.evidence === null ? null : (JSON.parse(row.evidence) as Attempt['evidence']),
+  };
+}
+
+export function historyEntryOf(row: HistoryRow): HistoryEntry {
+  return {
+    position: row.position,
+    atMs: row.at_ms,
+    kind: row.kind,
+    agent: row.agent_name,
+    component: row.component,
+    commandId: row.command_id,
+    attempt: row.attempt,
+    principal: row.principal,
+    why: row.why,
+    detail: JSON.parse(row.detail) as HistoryEntry['detail'],
+  };
+}
+
+export function tokenOf(row: TokenTable): Token {
+  return {
+    id: row.id,
+    kind: row.kind,
+    role: row.role,
+    group: row.group_name,
+    validates: row.validates === 1,
+    usesLeft: row.uses_left,
+    expiresMs: row.expires_ms,
+    createdMs: row.created_ms,
+    createdBy: row.created_by,
+    revokedMs: row.revoked_ms,
+  };
+}
+
+export function releaseViewOf(view: ReleaseView): Release {
+  const { release } = view;
+  return {
+    component: release.component,
+    version: release.version,
+    state: release.state,
+    publishedMs: release.published_ms,
+    publishedBy: release.published_by,
+    platforms: view.platforms.flatMap(({ platform, digest, bytes, files }) =>
+      isPlatform(platform) ? [{ platform, digest, bytes, files }] : [],
+    ),
+    agents: view.agents,
+  };
+}

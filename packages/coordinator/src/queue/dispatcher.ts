@@ -1,0 +1,140 @@
+/*
+ * Sends what may be sent. Level-triggered: whoever changes something touches the instance, the store decides again
+ * from facts (C1), and what comes out goes on the wire. A touch that is lost costs a minute: the sweep finds it.
+ */
+import { everyMs, type Clock } from '@moult/runtime/clock';
+import type { Logger } from '@moult/runtime/logger';
+import type { CommandTable, Store } from '@moult/store';
+import type { Sessions } from '../gateway/sessions.ts';
+
+/** Looks at every open command: expiry, retries that came due, touches that were lost. */
+const SWEEP_MS = 60_000;
+/** Decided side by side: the store makes one commit of them. */
+const SIDE_BY_SIDE = 64;
+
+export interface DispatcherOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly sessions: Sessions;
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #stop = new AbortController();
+  readonly #touched = new Map<string, boolean>();
+  #running: Promise<void> | null = null;
+  #loops: Promise<unknown> = Promise.resolve();
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Takes back what was on the wire when the last process ended. */
+  async start(): Promise<void> {
+    const { store, clock } = this.#options;
+    await store.write('lapse', { instanceId: null, nowMs: clock.nowMs() });
+    await this.#sweep();
+    this.#loops = everyMs(clock, SWEEP_MS, this.#stop.signal, () => this.#sweep());
+  }
+
+  touch(instanceId: string, options: { readonly resends: boolean } = { resends: false }): void {
+    if (this.#stop.signal.aborted) return;
+    const resends = options.resends || this.#touched.get(instanceId) === true;
+    this.#touched.set(instanceId, resends);
+    this.#running ??= this.#run();
+  }
+
+  /** Somebody's turn may have come. */
+  async touchGroup(group: string): Promise<void> {
+    const ids = await this.#options.store.read('openInstanceIds', { group });
+    for (const id of ids) this.touch(id);
+  }
+
+  /** Decides at once; gives the reason why nothing is sent, null when something was. */
+  async answer(instanceId: string): Promise<CommandTable | 'nothing-open' | null> {
+    const { sends, open } = await this.#dispatch(instanceId, true);
+    if (sends > 0) return null;
+    return open[0] ?? 'nothing-open';
+  }
+
+  /** Resolves when nothing is left to decide. */
+  async settled(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#loops;
+    await this.settled();
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve();
+    while (this.#touched.size > 0) {
+      const batch = [...this.#touched].slice(0, SIDE_BY_SIDE);
+      for (const [id] of batch) this.#touched.delete(id);
+      await Promise.all(batch.map(([id, resends]) => this.#tryDispatch(id, resends)));
+    }
+    this.#running = null;
+  }
+
+  async #tryDispatch(instanceId: string, resends: boolean): Promise<void> {
+    try {
+      await this.#dispatch(instanceId, resends);
+    } catch (error) {
+      this.#options.log.error('commands could not be sent; the sweep tries again', { err: error });
+    }
+  }
+
+  async #dispatch(
+    instanceId: string,
+    resends: boolean,
+  ): Promise<{ readonly sends: number; readonly open: readonly CommandTable[] }> {
+    const { store, clock, sessions } = this.#options;
+    const isConnected = sessions.of(instanceId) !== null;
+    const nowMs = clock.nowMs();
+    const done = await store.write('dispatch', { instanceId, isConnected, nowMs, resends });
+    if (done.sends.length > 0) await this.#send(instanceId, done.sends);
+    if (done.group !== null) await this.touchGroup(done.group);
+    return { sends: done.sends.length, open: done.open };
+  }
+
+  async #send(instanceId: string, commands: readonly CommandTable[]): Promise<void> {
+    const { store, clock, sessions } = this.#options;
+    const session = sessions.of(instanceId);
+    const life = await store.read('storeLife', null);
+    let isSent = session !== null;
+    for (const command of commands) {
+      if (session === null || !isSent) break;
+      session.hasSentCommands = true;
+      isSent = session.send({
+        kind: 'command',
+        message: {
+          commandId: command.id,
+          attempt: command.attempt,
+          notAfterMs: command.not_after_ms,
+          ...life,
+          autoUpgrade: {
+            component: command.component,
+            version: command.version,
+            isForced: command.is_forced === 1,
+            isRevert: command.is_revert === 1,
+            nonce: command.nonce,
+          },
+        },
+      });
+    }
+    // The session ended meanwhile: what was not put on the wire was not sent.
+    if (!isSent) await store.write('lapse', { instanceId, nowMs: clock.nowMs() });
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      const ids = await this.#options.store.read('openInstanceIds', { group: null });
+      for (const id of ids) this.touch(id);
+    } catch (error) {
+      this.#options.log.error('the sweep failed; the next one tries again', { err: error });
+    }
+  }
+}

@@ -1,0 +1,184 @@
+/* What a live session says becomes facts in the store; the answers go back on the same session. */
+import { createHash } from 'node:crypto';
+import type { PermissionPoint } from '@moult/core/upgrade';
+import type { AgentFrame, AgentMessages, Report } from '@moult/protocol';
+import type { Clock } from '@moult/runtime/clock';
+import type { Store } from '@moult/store';
+import type { LiveSessions } from '../gateway/gateway.ts';
+import { cut, readHoldReason, readOutputItem, readReport } from '../gateway/report-reading.ts';
+import type { Session } from '../gateway/session.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Why } from './why.ts';
+
+export interface LiveFramesOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly dispatcher: Dispatcher;
+  readonly why: Why;
+}
+
+export class LiveFrames implements LiveSessions {
+  readonly #options: LiveFramesOptions;
+  /** Work that a session's end left behind: awaited at a stop. */
+  readonly #endings = new Set<Promise<void>>();
+
+  constructor(options: LiveFramesOptions) {
+    this.#options = options;
+  }
+
+  onLive(session: Session): void {
+    this.#options.dispatcher.touch(session.instanceId, { resends: true });
+  }
+
+  onEnded(session: Session): void {
+    const ending = this.#end(session).catch(() => undefined);
+    this.#endings.add(ending);
+    ending.finally(() => this.#endings.delete(ending));
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#endings);
+  }
+
+  async onFrame(session: Session, frame: AgentFrame): Promise<void> {
+    switch (frame.kind) {
+      case 'report':
+        return this.#report(session, frame.message);
+      case 'check':
+        return this.#check(session);
+      case 'accept':
+        return this.#accept(session, frame.message);
+      case 'progress':
+        return this.#progress(session, frame.message);
+      case 'permission':
+        return this.#permission(session, frame.message);
+      case 'output':
+        return this.#output(session, frame.message);
+      case 'pong':
+      case 'unsupported':
+        return;
+      case 'hello':
+      case 'prove':
+        session.close('unexpected-frame');
+    }
+  }
+
+  async #report(session: Session, report: Report): Promise<void> {
+    const { store, clock, dispatcher } = this.#options;
+    const read = readReport(report, { instanceId: session.instanceId, nowMs: 0 });
+    const hash = createHash('sha1').update(JSON.stringify(read)).digest('base64');
+    if (hash !== session.lastReportHash) {
+      await store.write('recordReport', { ...read, nowMs: clock.nowMs() });
+      session.lastReportHash = hash;
+      dispatcher.touch(session.instanceId);
+    }
+    const { upgrade } = report;
+    const { trial } = session;
+    if (upgrade === null || trial === null) return;
+    if (upgrade.commandId !== trial.commandId || upgrade.attempt !== trial.attempt) return;
+    const { commandId, attempt } = trial;
+    if (trial.rejected !== null) {
+      session.send({ kind: 'reject', message: { commandId, attempt, reason: trial.rejected } });
+      return;
+    }
+    // C10: only the session that proved the right digest is told to commit, as often as it asks.
+    if (upgrade.step !== 'probation' || !upgrade.isHealthy) return;
+    const ref = { instanceId: session.instanceId, commandId, attempt, nowMs: clock.nowMs() };
+    if (await store.write('confirmAttempt', ref)) {
+      session.send({ kind: 'confirm', message: { commandId, attempt } });
+    }
+  }
+
+  async #check(session: Session): Promise<void> {
+    const { dispatcher, why } = this.#options;
+    const answer = await dispatcher.answer(session.instanceId);
+    if (answer === null) return;
+    const reason =
+      answer === 'nothing-open'
+        ? await why.reasonOf(session.agentName)
+        : (answer.hold_reason ?? answer.host_hold_reason ?? 'upgrading');
+    const detail = answer === 'nothing-open' ? '' : `command ${answer.id}`;
+    session.send({ kind: 'hold', message: { reason, detail } });
+  }
+
+  async #accept(session: Session, message: AgentMessages['accept']): Promise<void> {
+    await this.#options.store.write('recordAccepted', this.#ref(session, message));
+  }
+
+  async #progress(session: Session, message: AgentMessages['progress']): Promise<void> {
+    await this.#options.store.write('recordProgress', {
+      ...this.#ref(session, message),
+      step: cut(message.step),
+      bytesDone: message.bytesDone,
+      bytesTotal: message.bytesTotal,
+      hostHoldReason: readHoldReason(message.holdReason),
+    });
+  }
+
+  async #permission(session: Session, message: AgentMessages['permission']): Promise<void> {
+    const point = message.point;
+    if (!isPoint(point)) return session.close('invalid-frame');
+    const ref = this.#ref(session, message);
+    const answer = await this.#options.store.write('decidePermission', { ...ref, point });
+    const { commandId, attempt } = message;
+    if (answer.kind === 'granted') {
+      session.send({ kind: 'granted', message: { commandId, attempt, point } });
+      return;
+    }
+    const { reason, isFinal } = answer;
+    session.send({ kind: 'denied', message: { commandId, attempt, point, reason, isFinal } });
+  }
+
+  async #output(session: Session, message: AgentMessages['output']): Promise<void> {
+    const { store, clock, dispatcher } = this.#options;
+    if (message.firstSequence < 1 || message.epoch === '' || message.epoch.length > 128) {
+      return session.close('invalid-frame');
+    }
+    const stored = await store.write('storeOutput', {
+      instanceId: session.instanceId,
+      epoch: message.epoch,
+      firstSequence: message.firstSequence,
+      items: message.items.map(readOutputItem),
+      nowMs: clock.nowMs(),
+    });
+    const { epoch } = message;
+    session.send({ kind: 'outputAck', message: { epoch, lastSequence: stored.lastSequence } });
+    for (const one of stored.finished) {
+      if (one.kind !== 'ended') continue;
+      const { component, commandId } = one;
+      if (one.isCleanupDue && session.canCleanUp) {
+        session.send({ kind: 'cleanup', message: { component, commandId } });
+      }
+      dispatcher.touch(session.instanceId);
+      await dispatcher.touchGroup(one.group);
+    }
+  }
+
+  /** C3. */
+  async #end(session: Session): Promise<void> {
+    const { store, clock, dispatcher } = this.#options;
+    const { instanceId } = session;
+    if (session.hasSentCommands) {
+      await store.write('lapse', { instanceId, nowMs: clock.nowMs() });
+      const instance = await store.read('instanceById', instanceId);
+      if (instance !== null) await dispatcher.touchGroup(instance.group_name);
+    }
+    dispatcher.touch(instanceId);
+  }
+
+  #ref(
+    session: Session,
+    message: { readonly commandId: string; readonly attempt: number },
+  ): { instanceId: string; commandId: string; attempt: number; nowMs: number } {
+    return {
+      instanceId: session.instanceId,
+      commandId: cut(message.commandId),
+      attempt: message.attempt,
+      nowMs: this.#options.clock.nowMs(),
+    };
+  }
+}
+
+function isPoint(text: string): text is PermissionPoint {
+  return text === 'drain' || text === 'switch';
+}

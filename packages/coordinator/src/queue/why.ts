@@ -1,0 +1,95 @@
+/* Why an agent does not run what it should: one reason a component, each with the command that frees it (R23). */
+import { HOLD_REASONS, type HoldReason, isEnded } from '@moult/core/command';
+import { COMPONENTS, type Component } from '@moult/core/component';
+import { CodedError } from '@moult/core/errors';
+import type { Reason } from '@moult/api';
+import type { AgentView, CommandTable, Slot, Store } from '@moult/store';
+import type { Sessions } from '../gateway/sessions.ts';
+
+export interface WhyOptions {
+  readonly store: Store;
+  readonly sessions: Sessions;
+}
+
+export class Why {
+  readonly #options: WhyOptions;
+
+  constructor(options: WhyOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `not-found`. */
+  async reasonsOf(agentName: string): Promise<readonly Reason[]> {
+    const { store } = this.#options;
+    const view = await store.read('agentByName', agentName);
+    if (view === null) throw new CodedError('not-found', `there is no agent ${agentName}`);
+    const commands = await store.read('commandsOfInstance', view.instance.id);
+    const reasons: Reason[] = [];
+    for (const component of COMPONENTS) {
+      const found = await this.#reasonOf(view, { component, commands });
+      if (found === null) continue;
+      const { reason, commandId } = found;
+      const known = HOLD_REASONS[reason];
+      const freedBy = known.freedBy?.replace('AGENT', agentName) ?? null;
+      const { text, isWaitingForHost } = known;
+      reasons.push({ agent: agentName, component, commandId, reason, text, freedBy, isWaitingForHost });
+    }
+    return reasons;
+  }
+
+  /** The first reason, for the answer to a check; empty when it runs what it should. */
+  async reasonOf(agentName: string): Promise<string> {
+    return (await this.reasonsOf(agentName))[0]?.reason ?? '';
+  }
+
+  async #reasonOf(
+    view: AgentView,
+    of: { readonly component: Component; readonly commands: readonly CommandTable[] },
+  ): Promise<{ readonly reason: HoldReason; readonly commandId: string | null } | null> {
+    const { instance } = view;
+    const { component } = of;
+    const mine = of.commands.filter((command) => command.component === component);
+    const open = mine.find((command) => !isEnded(command.state));
+    if (open !== undefined) {
+      const reason = open.hold_reason ?? open.host_hold_reason ?? 'upgrading';
+      return { reason: reason as HoldReason, commandId: open.id };
+    }
+    const row = view.components.find((one) => one.component === component) ?? null;
+    const { desired } = await this.#options.store.read('desiredOf', {
+      instanceId: instance.id,
+      agentName: instance.agent_name,
+      group: instance.group_name,
+      component,
+      row,
+    });
+    if (desired === null || row?.current_version === desired.version) return null;
+    if (row === null && component === 'launcher') return null;
+    const { platform } = instance;
+    const built = await this.#options.store.read('platformOf', {
+      component,
+      version: desired.version,
+      platform,
+    });
+    const last = mine.find((command) => command.version === desired.version) ?? null;
+    const facts = { isConnected: this.#options.sessions.of(instance.id) !== null, view, row };
+    return { reason: withoutCommand({ ...facts, last, digest: built?.digest ?? null }), commandId: last?.id ?? null };
+  }
+}
+
+/** Nothing is under way: the most basic thing that explains it. */
+function withoutCommand(facts: {
+  readonly view: AgentView;
+  readonly row: { readonly refused: string } | null;
+  readonly last: CommandTable | null;
+  readonly digest: string | null;
+  readonly isConnected: boolean;
+}): HoldReason {
+  const { instance } = facts.view;
+  if (instance.quarantined_ms !== null) return 'quarantined';
+  if (instance.validated_ms === null) return 'unvalidated';
+  if (facts.digest === null) return 'no-platform';
+  const refused = JSON.parse(facts.row?.refused ?? '[]') as readonly Slot[];
+  if (refused.some((slot) => slot.digest === facts.digest)) return 'refused-here';
+  if (facts.last?.state === 'failed') return 'retry-backoff';
+  return facts.isConnected ? 'retry-backoff' : 'agent-down';
+}

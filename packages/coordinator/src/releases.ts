@@ -1,0 +1,191 @@
+/*
+ * Releases of this coordinator: packs come in as blobs, published ones get metadata. Metadata goes live before the
+ * database says so: a crash in between is mended at the next start, and publishing again is no error.
+ */
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Component } from '@moult/core/component';
+import { CodedError } from '@moult/core/errors';
+import { isPlatform, type Platform } from '@moult/core/platform';
+import { type ReleaseDocument, roleNameOf } from '@moult/core/release-document';
+import type { Version } from '@moult/core/versions';
+import type { BlobStore } from '@moult/release/blob-store';
+import type { OnlineKeys } from '@moult/release/keys';
+import { importPack, type ImportedPack, PACK_LIMITS } from '@moult/release/pack';
+import {
+  encodeReleaseDocument,
+  publish,
+  publishedReleases,
+  readCurrentState,
+  renew,
+} from '@moult/release/repository';
+import type { Clock } from '@moult/runtime/clock';
+import { codeOf } from '@moult/runtime/files';
+import type { Logger } from '@moult/runtime/logger';
+import type { Order, Store } from '@moult/store';
+
+export interface ReleasesOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly blobStore: BlobStore;
+  readonly repositoryDir: string;
+  readonly onlineKeys: OnlineKeys;
+}
+
+export interface ReleaseName {
+  readonly component: Component;
+  readonly version: Version;
+}
+
+export class Releases {
+  readonly #options: ReleasesOptions;
+  /** Changes of the repository, one at a time. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ReleasesOptions) {
+    this.#options = options;
+  }
+
+  /** Says in the database what went live just before a crash. */
+  async start(): Promise<void> {
+    const { store, clock, repositoryDir } = this.#options;
+    for (const { component, version } of await publishedReleases(repositoryDir)) {
+      const known = await store.read('releaseOf', { component, version });
+      if (known?.state !== 'imported') continue;
+      const order = { nowMs: clock.nowMs(), principal: 'coordinator', why: 'found published' };
+      await store.write('recordPublish', { ...order, component, version });
+    }
+    await this.renew();
+  }
+
+  /** Signs snapshot and timestamp anew where it is due. */
+  async renew(): Promise<void> {
+    const { clock, log, repositoryDir, onlineKeys } = this.#options;
+    try {
+      const done = await this.#oneByOne(() => renew({ repositoryDir, onlineKeys, clock }));
+      if (done !== null) log.info('signed the metadata of releases anew', { version: done.timestampVersion });
+    } catch (error) {
+      log.error('the metadata of releases could not be signed anew; the next try is due', { err: error });
+    }
+  }
+
+  async import(
+    stream: Readable,
+    of: { readonly order: Order; readonly signal: AbortSignal },
+  ): Promise<ImportedPack & { readonly isNew: boolean }> {
+    const { store, blobStore } = this.#options;
+    const dir = await blobStore.stagingDir();
+    try {
+      const packPath = join(dir, 'pack');
+      await receive(stream, packPath, of.signal);
+      const imported = await importPack(packPath, blobStore, of.signal);
+      const { manifest, digest, manifestBytes } = imported;
+      const { isNew } = await store.write('recordImport', {
+        ...of.order,
+        component: manifest.component,
+        version: manifest.version,
+        platform: manifest.platform,
+        digest,
+        manifestBytes: manifestBytes.length,
+        bytes: manifest.files.reduce((sum, file) => sum + file.length, 0),
+        files: manifest.files.length,
+        minimumLauncher: manifest.minimumLauncher,
+      });
+      return { ...imported, isNew };
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  }
+
+  /** What a release engineer signs offline. Throws `release-unknown`. */
+  async signingState(name: ReleaseName): Promise<{
+    readonly root: string;
+    readonly targets: string;
+    readonly role: string | null;
+    readonly document: string;
+  }> {
+    const state = await readCurrentState(this.#options.repositoryDir);
+    const role = state.roles.get(roleNameOf(name.component, name.version));
+    return {
+      root: state.root.bytes.toString('utf8'),
+      targets: state.targets.bytes.toString('utf8'),
+      role: role?.bytes.toString('utf8') ?? null,
+      document: encodeReleaseDocument(await this.#documentOf(name)),
+    };
+  }
+
+  async publish(
+    submission: ReleaseName & {
+      readonly document: string;
+      readonly role: string;
+      readonly targets: string | null;
+    },
+    order: Order,
+  ): Promise<void> {
+    const { store, clock, log, blobStore, repositoryDir, onlineKeys } = this.#options;
+    const { component, version, document, role, targets } = submission;
+    if (document !== encodeReleaseDocument(await this.#documentOf({ component, version }))) {
+      throw new CodedError('submission-invalid', 'the signed document is not about the packs imported here');
+    }
+    const roleName = roleNameOf(component, version);
+    const published = await this.#oneByOne(() =>
+      publish({
+        repositoryDir,
+        onlineKeys,
+        clock,
+        blobStore,
+        submission: { document, roleName, role, targets },
+      }),
+    );
+    for (const warning of published.warnings) log.warn(warning);
+    await store.write('recordPublish', { ...order, component, version });
+  }
+
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
+  async #documentOf(name: ReleaseName): Promise<ReleaseDocument> {
+    const [view] = await this.#options.store.read('allReleases', name);
+    if (view === undefined) {
+      throw new CodedError('release-unknown', `${name.component} ${name.version} is not imported`, {
+        remedy: 'Import its packs first: `moult release publish PACK…`.',
+      });
+    }
+    const manifests: Partial<Record<Platform, { sha256: string; length: number }>> = {};
+    for (const { platform, digest, manifest_bytes } of view.platforms) {
+      if (isPlatform(platform)) manifests[platform] = { sha256: digest, length: manifest_bytes };
+    }
+    return { format: 1, ...name, manifests };
+  }
+
+  #oneByOne<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+}
+
+/** To a file, with a limit; a stream that ends early is found by the import. */
+async function receive(stream: Readable, path: string, signal: AbortSignal): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    let bytes = 0;
+    for await (const chunk of stream) {
+      signal.throwIfAborted();
+      bytes += (chunk as Buffer).length;
+      if (bytes > PACK_LIMITS.packBytesMax) {
+        throw new CodedError('pack-too-large', 'the pack is larger than a release may be');
+      }
+      await file.write(chunk as Buffer);
+    }
+  } catch (cause) {
+    if (codeOf(cause) !== 'ENOSPC') throw cause;
+    const remedy = 'Free space on the file system of the coordinator’s state.';
+    throw new CodedError('disk-full', 'no space left for the pack', { cause, remedy });
+  } finally {
+    await file.close();
+  }
+}
