@@ -19,7 +19,9 @@ const log = openLogger({ level: 'info', name: 'agent' });
 runProgram({
   graceMs: GRACE_MS,
   onFailure: (error) => {
-    log.error(error.message, { code: error.code, remedy: error.remedy, err: error.cause });
+    // Only a defect is for those who read stacks.
+    const err = error.code === 'internal' ? (error.cause ?? error) : undefined;
+    log.error(error.message, { code: error.code, remedy: error.remedy, err });
   },
   main: async (stop) => {
     const given = parseArguments(process.argv.slice(2));

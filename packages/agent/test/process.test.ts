@@ -1,0 +1,186 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readHolder, startTimeOf } from '@moult/core/boot';
+import { layoutOf } from '@moult/core/layout';
+import { systemClock } from '@moult/runtime/clock';
+import { afterEach, describe, expect, test } from 'vitest';
+import { ensureIdentityKey } from '../src/identity-key.ts';
+import { readStatus } from '../src/status.ts';
+import { createWsTransport } from '../src/session/ws-transport.ts';
+import { shakeHands } from '../src/session/handshake.ts';
+import { components, OLD } from './support/host.ts';
+import { WsCoordinator } from './support/ws-coordinator.ts';
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const fixture = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
+const TLS = { key: fixture('server-key.pem'), cert: fixture('server.pem') };
+
+let coordinator: WsCoordinator | null = null;
+const children: ChildProcess[] = [];
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await coordinator?.close();
+  coordinator = null;
+});
+
+async function installed(tls: typeof TLS | null): Promise<{ root: string; coordinator: WsCoordinator }> {
+  const made = await WsCoordinator.listen(tls);
+  coordinator = made;
+  const root = mkdtempSync(join(tmpdir(), 'moult agent '));
+  const layout = layoutOf(root);
+  mkdirSync(layout.configDir, { recursive: true });
+  mkdirSync(layout.stateDir, { recursive: true });
+  made.publicKey = (await ensureIdentityKey(layout.identityKeyPath)).publicKey;
+  const lines = [`coordinator: ${made.url}`, 'name: web-1', 'instance: i-1', `bindsChannel: ${tls !== null}`];
+  writeFileSync(layout.agentConfigPath, `${lines.join('\n')}\n`);
+  if (tls !== null) writeFileSync(layout.caPath, fixture('ca.pem'));
+  return { root, coordinator: made };
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly pipe: Socket;
+  readonly exit: Promise<number | null>;
+  output: string;
+}
+
+function start(args: readonly string[]): Started {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { MOULT_PIPE_FD: '3' },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  const started: Started = {
+    child,
+    pipe: child.stdio[3] as Socket,
+    exit: new Promise((resolve) => child.on('exit', resolve)),
+    output: '',
+  };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk) => {
+      started.output += chunk;
+    });
+  }
+  started.pipe.on('error', () => undefined);
+  started.pipe.resume();
+  return started;
+}
+
+function spawned(agent: Started): void {
+  const message = { kind: 'spawned', pipe: 1, launcherVersion: '1.0.0', launcherDigest: null, slot: OLD, components: components() };
+  agent.pipe.write(`${JSON.stringify(message)}\n`);
+}
+
+/** A real process brings it about: real time passes, bounded by the test's own limit. */
+async function when(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('the program', () => {
+  for (const tls of [null, TLS]) {
+    test(`H1: serves over ${tls === null ? 'loopback' : 'TLS, bound to its connection'}, holds the lock, and ends with 0 when told`, async () => {
+      const { root, coordinator: peer } = await installed(tls);
+      const agent = start(['run', '--root', root]);
+      spawned(agent);
+      await when(() => peer.frames.some(({ kind }) => kind === 'report') || agent.child.exitCode !== null);
+      expect(peer.proofs).toEqual([true]);
+      const layout = layoutOf(root);
+      const holder = readHolder(readFileSync(layout.holderPath, 'utf8'));
+      expect(holder?.pid).toBe(agent.child.pid);
+      expect(holder?.startTime).toBe(startTimeOf(readFileSync(`/proc/${agent.child.pid}/stat`, 'utf8')));
+      expect(await readStatus(layout)).toMatchObject({ pid: agent.child.pid, name: 'web-1', sessionCounter: 1, trouble: null });
+      const second = start(['run', '--root', root]);
+      spawned(second);
+      expect(await second.exit).toBe(1);
+      expect(second.output).toContain('agent-already-running');
+      agent.pipe.write(`${JSON.stringify({ kind: 'stop', graceMs: 5_000 })}\n`);
+      expect(await agent.exit).toBe(0);
+      expect(await readStatus(layout)).toMatchObject({ pid: null });
+    });
+  }
+
+  test('ends when its launcher is gone', async () => {
+    const { root, coordinator: peer } = await installed(null);
+    const agent = start(['run', '--root', root]);
+    spawned(agent);
+    await when(() => peer.proofs.length > 0 || agent.child.exitCode !== null);
+    agent.pipe.destroy();
+    expect(await agent.exit).toBe(0);
+  });
+
+  test('says its version', async () => {
+    const agent = start(['--version']);
+    expect(await agent.exit).toBe(0);
+    expect(agent.output).toMatch(/^\d+\.\d+\.\d+/);
+  });
+
+  test('a wrong flag, a wrong command and a host without enrollment are coded errors without a stack', async () => {
+    for (const [args, code] of [
+      [['run', '--rot', '/tmp'], 'usage'],
+      [['walk'], 'usage'],
+      [['run', '--root', '/nonexistent'], 'not-enrolled'],
+    ] as const) {
+      const agent = start(args);
+      expect(await agent.exit).toBe(1);
+      expect(agent.output).toContain(`"code":"${code}"`);
+      expect(agent.output).toContain('"remedy"');
+      expect(agent.output).not.toContain('stack');
+    }
+  });
+});
+
+describe('--probe', () => {
+  test('does not reach a coordinator that is not there, and touches no state', async () => {
+    const { root, coordinator: peer } = await installed(null);
+    await peer.close();
+    coordinator = null;
+    const probe = start(['--probe', '--root', root]);
+    expect(await probe.exit).toBe(10);
+    expect(() => readFileSync(layoutOf(root).agentDatabasePath)).toThrow();
+  });
+
+  test('does not reach one whose metadata it cannot refresh, though its session is welcomed', async () => {
+    const { root, coordinator: peer } = await installed(null);
+    const probe = start(['--probe', '--root', root]);
+    expect(await probe.exit).toBe(10);
+    expect(peer.frames[0]).toMatchObject({ kind: 'hello', message: { purpose: 'probe', counter: 0, ticket: '' } });
+    expect(probe.output).toContain('trust-');
+  });
+});
+
+describe('TLS', () => {
+  const connect = (url: string, ca: string) =>
+    createWsTransport({ url: `${url.replace('https:', 'wss:')}/v1/agent`, ca }).connect(AbortSignal.timeout(10_000));
+
+  test('T2: a coordinator that the CA did not sign is not spoken to', async () => {
+    coordinator = await WsCoordinator.listen(TLS);
+    await expect(connect(coordinator.url, fixture('other-ca.pem'))).rejects.toMatchObject({ code: 'coordinator-unreachable' });
+    expect(coordinator.peers).toEqual([]);
+  });
+
+  test('the proof carries what both ends export from the connection', async () => {
+    coordinator = await WsCoordinator.listen(TLS);
+    const connection = await connect(coordinator.url, fixture('ca.pem'));
+    expect(connection.channelBinding()).toMatch(/^[0-9a-f]{64}$/);
+    connection.close();
+  });
+
+  test('a goodbye before the challenge is an end with its reason', async () => {
+    coordinator = await WsCoordinator.listen(TLS);
+    coordinator.goodbye = { reason: 'busy', retryAfterMs: 5 };
+    const connection = await connect(coordinator.url, fixture('ca.pem'));
+    const result = await shakeHands({
+      connection,
+      clock: systemClock,
+      signal: AbortSignal.timeout(10_000),
+      self: { instanceId: 'i', agentName: 'n', platform: 'linux-x64', bootId: 'b', facts: [], bindsChannel: true, sign: () => new Uint8Array(64) },
+      facts: { purpose: 'probe', version: '1.0.0', digest: '', commandNonce: '', launcherVersion: '', launcherDigest: '', counter: 0, ticket: '', generationSeen: 0, positionSeen: 0 },
+    });
+    expect(result).toMatchObject({ kind: 'ended', ending: { reason: 'busy', retryAfterMs: 5 } });
+    connection.close();
+  });
+});
