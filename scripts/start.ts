@@ -25,8 +25,8 @@ async function main(): Promise<number> {
   const isOnce = onceAsked(process.argv.slice(2));
   if (isOnce === null) return 2;
   const root = takeDemoRoot(ROOT_DIR);
-  const failed = Promise.withResolvers<never>();
-  const stopped = Promise.withResolvers<number>();
+  const failed = pending<never>();
+  const stopped = pending<number>();
   for (const signal of STOP_SIGNALS) {
     process.on(signal, () => stopped.resolve(SIGNAL_EXIT_BASE + constants.signals[signal]));
   }
@@ -52,6 +52,24 @@ async function main(): Promise<number> {
     await settled;
     await cleanUp(root, processes);
   }
+}
+
+interface Pending<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
+function pending<T>(): Pending<T> {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  // Nobody may be waiting yet, or any more.
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
 }
 
 /** Null when the story was told to its end. */

@@ -12,7 +12,7 @@ export const AGENT_NAMES: readonly string[] = ['web-1', 'web-2', 'web-3'];
 
 const USUAL_PORT = 7400;
 const ASK_EVERY_MS = 200;
-const READY_MS_MAX = 30_000;
+const READY_MAX = '30s';
 const UP_MS_MAX = 60_000;
 
 export interface FleetOptions {
@@ -50,6 +50,7 @@ export class Fleet {
     const port = await freePort(USUAL_PORT);
     this.#url = `https://127.0.0.1:${port}`;
     const keysDir = join(dir, 'keys');
+    const tokenPath = join(root, 'etc', 'moult', 'admin.token');
     await moult.done(['keys', 'init', '--dir', keysDir]);
     await moult.done([
       ...['coordinator', 'init', '--root', root, '--keys', keysDir],
@@ -62,13 +63,10 @@ export class Fleet {
       environment: moult.environment,
       logPath,
     });
-    const configDir = join(root, 'etc', 'moult');
-    const token = readFileSync(join(configDir, 'admin.token'), 'utf8');
-    const login = ['login', '--url', this.#url, '--ca', join(configDir, 'ca.pem'), '--token', '-'];
-    await this.#until(READY_MS_MAX, 'the coordinator is not ready', logPath, async () => {
-      const said = await moult.run([...login, '--name', 'demo'], { input: token });
-      return said.exitCode === 0;
-    });
+    const caPath = join(root, 'etc', 'moult', 'ca.pem');
+    const token = readFileSync(tokenPath, 'utf8');
+    const login = ['login', '--url', this.#url, '--ca', caPath, '--token', '-'];
+    await moult.done([...login, '--name', 'demo', '--wait', READY_MAX], { input: token });
   }
 
   async enroll(name: string, onStep: (text: string) => void): Promise<void> {

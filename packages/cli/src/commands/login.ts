@@ -1,8 +1,9 @@
+import type { Client, ResponseOf } from '@moult/api/client';
 import { CodedError } from '@moult/core/errors';
 import type { Command } from 'commander';
 import { type ConnectionOptions, contextsPath, givenConnection } from '../config/connection.ts';
 import { readContexts, saveContext, writeContexts } from '../config/contexts.ts';
-import { withExamples, withOutput } from '../describe.ts';
+import { durationMs, withExamples, withOutput } from '../describe.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Run, Shell } from '../shell.ts';
@@ -11,7 +12,10 @@ interface LoginOptions extends ConnectionOptions {
   readonly name?: string;
   readonly list?: boolean;
   readonly use?: string;
+  readonly wait?: number;
 }
+
+const ASK_EVERY_MS = 300;
 
 export function addLogin(program: Command, shell: Shell): void {
   const command = program
@@ -22,7 +26,8 @@ export function addLogin(program: Command, shell: Shell): void {
     .option('--ca <file>', 'certificate authority of the coordinator, PEM (MOULT_CA)')
     .option('--name <name>', 'name of the context; the host of the address unless given')
     .option('--list', 'show the contexts')
-    .option('--use <name>', 'make another context the current one');
+    .option('--use <name>', 'make another context the current one')
+    .option('--wait <duration>', 'wait so long for a coordinator that is starting', durationMs);
   withExamples(withOutput(command), [
     {
       does: 'after `moult coordinator init`',
@@ -50,7 +55,8 @@ async function login(run: Run, options: LoginOptions): Promise<void> {
     });
   }
   const { createClient } = await import('@moult/api/client');
-  const me = await createClient({ url, token, caPem }).whoAmI({ signal: run.stop });
+  const client = createClient({ url, token, caPem });
+  const me = await whoAmI(run, client, options.wait ?? 0);
   const name = options.name ?? new URL(url).host;
   const path = contextsPath(run.invocation);
   await saveContext(path, name, { url, token, caPem });
@@ -58,6 +64,21 @@ async function login(run: Run, options: LoginOptions): Promise<void> {
     `Logged in to ${url} as ${me.principal} (${me.role}); the coordinator is ${me.coordinatorVersion}.`,
     `The context "${name}" is kept in ${path}.`,
   ]);
+}
+
+/** A coordinator that was just started is not there yet; any other trouble ends the wait. */
+async function whoAmI(run: Run, client: Client, waitMs: number): Promise<ResponseOf<'whoAmI'>> {
+  const startedMs = run.clock.monotonicMs();
+  for (;;) {
+    try {
+      return await client.whoAmI({ signal: run.stop });
+    } catch (caught) {
+      const isStarting = caught instanceof CodedError && caught.code === 'coordinator-unreachable';
+      if (!isStarting || run.clock.monotonicMs() - startedMs >= waitMs) throw caught;
+      run.output.step('waiting for the coordinator');
+      await run.clock.sleep(ASK_EVERY_MS, run.stop);
+    }
+  }
 }
 
 async function list(run: Run): Promise<void> {

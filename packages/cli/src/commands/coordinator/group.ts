@@ -1,6 +1,10 @@
 import type { Command } from 'commander';
 import type { Shell } from '../../shell.ts';
+import { addCoordinatorInit } from './init.ts';
+import { addCoordinatorServe } from './serve.ts';
 
-export function addCoordinatorGroup(program: Command, _shell: Shell): void {
-  program.command('coordinator').description('the server');
+export function addCoordinatorGroup(program: Command, shell: Shell): void {
+  const group = program.command('coordinator').description('the server');
+  addCoordinatorInit(group, shell);
+  addCoordinatorServe(group, shell);
 }
