@@ -53,6 +53,8 @@ export class CoordinatorModel {
   isRepeating = false;
   /** Permissions are answered with `not now`. */
   isReluctant = false;
+  /** Says things about a running attempt that nobody asked for, at the wrong moment. */
+  isConfused = false;
   #known: SessionRecord = { counter: 0, ticket: '', previousTicket: '' };
   #output = { epoch: '', sequence: 0 };
   #session: Session | null = null;
@@ -116,6 +118,7 @@ export class CoordinatorModel {
   #take(session: Session, frame: AgentFrame): void {
     session.answeredMs = this.#world.scheduler.nowMs;
     if (frame.kind !== 'pong' && frame.kind !== 'report') this.#world.trace(`wire up ${frame.kind}`, shortOf(frame.message));
+    if (this.isConfused && session.isLive) this.#ramble(session);
     if (frame.kind === 'hello') return this.#hello(session, frame.message);
     if (frame.kind === 'prove') return this.#prove(session);
     if (!session.isLive) return this.#close(session, 'unexpected-frame');
@@ -191,7 +194,7 @@ export class CoordinatorModel {
       order.isRejected = true;
       const message = { commandId, attempt, reason: 'an operator said no' };
       this.#answer(session, { kind: 'reject', message });
-    } else if (!order.isRejected) {
+    } else {
       order.isConfirmed = true;
       this.#answer(session, { kind: 'confirm', message: { commandId, attempt } });
     }
@@ -276,6 +279,33 @@ export class CoordinatorModel {
     this.#world.trace(`wire down ${frame.kind}`, shortOf(frame.message));
     session.end.send(frame);
     if (this.isRepeating && session.isLive && frame.kind !== 'welcome') session.end.send(frame);
+  }
+
+  #ramble(session: Session): void {
+    const { random } = this.#world;
+    const order = this.orders.find((row) => row.ends.length === 0 && row.isAccepted);
+    if (order === undefined || !random.chance(0.5)) return;
+    const { commandId, attempt } = order;
+    const about = { commandId, attempt };
+    const point = random.pick(['drain', 'switch']);
+    switch (random.weighted({ granted: 4, denied: 3, confirm: 4, reject: 1, stale: 3 })) {
+      case 'granted':
+        return this.#answer(session, { kind: 'granted', message: { ...about, point } });
+      case 'denied': {
+        const message = { ...about, point, reason: 'awaiting-turn', isFinal: false };
+        return this.#answer(session, { kind: 'denied', message });
+      }
+      case 'confirm':
+        // What it makes of a bad version is its own fault, and no test of this host.
+        if (order.release.character !== 'good') return;
+        order.isConfirmed = true;
+        return this.#answer(session, { kind: 'confirm', message: about });
+      case 'reject':
+        order.isRejected = true;
+        return this.#answer(session, { kind: 'reject', message: { ...about, reason: 'confused' } });
+      case 'stale':
+        return this.#answer(session, { kind: 'confirm', message: { commandId, attempt: 99 } });
+    }
   }
 
   #ping(session: Session): void {

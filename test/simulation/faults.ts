@@ -21,6 +21,7 @@ export const TROUBLES = [
   'coordinator-forgetful',
   'coordinator-repeating',
   'coordinator-reluctant',
+  'coordinator-confused',
   'coordinator-restart',
   'metadata-away',
   'connections-break',
@@ -47,30 +48,108 @@ export interface Fault {
     | { readonly on: 'time'; readonly atMs: number };
 }
 
-const FAULTS_MAX = 5;
 const TIME_MS_MAX = 7_200_000;
 const STEPS_MAX = 20_000;
+const DURATION_MS_MAX = 3 * 3_600_000;
+
+/** What a life is about, so that what needs several things at once is met in hundreds of lives, not in millions. */
+type Theme = (random: SeededRandom) => readonly Fault[];
+
+const THEMES = {
+  calm: () => [],
+  /** Anything, anywhere. */
+  mixed: (random) => many(random, 5, () => drawFault(random)),
+  /** The same crash over and over, at the same place or at any. */
+  storm: (random) => {
+    const kind = random.pick(CRASHES.filter((crash) => crash !== 'power-cut-and-damage'));
+    const name = random.pick(TRIAL_POINTS);
+    return many(random, 14, (index) => {
+      const point = random.chance(0.8) ? name : random.pick(POINTS);
+      return fault(random, kind, { on: 'point', name: point, nth: index + 1 });
+    });
+  },
+  /** The world goes away while a version is on trial, and perhaps comes back at a bad moment. */
+  outage: (random) => [
+    ...many(random, 3, () =>
+      fault(random, random.pick(WORLD_TROUBLES), {
+        on: 'point',
+        name: random.pick(TRIAL_POINTS),
+        nth: random.between(1, 4),
+      }),
+    ),
+    ...many(random, 2, () => drawFault(random)),
+  ],
+  /** The disk fails where something is written. */
+  disk: (random) => [
+    ...many(random, 3, () =>
+      fault(random, random.pick(DISK_TROUBLES), {
+        on: 'point',
+        name: random.pick(POINTS.filter((point) => WRITING.test(point))),
+        nth: random.between(1, 4),
+      }),
+    ),
+    ...many(random, 2, () => drawFault(random)),
+  ],
+} as const satisfies Record<string, Theme>;
+
+const TRIAL_POINTS = [
+  'save:switching:after',
+  'pipe:try:received',
+  'pipe:done:sent',
+  'spawn:before',
+  'spawn:after',
+  'agent:start',
+  'save:probation:before',
+  'save:probation:after',
+  'wire:confirm:sent',
+  'wire:confirm:received',
+  'save:committing:after',
+  'pipe:commit:received',
+  'probe:begin',
+  'probe:end',
+  'pipe:dial:sent',
+  'pipe:stop:received',
+] as const;
+const WORLD_TROUBLES = [
+  'outage',
+  'coordinator-away',
+  'coordinator-busy',
+  'metadata-away',
+  'coordinator-forgetful',
+  'coordinator-confused',
+] as const;
+const DISK_TROUBLES = ['disk-full', 'disk-slow', 'disk-error'] as const;
+const WRITING = /^(record|link|aside|stage|cleanup|holder|save|inbox|session|spawn|unit|pipe:(try|commit))/;
 
 export function drawFaults(random: SeededRandom): readonly Fault[] {
-  const count = random.weighted({ 0: 1, 1: 4, 2: 4, 3: 3, 4: 2, 5: 1 });
-  const faults: Fault[] = [];
-  while (faults.length < Math.min(Number(count), FAULTS_MAX)) faults.push(drawFault(random));
-  return faults;
+  const theme = random.weighted({ calm: 1, mixed: 8, storm: 3, outage: 4, disk: 3 });
+  return THEMES[theme](random);
+}
+
+function many(
+  random: SeededRandom,
+  most: number,
+  draw: (index: number) => Fault,
+): readonly Fault[] {
+  return Array.from({ length: random.between(1, most) }, (_, index) => draw(index));
 }
 
 function drawFault(random: SeededRandom): Fault {
   const kind = random.chance(0.5) ? random.pick(CRASHES) : random.pick(TROUBLES);
-  const durationMs = random.spread(1_000, 3 * 3_600_000);
   switch (random.weighted({ point: 6, step: 2, time: 2 })) {
     case 'point': {
-      const nth = random.weighted({ 1: 6, 2: 3, 3: 2, 5: 1, 9: 1 });
-      return { kind, durationMs, trigger: { on: 'point', name: random.pick(POINTS), nth: Number(nth) } };
+      const nth = Number(random.weighted({ 1: 6, 2: 3, 3: 2, 5: 1, 9: 1 }));
+      return fault(random, kind, { on: 'point', name: random.pick(POINTS), nth });
     }
     case 'step':
-      return { kind, durationMs, trigger: { on: 'step', step: random.spread(1, STEPS_MAX) } };
+      return fault(random, kind, { on: 'step', step: random.spread(1, STEPS_MAX) });
     case 'time':
-      return { kind, durationMs, trigger: { on: 'time', atMs: random.spread(100, TIME_MS_MAX) } };
+      return fault(random, kind, { on: 'time', atMs: random.spread(100, TIME_MS_MAX) });
   }
+}
+
+function fault(random: SeededRandom, kind: FaultKind, trigger: Fault['trigger']): Fault {
+  return { kind, durationMs: random.spread(1_000, DURATION_MS_MAX), trigger };
 }
 
 export function isCrash(kind: FaultKind): boolean {

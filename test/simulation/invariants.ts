@@ -24,6 +24,17 @@ const BLAMELESS: ReadonlySet<string> = new Set([
   'own-checks-failed',
 ]);
 
+/** What ends a process from outside. A stall can let the watchdog do so. */
+const KILLING: ReadonlySet<string> = new Set([
+  'kill-agent',
+  'kill-launcher',
+  'kill-both',
+  'power-cut',
+  'power-cut-and-damage',
+  'reboot',
+  'stall',
+]);
+
 export class Invariants {
   readonly #world: World;
   #record: BootRecord | null = null;
@@ -67,7 +78,7 @@ export class Invariants {
   serving(process: SimProcess): void {
     for (const { process: other } of this.#world.agents.values()) {
       if (other !== process && other.isAlive && this.#world.lockHolder === other) {
-        this.#world.fail('B15', `${other.name} and ${process.name} serve at once`);
+        this.#world.fail('B16', `${other.name} and ${process.name} serve at once`);
       }
     }
   }
@@ -77,7 +88,7 @@ export class Invariants {
       ({ process }) => process.isAlive && this.#world.lockHolder === process,
     );
     if (alive !== undefined) {
-      this.#world.fail('B15', `${slot.dir} is spawned while ${alive.process.name} serves`);
+      this.#world.fail('B16', `${slot.dir} is spawned while ${alive.process.name} serves`);
     }
     this.#booting('agent', slot);
   }
@@ -123,6 +134,16 @@ export class Invariants {
     const isDiskToBlame = struck.some((kind) => kind.startsWith('disk-'));
     if (BLAMELESS.has(end.code) && !isDiskToBlame) {
       this.#world.fail('B13', `${attemptId}: a good version was rolled back: ${end.code} ${end.message}`);
+    }
+    if (end.code === 'not-started' && !isDiskToBlame) {
+      this.#world.fail('U11', `${attemptId}: a good version is said not to have started: ${end.message}`);
+    }
+    const blows = struck.filter((kind) => KILLING.has(kind)).length;
+    if (end.code === 'crashed' && !isDiskToBlame && blows < TRIES_MAX) {
+      this.#world.fail('B5', `${attemptId}: a good version was refused for crashes after ${blows} blows`);
+    }
+    if (end.code === 'reboots-exhausted' && blows < REBOOT_TRIES_MAX) {
+      this.#world.fail('B5', `${attemptId}: refused for reboots after ${blows} blows`);
     }
     if (end.code === 'rejected-by-coordinator' && !order.isRejected) {
       this.#world.fail('U1', `${attemptId}: rolled back as rejected, but nobody rejected it`);

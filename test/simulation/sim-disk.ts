@@ -49,6 +49,6 @@ export class SimDisk {
 
   delayMs(): number {
     const { random, isDiskSlow } = this.#world;
-    return isDiskSlow ? random.spread(100, 40_000) : random.fraction() * 5;
+    return isDiskSlow ? random.spread(50, 8_000) : random.fraction() * 5;
   }
 }

@@ -43,7 +43,7 @@ export class SimSlots implements Slots {
     if (files.read(path) !== text) {
       await this.#fetched(options);
       files.remove(stagingPath);
-      await this.#disk.step('stage:write', () => files.write(stagingPath, text));
+      await this.#disk.step('stage:write', () => this.#write(stagingPath, text));
       await this.#disk.step('stage:fsync', () => files.sync(stagingPath));
       options.signal.throwIfAborted();
       await this.#disk.step('stage:rename', () => files.rename(stagingPath, path));
@@ -88,6 +88,15 @@ export class SimSlots implements Slots {
       return [committed?.dir, previous?.dir, trial?.slot.dir];
     });
     return new Set(dirs.filter((dir) => dir !== undefined));
+  }
+
+  /** As the release package says it. */
+  #write(path: string, text: string): void {
+    try {
+      this.#disk.files.write(path, text);
+    } catch (cause) {
+      throw new CodedError('disk-full', 'no space left for the slot', { cause });
+    }
   }
 
   async #fetched(options: Parameters<Slots['stage']>[1]): Promise<void> {

@@ -48,6 +48,9 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   'coordinator-reluctant': lasting((world, isOn) => {
     world.coordinator.isReluctant = isOn;
   }),
+  'coordinator-confused': lasting((world, isOn) => {
+    world.coordinator.isConfused = isOn;
+  }),
   'coordinator-restart': (world) => world.coordinator.restart(),
   'metadata-away': lasting((world, isOn) => {
     world.isMetadataAway = isOn;
@@ -97,6 +100,7 @@ export function mend(world: World): void {
   coordinator.isForgetful = false;
   coordinator.isRepeating = false;
   coordinator.isReluctant = false;
+  coordinator.isConfused = false;
 }
 
 function lasting(set: (world: World, isOn: boolean) => void): Strike {

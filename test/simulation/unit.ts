@@ -2,7 +2,7 @@
  * The host's supervisor as its unit says (packages/launcher, unit.ts): starts the first launcher, which becomes the
  * launcher it chose; starts it again 2 s after any end but an ordered one; ends it when it does not say that it lives.
  */
-import { Launcher, type LauncherLog, chooseFirst } from '@moult/launcher';
+import { chooseFirst, Launcher } from '@moult/launcher';
 import { type Slot, EXIT } from '@moult/core/boot';
 import { SimBootDisk, slotOn } from './sim-boot-disk.ts';
 import { never, SimProcess } from './sim-process.ts';
@@ -77,10 +77,11 @@ export class Unit {
 
   #exited(process: SimProcess, exitCode: number | null): void {
     const world = this.#world;
+    const isOrdered = this.#isStopping;
     world.point('unit:exited');
     // KillMode=mixed; another supervisor leaves them, and they see their pipe closed.
     if (world.endsLeftovers) world.killAgents();
-    if (this.#isStopping) return;
+    if (isOrdered || this.#isStopping) return;
     if (exitCode === EXIT.stop) {
       world.fail('B6', 'the launcher ended as if it had been told to: nothing starts it again');
       return;
@@ -173,5 +174,3 @@ export class Unit {
     return release?.character === 'unstartable' ? null : release;
   }
 }
-
-export type { LauncherLog };
