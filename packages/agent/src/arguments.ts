@@ -58,5 +58,8 @@ export function parseArguments(argv: readonly string[]): AgentArguments {
 }
 
 function flagOf(key: string): string {
-  return key.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2').replaceAll('.', '-').toLowerCase();
+  return key
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2')
+    .replaceAll('.', '-')
+    .toLowerCase();
 }

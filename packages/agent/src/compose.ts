@@ -1,10 +1,11 @@
 /* Puts the real world together for an agent that serves. */
+
+import { CodedError } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
 import { type Clock, systemClock } from '@moult/runtime/clock';
 import { makeDirectoryDurably, readTextIfPresent } from '@moult/runtime/files';
 import type { Logger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
-import { CodedError } from '@moult/core/errors';
 import { baseUrlOf, sessionUrlOf } from './address.ts';
 import type { AgentConfig } from './config.ts';
 import { openStore } from './database/index.ts';

@@ -1,5 +1,11 @@
 /* The Ed25519 key of an instance: <state>/identity.key, PEM (PKCS #8), readable by its owner alone. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+} from 'node:crypto';
 import { CodedError } from '@moult/core/errors';
 import { readTextIfPresent, writeFileDurably } from '@moult/runtime/files';
 
@@ -30,7 +36,9 @@ export async function ensureIdentityKey(path: string): Promise<IdentityKey> {
   const known = await readIdentityKey(path);
   if (known !== null) return known;
   const { privateKey } = generateKeyPairSync('ed25519');
-  await writeFileDurably(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  await writeFileDurably(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), {
+    mode: 0o600,
+  });
   return identityOf(privateKey);
 }
 

@@ -5,8 +5,8 @@
  */
 import { PROBE_EXIT } from '@moult/core/boot';
 import { codedErrorFrom } from '@moult/core/errors';
-import type { Logger } from '@moult/runtime/logger';
 import type { Clock } from '@moult/runtime/clock';
+import type { Logger } from '@moult/runtime/logger';
 import type { Self, Transport, Trust } from './ports.ts';
 import { isAnswer } from './session/backoff.ts';
 import { shakeHands } from './session/handshake.ts';

@@ -1,7 +1,8 @@
 /* `run` and `--probe` on the real host; also what `moult agent run` starts. */
 import { PROBE_EXIT } from '@moult/core/boot';
-import { codedErrorFrom, CodedError } from '@moult/core/errors';
+import { CodedError, codedErrorFrom } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
+import { makeDirectoryDurably } from '@moult/runtime/files';
 import { openLogger } from '@moult/runtime/logger';
 import { createAgent } from './agent.ts';
 import { composeAgent, composeHost } from './compose.ts';
@@ -10,7 +11,6 @@ import { takeLock } from './host/lock.ts';
 import { ownSlot } from './host/own-slot.ts';
 import { openInheritedChannel } from './launcher/fd-channel.ts';
 import { probe } from './probe.ts';
-import { makeDirectoryDurably } from '@moult/runtime/files';
 
 export interface RunOptions {
   readonly layout: Layout;

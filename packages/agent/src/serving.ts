@@ -212,15 +212,20 @@ export class Serving {
     const { log, clock } = this.#ports;
     switch (frame.kind) {
       case 'command':
-        return this.#accept(frame.message);
+        this.#accept(frame.message);
+        return;
       case 'hold':
-        return log.info('nothing to do', { ...frame.message });
+        log.info('nothing to do', { ...frame.message });
+        return;
       case 'outputAck':
-        return this.#delivery.acknowledged(frame.message.epoch, frame.message.lastSequence);
+        this.#delivery.acknowledged(frame.message.epoch, frame.message.lastSequence);
+        return;
       case 'granted':
-        return this.#desk.granted(frame.message);
+        this.#desk.granted(frame.message);
+        return;
       case 'denied':
-        return this.#desk.denied(frame.message);
+        this.#desk.denied(frame.message);
+        return;
       case 'confirm':
         void this.#upgrader.send({
           kind: 'confirmed',
@@ -241,7 +246,8 @@ export class Serving {
         if (this.#upgrader.state.kind === 'idle') void this.#cleanUp();
         return;
       case 'unsupported':
-        return log.warn('the coordinator does not know a message', { ...frame.message });
+        log.warn('the coordinator does not know a message', { ...frame.message });
+        return;
       case 'challenge':
       case 'welcome':
       case 'ping':

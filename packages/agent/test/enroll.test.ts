@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,8 @@ import { readAgentConfig } from '../src/config.ts';
 import { decodeEnrollmentToken, encodeEnrollmentToken, enroll } from '../src/enroll/index.ts';
 import { WsCoordinator } from './support/ws-coordinator.ts';
 
-const fixture = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
+const fixture = (name: string) =>
+  readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
 const TLS = { key: fixture('server-key.pem'), cert: fixture('server.pem') };
 const CA = fixture('ca.pem');
 const ROOT = '{"signed":{"_type":"root"}}';
@@ -57,7 +58,10 @@ function freshLayout(): Layout {
   return layoutOf(mkdtempSync(join(tmpdir(), 'moult-enroll-')));
 }
 
-function enrolling(layout: Layout, more: { token?: string; coordinator?: string } = {}): ReturnType<typeof enroll> {
+function enrolling(
+  layout: Layout,
+  more: { token?: string; coordinator?: string } = {},
+): ReturnType<typeof enroll> {
   return enroll({
     coordinator: more.coordinator ?? coordinator?.url ?? '',
     token: more.token ?? encodeEnrollmentToken(TOKEN),
@@ -72,13 +76,20 @@ describe('enrollment', () => {
     const served = await serve();
     const layout = freshLayout();
     const enrolled = await enrolling(layout);
-    expect(enrolled).toMatchObject({ name: 'web-1', desired: [{ component: 'agent', version: '1.0.0' }] });
+    expect(enrolled).toMatchObject({
+      name: 'web-1',
+      desired: [{ component: 'agent', version: '1.0.0' }],
+    });
     expect(readFileSync(layout.pinnedRootPath, 'utf8')).toBe(ROOT);
     expect(readFileSync(layout.caPath, 'utf8')).toBe(CA);
     expect(statSync(layout.identityKeyPath).mode & 0o777).toBe(0o600);
     expect(Buffer.from(served.keys[0] ?? '', 'base64url')).toHaveLength(32);
     const config = await readAgentConfig({ layout, environment: () => null });
-    expect(config).toMatchObject({ name: 'web-1', instanceId: enrolled.instanceId, bindsChannel: true });
+    expect(config).toMatchObject({
+      name: 'web-1',
+      instanceId: enrolled.instanceId,
+      bindsChannel: true,
+    });
     expect(config.coordinator.origin).toBe(coordinator?.url);
   });
 
@@ -86,23 +97,32 @@ describe('enrollment', () => {
     const served = await serve();
     const layout = freshLayout();
     await enrolling(layout);
-    writeFileSync(layout.agentConfigPath, `# mine\nlogLevel: debug\n${readFileSync(layout.agentConfigPath, 'utf8')}`);
+    writeFileSync(
+      layout.agentConfigPath,
+      `# mine\nlogLevel: debug\n${readFileSync(layout.agentConfigPath, 'utf8')}`,
+    );
     await enrolling(layout);
     expect(served.keys[1]).toBe(served.keys[0]);
-    expect(readFileSync(layout.agentConfigPath, 'utf8')).toMatch(/^# mine\nlogLevel: debug\ncoordinator: /);
+    expect(readFileSync(layout.agentConfigPath, 'utf8')).toMatch(
+      /^# mine\nlogLevel: debug\ncoordinator: /,
+    );
   });
 
   test('T2: another CA than the token names is refused before anything is sent', async () => {
     const served = await serve();
     served.anchors = { caPem: fixture('other-ca.pem'), root: ROOT };
-    await expect(enrolling(freshLayout())).rejects.toMatchObject({ code: 'enrollment-pin-mismatch' });
+    await expect(enrolling(freshLayout())).rejects.toMatchObject({
+      code: 'enrollment-pin-mismatch',
+    });
     expect(served.keys).toEqual([]);
   });
 
   test('T2: another root than the token names is refused', async () => {
     const served = await serve();
     served.anchors = { caPem: CA, root: `${ROOT} ` };
-    await expect(enrolling(freshLayout())).rejects.toMatchObject({ code: 'enrollment-pin-mismatch' });
+    await expect(enrolling(freshLayout())).rejects.toMatchObject({
+      code: 'enrollment-pin-mismatch',
+    });
   });
 
   test('a right CA does not help a server whose certificate it did not sign', async () => {
@@ -118,7 +138,9 @@ describe('enrollment', () => {
     await serve(null);
     const token = encodeEnrollmentToken({ ...TOKEN, caSha256: null });
     await expect(enrolling(freshLayout(), { token })).resolves.toMatchObject({ name: 'web-1' });
-    await expect(enrolling(freshLayout(), { token, coordinator: 'http://192.0.2.1:7400' })).rejects.toMatchObject({ code: 'coordinator-insecure' });
+    await expect(
+      enrolling(freshLayout(), { token, coordinator: 'http://192.0.2.1:7400' }),
+    ).rejects.toMatchObject({ code: 'coordinator-insecure' });
   });
 
   test('a host of another coordinator is not taken over', async () => {
@@ -134,15 +156,26 @@ describe('enrollment', () => {
     const { url } = coordinator ?? { url: '' };
     await coordinator?.close();
     coordinator = null;
-    await expect(enrolling(freshLayout(), { coordinator: url })).rejects.toMatchObject({ code: 'coordinator-unreachable' });
+    await expect(enrolling(freshLayout(), { coordinator: url })).rejects.toMatchObject({
+      code: 'coordinator-unreachable',
+    });
   });
 
   test('a token is read back as it was made, and a cut or foreign one is refused without showing it', () => {
     const text = encodeEnrollmentToken(TOKEN);
     expect(decodeEnrollmentToken(` ${text}\n`)).toEqual(TOKEN);
-    for (const bad of [text.slice(0, -30), 'hunter2', `${text}${'x'.repeat(600)}`, text.replace('v1', 'v9')]) {
-      expect(() => decodeEnrollmentToken(bad)).toThrow(expect.objectContaining({ code: 'enrollment-token-invalid' }));
-      expect(() => decodeEnrollmentToken(bad)).not.toThrow(expect.objectContaining({ message: expect.stringContaining(bad) }));
+    for (const bad of [
+      text.slice(0, -30),
+      'hunter2',
+      `${text}${'x'.repeat(600)}`,
+      text.replace('v1', 'v9'),
+    ]) {
+      expect(() => decodeEnrollmentToken(bad)).toThrow(
+        expect.objectContaining({ code: 'enrollment-token-invalid' }),
+      );
+      expect(() => decodeEnrollmentToken(bad)).not.toThrow(
+        expect.objectContaining({ message: expect.stringContaining(bad) }),
+      );
     }
   });
 });
@@ -161,7 +194,9 @@ describe('agent.yaml', () => {
   test('an unknown key is an error that names the file and the key that was probably meant', async () => {
     await expect(read(layoutWith(`${GOOD}coordinatr: x\n`))).rejects.toMatchObject({
       code: 'config-invalid',
-      message: expect.stringMatching(/agent\.yaml: unknown key coordinatr; did you mean coordinator\?/),
+      message: expect.stringMatching(
+        /agent\.yaml: unknown key coordinatr; did you mean coordinator\?/,
+      ),
     });
   });
 
@@ -169,7 +204,9 @@ describe('agent.yaml', () => {
     const layout = layoutWith(GOOD);
     const environment = (name: string) => (name === 'MOULT_NAME' ? 'from-environment' : null);
     expect((await read(layout, { environment })).name).toBe('from-environment');
-    expect((await read(layout, { environment, flags: { name: 'from-flag' } })).name).toBe('from-flag');
+    expect((await read(layout, { environment, flags: { name: 'from-flag' } })).name).toBe(
+      'from-flag',
+    );
   });
 
   test('values of the wrong kind are named', async () => {
@@ -182,7 +219,9 @@ describe('agent.yaml', () => {
   });
 
   test('what is no YAML is an error and no stack', async () => {
-    await expect(read(layoutWith('coordinator: [\n'))).rejects.toMatchObject({ code: 'config-invalid' });
+    await expect(read(layoutWith('coordinator: [\n'))).rejects.toMatchObject({
+      code: 'config-invalid',
+    });
   });
 
   test('plain http to another machine is refused', async () => {

@@ -9,14 +9,15 @@ import { layoutOf } from '@moult/core/layout';
 import { systemClock } from '@moult/runtime/clock';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ensureIdentityKey } from '../src/identity-key.ts';
-import { readStatus } from '../src/status.ts';
-import { createWsTransport } from '../src/session/ws-transport.ts';
 import { shakeHands } from '../src/session/handshake.ts';
+import { createWsTransport } from '../src/session/ws-transport.ts';
+import { readStatus } from '../src/status.ts';
 import { components, OLD } from './support/host.ts';
 import { WsCoordinator } from './support/ws-coordinator.ts';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const fixture = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
+const fixture = (name: string) =>
+  readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
 const TLS = { key: fixture('server-key.pem'), cert: fixture('server.pem') };
 
 let coordinator: WsCoordinator | null = null;
@@ -27,7 +28,9 @@ afterEach(async () => {
   coordinator = null;
 });
 
-async function installed(tls: typeof TLS | null): Promise<{ root: string; coordinator: WsCoordinator }> {
+async function installed(
+  tls: typeof TLS | null,
+): Promise<{ root: string; coordinator: WsCoordinator }> {
   const made = await WsCoordinator.listen(tls);
   coordinator = made;
   const root = mkdtempSync(join(tmpdir(), 'moult agent '));
@@ -35,7 +38,12 @@ async function installed(tls: typeof TLS | null): Promise<{ root: string; coordi
   mkdirSync(layout.configDir, { recursive: true });
   mkdirSync(layout.stateDir, { recursive: true });
   made.publicKey = (await ensureIdentityKey(layout.identityKeyPath)).publicKey;
-  const lines = [`coordinator: ${made.url}`, 'name: web-1', 'instance: i-1', `bindsChannel: ${tls !== null}`];
+  const lines = [
+    `coordinator: ${made.url}`,
+    'name: web-1',
+    'instance: i-1',
+    `bindsChannel: ${tls !== null}`,
+  ];
   writeFileSync(layout.agentConfigPath, `${lines.join('\n')}\n`);
   if (tls !== null) writeFileSync(layout.caPath, fixture('ca.pem'));
   return { root, coordinator: made };
@@ -71,7 +79,14 @@ function start(args: readonly string[]): Started {
 }
 
 function spawned(agent: Started): void {
-  const message = { kind: 'spawned', pipe: 1, launcherVersion: '1.0.0', launcherDigest: null, slot: OLD, components: components() };
+  const message = {
+    kind: 'spawned',
+    pipe: 1,
+    launcherVersion: '1.0.0',
+    launcherDigest: null,
+    slot: OLD,
+    components: components(),
+  };
   agent.pipe.write(`${JSON.stringify(message)}\n`);
 }
 
@@ -86,13 +101,22 @@ describe('the program', () => {
       const { root, coordinator: peer } = await installed(tls);
       const agent = start(['run', '--root', root]);
       spawned(agent);
-      await when(() => peer.frames.some(({ kind }) => kind === 'report') || agent.child.exitCode !== null);
+      await when(
+        () => peer.frames.some(({ kind }) => kind === 'report') || agent.child.exitCode !== null,
+      );
       expect(peer.proofs).toEqual([true]);
       const layout = layoutOf(root);
       const holder = readHolder(readFileSync(layout.holderPath, 'utf8'));
       expect(holder?.pid).toBe(agent.child.pid);
-      expect(holder?.startTime).toBe(startTimeOf(readFileSync(`/proc/${agent.child.pid}/stat`, 'utf8')));
-      expect(await readStatus(layout)).toMatchObject({ pid: agent.child.pid, name: 'web-1', sessionCounter: 1, trouble: null });
+      expect(holder?.startTime).toBe(
+        startTimeOf(readFileSync(`/proc/${agent.child.pid}/stat`, 'utf8')),
+      );
+      expect(await readStatus(layout)).toMatchObject({
+        pid: agent.child.pid,
+        name: 'web-1',
+        sessionCounter: 1,
+        trouble: null,
+      });
       const second = start(['run', '--root', root]);
       spawned(second);
       expect(await second.exit).toBe(1);
@@ -147,18 +171,25 @@ describe('--probe', () => {
     const { root, coordinator: peer } = await installed(null);
     const probe = start(['--probe', '--root', root]);
     expect(await probe.exit).toBe(10);
-    expect(peer.frames[0]).toMatchObject({ kind: 'hello', message: { purpose: 'probe', counter: 0, ticket: '' } });
+    expect(peer.frames[0]).toMatchObject({
+      kind: 'hello',
+      message: { purpose: 'probe', counter: 0, ticket: '' },
+    });
     expect(probe.output).toContain('trust-');
   });
 });
 
 describe('TLS', () => {
   const connect = (url: string, ca: string) =>
-    createWsTransport({ url: `${url.replace('https:', 'wss:')}/v1/agent`, ca }).connect(AbortSignal.timeout(10_000));
+    createWsTransport({ url: `${url.replace('https:', 'wss:')}/v1/agent`, ca }).connect(
+      AbortSignal.timeout(10_000),
+    );
 
   test('T2: a coordinator that the CA did not sign is not spoken to', async () => {
     coordinator = await WsCoordinator.listen(TLS);
-    await expect(connect(coordinator.url, fixture('other-ca.pem'))).rejects.toMatchObject({ code: 'coordinator-unreachable' });
+    await expect(connect(coordinator.url, fixture('other-ca.pem'))).rejects.toMatchObject({
+      code: 'coordinator-unreachable',
+    });
     expect(coordinator.peers).toEqual([]);
   });
 
@@ -177,8 +208,27 @@ describe('TLS', () => {
       connection,
       clock: systemClock,
       signal: AbortSignal.timeout(10_000),
-      self: { instanceId: 'i', agentName: 'n', platform: 'linux-x64', bootId: 'b', facts: [], bindsChannel: true, sign: () => new Uint8Array(64) },
-      facts: { purpose: 'probe', version: '1.0.0', digest: '', commandNonce: '', launcherVersion: '', launcherDigest: '', counter: 0, ticket: '', generationSeen: 0, positionSeen: 0 },
+      self: {
+        instanceId: 'i',
+        agentName: 'n',
+        platform: 'linux-x64',
+        bootId: 'b',
+        facts: [],
+        bindsChannel: true,
+        sign: () => new Uint8Array(64),
+      },
+      facts: {
+        purpose: 'probe',
+        version: '1.0.0',
+        digest: '',
+        commandNonce: '',
+        launcherVersion: '',
+        launcherDigest: '',
+        counter: 0,
+        ticket: '',
+        generationSeen: 0,
+        positionSeen: 0,
+      },
     });
     expect(result).toMatchObject({ kind: 'ended', ending: { reason: 'busy', retryAfterMs: 5 } });
     connection.close();

@@ -14,7 +14,13 @@ const ORDERED = {
   notAfterMs: 2_000_000_000_000,
   generation: 1,
   position: 7,
-  autoUpgrade: { component: 'agent', version: '1.1.0', isForced: false, isRevert: false, nonce: 'cd' },
+  autoUpgrade: {
+    component: 'agent',
+    version: '1.1.0',
+    isForced: false,
+    isRevert: false,
+    nonce: 'cd',
+  },
 };
 
 /** A launcher and a coordinator that let everything through, over as many processes as it takes. */
@@ -28,7 +34,8 @@ class World {
   constructor() {
     this.host.coordinator.onFrame = (frame, session) => {
       if (frame.kind === 'permission') session.send({ kind: 'granted', message: frame.message });
-      if (frame.kind === 'check' && !this.isOrdered) session.send({ kind: 'command', message: ORDERED });
+      if (frame.kind === 'check' && !this.isOrdered)
+        session.send({ kind: 'command', message: ORDERED });
       if (frame.kind === 'accept') this.isOrdered = true;
       if (frame.kind === 'report' && frame.message.upgrade?.isHealthy === true) {
         session.send({ kind: 'confirm', message: { commandId: 'command-1', attempt: 1 } });
@@ -182,10 +189,16 @@ describe('a full disk', () => {
 describe('agent.db', () => {
   test('that is no database is kept aside, and the gap is said', async () => {
     const host = new TestHost();
-    writeFileSync(host.databasePath, 'this is no database at all, but long enough to be read as one');
+    writeFileSync(
+      host.databasePath,
+      'this is no database at all, but long enough to be read as one',
+    );
     const agent = host.boot();
     await until(() => host.coordinator.received.length > 0, 'the gap');
-    expect(host.coordinator.received[0]?.items[0]).toMatchObject({ item: 'gap', gap: { reason: 'agent-database-lost' } });
+    expect(host.coordinator.received[0]?.items[0]).toMatchObject({
+      item: 'gap',
+      gap: { reason: 'agent-database-lost' },
+    });
     agent.stop();
     await agent.ended;
     expect(agent.exit).toBe(0);
@@ -218,7 +231,9 @@ describe('agent.db', () => {
     const first = world.boot();
     await until(() => first.exit !== undefined, 'hand-over');
     const database = new DatabaseSync(world.host.databasePath);
-    database.exec(`UPDATE upgrade_record SET state = replace(state, '"kind":"switching"', '"kind":"teleporting"')`);
+    database.exec(
+      `UPDATE upgrade_record SET state = replace(state, '"kind":"switching"', '"kind":"teleporting"')`,
+    );
     database.close();
     world.trial = null;
     world.committed = NEW;
@@ -240,7 +255,9 @@ test('U14: a trial that no upgrade knows of is withdrawn', async () => {
   });
   await agent.ended;
   expect(agent.exit).toBe(75);
-  expect(agent.launcher.requests('refuse')).toMatchObject([{ component: 'agent', attemptId: 'lost/1' }]);
+  expect(agent.launcher.requests('refuse')).toMatchObject([
+    { component: 'agent', attemptId: 'lost/1' },
+  ]);
 });
 
 test('U7: a commit for a trial that is over is settled by the next boot', async () => {
@@ -248,7 +265,12 @@ test('U7: a commit for a trial that is over is settled by the next boot', async 
   const first = world.boot();
   await until(() => first.exit !== undefined, 'hand-over');
   const agent = world.boot();
-  agent.launcher.answer = (message) => ({ kind: 'failed', id: message.id, code: 'boot-trial-stale', message: 'over' });
+  agent.launcher.answer = (message) => ({
+    kind: 'failed',
+    id: message.id,
+    code: 'boot-trial-stale',
+    message: 'over',
+  });
   await world.host.clock.advance(62_000);
   await until(() => agent.exit !== undefined, 'the end');
   expect(agent.exit).toBe(75);
@@ -257,15 +279,24 @@ test('U7: a commit for a trial that is over is settled by the next boot', async 
 describe('U16: cleanup', () => {
   const before = () => {
     const host = new TestHost();
-    host.slotDirs = { agent: [OLD.dir, NEW.dir, '0.8.0-dddddddd'], launcher: ['0.9.0-cccccccc', '0.7.0-eeeeeeee'] };
+    host.slotDirs = {
+      agent: [OLD.dir, NEW.dir, '0.8.0-dddddddd'],
+      launcher: ['0.9.0-cccccccc', '0.7.0-eeeeeeee'],
+    };
     host.recordedDirs = new Set([NEW.dir, '0.9.0-cccccccc']);
     return host;
   };
 
   async function cleaned(host: TestHost): Promise<readonly string[]> {
     const agent = host.boot();
-    await until(() => host.coordinator.sessions.length > 0 && host.coordinator.of('check').length > 0, 'a session');
-    host.coordinator.last.send({ kind: 'cleanup', message: { component: 'agent', commandId: 'command-1' } });
+    await until(
+      () => host.coordinator.sessions.length > 0 && host.coordinator.of('check').length > 0,
+      'a session',
+    );
+    host.coordinator.last.send({
+      kind: 'cleanup',
+      message: { component: 'agent', commandId: 'command-1' },
+    });
     await host.clock.advance(1_000);
     agent.stop();
     await agent.ended;
@@ -287,7 +318,10 @@ describe('output', () => {
   const options = (host: TestHost) => ({
     path: host.databasePath,
     nowMs: 1,
-    random: { fraction: () => 0, bytes: (count: number) => crypto.getRandomValues(new Uint8Array(count)) },
+    random: {
+      fraction: () => 0,
+      bytes: (count: number) => crypto.getRandomValues(new Uint8Array(count)),
+    },
   });
   const gap = { item: 'gap', gap: { reason: 'r', items: 1, bytes: 1 } } as const;
 
@@ -299,7 +333,10 @@ describe('output', () => {
     expect(store.outbox.agree({ epoch, sequence: 1 })).toBe(0);
     const batch = store.outbox.batchAfter(0, 1e6);
     expect(batch?.epoch).not.toBe(epoch);
-    expect(batch?.items).toEqual([{ item: 'gap', gap: { reason: 'coordinator-restored', items: 1, bytes: 0 } }, gap]);
+    expect(batch?.items).toEqual([
+      { item: 'gap', gap: { reason: 'coordinator-restored', items: 1, bytes: 0 } },
+      gap,
+    ]);
     store.close();
   });
 
@@ -315,11 +352,18 @@ describe('output', () => {
 
   test('batches keep within their size and the order', () => {
     const store = openStore(options(new TestHost()));
-    const record = (size: number) => ({ item: 'record', record: { stream: 's', atMs: 1, content: Buffer.alloc(size, 7) } }) as const;
+    const record = (size: number) =>
+      ({
+        item: 'record',
+        record: { stream: 's', atMs: 1, content: Buffer.alloc(size, 7) },
+      }) as const;
     for (const size of [600, 600, 600]) store.outbox.append(record(size));
     const batch = store.outbox.batchAfter(0, 2_000);
     expect(batch?.items).toHaveLength(2);
-    expect(store.outbox.batchAfter(2, 2_000)).toMatchObject({ firstSequence: 3, items: [record(600)] });
+    expect(store.outbox.batchAfter(2, 2_000)).toMatchObject({
+      firstSequence: 3,
+      items: [record(600)],
+    });
     store.close();
   });
 });

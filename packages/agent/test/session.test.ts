@@ -1,13 +1,15 @@
 import { proofText } from '@moult/core/identity';
 import { describe, expect, test } from 'vitest';
-import { hourlyCheckOf } from '../src/timing.ts';
 import { reconnectDelayMs } from '../src/session/backoff.ts';
+import { hourlyCheckOf } from '../src/timing.ts';
 import { type Booted, TestHost } from './support/host.ts';
 import { until } from './support/manual-clock.ts';
 
 async function live(host: TestHost, sessions = 1): Promise<void> {
   await until(
-    () => host.coordinator.sessions.length >= sessions && host.coordinator.last.frames.some(({ kind }) => kind === 'check'),
+    () =>
+      host.coordinator.sessions.length >= sessions &&
+      host.coordinator.last.frames.some(({ kind }) => kind === 'check'),
     `session ${sessions}`,
   );
 }
@@ -36,7 +38,17 @@ describe('a session', () => {
       ticket: '',
     });
     const signed = new TextDecoder().decode(host.coordinator.of('prove')[0]?.signature);
-    expect(proofText({ nonce: 'ab'.repeat(32), instanceId: '', purpose: 'serve', version: '', digest: '', commandNonce: '', channelBinding: '' }).slice(0, 64)).toBe(signed);
+    expect(
+      proofText({
+        nonce: 'ab'.repeat(32),
+        instanceId: '',
+        purpose: 'serve',
+        version: '',
+        digest: '',
+        commandNonce: '',
+        channelBinding: '',
+      }).slice(0, 64),
+    ).toBe(signed);
     await stop(agent);
   });
 
@@ -54,7 +66,12 @@ describe('a session', () => {
     await stop(agent);
     const next = host.boot();
     await live(host, 3);
-    expect(host.coordinator.of('hello').at(-1)).toMatchObject({ counter: 3, ticket: 'ticket-2', generationSeen: 1, positionSeen: 1 });
+    expect(host.coordinator.of('hello').at(-1)).toMatchObject({
+      counter: 3,
+      ticket: 'ticket-2',
+      generationSeen: 1,
+      positionSeen: 1,
+    });
     await stop(next);
   });
 
@@ -79,7 +96,11 @@ describe('a session', () => {
     host.coordinator.isReachable = false;
     const agent = host.boot();
     await host.clock.advance(600_000);
-    expect(agent.launcher.posted.at(-1)).toMatchObject({ kind: 'heartbeat', reached: false, healthy: true });
+    expect(agent.launcher.posted.at(-1)).toMatchObject({
+      kind: 'heartbeat',
+      reached: false,
+      healthy: true,
+    });
     host.coordinator.isReachable = true;
     await host.clock.advance(60_000);
     await live(host);
@@ -114,7 +135,8 @@ describe('a session', () => {
   test('H11: busy counts as reached, and its wish for patience is obeyed', async () => {
     const host = new TestHost();
     host.coordinator.onFrame = (frame, session) => {
-      if (frame.kind === 'hello') session.send({ kind: 'goodbye', message: { reason: 'busy', retryAfterMs: 40_000 } });
+      if (frame.kind === 'hello')
+        session.send({ kind: 'goodbye', message: { reason: 'busy', retryAfterMs: 40_000 } });
       return true;
     };
     const agent = host.boot();
@@ -131,7 +153,8 @@ describe('a session', () => {
   test('a proof that is refused is no reaching, and is not repeated in haste', async () => {
     const host = new TestHost();
     host.coordinator.onFrame = (frame, session) => {
-      if (frame.kind === 'prove') session.send({ kind: 'goodbye', message: { reason: 'proof-failed', retryAfterMs: 0 } });
+      if (frame.kind === 'prove')
+        session.send({ kind: 'goodbye', message: { reason: 'proof-failed', retryAfterMs: 0 } });
       return frame.kind === 'prove';
     };
     const agent = host.boot();
@@ -179,7 +202,10 @@ describe('the launcher', () => {
   });
 
   test('its stop ends the agent with 0, and so does its end', async () => {
-    for (const say of [(agent: Booted) => agent.launcher.say({ kind: 'stop', graceMs: 1 }), (agent: Booted) => agent.launcher.end()]) {
+    for (const say of [
+      (agent: Booted) => agent.launcher.say({ kind: 'stop', graceMs: 1 }),
+      (agent: Booted) => agent.launcher.end(),
+    ]) {
       const host = new TestHost();
       const agent = host.boot();
       await live(host);
@@ -203,7 +229,9 @@ describe('the hourly check', () => {
     const host = new TestHost();
     const agent = host.boot();
     await live(host);
-    expect(host.schedules.map(({ expression }) => expression)).toEqual([hourlyCheckOf('instance-1')]);
+    expect(host.schedules.map(({ expression }) => expression)).toEqual([
+      hourlyCheckOf('instance-1'),
+    ]);
     host.schedules[0]?.work();
     await until(() => host.coordinator.of('check').length === 2, 'a check');
     expect(host.coordinator.of('check')).toEqual([{ isFirst: true }, { isFirst: false }]);
@@ -225,14 +253,24 @@ describe('reconnecting', () => {
   const ending = { reason: null, retryAfterMs: 0 } as const;
 
   test('backs off from 1 s to 60 s with full jitter', () => {
-    const longest = [0, 1, 2, 6, 50].map((failures) => reconnectDelayMs({ failures, ending, fraction: 1 }));
+    const longest = [0, 1, 2, 6, 50].map((failures) =>
+      reconnectDelayMs({ failures, ending, fraction: 1 }),
+    );
     expect(longest).toEqual([1_000, 2_000, 4_000, 60_000, 60_000]);
     expect(reconnectDelayMs({ failures: 50, ending, fraction: 0 })).toBe(0);
   });
 
   test('asks seldom where only a person can help, and soon where the coordinator merely stops', () => {
-    const slow = reconnectDelayMs({ failures: 0, ending: { ...ending, reason: 'not-enrolled' }, fraction: 0 });
-    const soon = reconnectDelayMs({ failures: 9, ending: { ...ending, reason: 'shutting-down' }, fraction: 1 });
+    const slow = reconnectDelayMs({
+      failures: 0,
+      ending: { ...ending, reason: 'not-enrolled' },
+      fraction: 0,
+    });
+    const soon = reconnectDelayMs({
+      failures: 9,
+      ending: { ...ending, reason: 'shutting-down' },
+      fraction: 1,
+    });
     expect([slow, soon]).toEqual([150_000, 1_000]);
   });
 });

@@ -7,7 +7,10 @@ import { settle, until } from './support/manual-clock.ts';
 
 const NONCE = 'cd'.repeat(16);
 
-function order(host: TestHost, more: { version?: string; attempt?: number; component?: string; commandId?: string } = {}): void {
+function order(
+  host: TestHost,
+  more: { version?: string; attempt?: number; component?: string; commandId?: string } = {},
+): void {
   host.coordinator.last.send({
     kind: 'command',
     message: {
@@ -36,11 +39,16 @@ function grantsAll(host: TestHost): void {
   };
 }
 
-async function bootLive(host: TestHost, spawned: Parameters<TestHost['boot']>[0] = {}): Promise<Booted> {
+async function bootLive(
+  host: TestHost,
+  spawned: Parameters<TestHost['boot']>[0] = {},
+): Promise<Booted> {
   const before = host.coordinator.sessions.length;
   const booted = host.boot(spawned);
   await until(
-    () => host.coordinator.sessions.length > before && host.coordinator.last.frames.some((frame) => frame.kind === 'check'),
+    () =>
+      host.coordinator.sessions.length > before &&
+      host.coordinator.last.frames.some((frame) => frame.kind === 'check'),
     'a session',
   );
   return booted;
@@ -54,7 +62,10 @@ const onTrial = {
 };
 
 async function ended(booted: Booted): Promise<void> {
-  await until(() => booted.exit !== undefined || booted.error !== undefined, 'the end of the agent');
+  await until(
+    () => booted.exit !== undefined || booted.error !== undefined,
+    'the end of the agent',
+  );
   if (booted.error !== undefined) throw booted.error;
 }
 
@@ -72,7 +83,10 @@ describe('an upgrade', () => {
     const agent = await upgradeToHandOver(host);
     expect(agent.exit).toBe(EXIT.bootRecorded);
     expect(host.coordinator.of('accept')).toEqual([{ commandId: 'command-1', attempt: 1 }]);
-    expect(host.coordinator.of('permission').map(({ point }) => point)).toEqual(['drain', 'switch']);
+    expect(host.coordinator.of('permission').map(({ point }) => point)).toEqual([
+      'drain',
+      'switch',
+    ]);
     expect(agent.launcher.requests('try')).toMatchObject([
       { component: 'agent', slot: NEW, attemptId: 'command-1/1', probationMs: 60_000 },
     ]);
@@ -84,22 +98,40 @@ describe('an upgrade', () => {
     const agent = await bootLive(host, onTrial);
     const hello = host.coordinator.of('hello').at(-1);
     expect(hello).toMatchObject({ commandNonce: NONCE, version: '1.1.0', digest: NEW.digest });
-    await until(() => host.coordinator.of('report').at(-1)?.marks.includes('probation') === true, 'probation');
+    await until(
+      () => host.coordinator.of('report').at(-1)?.marks.includes('probation') === true,
+      'probation',
+    );
     await host.clock.advance(59_000);
     expect(host.coordinator.of('report').some(({ upgrade }) => upgrade?.isHealthy)).toBe(false);
     await host.clock.advance(2_000);
-    expect(host.coordinator.of('report').at(-1)?.upgrade).toMatchObject({ isHealthy: true, step: 'probation' });
+    expect(host.coordinator.of('report').at(-1)?.upgrade).toMatchObject({
+      isHealthy: true,
+      step: 'probation',
+    });
     expect(agent.launcher.requests('commit')).toEqual([]);
-    host.coordinator.last.send({ kind: 'confirm', message: { commandId: 'command-1', attempt: 1 } });
+    host.coordinator.last.send({
+      kind: 'confirm',
+      message: { commandId: 'command-1', attempt: 1 },
+    });
     await until(() => host.coordinator.received.length > 0, 'the report of the end');
     expect(agent.launcher.requests('commit')).toMatchObject([{ attemptId: 'command-1/1' }]);
     const item = host.coordinator.received[0]?.items[0];
     expect(item).toMatchObject({
       item: 'finish',
-      finish: { outcome: 'succeeded', commandId: 'command-1', current: { digest: NEW.digest }, from: { digest: OLD.digest } },
+      finish: {
+        outcome: 'succeeded',
+        commandId: 'command-1',
+        current: { digest: NEW.digest },
+        from: { digest: OLD.digest },
+      },
     });
     await host.clock.advance(1_000);
-    expect(host.coordinator.of('report').at(-1)).toMatchObject({ state: 'Up', marks: [], upgrade: null });
+    expect(host.coordinator.of('report').at(-1)).toMatchObject({
+      state: 'Up',
+      marks: [],
+      upgrade: null,
+    });
     agent.stop();
     await ended(agent);
     expect(agent.exit).toBe(EXIT.stop);
@@ -108,7 +140,14 @@ describe('an upgrade', () => {
   test('H11: what the launcher rolled back is reported with its evidence by the version before', async () => {
     const host = new TestHost();
     await upgradeToHandOver(host);
-    const evidence = { reason: 'crashed', detail: 'exit 1', exitCode: 1, signal: null, logLines: ['boom'], samples: [] } as const;
+    const evidence = {
+      reason: 'crashed',
+      detail: 'exit 1',
+      exitCode: 1,
+      signal: null,
+      logLines: ['boom'],
+      samples: [],
+    } as const;
     const agent = await bootLive(host, {
       components: components({
         agent: {
@@ -121,7 +160,11 @@ describe('an upgrade', () => {
     });
     await until(() => host.coordinator.received.length > 0, 'the report');
     expect(host.coordinator.received[0]?.items[0]).toMatchObject({
-      finish: { outcome: 'rolled-back', code: 'crashed', evidence: { logLines: ['boom'], exitCode: 1 } },
+      finish: {
+        outcome: 'rolled-back',
+        code: 'crashed',
+        evidence: { logLines: ['boom'], exitCode: 1 },
+      },
     });
     agent.stop();
     await ended(agent);
@@ -131,11 +174,17 @@ describe('an upgrade', () => {
     const host = new TestHost();
     await upgradeToHandOver(host);
     const agent = await bootLive(host, onTrial);
-    host.coordinator.last.send({ kind: 'reject', message: { commandId: 'command-1', attempt: 1, reason: 'wrong digest' } });
+    host.coordinator.last.send({
+      kind: 'reject',
+      message: { commandId: 'command-1', attempt: 1, reason: 'wrong digest' },
+    });
     await ended(agent);
     expect(agent.exit).toBe(EXIT.bootRecorded);
     expect(agent.launcher.requests('refuse')).toMatchObject([
-      { attemptId: 'command-1/1', evidence: { reason: 'rejected-by-coordinator', detail: 'wrong digest' } },
+      {
+        attemptId: 'command-1/1',
+        evidence: { reason: 'rejected-by-coordinator', detail: 'wrong digest' },
+      },
     ]);
   });
 
@@ -146,8 +195,14 @@ describe('an upgrade', () => {
     const agent = await bootLive(host, onTrial);
     await host.clock.advance(300_000);
     expect(host.coordinator.of('report').some(({ upgrade }) => upgrade?.isHealthy)).toBe(false);
-    expect(agent.launcher.posted.at(-1)).toMatchObject({ kind: 'heartbeat', healthy: false, reached: true });
-    expect(agent.launcher.posted.at(-1)).toMatchObject({ trouble: expect.stringMatching(/^cannot-upgrade-again/) });
+    expect(agent.launcher.posted.at(-1)).toMatchObject({
+      kind: 'heartbeat',
+      healthy: false,
+      reached: true,
+    });
+    expect(agent.launcher.posted.at(-1)).toMatchObject({
+      trouble: expect.stringMatching(/^cannot-upgrade-again/),
+    });
     agent.stop();
     await ended(agent);
   });
@@ -173,7 +228,8 @@ describe('an upgrade', () => {
     await upgradeToHandOver(host);
     const agent = await bootLive(host, onTrial);
     await host.clock.advance(61_000);
-    const count = () => host.coordinator.of('report').filter(({ upgrade }) => upgrade?.isHealthy).length;
+    const count = () =>
+      host.coordinator.of('report').filter(({ upgrade }) => upgrade?.isHealthy).length;
     const before = count();
     await host.clock.advance(41_000);
     expect(count()).toBeGreaterThan(before);
@@ -188,7 +244,11 @@ describe('an upgrade', () => {
     await host.clock.advance(31_000);
     await ended(agent);
     expect(agent.exit).toBe(EXIT.bootRecorded);
-    expect(host.coordinator.of('report').some(({ state, marks }) => state === 'Up' && marks.includes('probation'))).toBe(false);
+    expect(
+      host.coordinator
+        .of('report')
+        .some(({ state, marks }) => state === 'Up' && marks.includes('probation')),
+    ).toBe(false);
   });
 
   test('H12: the launcher is upgraded by the same machine, attested by its own digest', async () => {
@@ -198,7 +258,9 @@ describe('an upgrade', () => {
     grantsAll(host);
     order(host, { component: 'launcher', version: '0.9.0' });
     await ended(agent);
-    expect(agent.launcher.requests('try')).toMatchObject([{ component: 'launcher', slot: LAUNCHER }]);
+    expect(agent.launcher.requests('try')).toMatchObject([
+      { component: 'launcher', slot: LAUNCHER },
+    ]);
     const next = await bootLive(host, {
       launcherDigest: LAUNCHER.digest,
       components: components({
@@ -206,7 +268,10 @@ describe('an upgrade', () => {
       }),
     });
     await host.clock.advance(61_000);
-    host.coordinator.last.send({ kind: 'confirm', message: { commandId: 'command-1', attempt: 1 } });
+    host.coordinator.last.send({
+      kind: 'confirm',
+      message: { commandId: 'command-1', attempt: 1 },
+    });
     await until(() => next.launcher.requests('commit').length > 0, 'commit');
     expect(next.launcher.requests('commit')).toMatchObject([{ component: 'launcher' }]);
     next.stop();
@@ -215,7 +280,10 @@ describe('an upgrade', () => {
 });
 
 describe('before the switch nothing is touched', () => {
-  async function outcomeOf(host: TestHost, more: Parameters<typeof order>[1] = {}): Promise<unknown> {
+  async function outcomeOf(
+    host: TestHost,
+    more: Parameters<typeof order>[1] = {},
+  ): Promise<unknown> {
     const agent = await bootLive(host);
     grantsAll(host);
     order(host, more);
@@ -230,7 +298,9 @@ describe('before the switch nothing is touched', () => {
   }
 
   test('what runs already is already there', async () => {
-    expect(await outcomeOf(new TestHost(), { version: '1.0.0' })).toMatchObject({ outcome: 'already-there' });
+    expect(await outcomeOf(new TestHost(), { version: '1.0.0' })).toMatchObject({
+      outcome: 'already-there',
+    });
   });
 
   test('H17: a version that is none is answered with its own code', async () => {
@@ -264,12 +334,16 @@ describe('before the switch nothing is touched', () => {
     host.release(NEW, { minimumLauncher: '2.0.0' });
     expect(await outcomeOf(host)).toMatchObject({
       code: 'launcher-too-old',
-      message: expect.stringMatching(/wants 2\.0\.0, this host has 0\.9\.0; slots: not ours; disk: /),
+      message: expect.stringMatching(
+        /wants 2\.0\.0, this host has 0\.9\.0; slots: not ours; disk: /,
+      ),
     });
   });
 
   test('N4: a release that no release key signed is never fetched', async () => {
-    expect(await outcomeOf(new TestHost(), { version: '6.6.6' })).toMatchObject({ code: 'release-unknown' });
+    expect(await outcomeOf(new TestHost(), { version: '6.6.6' })).toMatchObject({
+      code: 'release-unknown',
+    });
   });
 
   test('a fetch that fails for good ends the attempt, the old version running on', async () => {
@@ -283,7 +357,8 @@ describe('before the switch nothing is touched', () => {
     const agent = await bootLive(host);
     host.coordinator.onFrame = (frame, session) => {
       if (frame.kind !== 'permission') return false;
-      if (frame.message.point === 'drain') session.send({ kind: 'granted', message: frame.message });
+      if (frame.message.point === 'drain')
+        session.send({ kind: 'granted', message: frame.message });
       return true;
     };
     order(host);
@@ -322,12 +397,17 @@ describe('before the switch nothing is touched', () => {
     const agent = await bootLive(host);
     host.coordinator.onFrame = (frame, session) => {
       if (frame.kind !== 'permission') return false;
-      session.send({ kind: 'denied', message: { ...frame.message, reason: 'cancelled', isFinal: true } });
+      session.send({
+        kind: 'denied',
+        message: { ...frame.message, reason: 'cancelled', isFinal: true },
+      });
       return true;
     };
     order(host);
     await until(() => host.coordinator.received.length > 0, 'the report');
-    expect(host.coordinator.received[0]?.items[0]).toMatchObject({ finish: { outcome: 'denied', message: 'cancelled' } });
+    expect(host.coordinator.received[0]?.items[0]).toMatchObject({
+      finish: { outcome: 'denied', message: 'cancelled' },
+    });
     agent.stop();
     await ended(agent);
   });
@@ -367,8 +447,11 @@ describe('U8: the inbox', () => {
     const agent = await bootLive(host);
     order(host, { version: '6.6.6', commandId: 'first' });
     order(host, { version: '1.0.0', commandId: 'second' });
-    for (let turn = 0; turn < 20 && host.coordinator.received.length < 2; turn++) await host.clock.advance(3_600_000);
-    const finished = host.coordinator.received.flatMap(({ items }) => items).map((item) => (item.item === 'finish' ? item.finish.commandId : ''));
+    for (let turn = 0; turn < 20 && host.coordinator.received.length < 2; turn++)
+      await host.clock.advance(3_600_000);
+    const finished = host.coordinator.received
+      .flatMap(({ items }) => items)
+      .map((item) => (item.item === 'finish' ? item.finish.commandId : ''));
     expect(finished).toEqual(['first', 'second']);
     agent.stop();
     await ended(agent);
@@ -379,5 +462,13 @@ test('every frame that a whole upgrade sends fits the wire', async () => {
   const host = new TestHost();
   await upgradeToHandOver(host);
   const kinds = new Set<AgentFrame['kind']>(host.coordinator.frames.map(({ kind }) => kind));
-  expect([...kinds].sort()).toEqual(['accept', 'check', 'hello', 'permission', 'progress', 'prove', 'report']);
+  expect([...kinds].sort()).toEqual([
+    'accept',
+    'check',
+    'hello',
+    'permission',
+    'progress',
+    'prove',
+    'report',
+  ]);
 });

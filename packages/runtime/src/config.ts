@@ -65,7 +65,7 @@ export async function readConfig<S extends ConfigSchema>(
     ];
     const given = candidates.find((candidate) => candidate.raw !== null);
     values[name] =
-      given === undefined ? (key.default ?? null) : valueOf(key, given.raw, given.where);
+      given === undefined ? (key.default ?? null) : typedValueOf(key, given.raw, given.where);
   }
   return values as ConfigValues<S>;
 }
@@ -104,13 +104,11 @@ function requireKnown(name: string, schema: ConfigSchema, where: string): void {
   if (Object.hasOwn(schema, name)) return;
   const nearest = nearestOf(name, Object.keys(schema));
   const hint =
-    nearest === null
-      ? `known are ${Object.keys(schema).join(', ')}`
-      : `did you mean ${nearest}?`;
+    nearest === null ? `known are ${Object.keys(schema).join(', ')}` : `did you mean ${nearest}?`;
   throw new CodedError('config-invalid', `${where}: unknown key ${name}; ${hint}`);
 }
 
-function valueOf(key: ConfigKey, raw: unknown, where: string): string | number | boolean {
+function typedValueOf(key: ConfigKey, raw: unknown, where: string): string | number | boolean {
   switch (key.kind) {
     case 'string':
       if (typeof raw === 'string' || typeof raw === 'number') return String(raw);
@@ -120,7 +118,11 @@ function valueOf(key: ConfigKey, raw: unknown, where: string): string | number |
       const min = key.min ?? Number.NEGATIVE_INFINITY;
       const max = key.max ?? Number.POSITIVE_INFINITY;
       if (typeof value === 'number' && value >= min && value <= max) return value;
-      return invalid(where, `a number${Number.isFinite(min) ? ` from ${min}` : ''}${Number.isFinite(max) ? ` to ${max}` : ''}`, raw);
+      return invalid(
+        where,
+        `a number${Number.isFinite(min) ? ` from ${min}` : ''}${Number.isFinite(max) ? ` to ${max}` : ''}`,
+        raw,
+      );
     }
     case 'boolean':
       if (raw === true || raw === 'true') return true;

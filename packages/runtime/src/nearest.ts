@@ -1,5 +1,7 @@
-/** More than a third of the letters wrong is another word. */
+/** More than a third of the letters wrong is another word; two letters swapped count as two, in short words too. */
 const DISTANCE_SHARE_MAX = 1 / 3;
+const DISTANCE_ALWAYS = 2;
+const SHORT_LENGTH = 4;
 
 /** The known word that was probably meant; null: none is near. */
 export function nearestOf(word: string, known: readonly string[]): string | null {
@@ -8,7 +10,10 @@ export function nearestOf(word: string, known: readonly string[]): string | null
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
   if (best === undefined) return null;
-  const limit = Math.max(1, Math.floor(best.candidate.length * DISTANCE_SHARE_MAX));
+  const limit = Math.max(
+    best.candidate.length < SHORT_LENGTH ? 1 : DISTANCE_ALWAYS,
+    Math.floor(best.candidate.length * DISTANCE_SHARE_MAX),
+  );
   return best.distance <= limit ? best.candidate : null;
 }
 

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { OutputItem } from '@moult/protocol';
 import { transact } from './open.ts';
 
@@ -35,24 +35,115 @@ interface Stream {
 const BATCH_ITEMS_MAX = 1_000;
 
 export function createOutbox(database: DatabaseSync, newEpoch: () => string): Outbox {
-  const read = database.prepare('SELECT epoch, last_sequence, acknowledged FROM stream');
-  const write = database.prepare(
-    `INSERT INTO stream VALUES (1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
-       epoch = excluded.epoch, last_sequence = excluded.last_sequence, acknowledged = excluded.acknowledged`,
-  );
-  const insert = database.prepare('INSERT INTO outbox VALUES (?, ?, ?)');
-  const count = database.prepare('SELECT count(*) AS items FROM outbox');
-  const held = database.prepare('SELECT 1 FROM outbox WHERE attempt_id = ?');
-  const after = database.prepare(
-    `SELECT sequence, item FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ${BATCH_ITEMS_MAX}`,
-  );
-  const remove = database.prepare('DELETE FROM outbox WHERE sequence <= ?');
+  return new SqliteOutbox(database, newEpoch);
+}
 
-  const stream = (): Stream => {
-    const row = read.get();
+class SqliteOutbox implements Outbox {
+  readonly #database: DatabaseSync;
+  readonly #newEpoch: () => string;
+  readonly #insert: StatementSync;
+  readonly #after: StatementSync;
+  readonly #held: StatementSync;
+
+  constructor(database: DatabaseSync, newEpoch: () => string) {
+    this.#database = database;
+    this.#newEpoch = newEpoch;
+    this.#insert = database.prepare('INSERT INTO outbox VALUES (?, ?, ?)');
+    this.#held = database.prepare('SELECT 1 FROM outbox WHERE attempt_id = ?');
+    this.#after = database.prepare(
+      `SELECT sequence, item FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ${BATCH_ITEMS_MAX}`,
+    );
+  }
+
+  append(item: OutputItem, attemptId?: string): void {
+    const append = () => this.#append(item, attemptId ?? null);
+    if (this.#database.isTransaction) append();
+    else transact(this.#database, append);
+  }
+
+  holds(attemptId: string): boolean {
+    return this.#held.get(attemptId) !== undefined;
+  }
+
+  isEmpty(): boolean {
+    return this.#after.get(0) === undefined;
+  }
+
+  batchAfter(afterSequence: number, bytesMax: number): Batch | null {
+    const rows = this.#after.all(afterSequence);
+    const items: OutputItem[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      const text = String(row['item']);
+      bytes += text.length;
+      if (items.length > 0 && bytes > bytesMax) break;
+      items.push(decodeItem(text));
+    }
+    if (items.length === 0) return null;
+    return { epoch: this.#stream().epoch, firstSequence: Number(rows[0]?.['sequence']), items };
+  }
+
+  acknowledge(epoch: string, lastSequence: number): void {
+    transact(this.#database, () => {
+      const now = this.#stream();
+      if (epoch !== now.epoch || lastSequence <= now.acknowledged) return;
+      // More than was ever sent is no acknowledgement of ours.
+      if (lastSequence > now.lastSequence) return;
+      this.#forgetUpTo(now, lastSequence);
+    });
+  }
+
+  agree(known: { readonly epoch: string; readonly sequence: number }): number {
+    return transact(this.#database, () => {
+      const now = this.#stream();
+      const isSame = known.epoch === now.epoch;
+      if (isSame && known.sequence > now.lastSequence) return this.#beginAnew(0);
+      if (isSame && known.sequence >= now.acknowledged) {
+        this.#forgetUpTo(now, known.sequence);
+        return known.sequence;
+      }
+      if (now.acknowledged === 0) return 0;
+      // It acknowledged what it no longer has: it was restored from an earlier backup.
+      return this.#beginAnew(now.acknowledged - (isSame ? known.sequence : 0));
+    });
+  }
+
+  /** Numbers what is left from 1 again, behind a word about what is missing. */
+  #beginAnew(missing: number): number {
+    const left = this.#database
+      .prepare('SELECT attempt_id, item FROM outbox ORDER BY sequence')
+      .all();
+    this.#database.exec('DELETE FROM outbox');
+    this.#save({ epoch: this.#newEpoch(), lastSequence: 0, acknowledged: 0 });
+    if (missing > 0) {
+      const gap = { reason: 'coordinator-restored', items: missing, bytes: 0 };
+      this.#append({ item: 'gap', gap }, null);
+    }
+    for (const row of left) {
+      this.#append(decodeItem(String(row['item'])), textOrNull(row['attempt_id']));
+    }
+    return 0;
+  }
+
+  #append(item: OutputItem, attemptId: string | null): void {
+    const now = this.#stream();
+    const sequence = now.lastSequence + 1;
+    this.#insert.run(sequence, attemptId, encodeItem(item));
+    this.#save({ ...now, lastSequence: sequence });
+  }
+
+  #forgetUpTo(now: Stream, sequence: number): void {
+    this.#database.prepare('DELETE FROM outbox WHERE sequence <= ?').run(sequence);
+    this.#save({ ...now, acknowledged: sequence });
+  }
+
+  #stream(): Stream {
+    const row = this.#database
+      .prepare('SELECT epoch, last_sequence, acknowledged FROM stream')
+      .get();
     if (row === undefined) {
-      const first: Stream = { epoch: newEpoch(), lastSequence: 0, acknowledged: 0 };
-      save(first);
+      const first: Stream = { epoch: this.#newEpoch(), lastSequence: 0, acknowledged: 0 };
+      this.#save(first);
       return first;
     }
     return {
@@ -60,76 +151,16 @@ export function createOutbox(database: DatabaseSync, newEpoch: () => string): Ou
       lastSequence: Number(row['last_sequence']),
       acknowledged: Number(row['acknowledged']),
     };
-  };
-  const save = (next: Stream) => write.run(next.epoch, next.lastSequence, next.acknowledged);
-  const append = (item: OutputItem, attemptId: string | null) => {
-    const now = stream();
-    const sequence = now.lastSequence + 1;
-    insert.run(sequence, attemptId, encodeItem(item));
-    save({ ...now, lastSequence: sequence });
-  };
-  const appendDurably = (item: OutputItem, attemptId?: string) => {
-    if (database.isTransaction) append(item, attemptId ?? null);
-    else transact(database, () => append(item, attemptId ?? null));
-  };
+  }
 
-  /** Numbers what is left from 1 again, behind a word about what is missing. */
-  const beginAnew = (missing: number) => {
-    const left = database
-      .prepare('SELECT attempt_id, item FROM outbox ORDER BY sequence')
-      .all()
-      .map((row) => ({ attemptId: textOrNull(row['attempt_id']), item: String(row['item']) }));
-    database.exec('DELETE FROM outbox');
-    save({ epoch: newEpoch(), lastSequence: 0, acknowledged: 0 });
-    if (missing > 0) {
-      const gap = { reason: 'coordinator-restored', items: missing, bytes: 0 };
-      append({ item: 'gap', gap }, null);
-    }
-    for (const { attemptId, item } of left) append(decodeItem(item), attemptId);
-    return 0;
-  };
-
-  return {
-    append: appendDurably,
-    holds: (attemptId) => held.get(attemptId) !== undefined,
-    isEmpty: () => Number(count.get()?.['items'] ?? 0) === 0,
-    batchAfter: (afterSequence, bytesMax) => {
-      const rows = after.all(afterSequence);
-      const items: OutputItem[] = [];
-      let bytes = 0;
-      for (const row of rows) {
-        const text = String(row['item']);
-        bytes += text.length;
-        if (items.length > 0 && bytes > bytesMax) break;
-        items.push(decodeItem(text));
-      }
-      if (items.length === 0) return null;
-      return { epoch: stream().epoch, firstSequence: Number(rows[0]?.['sequence']), items };
-    },
-    acknowledge: (epoch, lastSequence) =>
-      transact(database, () => {
-        const now = stream();
-        if (epoch !== now.epoch || lastSequence <= now.acknowledged) return;
-        // More than was ever sent is no acknowledgement of ours.
-        if (lastSequence > now.lastSequence) return;
-        remove.run(lastSequence);
-        save({ ...now, acknowledged: lastSequence });
-      }),
-    agree: (known) =>
-      transact(database, () => {
-        const now = stream();
-        const isSame = known.epoch === now.epoch;
-        if (isSame && known.sequence > now.lastSequence) return beginAnew(0);
-        if (isSame && known.sequence >= now.acknowledged) {
-          remove.run(known.sequence);
-          save({ ...now, acknowledged: known.sequence });
-          return known.sequence;
-        }
-        if (now.acknowledged === 0) return 0;
-        // It acknowledged what it no longer has: it was restored from an earlier backup.
-        return beginAnew(now.acknowledged - (isSame ? known.sequence : 0));
-      }),
-  };
+  #save(next: Stream): void {
+    this.#database
+      .prepare(
+        `INSERT INTO stream VALUES (1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+           epoch = excluded.epoch, last_sequence = excluded.last_sequence, acknowledged = excluded.acknowledged`,
+      )
+      .run(next.epoch, next.lastSequence, next.acknowledged);
+  }
 }
 
 function encodeItem(item: OutputItem): string {

@@ -3,7 +3,7 @@
  * vouches for yet is believed only if it has them.
  */
 import { createHash, X509Certificate } from 'node:crypto';
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { CodedError } from '@moult/core/errors';
 import { TRUST_LIMITS } from '@moult/core/trust';
@@ -35,7 +35,9 @@ export async function fetchAnchors(
   }
   if (token.caSha256 === null) return { caPem: null, root };
   if (caPem === null || caSha256Of(caPem) !== token.caSha256) {
-    throw mismatch(`${coordinator.origin} shows another certificate authority than the token names`);
+    throw mismatch(
+      `${coordinator.origin} shows another certificate authority than the token names`,
+    );
   }
   return { caPem, root };
 }

@@ -122,5 +122,8 @@ async function syncTree(dir: string): Promise<void> {
 /** Where a record exists the launcher keeps the links; it alone writes the record. */
 async function linkIfAbsent(layout: Layout, agent: Slot): Promise<void> {
   if ((await readTextIfPresent(layout.bootRecordPath)) !== null) return;
-  await linkDurably(linkPathOf(layout, { component: 'agent', name: 'current' }), `agent/${agent.dir}`);
+  await linkDurably(
+    linkPathOf(layout, { component: 'agent', name: 'current' }),
+    `agent/${agent.dir}`,
+  );
 }

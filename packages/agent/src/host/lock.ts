@@ -15,7 +15,7 @@ export interface Lock {
 }
 
 /** A process that is just ending needs a moment to let go. */
-const WAIT_MS = 5_000;
+const WAIT_MS = 2_000;
 
 const HOLD = 'PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE';
 

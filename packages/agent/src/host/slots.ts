@@ -2,11 +2,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBootRecord, slotDirOf } from '@moult/core/boot';
-import { type Component, COMPONENTS } from '@moult/core/component';
+import { COMPONENTS, type Component } from '@moult/core/component';
 import { type Layout, versionsDirOf } from '@moult/core/layout';
 import type { ManifestFile } from '@moult/core/manifest';
-import { readSlotManifest } from '@moult/release/verify-slot';
 import type { VerifiedManifest } from '@moult/release/trust-client';
+import { readSlotManifest } from '@moult/release/verify-slot';
 import type { Clock } from '@moult/runtime/clock';
 import { codeOf, readTextIfPresent, removeDurably } from '@moult/runtime/files';
 import type { Slots, TrustedRelease } from '../ports.ts';

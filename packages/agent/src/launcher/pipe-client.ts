@@ -14,7 +14,9 @@ const SPAWNED_MS_MAX = 10_000;
 const ANSWER_MS_MAX = 30_000;
 
 type Unnumbered<R> = R extends PipeRequest ? Omit<R, 'id'> : never;
-export type LauncherRequest = Unnumbered<Extract<PipeRequest, { kind: 'try' | 'commit' | 'refuse' }>>;
+export type LauncherRequest = Unnumbered<
+  Extract<PipeRequest, { kind: 'try' | 'commit' | 'refuse' }>
+>;
 
 export interface PipeEvents {
   onDial(): void;
@@ -107,29 +109,36 @@ export class PipeClient {
   #receive(message: LauncherPipeMessage, spawned: (message: Spawned) => void): void {
     switch (message.kind) {
       case 'spawned':
-        return spawned(message);
+        spawned(message);
+        return;
       case 'done':
-        return this.#waiting.get(message.id)?.resolve();
+        this.#waiting.get(message.id)?.resolve();
+        return;
       case 'failed':
-        return this.#waiting
+        this.#waiting
           .get(message.id)
           ?.reject(new CodedError(knownCode(message.code), message.message));
+        return;
       case 'unsupported':
         if (message.id === null) return;
-        return this.#waiting
+        this.#waiting
           .get(message.id)
           ?.reject(
             new CodedError('launcher-too-old', `the launcher does not know \`${message.what}\``),
           );
+        return;
       case 'dial':
-        return this.#events.onDial();
+        this.#events.onDial();
+        return;
       case 'stop':
-        return this.#events.onStop();
+        this.#events.onStop();
+        return;
       case 'probed':
-        return this.#log.info('a probe of the coordinator ended', {
+        this.#log.info('a probe of the coordinator ended', {
           version: message.version,
           reached: message.reached,
         });
+        return;
       case 'rehearsed':
         return;
     }

@@ -2,7 +2,7 @@
  * Output goes out in order, one batch at a time, and is forgotten when the coordinator has it durably. A batch that
  * is not acknowledged goes out again: by a new session, or after a while.
  */
-import { FRAME_BYTES_MAX, type AgentFrame } from '@moult/protocol';
+import { type AgentFrame, FRAME_BYTES_MAX } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Outbox } from '../database/index.ts';
 import { pause } from '../waiting.ts';

@@ -5,9 +5,9 @@
  */
 import { proofText, type SessionPurpose } from '@moult/core/identity';
 import {
+  CLOSE_REASONS,
   type CloseReasonName,
   type CoordinatorMessages,
-  CLOSE_REASONS,
   HANDSHAKE_MS_MAX,
   type Hello,
   PROTOCOL_MINOR,
@@ -19,7 +19,12 @@ import { type Ending, endingOf } from './backoff.ts';
 export type Welcome = CoordinatorMessages['welcome'];
 
 /** What this version says it can do; the coordinator sends nothing else. */
-export const CAPABILITIES: readonly string[] = ['auto-upgrade', 'cleanup', 'output', 'upgrading-state'];
+export const CAPABILITIES: readonly string[] = [
+  'auto-upgrade',
+  'cleanup',
+  'output',
+  'upgrading-state',
+];
 
 export interface HelloFacts {
   readonly purpose: SessionPurpose;

@@ -2,9 +2,10 @@
  * The one session to the coordinator: connected, lost, connected again, for ever. Others see it as `live` or not;
  * what they send into a lost session is lost with it, and they learn of the next one by `onLive`.
  */
+
+import { codedErrorFrom } from '@moult/core/errors';
 import type { AgentFrame, CoordinatorFrame } from '@moult/protocol';
 import { PONG_MS_MAX } from '@moult/protocol';
-import { codedErrorFrom } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';

@@ -3,11 +3,7 @@ import type { Course, Outcome } from '@moult/core/upgrade';
 import type { EvidenceMessage, FinishMessage, SlotMessage } from '@moult/protocol';
 
 /** The report of an attempt's end, as the coordinator gets it. */
-export function finishOf(
-  course: Course,
-  outcome: Outcome,
-  current: Slot | null,
-): FinishMessage {
+export function finishOf(course: Course, outcome: Outcome, current: Slot | null): FinishMessage {
   const { order, from } = course;
   return {
     commandId: order.commandId,

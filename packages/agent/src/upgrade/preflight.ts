@@ -2,9 +2,10 @@
  * The pre-upgrade test: everything that can be known before anything is changed. All checks run, so that whoever
  * mends the host mends it once; the first failing one gives the code.
  */
+
+import { CodedError, type ErrorCode } from '@moult/core/errors';
 import type { BootView } from '@moult/core/upgrade';
 import { attemptIdOf, type Course, type UpgradeEvent } from '@moult/core/upgrade';
-import { CodedError, type ErrorCode } from '@moult/core/errors';
 import { compareVersions, isVersion } from '@moult/core/versions';
 import type { Clock } from '@moult/runtime/clock';
 import type { DiskFacts, Slots, Trust, TrustedRelease } from '../ports.ts';

@@ -156,7 +156,11 @@ export class Upgrader {
 
   async #resultOf(
     work: UpgradeWork,
-    run: { readonly afterMs: number; readonly attemptId: string | null; readonly signal: AbortSignal },
+    run: {
+      readonly afterMs: number;
+      readonly attemptId: string | null;
+      readonly signal: AbortSignal;
+    },
   ): Promise<WorkResult | null> {
     const { clock, workers, log } = this.#options;
     const { signal } = run;

@@ -2,7 +2,7 @@
  * The work of each state of the upgrade machine, one function each. All of it may be aborted at any await and begun
  * again after a crash. What it needs of the rest of the agent stands in WorkerOptions, by name.
  */
-import { EXIT, type Evidence, type Slot } from '@moult/core/boot';
+import { type Evidence, EXIT, type Slot } from '@moult/core/boot';
 import { CodedError } from '@moult/core/errors';
 import { attemptIdOf, type BootView, type UpgradeOrder } from '@moult/core/upgrade';
 import type { AgentFrame } from '@moult/protocol';

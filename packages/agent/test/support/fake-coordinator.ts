@@ -1,4 +1,11 @@
-import { type AgentFrame, type CoordinatorFrame, decodeAgentFrame, encodeAgentFrame, encodeCoordinatorFrame, decodeCoordinatorFrame } from '@moult/protocol';
+import {
+  type AgentFrame,
+  type CoordinatorFrame,
+  decodeAgentFrame,
+  decodeCoordinatorFrame,
+  encodeAgentFrame,
+  encodeCoordinatorFrame,
+} from '@moult/protocol';
 import type { Connection, Received, Transport } from '../../src/ports.ts';
 
 export interface FakeSession {
@@ -105,7 +112,10 @@ export class FakeCoordinator implements Transport {
     if (this.onFrame(frame, session)) return;
     switch (frame.kind) {
       case 'hello':
-        session.send({ kind: 'challenge', message: { nonce: 'ab'.repeat(32), nowMs: 1, protocolMinor: 0 } });
+        session.send({
+          kind: 'challenge',
+          message: { nonce: 'ab'.repeat(32), nowMs: 1, protocolMinor: 0 },
+        });
         return;
       case 'prove':
         session.send({

@@ -9,7 +9,12 @@ import { silentLogger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import { createAgent } from '../../src/agent.ts';
 import { openStore } from '../../src/database/index.ts';
-import type { AgentPorts, LauncherChannel, LauncherListener, TrustedRelease } from '../../src/ports.ts';
+import type {
+  AgentPorts,
+  LauncherChannel,
+  LauncherListener,
+  TrustedRelease,
+} from '../../src/ports.ts';
 import { FakeCoordinator } from './fake-coordinator.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -126,11 +131,19 @@ export class TestHost {
 
   release(slot: Slot, more: Partial<Manifest> = {}): void {
     const manifest = manifestOf(slot, more);
-    this.released.set(`${manifest.component} ${slot.version}`, { manifest, digest: slot.digest, proof: null });
+    this.released.set(`${manifest.component} ${slot.version}`, {
+      manifest,
+      digest: slot.digest,
+      proof: null,
+    });
   }
 
   store(): ReturnType<typeof openStore> {
-    return openStore({ path: this.databasePath, nowMs: this.clock.nowMs(), random: countingRandom });
+    return openStore({
+      path: this.databasePath,
+      nowMs: this.clock.nowMs(),
+      random: countingRandom,
+    });
   }
 
   ports(launcher: LauncherChannel): AgentPorts {
@@ -170,9 +183,14 @@ export class TestHost {
           onProgress({ bytesDone: 10, bytesTotal: 110 });
           const { version } = release.manifest;
           const dir = `${version}-${release.digest.slice(0, 8)}`;
-          return { slot: { version, digest: release.digest, dir }, bytesFetched: 10, bytesTotal: 110 };
+          return {
+            slot: { version, digest: release.digest, dir },
+            bytesFetched: 10,
+            bytesTotal: 110,
+          };
         },
-        manifestOf: async (component, slot) => this.released.get(`${component} ${slot.version}`)?.manifest ?? null,
+        manifestOf: async (component, slot) =>
+          this.released.get(`${component} ${slot.version}`)?.manifest ?? null,
         list: async (component) => this.slotDirs[component] ?? [],
         remove: async (component, dir) => void this.removed.push(`${component}/${dir}`),
         clearStaging: async () => undefined,

@@ -1,9 +1,9 @@
 import { createHash, createPublicKey, verify } from 'node:crypto';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { IncomingMessage, RequestListener } from 'node:http';
 import { proofText, type SessionPurpose } from '@moult/core/identity';
 import {
   type AgentFrame,
@@ -48,7 +48,9 @@ export class WsCoordinator {
     });
   }
 
-  static async listen(tls: { readonly key: string; readonly cert: string } | null = null): Promise<WsCoordinator> {
+  static async listen(
+    tls: { readonly key: string; readonly cert: string } | null = null,
+  ): Promise<WsCoordinator> {
     const coordinator = new WsCoordinator(tls);
     await new Promise<void>((resolve) => coordinator.#server.listen(0, '127.0.0.1', resolve));
     return coordinator;
@@ -101,10 +103,21 @@ export class WsCoordinator {
 
   #isGood(hello: Hello, nonce: string, binding: string, signature: Uint8Array): boolean {
     if (this.publicKey === null) return true;
-    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: this.publicKey }, format: 'jwk' });
+    const key = createPublicKey({
+      key: { kty: 'OKP', crv: 'Ed25519', x: this.publicKey },
+      format: 'jwk',
+    });
     const { instanceId, version, digest, commandNonce } = hello;
     const purpose = hello.purpose as SessionPurpose;
-    const text = proofText({ nonce, instanceId, purpose, version, digest, commandNonce, channelBinding: binding });
+    const text = proofText({
+      nonce,
+      instanceId,
+      purpose,
+      version,
+      digest,
+      commandNonce,
+      channelBinding: binding,
+    });
     return verify(null, Buffer.from(text), key, signature);
   }
 }

@@ -79,7 +79,8 @@ export const AGENT_ERRORS = {
   'enrolled-elsewhere': {
     status: 'failed-precondition',
     retryable: false,
-    remedy: 'Use another --root, or remove agent.yaml of this one if it may change its coordinator.',
+    remedy:
+      'Use another --root, or remove agent.yaml of this one if it may change its coordinator.',
   },
   'coordinator-insecure': {
     status: 'invalid-argument',

@@ -73,8 +73,7 @@ export const TRANSITIONS: TransitionTable = {
     ...FOREIGN,
     ...BUSY,
     booted: 'ignore',
-    'found-current': (state, event) =>
-      report(state.course, { kind: 'already-there' }, event.nowMs),
+    'found-current': (state, event) => report(state.course, { kind: 'already-there' }, event.nowMs),
     'preflight-passed': (state, event) => ({
       kind: 'fetching',
       course: at(state.course, 'fetching', event.nowMs),

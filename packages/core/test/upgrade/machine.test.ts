@@ -28,8 +28,22 @@ const ORDER: UpgradeOrder = {
   isRevert: false,
   nonce: 'ff',
 };
-const COURSE: Course = { order: ORDER, from: OLD, steps: [], bytesFetched: 0, bytesTotal: 0, rehearsal: 'not-done' };
-const EVIDENCE: Evidence = { reason: 'crashed', detail: 'exit 1', exitCode: 1, signal: null, logLines: [], samples: [] };
+const COURSE: Course = {
+  order: ORDER,
+  from: OLD,
+  steps: [],
+  bytesFetched: 0,
+  bytesTotal: 0,
+  rehearsal: 'not-done',
+};
+const EVIDENCE: Evidence = {
+  reason: 'crashed',
+  detail: 'exit 1',
+  exitCode: 1,
+  signal: null,
+  logLines: [],
+  samples: [],
+};
 const RETRY = { failures: 0, notBeforeMs: 0 };
 const ID = 'c/1';
 
@@ -59,7 +73,11 @@ const VIEWS = {
   untried: { agent: { ...EMPTY, committed: OLD }, launcher: EMPTY },
   'on-trial': { agent: { ...EMPTY, committed: OLD, trialAttemptId: ID }, launcher: EMPTY },
   refused: {
-    agent: { ...EMPTY, committed: OLD, refused: [{ version: NEW.version, digest: NEW.digest, attemptId: ID, evidence: EVIDENCE }] },
+    agent: {
+      ...EMPTY,
+      committed: OLD,
+      refused: [{ version: NEW.version, digest: NEW.digest, attemptId: ID, evidence: EVIDENCE }],
+    },
     launcher: EMPTY,
   },
   committed: { agent: { ...EMPTY, committed: NEW, previous: OLD }, launcher: EMPTY },
@@ -74,14 +92,26 @@ const EVENTS: { readonly [K in UpgradeEvent['kind']]: EventOf<K> } = {
   fetched: { kind: 'fetched', slot: NEW, bytesFetched: 5, bytesTotal: 9, ...about },
   'rehearsal-ended': { kind: 'rehearsal-ended', rehearsal: 'passed', ...about },
   'permission-granted': { kind: 'permission-granted', point: 'drain', ...about },
-  'permission-denied': { kind: 'permission-denied', point: 'drain', reason: 'r', isFinal: false, ...about },
+  'permission-denied': {
+    kind: 'permission-denied',
+    point: 'drain',
+    reason: 'r',
+    isFinal: false,
+    ...about,
+  },
   'permission-unanswered': { kind: 'permission-unanswered', point: 'drain', ...about },
   attested: { kind: 'attested', ...about },
   confirmed: { kind: 'confirmed', ...about },
   rejected: { kind: 'rejected', reason: 'r', ...about },
   committed: { kind: 'committed', ...about },
   reported: { kind: 'reported', ...about },
-  'work-failed': { kind: 'work-failed', code: 'fetch-failed', message: 'm', isRetryable: true, ...about },
+  'work-failed': {
+    kind: 'work-failed',
+    code: 'fetch-failed',
+    message: 'm',
+    isRetryable: true,
+    ...about,
+  },
 };
 
 /** Where each cell leads: a kind of state, `same` (the very state), `again` (the kind, with another retry), or `reject`. */
@@ -102,19 +132,39 @@ const FOREIGN = {
   committed: 'reject',
   reported: 'reject',
 } as const;
-const COMMON = { ...DEAF, ...FOREIGN, booted: 'same', ordered: 'same', 'work-failed': 'again' } as const;
-const CELLS: { readonly [S in UpgradeState['kind']]: { readonly [E in UpgradeEvent['kind']]: Expected } } = {
+const COMMON = {
+  ...DEAF,
+  ...FOREIGN,
+  booted: 'same',
+  ordered: 'same',
+  'work-failed': 'again',
+} as const;
+const CELLS: {
+  readonly [S in UpgradeState['kind']]: { readonly [E in UpgradeEvent['kind']]: Expected };
+} = {
   // With no attempt on its way, whatever names one is stale before it reaches the table.
   idle: {
     booted: 'same',
     ordered: 'preflight',
-    ...Object.fromEntries(Object.keys({ ...DEAF, ...FOREIGN, 'work-failed': 0 }).map((kind) => [kind, 'same'])),
+    ...Object.fromEntries(
+      Object.keys({ ...DEAF, ...FOREIGN, 'work-failed': 0 }).map((kind) => [kind, 'same']),
+    ),
   } as { readonly [E in UpgradeEvent['kind']]: Expected },
   preflight: { ...COMMON, 'preflight-passed': 'fetching', 'found-current': 'reporting' },
   fetching: { ...COMMON, fetched: 'staged' },
   staged: { ...COMMON, 'rehearsal-ended': 'rehearsed' },
-  rehearsed: { ...COMMON, 'permission-granted': 'draining', 'permission-denied': 'again', 'permission-unanswered': 'again' },
-  draining: { ...COMMON, 'permission-denied': 'rehearsed', 'permission-unanswered': 'rehearsed', 'work-failed': 'rehearsed' },
+  rehearsed: {
+    ...COMMON,
+    'permission-granted': 'draining',
+    'permission-denied': 'again',
+    'permission-unanswered': 'again',
+  },
+  draining: {
+    ...COMMON,
+    'permission-denied': 'rehearsed',
+    'permission-unanswered': 'rehearsed',
+    'work-failed': 'rehearsed',
+  },
   switching: { ...COMMON, booted: 'probation' },
   probation: { ...COMMON, booted: 'again', confirmed: 'committing', rejected: 'rolling-back' },
   committing: { ...COMMON, committed: 'reporting' },
@@ -169,13 +219,18 @@ describe('a boot tells an attempt its fate (U7)', () => {
   }
 
   test('U4: a digest that was refused in an earlier attempt is on trial when the record says so', () => {
-    const refused = [{ version: NEW.version, digest: NEW.digest, attemptId: 'c/0', evidence: EVIDENCE }];
+    const refused = [
+      { version: NEW.version, digest: NEW.digest, attemptId: 'c/0', evidence: EVIDENCE },
+    ];
     const view: BootView = { ...VIEWS['on-trial'], agent: { ...VIEWS['on-trial'].agent, refused } };
     expect(step(STATES.switching, { kind: 'booted', view, nowMs: NOW_MS }).kind).toBe('probation');
   });
 
   test('an attestation does not outlive the process that showed it', () => {
-    expect(step(STATES.probation, EVENTS.booted)).toMatchObject({ kind: 'probation', isAttested: false });
+    expect(step(STATES.probation, EVENTS.booted)).toMatchObject({
+      kind: 'probation',
+      isAttested: false,
+    });
   });
 });
 
@@ -193,13 +248,23 @@ describe('permission', () => {
   for (const kind of ['rehearsed', 'draining'] as const) {
     test(`a final denial in ${kind} ends the attempt`, () => {
       const event: UpgradeEvent = { ...EVENTS['permission-denied'], isFinal: true };
-      expect(step(STATES[kind], event)).toMatchObject({ kind: 'reporting', outcome: { kind: 'denied', reason: 'r' } });
+      expect(step(STATES[kind], event)).toMatchObject({
+        kind: 'reporting',
+        outcome: { kind: 'denied', reason: 'r' },
+      });
     });
   }
 
   test('U6: whatever goes wrong in draining sends the host back to work', () => {
-    for (const event of [EVENTS['permission-denied'], EVENTS['permission-unanswered'], EVENTS['work-failed']]) {
-      expect(step(STATES.draining, event)).toMatchObject({ kind: 'rehearsed', retry: { failures: 1 } });
+    for (const event of [
+      EVENTS['permission-denied'],
+      EVENTS['permission-unanswered'],
+      EVENTS['work-failed'],
+    ]) {
+      expect(step(STATES.draining, event)).toMatchObject({
+        kind: 'rehearsed',
+        retry: { failures: 1 },
+      });
     }
   });
 });
@@ -215,13 +280,21 @@ describe('retries', () => {
     step(state, { ...EVENTS['work-failed'], isRetryable });
 
   test('U9: preflight, fetching and handing over are given up after their schedule', () => {
-    for (const [kind, tries] of [['preflight', 4], ['fetching', 4], ['staged', 4], ['switching', 3]] as const) {
+    for (const [kind, tries] of [
+      ['preflight', 4],
+      ['fetching', 4],
+      ['staged', 4],
+      ['switching', 3],
+    ] as const) {
       let state: UpgradeState = STATES[kind];
       for (let failure = 0; failure < tries; failure++) {
         state = failing(state);
         expect(state.kind).toBe(kind);
       }
-      expect(failing(state)).toMatchObject({ kind: 'reporting', outcome: { kind: 'failed', code: 'fetch-failed' } });
+      expect(failing(state)).toMatchObject({
+        kind: 'reporting',
+        outcome: { kind: 'failed', code: 'fetch-failed' },
+      });
     }
   });
 
@@ -230,7 +303,13 @@ describe('retries', () => {
   });
 
   test('U9: committing, rolling back and reporting are never given up, and wait a minute at most', () => {
-    for (const kind of ['rehearsed', 'probation', 'committing', 'rolling-back', 'reporting'] as const) {
+    for (const kind of [
+      'rehearsed',
+      'probation',
+      'committing',
+      'rolling-back',
+      'reporting',
+    ] as const) {
       let state: UpgradeState = STATES[kind];
       for (let failure = 0; failure < 50; failure++) state = failing(state, false);
       expect(state.kind).toBe(kind);
@@ -242,13 +321,19 @@ describe('retries', () => {
 describe('properties', () => {
   const attempts = fc.constantFrom(ID, 'c/2', 'd/1');
   const event: fc.Arbitrary<UpgradeEvent> = fc.oneof(
-    fc.record({ kind: fc.constant('booted' as const), view: fc.constantFrom<BootView>(...Object.values(VIEWS)), nowMs: fc.nat() }),
+    fc.record({
+      kind: fc.constant('booted' as const),
+      view: fc.constantFrom<BootView>(...Object.values(VIEWS)),
+      nowMs: fc.nat(),
+    }),
     fc
       .record({ commandId: fc.constantFrom('c', 'd'), attempt: fc.constantFrom(1, 2) })
       .map((ref): UpgradeEvent => ({ ...EVENTS.ordered, order: { ...ORDER, ...ref } })),
     fc
       .record({
-        event: fc.constantFrom(...Object.values(EVENTS).filter(({ kind }) => kind !== 'booted' && kind !== 'ordered')),
+        event: fc.constantFrom(
+          ...Object.values(EVENTS).filter(({ kind }) => kind !== 'booted' && kind !== 'ordered'),
+        ),
         attemptId: attempts,
         point: fc.constantFrom('drain' as const, 'switch' as const),
         isFinal: fc.boolean(),
@@ -259,7 +344,10 @@ describe('properties', () => {
   );
   const lives = fc.array(event, { maxLength: 120 });
 
-  function walk(events: readonly UpgradeEvent[], visit: (from: UpgradeState, event: UpgradeEvent, to: UpgradeState) => void): void {
+  function walk(
+    events: readonly UpgradeEvent[],
+    visit: (from: UpgradeState, event: UpgradeEvent, to: UpgradeState) => void,
+  ): void {
     let state: UpgradeState = { kind: 'idle' };
     for (const happened of events) {
       let next: UpgradeState;
@@ -304,7 +392,8 @@ describe('properties', () => {
     fc.assert(
       fc.property(lives, (events) => {
         walk(events, (from, happened, to) => {
-          if ('attemptId' in happened && happened.attemptId !== attemptIdIn(from)) expect(to).toBe(from);
+          if ('attemptId' in happened && happened.attemptId !== attemptIdIn(from))
+            expect(to).toBe(from);
         });
       }),
       { numRuns: 2_000 },
@@ -337,5 +426,6 @@ test('table and work are total', () => {
   const states = Object.keys(STATES).sort();
   expect(Object.keys(TRANSITIONS).sort()).toEqual(states);
   expect(Object.keys(WORK).sort()).toEqual(states);
-  for (const row of Object.values(TRANSITIONS)) expect(Object.keys(row).sort()).toEqual(Object.keys(EVENTS).sort());
+  for (const row of Object.values(TRANSITIONS))
+    expect(Object.keys(row).sort()).toEqual(Object.keys(EVENTS).sort());
 });
