@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
+import { systemRandom } from '@moult/runtime/random';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openInlineSqliteStore, openSqliteStore, SCHEMA, sourceWorkerPath, type Store } from '../src/index.ts';
+import { conformance } from './conformance.ts';
+import { makeToken } from './support/tokens.ts';
+
+let dir: string;
+let count = 0;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'moult-store-'));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+const newPath = (): string => join(dir, `${(count += 1)}.db`);
+const open = (path: string): Promise<Store> => openSqliteStore({ path, workerPath: sourceWorkerPath() });
+
+conformance({
+  name: 'SQLite, writing in a thread',
+  open: async () => {
+    const store = await open(newPath());
+    return { store, dispose: () => store.close() };
+  },
+});
+conformance({
+  name: 'SQLite, inline',
+  open: async () => {
+    const store = await openInlineSqliteStore({ path: newPath(), random: systemRandom });
+    return { store, dispose: () => store.close() };
+  },
+});
+
+describe('SQLite', () => {
+  test('after a kill -9 every acknowledged write is there', async () => {
+    for (let round = 0; round < 3; round++) {
+      const path = newPath();
+      const acknowledged = await killedAfter(path, 2_000);
+      const store = await open(path);
+      expect(acknowledged.length).toBeGreaterThan(1_000);
+      const known = new Set((await store.read('allTokens', null)).map((token) => token.id));
+      expect(acknowledged.filter((id) => !known.has(id))).toEqual([]);
+      await store.close();
+    }
+  });
+
+  test('a second coordinator on one database is refused, and the first one may go on', async () => {
+    const path = newPath();
+    const first = await open(path);
+    await expect(open(path)).rejects.toMatchObject({ code: 'database-locked' });
+    await makeToken(first, {});
+    await first.close();
+    await (await open(path)).close();
+  });
+
+  test.each([
+    ['rubbish', 'database-corrupt', async (path: string) => writeFile(path, 'no database at all, but long enough')],
+    ['another program’s', 'database-foreign', async (path: string) => change(path, 'CREATE TABLE theirs (x)')],
+    ['a newer one’s', 'database-too-new', async (path: string) => {
+      await (await open(path)).close();
+      change(path, "UPDATE meta SET value = '99' WHERE key = 'readable-since'");
+    }],
+  ])('a database that is %s is refused with %s and the next step', async (_, code, make) => {
+    const path = newPath();
+    await make(path);
+    const before = await readFile(path);
+    const tried = open(path);
+    await expect(tried).rejects.toMatchObject({ code, remedy: expect.stringMatching(/\w/) });
+    expect((await readFile(path)).equals(before)).toBe(true);
+  });
+
+  test('a directory that is not there is said', async () => {
+    await expect(open(join(dir, 'none', 'x.db'))).rejects.toMatchObject({ code: 'database-unwritable' });
+  });
+
+  test('every recorded schema is brought to today’s with all that it holds', async () => {
+    const dump = await readFile(fileURLToPath(new URL('./fixtures/schema-1.sql', import.meta.url)), 'utf8');
+    const path = newPath();
+    change(path, dump);
+    const store = await open(path);
+    expect(await store.read('agentByName', 'web-1')).toMatchObject({ components: [{ given_version: '2.0.0' }] });
+    const page = { agent: null, commandId: null, before: null, limit: 10 };
+    expect(await store.read('attemptPage', page)).toMatchObject([{ outcome: 'succeeded', to_version: '2.0.0' }]);
+    expect(await store.read('storeLife', null)).toMatchObject({ generation: 1 });
+    await store.close();
+    const connection = new DatabaseSync(path);
+    const schema = connection.prepare("SELECT value FROM meta WHERE key = 'schema'").get();
+    connection.close();
+    expect(Number(schema?.['value'])).toBe(SCHEMA);
+  });
+});
+
+function change(path: string, sql: string): void {
+  const connection = new DatabaseSync(path);
+  connection.exec(sql);
+  connection.close();
+}
+
+/** What a process had acknowledged when it was killed. */
+async function killedAfter(path: string, writes: number): Promise<readonly string[]> {
+  const script = fileURLToPath(new URL('./support/acknowledging-writer.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+    if (text.length > writes * 27) child.kill('SIGKILL');
+  });
+  await new Promise((resolve) => child.once('close', resolve));
+  // The last line may be half a line; the kernel kept what was written.
+  return text.split('\n').filter((line) => line.length === 26);
+}
