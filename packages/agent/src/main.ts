@@ -34,7 +34,7 @@ runProgram({
     // A cache that cannot be written costs some ms; it says so in its result and never throws.
     enableCompileCache(join(layout.stateDir, 'compile-cache'));
     const { runAgent, runProbe } = await import('./run.ts');
-    const options = { layout, flags: given.flags, version: VERSION, stop };
+    const options = { layout, root: given.root, flags: given.flags, version: VERSION, stop };
     return given.kind === 'probe' ? runProbe(options) : runAgent(options);
   },
 });

@@ -1,19 +1,24 @@
 /* `run` and `--probe` on the real host; also what `moult agent run` starts. */
 import { PROBE_EXIT } from '@moult/core/boot';
-import { CodedError, codedErrorFrom } from '@moult/core/errors';
+import { codedErrorFrom } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
+import { cleanEnvironment, environmentVariable } from '@moult/runtime/environment';
 import { makeDirectoryDurably } from '@moult/runtime/files';
-import { openLogger } from '@moult/runtime/logger';
+import { type Logger, openLogger } from '@moult/runtime/logger';
 import { createAgent } from './agent.ts';
 import { composeAgent, composeHost } from './compose.ts';
 import { readAgentConfig } from './config.ts';
 import { takeLock } from './host/lock.ts';
 import { ownSlot } from './host/own-slot.ts';
+import { bootId } from './host/self.ts';
 import { openInheritedChannel } from './launcher/fd-channel.ts';
+import type { LauncherChannel } from './ports.ts';
 import { probe } from './probe.ts';
 
 export interface RunOptions {
   readonly layout: Layout;
+  /** What `layout` was made of: passed on to the version that this process becomes. */
+  readonly root: string | null;
   readonly flags?: Readonly<Record<string, string>>;
   /** Of this program's text; a slot's own manifest comes before it. */
   readonly version: string;
@@ -25,18 +30,39 @@ export async function runAgent(options: RunOptions): Promise<number> {
   const { layout, stop } = options;
   const config = await readAgentConfig(options);
   const log = openLogger({ level: config.logLevel, name: 'agent' });
-  const launcher = openInheritedChannel();
-  if (launcher === null) {
-    throw new CodedError('launcher-missing', 'this process was not started by a launcher');
-  }
   await makeDirectoryDurably(layout.stateDir, 0o700);
   const lock = await takeLock(layout);
   try {
+    const launcher = openInheritedChannel() ?? (await withoutLauncher(options, log));
     return await createAgent(await composeAgent({ layout, config, log, launcher })).run(stop);
   } finally {
     lock.release();
   }
 }
+
+/** Becomes (execve) the version that the boot record names, unless this is it already. */
+async function withoutLauncher(options: RunOptions, log: Logger): Promise<LauncherChannel> {
+  const { layout, root } = options;
+  const { chooseOwnBoot, chosenOwnBoot, ownChannel, programToBecome } = await import(
+    './launcher/without-launcher.ts'
+  );
+  const chosen = environmentVariable(CHOSEN);
+  const boot =
+    chosen === null ? await chooseOwnBoot(layout, bootId()) : await chosenOwnBoot(layout, chosen);
+  const program =
+    chosen === null ? await programToBecome(layout, boot.slot, process.argv[1] ?? '') : null;
+  log.warn('no launcher: a version that hangs is not rolled back, and nobody starts the next one', {
+    slot: boot.slot.dir,
+  });
+  if (program !== null && process.execve !== undefined) {
+    const argv = [program.program, program.script, 'run', '--root', root ?? 'system'];
+    process.execve(program.program, argv, cleanEnvironment({ [CHOSEN]: boot.slot.digest }));
+  }
+  return ownChannel(layout, boot);
+}
+
+/** Tells the process that this one becomes what was chosen, so that its try is not counted twice. */
+const CHOSEN = 'MOULT_OWN_BOOT';
 
 /** Resolves to an exit code of PROBE_EXIT; whatever goes wrong means that nothing was reached. */
 export async function runProbe(options: RunOptions): Promise<number> {

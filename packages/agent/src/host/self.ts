@@ -18,7 +18,7 @@ export function createSelf(config: AgentConfig, key: IdentityKey): Self {
     instanceId: config.instanceId,
     agentName: config.name,
     platform: ownPlatform(),
-    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    bootId: bootId(),
     facts: [
       { name: 'host', value: hostname() },
       { name: 'system', value: type() },
@@ -27,4 +27,9 @@ export function createSelf(config: AgentConfig, key: IdentityKey): Self {
     bindsChannel: config.bindsChannel,
     sign: (text) => key.sign(text),
   };
+}
+
+/** Of the kernel: changes with each boot of the host. */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

@@ -21,8 +21,13 @@ export function addAgentRun(group: Command, shell: Shell): void {
   ]).action(
     shell.action<RunOptions>(async (run, options) => {
       const { runAgent } = await import('@moult/agent/run');
-      const layout = layoutOf(rootOf(options.root, run.invocation));
-      return await runAgent({ layout, version: MOULT_VERSION, stop: run.stop });
+      const root = rootOf(options.root, run.invocation);
+      return await runAgent({
+        layout: layoutOf(root),
+        root,
+        version: MOULT_VERSION,
+        stop: run.stop,
+      });
     }),
   );
 }
