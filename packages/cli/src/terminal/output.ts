@@ -12,6 +12,7 @@ export interface OutputOptions {
   readonly isQuiet: boolean;
 }
 
+const TENTHS = 10;
 const CLEAR_LINE = '\r\u001b[2K';
 const COLOURS = { red: '31', green: '32', yellow: '33', dim: '2', bold: '1' } as const;
 export type Colour = keyof typeof COLOURS;
@@ -76,6 +77,12 @@ export class Output {
     this.#clear();
     this.#options.screen.err(`${this.#options.screen.isLive ? '' : 'step '}${printable(text)}\n`);
     this.#lastStep = '';
+  }
+
+  /** How far something is: on a terminal in steps of a tenth, in a log only that it goes on. */
+  progress(text: string, done: { readonly part: number; readonly whole: number }): void {
+    const tenths = Math.floor((done.part / Math.max(1, done.whole)) * TENTHS);
+    this.step(this.#options.screen.isLive ? `${text}, ${tenths * TENTHS} %` : text);
   }
 
   failure(lines: readonly string[]): void {

@@ -66,18 +66,15 @@ export function addAgentEnroll(group: Command, shell: Shell): void {
 
 async function install(run: Run, layout: Layout, enrolled: Enrolled): Promise<unknown> {
   const { installFirst } = await import('@moult/agent/enroll');
-  let shown = '';
   const slots = await installFirst({
     layout,
     releases: enrolled.desired,
     signal: run.stop,
-    onProgress: ({ component, bytesDone, bytesTotal }) => {
-      // A line for each tenth: a log should not be a hundred lines of percent.
-      const tenths = Math.floor((bytesDone / Math.max(1, bytesTotal)) * 10);
-      const text = `fetching the ${component}: ${tenths * 10} % of ${formatBytes(bytesTotal)}`;
-      if (text !== shown) run.output.step(text);
-      shown = text;
-    },
+    onProgress: ({ component, bytesDone, bytesTotal }) =>
+      run.output.progress(`fetching the ${component}, ${formatBytes(bytesTotal)}`, {
+        part: bytesDone,
+        whole: bytesTotal,
+      }),
   });
   for (const [component, slot] of Object.entries(slots) as [
     Component,

@@ -16,9 +16,10 @@ export async function uploadPack(
   const stream = createReadStream(packPath);
   stream.on('data', (chunk) => {
     sentBytes += chunk.length;
-    // A line for each tenth: a log should not be a hundred lines of percent.
-    const tenths = Math.floor((sentBytes / Math.max(1, lengthBytes)) * 10);
-    run.output.step(`sending ${packPath}: ${tenths * 10} % of ${formatBytes(lengthBytes)}`);
+    run.output.progress(`sending ${packPath}, ${formatBytes(lengthBytes)}`, {
+      part: sentBytes,
+      whole: lengthBytes,
+    });
   });
   try {
     return await client.importPack({ body: { stream, lengthBytes }, signal: run.stop });
