@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { CodedError } from '@moult/core/errors';
 import { nearestOf } from '@moult/runtime/nearest';
-import { AGENT_CONFIG } from './config.ts';
+import { AGENT_CONFIG } from './config/agent-config.ts';
 
 export type AgentArguments =
   | { readonly kind: 'version' }

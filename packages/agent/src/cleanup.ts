@@ -1,5 +1,5 @@
 /*
- * Versions nobody needs may go once the coordinator has seen the committed one (H13). Kept is whatever the boot record
+ * Versions nobody needs may go once the coordinator has seen the committed one (H13). U16: kept is whatever the boot record
  * on disk names, asked at the moment of removal, and what runs; where the record cannot be read nothing goes.
  */
 import type { Spawned } from '@moult/core/boot';

@@ -7,7 +7,7 @@ import { makeDirectoryDurably, readTextIfPresent } from '@moult/runtime/files';
 import type { Logger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
 import { baseUrlOf, sessionUrlOf } from './address.ts';
-import type { AgentConfig } from './config.ts';
+import type { AgentConfig } from './config/agent-config.ts';
 import { openStore } from './database/index.ts';
 import { createDiskFacts } from './host/disk-facts.ts';
 import { createSelf } from './host/self.ts';
@@ -75,7 +75,12 @@ export async function composeAgent(options: {
     disk: createDiskFacts(layout),
     timetable: lazyTimetable(),
     openStore: () =>
-      openStore({ path: layout.agentDatabasePath, nowMs: clock.nowMs(), random: systemRandom }),
+      openStore({
+        path: layout.agentDatabasePath,
+        sessionCopyPath: `${layout.stateDir}/session.json`,
+        nowMs: clock.nowMs(),
+        random: systemRandom,
+      }),
   };
 }
 

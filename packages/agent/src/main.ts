@@ -6,6 +6,7 @@ import { layoutOf } from '@moult/core/layout';
 import { openLogger } from '@moult/runtime/logger';
 import { runProgram } from '@moult/runtime/program';
 import { parseArguments } from './arguments.ts';
+import { readInvocation } from './config/invocation.ts';
 
 declare const __MOULT_VERSION__: string | undefined;
 
@@ -25,7 +26,7 @@ runProgram({
     log.error(error.message, { code: error.code, remedy: error.remedy, err });
   },
   main: async (stop) => {
-    const given = parseArguments(process.argv.slice(2));
+    const given = parseArguments(readInvocation().argv);
     if (given.kind === 'version') {
       process.stdout.write(`${VERSION}\n`);
       return EXIT.stop;

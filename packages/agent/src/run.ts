@@ -7,8 +7,9 @@ import { makeDirectoryDurably } from '@moult/runtime/files';
 import { type Logger, openLogger } from '@moult/runtime/logger';
 import { createAgent } from './agent.ts';
 import { composeAgent, composeHost } from './compose.ts';
-import { readAgentConfig } from './config.ts';
-import { takeLock } from './host/lock.ts';
+import { readAgentConfig } from './config/agent-config.ts';
+import { readInvocation } from './config/invocation.ts';
+import { takeLock } from './database/lock.ts';
 import { ownSlot } from './host/own-slot.ts';
 import { bootId } from './host/self.ts';
 import { openInheritedChannel } from './launcher/fd-channel.ts';
@@ -50,7 +51,7 @@ async function withoutLauncher(options: RunOptions, log: Logger): Promise<Launch
   const boot =
     chosen === null ? await chooseOwnBoot(layout, bootId()) : await chosenOwnBoot(layout, chosen);
   const program =
-    chosen === null ? await programToBecome(layout, boot.slot, process.argv[1] ?? '') : null;
+    chosen === null ? await programToBecome(layout, boot.slot, readInvocation().scriptPath) : null;
   log.warn('no launcher: a version that hangs is not rolled back, and nobody starts the next one', {
     slot: boot.slot.dir,
   });
@@ -71,7 +72,7 @@ export async function runProbe(options: RunOptions): Promise<number> {
   try {
     const config = await readAgentConfig(options);
     const host = await composeHost({ layout, config, trustDir: `${layout.trustDir}-probe` });
-    const slot = await ownSlot(process.argv[1] ?? '');
+    const slot = await ownSlot(readInvocation().scriptPath);
     const own = { version: slot?.version ?? options.version, digest: slot?.digest ?? '' };
     return await probe({ ...host, log, own }, stop);
   } catch (caught) {

@@ -275,7 +275,7 @@ export class Serving {
     this.#link.send({ kind: 'check', message: { isFirst } });
   }
 
-  /** H5: attested, and the leftover output is acknowledged. */
+  /** U11, H5: attested, and the leftover output is acknowledged. */
   #attest(): void {
     const { state } = this.#upgrader;
     if (state.kind !== 'probation' || state.isAttested || !this.#store.outbox.isEmpty()) return;
@@ -314,7 +314,7 @@ export class Serving {
     };
   }
 
-  /** A trial that no upgrade knows of (its record was lost, or given up) must not stay for ever. */
+  /** U14: a trial that no upgrade knows of (its record was lost, or given up) must not stay for ever. */
   async #withdrawOrphan(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#ports;
     for (const component of ['agent', 'launcher'] as const) {

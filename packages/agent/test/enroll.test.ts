@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Layout, layoutOf } from '@moult/core/layout';
 import { afterEach, describe, expect, test } from 'vitest';
-import { readAgentConfig } from '../src/config.ts';
+import { readAgentConfig } from '../src/config/agent-config.ts';
 import { decodeEnrollmentToken, encodeEnrollmentToken, enroll } from '../src/enroll/index.ts';
 import { WsCoordinator } from './support/ws-coordinator.ts';
 

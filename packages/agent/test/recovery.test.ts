@@ -204,6 +204,24 @@ describe('agent.db', () => {
     expect(agent.exit).toBe(0);
   });
 
+  test('T14: that was lost does not make the host look like its own clone', async () => {
+    const host = new TestHost();
+    const first = host.boot();
+    await until(() => host.coordinator.of('check').length === 1, 'a session');
+    first.stop();
+    await first.ended;
+    writeFileSync(host.databasePath, 'x'.repeat(5_000));
+    const agent = host.boot();
+    await until(() => host.coordinator.of('check').length === 2, 'a session');
+    expect(host.coordinator.of('hello').at(-1)).toMatchObject({
+      counter: 2,
+      ticket: 'ticket-1',
+      positionSeen: 1,
+    });
+    agent.stop();
+    await agent.ended;
+  });
+
   test('of a version whose state this one cannot read is left alone', async () => {
     const host = new TestHost();
     host.store().close();

@@ -207,7 +207,7 @@ describe('an upgrade', () => {
     await ended(agent);
   });
 
-  test('health that breaks in the middle of probation starts the count anew', async () => {
+  test('U12: health that breaks in the middle of probation starts the count anew', async () => {
     const host = new TestHost();
     await upgradeToHandOver(host);
     const agent = await bootLive(host, onTrial);
@@ -237,7 +237,7 @@ describe('an upgrade', () => {
     await ended(agent);
   });
 
-  test('the version before that boots while the trial stands does not pass itself off as the new one', async () => {
+  test('U11: the version before that boots while the trial stands does not pass itself off as the new one', async () => {
     const host = new TestHost();
     await upgradeToHandOver(host);
     const agent = await bootLive(host, { ...onTrial, slot: OLD });

@@ -15,7 +15,7 @@ export interface Inbox {
   store(command: CommandMessage): Stored;
   /** The oldest command without an end; null: none. */
   oldest(): CommandMessage | null;
-  /** Ends a command and puts its report into the outbox, in one transaction. Repeating it changes nothing. */
+  /** Ends a command and puts its report into the outbox, in one transaction. Repeating it changes nothing (U13). */
   finish(finish: FinishMessage): void;
   /** Puts the report of an ended command into the outbox again, if it is no longer there. */
   finishAgain(command: Pick<CommandMessage, 'commandId' | 'attempt'>): void;

@@ -2,6 +2,7 @@ import { newId, type Random } from '@moult/runtime/random';
 import { createInbox, type Inbox } from './inbox.ts';
 import { openDatabase } from './open.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { createSessionCopy } from './session-copy.ts';
 import { createSessionRow, type SessionRow } from './session-row.ts';
 import { createUpgradeRecord, type UpgradeRecord } from './upgrade-record.ts';
 
@@ -33,12 +34,21 @@ export interface OpenStoreOptions {
   readonly path: string;
   readonly nowMs: number;
   readonly random: Random;
+  /** Where counter and ticket are kept once more; null: nowhere. */
+  readonly sessionCopyPath?: string | null;
 }
 
 /** Opens agent.db, making it if need be. Throws `state-too-new`; corruption is no error (see `setAsidePath`). */
 export function openStore(options: OpenStoreOptions): AgentStore {
   const { database, setAsidePath } = openDatabase(options.path, options.nowMs);
   const outbox = createOutbox(database, () => newId(options.nowMs, options.random));
+  const copyPath = options.sessionCopyPath ?? null;
+  const copy = copyPath === null ? null : createSessionCopy(copyPath);
+  const session = createSessionRow(database, copy);
+  if (session.read().counter === 0) {
+    const lost = copy?.read() ?? null;
+    if (lost !== null) session.restore(lost);
+  }
   if (setAsidePath !== null) {
     // Nobody knows how much was lost, so the count says nothing; the record says that there was something.
     outbox.append({ item: 'gap', gap: { reason: 'agent-database-lost', items: 0, bytes: 0 } });
@@ -52,7 +62,7 @@ export function openStore(options: OpenStoreOptions): AgentStore {
     upgradeRecord: createUpgradeRecord(database),
     inbox: createInbox(database, outbox),
     outbox,
-    session: createSessionRow(database),
+    session,
     meta: {
       read: (name) => {
         const row = read.get(name);

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { SessionCopy } from './session-copy.ts';
 
 export interface SessionSeen {
   readonly counter: number;
@@ -18,11 +19,13 @@ export interface SessionRow {
     readonly generation: number;
     readonly position: number;
   }): void;
+  /** Takes over what a database that was lost had shown. */
+  restore(seen: SessionSeen): void;
   /** A later position, told with a command. */
   saw(told: { readonly generation: number; readonly position: number }): void;
 }
 
-export function createSessionRow(database: DatabaseSync): SessionRow {
+export function createSessionRow(database: DatabaseSync, copy: SessionCopy | null): SessionRow {
   const select = database.prepare('SELECT counter, ticket, generation, position FROM session');
   const raise = database.prepare('UPDATE session SET counter = counter + 1');
   const ticket = database.prepare('UPDATE session SET ticket = ?');
@@ -43,11 +46,19 @@ export function createSessionRow(database: DatabaseSync): SessionRow {
     read,
     raise: () => {
       raise.run();
-      return read();
+      const seen = read();
+      copy?.write(seen);
+      return seen;
     },
     welcome: (given) => {
       ticket.run(given.ticket);
       seen.run(given.generation, given.position);
+      copy?.write(read());
+    },
+    restore: ({ counter, ticket: shown, generation, position }) => {
+      database
+        .prepare('UPDATE session SET counter = ?, ticket = ?, generation = ?, position = ?')
+        .run(counter, shown, generation, position);
     },
     saw: (told) => void seen.run(told.generation, told.position),
   };

@@ -23,7 +23,7 @@ export function createUpgradeRecord(database: DatabaseSync): UpgradeRecord {
   };
 }
 
-/** A state of a version that knew more kinds: its attempt is over, and the boot record says how it ended. */
+/** U15: a state of a version that knew more kinds: its attempt is over, and the boot record says how it ended. */
 function understood(state: UpgradeState, view: BootView): UpgradeState {
   if (Object.hasOwn(WORK, state.kind)) return state;
   const { course, slot } = state as Partial<Extract<UpgradeState, { kind: 'probation' }>>;

@@ -9,7 +9,7 @@ import type { Layout } from '@moult/core/layout';
 import type { Version } from '@moult/core/versions';
 import { makeDirectoryDurably, readTextIfPresent, writeFileDurably } from '@moult/runtime/files';
 import { baseUrlOf, coordinatorUrl } from '../address.ts';
-import { readAgentValues } from '../config.ts';
+import { readAgentValues } from '../config/agent-config.ts';
 import { ownPlatform } from '../host/self.ts';
 import { ensureIdentityKey } from '../identity-key.ts';
 import { fetchAnchors } from './anchors.ts';

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { cp, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Slot } from '@moult/core/boot';
-import type { Component } from '@moult/core/component';
+import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import { type Layout, linkPathOf, versionsDirOf } from '@moult/core/layout';
 import type { Version } from '@moult/core/versions';
@@ -21,7 +21,7 @@ import {
   syncDirectory,
 } from '@moult/runtime/files';
 import { baseUrlOf } from '../address.ts';
-import { readAgentConfig } from '../config.ts';
+import { readAgentConfig } from '../config/agent-config.ts';
 import { ownPlatform } from '../host/self.ts';
 import { trustWorkerPath } from '../host/trust.ts';
 
@@ -78,7 +78,7 @@ export async function installFirst(
   const agent = await stage('agent');
   const launcher = await stage('launcher');
   await copyFirstLauncher(layout, launcher);
-  await linkIfAbsent(layout, agent);
+  await linkIfAbsent(layout, { agent, launcher });
   return { agent, launcher };
 }
 
@@ -120,10 +120,13 @@ async function syncTree(dir: string): Promise<void> {
 }
 
 /** Where a record exists the launcher keeps the links; it alone writes the record. */
-async function linkIfAbsent(layout: Layout, agent: Slot): Promise<void> {
+async function linkIfAbsent(
+  layout: Layout,
+  slots: Readonly<Record<Component, Slot>>,
+): Promise<void> {
   if ((await readTextIfPresent(layout.bootRecordPath)) !== null) return;
-  await linkDurably(
-    linkPathOf(layout, { component: 'agent', name: 'current' }),
-    `agent/${agent.dir}`,
-  );
+  for (const component of COMPONENTS) {
+    const path = linkPathOf(layout, { component, name: 'current' });
+    await linkDurably(path, `${component}/${slots[component].dir}`);
+  }
 }

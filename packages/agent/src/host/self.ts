@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname, release, type } from 'node:os';
 import { CodedError } from '@moult/core/errors';
 import { type Platform, platformOf } from '@moult/core/platform';
-import type { AgentConfig } from '../config.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
 import type { IdentityKey } from '../identity-key.ts';
 import type { Self } from '../ports.ts';
 

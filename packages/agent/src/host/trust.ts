@@ -6,6 +6,7 @@ import type { Layout } from '@moult/core/layout';
 import type { Platform } from '@moult/core/platform';
 import type { TrustClient } from '@moult/release/trust-client';
 import type { Clock } from '@moult/runtime/clock';
+import { readInvocation } from '../config/invocation.ts';
 import type { Trust } from '../ports.ts';
 
 export interface TrustOptions {
@@ -50,7 +51,7 @@ async function openClient(options: TrustOptions): Promise<TrustClient> {
 
 /** Beside the running script in a slot; in a checkout, the source. */
 export function trustWorkerPath(): string {
-  const beside = join(dirname(process.argv[1] ?? ''), 'trust-worker.cjs');
+  const beside = join(dirname(readInvocation().scriptPath), 'trust-worker.cjs');
   if (existsSync(beside)) return beside;
   return createRequire(import.meta.url).resolve('@moult/release/trust-worker');
 }

@@ -1,6 +1,6 @@
 /*
  * Whether this process is well. Outside a trial nobody decides anything by it and the own checks are not run; on
- * trial it is unwell until they have passed. `healthyForMs` is what probation counts: continuous, by the monotonic clock.
+ * trial it is unwell until they have passed. `healthyForMs` is what probation counts: continuous, by the monotonic clock (U12).
  */
 import { CANNOT_UPGRADE_AGAIN } from '@moult/core/boot';
 import { codedErrorFrom } from '@moult/core/errors';

@@ -1,7 +1,7 @@
 /*
  * Drives the upgrade machine of core:
  *
- *   event → next state → saved (fsync) → old work aborted and awaited → new work begun → its event
+ *   event → next state → saved (fsync) → old work aborted and awaited → new work begun → its event   (U10)
  *
  * U3: no state is ever without work. Work that fails feeds back `work-failed`; work whose event changes nothing, and
  * saving that fails, begin the old state's work again after a pause; what cannot go on ends the process. Work is

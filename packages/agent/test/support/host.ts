@@ -141,6 +141,7 @@ export class TestHost {
   store(): ReturnType<typeof openStore> {
     return openStore({
       path: this.databasePath,
+      sessionCopyPath: join(this.dir, 'session.json'),
       nowMs: this.clock.nowMs(),
       random: countingRandom,
     });

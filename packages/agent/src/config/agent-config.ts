@@ -2,7 +2,7 @@ import { CodedError } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
 import { type ConfigSchema, type ConfigValues, readConfig } from '@moult/runtime/config';
 import type { LogLevel } from '@moult/runtime/logger';
-import { coordinatorUrl } from './address.ts';
+import { coordinatorUrl } from '../address.ts';
 
 export interface AgentConfigSchema extends ConfigSchema {
   readonly coordinator: { readonly kind: 'string' };

@@ -8,7 +8,7 @@ import { encodeHolder, startTimeOf } from '@moult/core/boot';
 import { CodedError } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
 import { writeFileDurably } from '@moult/runtime/files';
-import { isCorrupt } from '../database/index.ts';
+import { isCorrupt } from './open.ts';
 
 export interface Lock {
   release(): void;

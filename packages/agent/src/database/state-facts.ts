@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { UpgradeState } from '@moult/core/upgrade';
+
+/** What can be read of agent.db while another process serves from it, or none does. */
+export interface StateFacts {
+  readonly upgrade: UpgradeState;
+  /** Output that the coordinator has not acknowledged. */
+  readonly outboxItems: number;
+  /** Accepted commands that have not ended. */
+  readonly inboxItems: number;
+  readonly sessionCounter: number;
+  /** Why agent.db could not be read; null: it could, or there is none yet. */
+  readonly trouble: string | null;
+}
+
+const NOTHING: StateFacts = {
+  upgrade: { kind: 'idle' },
+  outboxItems: 0,
+  inboxItems: 0,
+  sessionCounter: 0,
+  trouble: null,
+};
+
+export function readStateFacts(path: string): StateFacts {
+  if (!existsSync(path)) return NOTHING;
+  try {
+    const database = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
+    try {
+      const record = database.prepare('SELECT state FROM upgrade_record').get();
+      const count = (text: string) => Number(database.prepare(text).get()?.['n'] ?? 0);
+      return {
+        upgrade:
+          record === undefined
+            ? NOTHING.upgrade
+            : (JSON.parse(String(record['state'])) as UpgradeState),
+        outboxItems: count('SELECT count(*) AS n FROM outbox'),
+        inboxItems: count('SELECT count(*) AS n FROM inbox WHERE finish IS NULL'),
+        sessionCounter: count('SELECT counter AS n FROM session'),
+        trouble: null,
+      };
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    return { ...NOTHING, trouble: error instanceof Error ? error.message : String(error) };
+  }
+}
