@@ -82,7 +82,12 @@ describe('SQLite', () => {
     const path = newPath();
     change(path, dump);
     const store = await open(path);
-    expect(await store.read('agentByName', 'web-1')).toMatchObject({ components: [{ given_version: '2.0.0' }] });
+    const view = await store.read('agentByName', 'web-1');
+    const given = view?.components.map((row) => [row.component, row.given_version]);
+    expect(given).toEqual([
+      ['agent', '2.0.0'],
+      ['launcher', null],
+    ]);
     const page = { agent: null, commandId: null, before: null, limit: 10 };
     expect(await store.read('attemptPage', page)).toMatchObject([{ outcome: 'succeeded', to_version: '2.0.0' }]);
     expect(await store.read('storeLife', null)).toMatchObject({ generation: 1 });

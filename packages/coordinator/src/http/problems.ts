@@ -7,6 +7,9 @@ import type { z } from 'zod';
 const OWN_STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
   'method-not-allowed': 405,
   'request-too-large': 413,
+  // Lost on the way here, not here.
+  'pack-truncated': 400,
+  'pack-hash-mismatch': 400,
 };
 
 export const PROBLEM_TYPE = 'application/problem+json';

@@ -11,7 +11,7 @@ import { BLOBS_PATH, TUF_PATH } from '@moult/core/release-document';
 import type { BlobStore } from '@moult/release/blob-store';
 import { servedDirOf } from '@moult/release/repository';
 import { codeOf } from '@moult/runtime/files';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 
 const SEGMENT = /^[A-Za-z0-9_@+-][A-Za-z0-9_@+.-]*$/;
 const SEGMENTS_MAX = 6;
@@ -23,14 +23,18 @@ export interface StaticFilesOptions {
 }
 
 export function serveStaticFiles(app: FastifyInstance, options: StaticFilesOptions): void {
-  app.get(`${BLOBS_PATH}/:sha256`, async (request, reply) => {
+  // Named here, HEAD is ours: fastify's own would read the whole file to learn its length.
+  const get = (url: string, handler: RouteHandlerMethod): void => {
+    app.route({ method: ['GET', 'HEAD'], url, handler });
+  };
+  get(`${BLOBS_PATH}/:sha256`, async (request, reply) => {
     const { sha256 } = request.params as { readonly sha256: string };
     if (!isSha256(sha256)) throw noFile();
     const file = await openFile(options.blobStore.pathOf(sha256));
     reply.header('cache-control', 'public, max-age=31536000, immutable');
     return sendFile(request, reply, { file, etag: `"${sha256}"`, type: 'application/octet-stream' });
   });
-  app.get(`${TUF_PATH}/*`, async (request, reply) => {
+  get(`${TUF_PATH}/*`, async (request, reply) => {
     const { '*': rest } = request.params as { readonly '*': string };
     const segments = rest.split('/');
     const isSane = rest.length <= CHARACTERS_MAX && segments.length <= SEGMENTS_MAX;

@@ -88,8 +88,9 @@ async function enroll(
       desired: [...desired],
     };
   } catch (caught) {
-    const isRefused = caught instanceof CodedError && caught.code.startsWith('token-');
-    throw isRefused ? authentication.failed(call.address, caught) : caught;
+    // A wrong secret is a guess; a right one that is used up or too old is a mishap.
+    const isGuess = caught instanceof CodedError && caught.code === 'token-invalid';
+    throw isGuess ? authentication.failed(call.address, caught) : caught;
   }
 }
 
