@@ -45,7 +45,9 @@ function operationOf(route: Route): JsonObject {
       },
       default: {
         description: 'What went wrong, and what to do next.',
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        content: {
+          'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+        },
       },
     },
   };

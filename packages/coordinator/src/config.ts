@@ -79,7 +79,8 @@ export async function readCoordinatorConfig(given: ConfigFlags): Promise<Coordin
     ...(given.environment === undefined ? {} : { environment: given.environment }),
   });
   const stateDir = values.state ?? COORDINATOR_KEYS.state.default;
-  if (!isAbsolute(stateDir)) throw new CodedError('config-invalid', `state: ${stateDir} is not an absolute path`);
+  if (!isAbsolute(stateDir))
+    throw new CodedError('config-invalid', `state: ${stateDir} is not an absolute path`);
   return { values, paths: pathsOf({ root, configPath, stateDir }) };
 }
 

@@ -2,7 +2,7 @@
  * A coordinator made of its parts, over a store, a clock and chance that are given: `serve` gives the real ones,
  * tests and simulations their own. It owns sessions, queue and HTTP server, and no files but through its parts.
  */
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { CodedError } from '@moult/core/errors';
 import type { BlobStore } from '@moult/release/blob-store';
 import type { OnlineKeys } from '@moult/release/keys';
@@ -45,7 +45,10 @@ export interface CoordinatorOptions {
 
 export interface Coordinator {
   /** Throws `port-in-use`, `listen-failed`. */
-  listen(address: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }>;
+  listen(address: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly port: number }>;
   /** Signs metadata anew where it is due. */
   renew(): Promise<void>;
   /** New certificates for new connections. */

@@ -1,10 +1,10 @@
 export {
+  COORDINATOR_KEYS,
   type ConfigFlags,
   type CoordinatorConfig,
   type CoordinatorPaths,
-  COORDINATOR_KEYS,
   readCoordinatorConfig,
 } from './config.ts';
 export { type Coordinator, type CoordinatorOptions, createCoordinator } from './coordinator.ts';
-export { initCoordinator, type InitOptions, type InitResult } from './init.ts';
-export { serveCoordinator, type ServeOptions } from './serve.ts';
+export { type InitOptions, type InitResult, initCoordinator } from './init.ts';
+export { type ServeOptions, serveCoordinator } from './serve.ts';

@@ -8,11 +8,22 @@ import { CodedError } from '@moult/core/errors';
 import { loadOnlineKeys } from '@moult/release/keys';
 import { initRepository } from '@moult/release/repository';
 import type { Clock } from '@moult/runtime/clock';
-import { codeOf, makeDirectoryDurably, readTextIfPresent, writeFileDurably } from '@moult/runtime/files';
+import {
+  codeOf,
+  makeDirectoryDurably,
+  readTextIfPresent,
+  writeFileDurably,
+} from '@moult/runtime/files';
 import type { Random } from '@moult/runtime/random';
 import { openSqliteStore } from '@moult/store';
 import { makeCa, makeServerCertificate } from './certificate.ts';
-import { type CoordinatorPaths, COORDINATOR_KEYS, isLoopback, parseListen, pathsOf } from './config.ts';
+import {
+  COORDINATOR_KEYS,
+  type CoordinatorPaths,
+  isLoopback,
+  parseListen,
+  pathsOf,
+} from './config.ts';
 import { accessTokenText, newSecret, secretHashOf } from './http/tokens.ts';
 import { readTrustAnchors, type TrustAnchors } from './trust-anchors.ts';
 
@@ -62,11 +73,18 @@ export async function initCoordinator(options: InitOptions): Promise<InitResult>
     await chmod(dir, 0o700);
   }
   await takeTrust(options, paths);
-  const caPem = options.tls === 'own-ca' ? await makeTls(options, { paths, host: address.host }) : null;
+  const caPem =
+    options.tls === 'own-ca' ? await makeTls(options, { paths, host: address.host }) : null;
   const adminToken = await makeDatabase(options, paths);
   const anchors = await readTrustAnchors({ repositoryDir: paths.repositoryDir, caPem });
   await makeDirectoryDurably(dirname(paths.configPath), 0o755);
-  const config = configText({ listen, stateDir, behindProxy: options.behindProxy, paths, hasTls: caPem !== null });
+  const config = configText({
+    listen,
+    stateDir,
+    behindProxy: options.behindProxy,
+    paths,
+    hasTls: caPem !== null,
+  });
   await writeFileDurably(paths.configPath, config, { mode: 0o644 });
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   const url = `${caPem === null ? 'http' : 'https'}://${host}:${address.port}`;
@@ -121,7 +139,10 @@ async function makeTls(
 /** An interrupted run's token was never shown: every unshown one is revoked. */
 async function makeDatabase(options: InitOptions, paths: CoordinatorPaths): Promise<string> {
   const { clock, random } = options;
-  const store = await openSqliteStore({ path: paths.databasePath, workerPath: options.storeWorkerPath });
+  const store = await openSqliteStore({
+    path: paths.databasePath,
+    workerPath: options.storeWorkerPath,
+  });
   try {
     const order = { nowMs: clock.nowMs(), principal: 'init', why: 'moult coordinator init' };
     for (const token of await store.read('allTokens', null)) {

@@ -12,7 +12,7 @@ import { type ReleaseDocument, roleNameOf } from '@moult/core/release-document';
 import type { Version } from '@moult/core/versions';
 import type { BlobStore } from '@moult/release/blob-store';
 import type { OnlineKeys } from '@moult/release/keys';
-import { importPack, type ImportedPack, PACK_LIMITS } from '@moult/release/pack';
+import { type ImportedPack, importPack, PACK_LIMITS } from '@moult/release/pack';
 import {
   encodeReleaseDocument,
   publish,
@@ -65,9 +65,12 @@ export class Releases {
     const { clock, log, repositoryDir, onlineKeys } = this.#options;
     try {
       const done = await this.#oneByOne(() => renew({ repositoryDir, onlineKeys, clock }));
-      if (done !== null) log.info('signed the metadata of releases anew', { version: done.timestampVersion });
+      if (done !== null)
+        log.info('signed the metadata of releases anew', { version: done.timestampVersion });
     } catch (error) {
-      log.error('the metadata of releases could not be signed anew; the next try is due', { err: error });
+      log.error('the metadata of releases could not be signed anew; the next try is due', {
+        err: error,
+      });
     }
   }
 
@@ -127,7 +130,10 @@ export class Releases {
     const { store, clock, log, blobStore, repositoryDir, onlineKeys } = this.#options;
     const { component, version, document, role, targets } = submission;
     if (document !== encodeReleaseDocument(await this.#documentOf({ component, version }))) {
-      throw new CodedError('submission-invalid', 'the signed document is not about the packs imported here');
+      throw new CodedError(
+        'submission-invalid',
+        'the signed document is not about the packs imported here',
+      );
     }
     const roleName = roleNameOf(component, version);
     const published = await this.#oneByOne(() =>

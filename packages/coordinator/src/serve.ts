@@ -10,7 +10,12 @@ import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import { openSqliteStore } from '@moult/store';
 import { isCertificateRenewalDue, makeServerCertificate, namesOf } from './certificate.ts';
-import { type CoordinatorConfig, type CoordinatorPaths, isLoopback, parseListen } from './config.ts';
+import {
+  type CoordinatorConfig,
+  type CoordinatorPaths,
+  isLoopback,
+  parseListen,
+} from './config.ts';
 import { type Coordinator, createCoordinator } from './coordinator.ts';
 import type { TlsFiles } from './http/server.ts';
 
@@ -36,13 +41,22 @@ export async function serveCoordinator(options: ServeOptions, signal: AbortSigna
   const address = parseListen(values.listen ?? '');
   const tls = await readTls(config);
   if (tls === null && values.behindProxy !== true && !isLoopback(address.host)) {
-    throw new CodedError('listen-insecure', `${values.listen} without TLS would carry tokens in clear`);
+    throw new CodedError(
+      'listen-insecure',
+      `${values.listen} without TLS would carry tokens in clear`,
+    );
   }
   if ((await readTextIfPresent(`${paths.keysDir}/timestamp.key`)) === null) {
-    throw new CodedError('coordinator-not-initialized', `there is no coordinator in ${paths.stateDir}`);
+    throw new CodedError(
+      'coordinator-not-initialized',
+      `there is no coordinator in ${paths.stateDir}`,
+    );
   }
   const onlineKeys = await loadOnlineKeys(paths.keysDir);
-  const store = await openSqliteStore({ path: paths.databasePath, workerPath: options.storeWorkerPath });
+  const store = await openSqliteStore({
+    path: paths.databasePath,
+    workerPath: options.storeWorkerPath,
+  });
   try {
     const caPem = tls === null ? null : await readTextIfPresent(paths.caCertPath);
     const coordinator = await createCoordinator({
@@ -54,7 +68,9 @@ export async function serveCoordinator(options: ServeOptions, signal: AbortSigna
       tls: tls === null ? null : await renewTls({ tls, paths, clock, log }),
       caPem,
     });
-    const schedule = startSchedule(RENEWAL_CRON, () => renewAll({ coordinator, config, clock, log }));
+    const schedule = startSchedule(RENEWAL_CRON, () =>
+      renewAll({ coordinator, config, clock, log }),
+    );
     try {
       const { port } = await coordinator.listen(address);
       const host = address.host.includes(':') ? `[${address.host}]` : address.host;
@@ -84,7 +100,9 @@ async function renewAll(of: {
     const tls = await readTls(config);
     if (tls !== null) coordinator.setTls(await renewTls({ tls, paths: config.paths, clock, log }));
   } catch (error) {
-    log.error('the certificate could not be renewed; the next try is due in an hour', { err: error });
+    log.error('the certificate could not be renewed; the next try is due in an hour', {
+      err: error,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { ROUTES } from '@moult/api';
@@ -28,7 +28,8 @@ const SAMPLES: Readonly<Record<string, string>> = {
   version: '1.0.0',
   id: 'nosuchid',
 };
-const pathOf = (path: string) => path.replace(/:(\w+)/g, (_, name: string) => SAMPLES[name] ?? name);
+const pathOf = (path: string) =>
+  path.replace(/:(\w+)/g, (_, name: string) => SAMPLES[name] ?? name);
 
 /** Each route with each role, without a token, and with one that is none. */
 const MATRIX = Object.values(ROUTES).flatMap((route) =>
@@ -39,9 +40,13 @@ describe('every route obeys its permission (T18)', () => {
   test.each(MATRIX)('$id as $who', async ({ route, who }) => {
     const token = who === 'nobody' ? null : (tokens.get(who) ?? 'moult-access-v1.x.y');
     const body = route.method === 'GET' || route.body === 'octets' ? {} : { body: { wrong: true } };
-    const { status, body: answer } = await fixture.call(route.method, pathOf(route.path), { token, ...body });
+    const { status, body: answer } = await fixture.call(route.method, pathOf(route.path), {
+      token,
+      ...body,
+    });
     const role = ROLES.find((one) => one === who);
-    if (route.permission === null) expect([401, 403]).not.toContain(answer.code === 'token-invalid' ? 0 : status);
+    if (route.permission === null)
+      expect([401, 403]).not.toContain(answer.code === 'token-invalid' ? 0 : status);
     else if (role === undefined) expect([401, 429]).toContain(status);
     else if (mayDo(role, route.permission)) expect([401, 403]).not.toContain(status);
     else expect({ status, code: answer.code }).toEqual({ status: 403, code: 'permission-denied' });
@@ -62,14 +67,19 @@ describe('problems', () => {
     ['GET', '/v1/trust/signing/agent/8.0.0', undefined, 404, 'release-unknown'],
   ])('%s %s: %#', async (method, path, body, status, code) => {
     const answer = await fixture.call(method, path, { body });
-    expect(answer).toMatchObject({ status, body: { code, status, type: `urn:moult:problem:${code}` } });
+    expect(answer).toMatchObject({
+      status,
+      body: { code, status, type: `urn:moult:problem:${code}` },
+    });
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
     expect(answer.body.remedy.length).toBeGreaterThan(10);
     expect(JSON.stringify(answer.body)).not.toMatch(/\.ts:\d|node_modules/);
   });
 
   test('the invalid field is named', async () => {
-    const { body } = await fixture.call('POST', '/v1/agents/web-1/upgrade', { body: { version: 'v1' } });
+    const { body } = await fixture.call('POST', '/v1/agents/web-1/upgrade', {
+      body: { version: 'v1' },
+    });
     expect(body.detail).toMatch(/^body\.version: /);
     const { headers } = await fixture.call('PATCH', '/v1/agents');
     expect(headers.get('allow')).toBe('GET');
@@ -79,7 +89,10 @@ describe('problems', () => {
     const answer = await fetch(`${fixture.url}/v1/tokens`, {
       method: 'POST',
       body: '{',
-      headers: { authorization: `Bearer ${fixture.init.adminToken}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${fixture.init.adminToken}`,
+        'content-type': 'application/json',
+      },
     });
     expect(answer.status).toBe(400);
     expect((await answer.json()) as object).toMatchObject({ code: 'request-invalid' });
@@ -89,8 +102,9 @@ describe('problems', () => {
 test('the OpenAPI document names every route, and is open to everybody', async () => {
   const { body, status } = await fixture.call('GET', '/v1/openapi.json', { token: null });
   expect([status, body.openapi]).toEqual([200, '3.1.0']);
-  const ids = Object.values(body.paths as Record<string, Record<string, { operationId: string }>>)
-    .flatMap((path) => Object.values(path).map((operation) => operation.operationId));
+  const ids = Object.values(
+    body.paths as Record<string, Record<string, { operationId: string }>>,
+  ).flatMap((path) => Object.values(path).map((operation) => operation.operationId));
   expect(ids.sort()).toEqual(Object.keys(ROUTES).sort());
   expect((await fixture.call('GET', '/readyz', { token: null })).status).toBe(200);
 });
@@ -119,15 +133,25 @@ describe('static files', () => {
       token: null,
       headers: range === undefined ? {} : { range },
     });
-    expect([answer.status, answer.body, answer.headers.get('content-range')]).toEqual([status, text, contentRange]);
+    expect([answer.status, answer.body, answer.headers.get('content-range')]).toEqual([
+      status,
+      text,
+      contentRange,
+    ]);
   });
 
   test('HEAD, ETag and If-Range', async () => {
     const head = await fixture.call('HEAD', path, { token: null });
-    expect([head.status, head.headers.get('content-length'), head.headers.get('etag')]).toEqual([200, '10', `"${sha256}"`]);
+    expect([head.status, head.headers.get('content-length'), head.headers.get('etag')]).toEqual([
+      200,
+      '10',
+      `"${sha256}"`,
+    ]);
     const same = await fixture.call('GET', path, { headers: { 'if-none-match': `"${sha256}"` } });
     expect(same.status).toBe(304);
-    const stale = await fixture.call('GET', path, { headers: { range: 'bytes=2-', 'if-range': '"other"' } });
+    const stale = await fixture.call('GET', path, {
+      headers: { range: 'bytes=2-', 'if-range': '"other"' },
+    });
     expect([stale.status, stale.body]).toEqual([200, '0123456789']);
   });
 
@@ -183,11 +207,17 @@ describe('enrollment (T13)', () => {
   test('an expired and a revoked token are refused; a used one stays revocable', async () => {
     const short = await fixture.createToken({ ttlMs: 1_000 });
     await fixture.clock.advance(2_000);
-    const late = await fixture.enrollWith(new TestAgent(fixture.url), { name: 'late', token: short });
+    const late = await fixture.enrollWith(new TestAgent(fixture.url), {
+      name: 'late',
+      token: short,
+    });
     expect([late.status, late.body.code]).toEqual([403, 'token-expired']);
     const made = await fixture.call('POST', '/v1/tokens', { body: { kind: 'enrollment' } });
     await fixture.call('DELETE', `/v1/tokens/${made.body.token.id}`);
-    const refused = await fixture.enrollWith(new TestAgent(fixture.url), { name: 'r', token: made.body.text });
+    const refused = await fixture.enrollWith(new TestAgent(fixture.url), {
+      name: 'r',
+      token: made.body.text,
+    });
     expect([refused.status, refused.body.code]).toEqual([403, 'token-revoked']);
   });
 
@@ -203,10 +233,14 @@ describe('enrollment (T13)', () => {
     await fixture.publishTwo();
     const agent = await fixture.enroll('slow', { validates: false });
     await agent.connect();
-    const ordered = await fixture.call('POST', '/v1/agents/slow/upgrade', { body: { version: '2.0.0', key: 'k' } });
+    const ordered = await fixture.call('POST', '/v1/agents/slow/upgrade', {
+      body: { version: '2.0.0', key: 'k' },
+    });
     expect(ordered.body.command).toMatchObject({ state: 'queued', holdReason: 'unvalidated' });
     const { body } = await fixture.call('GET', '/v1/agents/slow/why');
-    expect(body.reasons).toMatchObject([{ reason: 'unvalidated', freedBy: 'moult agents validate slow' }]);
+    expect(body.reasons).toMatchObject([
+      { reason: 'unvalidated', freedBy: 'moult agents validate slow' },
+    ]);
     await fixture.call('POST', '/v1/agents/slow/validate', { body: {} });
     expect((await agent.expect('command')).commandId).toBe(ordered.body.command.id);
   });

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { encodeAgentFrame, HANDSHAKE_MS_MAX, PING_MS, PONG_MS_MAX, SESSION_PATH } from '@moult/protocol';
+import {
+  encodeAgentFrame,
+  HANDSHAKE_MS_MAX,
+  PING_MS,
+  PONG_MS_MAX,
+  SESSION_PATH,
+} from '@moult/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { Fixture } from './support/fixture.ts';
@@ -14,12 +20,22 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.stop());
 
-const helloOf = (overrides: object = {}) => ({ ...HELLO, instanceId: agent.instanceId, counter: 1, ...overrides });
+const helloOf = (overrides: object = {}) => ({
+  ...HELLO,
+  instanceId: agent.instanceId,
+  counter: 1,
+  ...overrides,
+});
 
 describe('a handshake', () => {
   test('ends with a welcome that gives a ticket; the session is the instance’s', async () => {
     const welcome = await agent.connect({ agentName: 'web-1' });
-    expect(welcome).toMatchObject({ isValidated: true, generation: 1, version: '9.9.9', outputSequence: 0 });
+    expect(welcome).toMatchObject({
+      isValidated: true,
+      generation: 1,
+      version: '9.9.9',
+      outputSequence: 0,
+    });
     expect(welcome?.ticket).toMatch(/^[0-9a-f]{32}$/);
     expect(fixture.coordinator.sessionCount).toBe(1);
   });
@@ -62,11 +78,23 @@ describe('a handshake', () => {
   });
 
   test.each([
-    ['a frame of later phases', encodeAgentFrame({ kind: 'check', message: { isFirst: true } }), 'unexpected-frame'],
+    [
+      'a frame of later phases',
+      encodeAgentFrame({ kind: 'check', message: { isFirst: true } }),
+      'unexpected-frame',
+    ],
     ['rubbish', Uint8Array.of(1, 2, 3), 'invalid-frame'],
     ['nothing', new Uint8Array(0), 'invalid-frame'],
-    ['an unknown purpose', encodeAgentFrame({ kind: 'hello', message: { ...HELLO, purpose: 'rule' } }), 'invalid-frame'],
-    ['a version that is none', encodeAgentFrame({ kind: 'hello', message: { ...HELLO, version: '<b>' } }), 'invalid-frame'],
+    [
+      'an unknown purpose',
+      encodeAgentFrame({ kind: 'hello', message: { ...HELLO, purpose: 'rule' } }),
+      'invalid-frame',
+    ],
+    [
+      'a version that is none',
+      encodeAgentFrame({ kind: 'hello', message: { ...HELLO, version: '<b>' } }),
+      'invalid-frame',
+    ],
     ['too large a frame', Buffer.alloc(70_000), 'frame-too-large'],
   ])('that begins with %s is refused', async (_, bytes, reason) => {
     const connection = await Connection.open(fixture.url);
@@ -103,7 +131,9 @@ describe('a handshake', () => {
       [SESSION_PATH, 'other', '400'],
     ]) {
       const refused = new WebSocket(`ws://127.0.0.1:${port}${path}`, protocol);
-      const message = await new Promise<string>((resolve) => refused.once('error', (e) => resolve(e.message)));
+      const message = await new Promise<string>((resolve) =>
+        refused.once('error', (e) => resolve(e.message)),
+      );
       expect(message).toContain(status);
     }
   });
@@ -179,7 +209,9 @@ describe('a live session', () => {
   test('keeps nothing of another agent’s commands (T16)', async () => {
     await fixture.publishTwo();
     await fixture.enroll('web-2');
-    const ordered = await fixture.call('POST', '/v1/agents/web-2/upgrade', { body: { version: '2.0.0' } });
+    const ordered = await fixture.call('POST', '/v1/agents/web-2/upgrade', {
+      body: { version: '2.0.0' },
+    });
     const { id } = ordered.body.command;
     await agent.connect();
     agent.send({ kind: 'accept', message: { commandId: id, attempt: 1 } });

@@ -1,17 +1,27 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { X509Certificate } from 'node:crypto';
 import { initKeys } from '@moult/release/keys';
 import { systemClock } from '@moult/runtime/clock';
 import { silentLogger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
 import { sourceWorkerPath } from '@moult/store';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isCertificateRenewalDue, makeCa, makeServerCertificate, namesOf } from '../src/certificate.ts';
-import { initCoordinator, type InitOptions, readCoordinatorConfig, serveCoordinator } from '../src/index.ts';
+import {
+  isCertificateRenewalDue,
+  makeCa,
+  makeServerCertificate,
+  namesOf,
+} from '../src/certificate.ts';
+import {
+  type InitOptions,
+  initCoordinator,
+  readCoordinatorConfig,
+  serveCoordinator,
+} from '../src/index.ts';
 import { initOptions } from './support/fixture.ts';
 
 let dir: string;
@@ -83,7 +93,9 @@ describe('init', () => {
   test('refuses to run over a finished one, and goes on with an unfinished one', async () => {
     const made = await init({ tls: 'own-ca' });
     const ca = await readFile(made.paths.caCertPath, 'utf8');
-    await expect(init({ tls: 'own-ca' })).rejects.toMatchObject({ code: 'coordinator-initialized' });
+    await expect(init({ tls: 'own-ca' })).rejects.toMatchObject({
+      code: 'coordinator-initialized',
+    });
     await rm(made.paths.configPath);
     const again = await init({ tls: 'own-ca' });
     expect(await readFile(again.paths.caCertPath, 'utf8')).toBe(ca);
@@ -123,7 +135,9 @@ describe('serve', () => {
     });
     await init();
     await serving(async () => {
-      await expect(serving(async () => undefined)).rejects.toMatchObject({ code: 'database-locked' });
+      await expect(serving(async () => undefined)).rejects.toMatchObject({
+        code: 'database-locked',
+      });
     });
   });
 
@@ -133,7 +147,9 @@ describe('serve', () => {
     const bytes = await readFile(databasePath);
     bytes.fill(0xab, 4096, 20_000);
     await writeFile(databasePath, bytes);
-    await expect(serving(async () => undefined)).rejects.toMatchObject({ code: 'database-corrupt' });
+    await expect(serving(async () => undefined)).rejects.toMatchObject({
+      code: 'database-corrupt',
+    });
     expect((await readFile(databasePath)).equals(bytes)).toBe(true);
   });
 
@@ -150,7 +166,11 @@ describe('serve', () => {
 test('a server certificate names its hosts and is renewed when a quarter is left', async () => {
   const nowMs = systemClock.nowMs();
   const ca = makeCa(nowMs);
-  const made = makeServerCertificate({ ca, names: ['moult.example', '10.0.0.1', '0.0.0.0'], nowMs });
+  const made = makeServerCertificate({
+    ca,
+    names: ['moult.example', '10.0.0.1', '0.0.0.0'],
+    nowMs,
+  });
   const certificate = new X509Certificate(made.certPem);
   expect(certificate.verify(new X509Certificate(ca.certPem).publicKey)).toBe(true);
   expect(certificate.checkHost('moult.example')).toBe('moult.example');

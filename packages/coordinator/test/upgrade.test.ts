@@ -15,7 +15,15 @@ async function upgradeThrough(agent: TestAgent): Promise<string> {
   agent.send({ kind: 'accept', message: { commandId, attempt } });
   agent.send({
     kind: 'progress',
-    message: { commandId, attempt, step: 'fetching', detail: '', bytesDone: 5, bytesTotal: 10, holdReason: '' },
+    message: {
+      commandId,
+      attempt,
+      step: 'fetching',
+      detail: '',
+      bytesDone: 5,
+      bytesTotal: 10,
+      holdReason: '',
+    },
   });
   agent.send({ kind: 'permission', message: { commandId, attempt, point: 'drain' } });
   expect((await agent.expect('granted')).point).toBe('drain');
@@ -46,7 +54,11 @@ describe('an upgrade by hand', () => {
     expect(ordered.body).toMatchObject({ isNew: true, command: { state: 'sent', why: 'because' } });
     const id = await upgradeThrough(agent);
     const { body } = await fixture.call('GET', `/v1/commands/${id}`);
-    expect(body.command).toMatchObject({ state: 'succeeded', outcome: 'succeeded', version: '2.0.0' });
+    expect(body.command).toMatchObject({
+      state: 'succeeded',
+      outcome: 'succeeded',
+      version: '2.0.0',
+    });
     expect(body.attempts).toMatchObject([
       { from: '1.0.0', to: '2.0.0', gapMs: 400, outcome: 'succeeded', bytesFetched: 10 },
     ]);
@@ -101,15 +113,18 @@ describe('a choice', () => {
       body: { version: '2.0.0', why: 'new' },
     });
     expect(chosen.body.commands).toHaveLength(2);
-    const states = chosen.body.commands.map((command: { state: string; holdReason: string | null }) => [
-      command.state,
-      command.holdReason,
-    ]);
+    const states = chosen.body.commands.map(
+      (command: { state: string; holdReason: string | null }) => [
+        command.state,
+        command.holdReason,
+      ],
+    );
     expect(states.sort()).toEqual([
       ['queued', 'awaiting-turn'],
       ['sent', null],
     ]);
-    const isOneFirst = chosen.body.commands.find((c: { state: string }) => c.state === 'sent').agent === 'web-1';
+    const isOneFirst =
+      chosen.body.commands.find((c: { state: string }) => c.state === 'sent').agent === 'web-1';
     const [first, second] = isOneFirst ? [one, two] : [two, one];
     second.send({ kind: 'check', message: { isFirst: false } });
     expect((await second.expect('hold')).reason).toBe('awaiting-turn');

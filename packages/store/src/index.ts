@@ -1,6 +1,14 @@
 export type * from './database.ts';
+export { SCHEMA } from './migrations/index.ts';
 export type { Order } from './operations/context.ts';
 export type * from './operations/index.ts';
-export { SCHEMA } from './migrations/index.ts';
 export { openInlineSqliteStore, openSqliteStore, sourceWorkerPath } from './sqlite/sqlite-store.ts';
-export type { ReadArgs, ReadName, ReadResult, Store, WriteArgs, WriteName, WriteResult } from './store.ts';
+export type {
+  ReadArgs,
+  ReadName,
+  ReadResult,
+  Store,
+  WriteArgs,
+  WriteName,
+  WriteResult,
+} from './store.ts';

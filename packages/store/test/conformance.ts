@@ -40,7 +40,9 @@ function durability(opened: () => Store): void {
     const made = await Promise.all(
       Array.from({ length: 700 }, (_, index) => makeToken(opened(), { why: String(index) })),
     );
-    expect(made.map((token) => token.why)).toEqual(Array.from({ length: 700 }, (_, i) => String(i)));
+    expect(made.map((token) => token.why)).toEqual(
+      Array.from({ length: 700 }, (_, i) => String(i)),
+    );
     expect(await opened().read('allTokens', null)).toHaveLength(700);
   });
 
@@ -56,7 +58,11 @@ function durability(opened: () => Store): void {
       }),
       makeToken(opened(), { why: 'last' }),
     ]);
-    expect([first.status, failed.status, last.status]).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect([first.status, failed.status, last.status]).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
     expect(failed).toMatchObject({ reason: { code: 'not-found' } });
     expect(await opened().read('allTokens', null)).toHaveLength(2);
   });
@@ -65,7 +71,9 @@ function durability(opened: () => Store): void {
     await publish(opened());
     const { position } = await opened().read('storeLife', null);
     const wrong = { ...order, component: 'agent', version: '7.0.0' } as const;
-    await expect(opened().write('recordPublish', wrong)).rejects.toMatchObject({ code: 'release-unknown' });
+    await expect(opened().write('recordPublish', wrong)).rejects.toMatchObject({
+      code: 'release-unknown',
+    });
     expect((await opened().read('storeLife', null)).position).toBe(position);
   });
 
@@ -99,7 +107,9 @@ function tokens(opened: () => Store): void {
       enroll(opened(), { tokenId: token.id, name: 'b', publicKey: 'B' }),
     ]);
     expect(tries.map((one) => one.status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(tries.find((one) => one.status === 'rejected')).toMatchObject({ reason: { code: 'token-used' } });
+    expect(tries.find((one) => one.status === 'rejected')).toMatchObject({
+      reason: { code: 'token-used' },
+    });
   });
 
   test('the same key may ask again with the same token, also when it is used up, expired or revoked', async () => {
@@ -110,7 +120,9 @@ function tokens(opened: () => Store): void {
     const again = await enroll(opened(), { ...as, nowMs: NOW + 5_000 });
     expect(again).toEqual({ ...first, isNew: false });
     const other = await makeToken(opened(), {});
-    await expect(enroll(opened(), { ...as, tokenId: other.id })).rejects.toMatchObject({ code: 'key-enrolled' });
+    await expect(enroll(opened(), { ...as, tokenId: other.id })).rejects.toMatchObject({
+      code: 'key-enrolled',
+    });
   });
 
   test('expired, revoked and foreign tokens, and taken names, are refused by name', async () => {
@@ -149,7 +161,12 @@ function sessions(opened: () => Store): void {
     const { instanceId } = await agent(opened(), 'a');
     const command = await ordered(opened(), 'a');
     const { nonce } = command;
-    await session(opened(), { instanceId, counter: 1, commandNonce: nonce, slot: { version: '2.0.0', digest: D2 } });
+    await session(opened(), {
+      instanceId,
+      counter: 1,
+      commandNonce: nonce,
+      slot: { version: '2.0.0', digest: D2 },
+    });
     await finish(opened(), { instanceId, commandId: command.id, sequence: 1 });
     for (let counter = 2; counter <= 4; counter++) {
       const { session_ticket: ticket } = await instance(opened(), instanceId);
@@ -182,8 +199,14 @@ async function commandIn(store: Store, state: CommandState): Promise<string> {
   const progress = { ...ref, step: 'fetching', bytesDone: 1, bytesTotal: 2, hostHoldReason: null };
   await store.write('recordProgress', progress);
   if (state === 'running') return id;
-  if (state === 'succeeded') await session(store, { instanceId, counter: 1, slot: { version: '2.0.0', digest: D2 } });
-  await finish(store, { instanceId, commandId: id, sequence: 1, outcome: state === 'failed' ? 'failed' : 'succeeded' });
+  if (state === 'succeeded')
+    await session(store, { instanceId, counter: 1, slot: { version: '2.0.0', digest: D2 } });
+  await finish(store, {
+    instanceId,
+    commandId: id,
+    sequence: 1,
+    outcome: state === 'failed' ? 'failed' : 'succeeded',
+  });
   return id;
 }
 
@@ -199,21 +222,29 @@ const REACHED: readonly CommandState[] = [
 ];
 
 function commands(opened: () => Store): void {
-  test.each(REACHED)('C2: a command that is %s follows the table for each frame of the host', async (state) => {
-    const id = await commandIn(opened(), state);
-    const row = await opened().read('commandById', id);
-    expect(row?.state).toBe(state);
-    const ref = { instanceId: row?.instance_id ?? '', commandId: id, attempt: 1, nowMs: NOW };
-    await opened().write('recordAccepted', ref);
-    // Ended commands take no acceptance: all cells of theirs are `ignore`.
-    const cell = COMMAND_TRANSITIONS[state].accepted;
-    expect((await opened().read('commandById', id))?.state).toBe(cell === 'ignore' ? state : cell);
-  });
+  test.each(REACHED)(
+    'C2: a command that is %s follows the table for each frame of the host',
+    async (state) => {
+      const id = await commandIn(opened(), state);
+      const row = await opened().read('commandById', id);
+      expect(row?.state).toBe(state);
+      const ref = { instanceId: row?.instance_id ?? '', commandId: id, attempt: 1, nowMs: NOW };
+      await opened().write('recordAccepted', ref);
+      // Ended commands take no acceptance: all cells of theirs are `ignore`.
+      const cell = COMMAND_TRANSITIONS[state].accepted;
+      expect((await opened().read('commandById', id))?.state).toBe(
+        cell === 'ignore' ? state : cell,
+      );
+    },
+  );
 
   test('C3: what was sent and not answered is queued again when the session ends', async () => {
     const id = await commandIn(opened(), 'sent');
     await opened().write('lapse', { instanceId: null, nowMs: NOW });
-    expect(await opened().read('commandById', id)).toMatchObject({ state: 'queued', hold_reason: 'agent-down' });
+    expect(await opened().read('commandById', id)).toMatchObject({
+      state: 'queued',
+      hold_reason: 'agent-down',
+    });
   });
 
   test('C4, C5: not-after ends what nobody accepted, and an accepted one goes on', async () => {
@@ -221,7 +252,10 @@ function commands(opened: () => Store): void {
     const instanceId = (await opened().read('commandById', id))?.instance_id ?? '';
     const late = { isConnected: true, nowMs: NOW + 40 * 86_400_000, resends: false };
     await opened().write('dispatch', { instanceId, ...late });
-    expect(await opened().read('commandById', id)).toMatchObject({ state: 'accepted', ended_ms: null });
+    expect(await opened().read('commandById', id)).toMatchObject({
+      state: 'accepted',
+      ended_ms: null,
+    });
   });
 
   test('C6: the same key gives the same command', async () => {
@@ -235,8 +269,15 @@ function commands(opened: () => Store): void {
     await agent(opened(), 'a');
     const { id, position } = await ordered(opened(), 'a');
     const page = { agent: 'a', before: null, after: null, limit: 10 };
-    const entry = (await opened().read('historyPage', page)).find((row) => row.position === position);
-    expect(entry).toMatchObject({ kind: 'command-queued', command_id: id, principal: 'ann', why: 'because' });
+    const entry = (await opened().read('historyPage', page)).find(
+      (row) => row.position === position,
+    );
+    expect(entry).toMatchObject({
+      kind: 'command-queued',
+      command_id: id,
+      principal: 'ann',
+      why: 'because',
+    });
   });
 
   test('C12: permission is denied for good once the command has ended, and only for now when it is unknown', async () => {
@@ -261,7 +302,10 @@ function output(opened: () => Store): void {
     expect(first).toEqual({ lastSequence: 1, finished: [{ kind: 'orphan' }] });
     const again = await finish(opened(), { instanceId, commandId: 'unknown', sequence: 1 });
     expect(again).toEqual({ lastSequence: 1, finished: [] });
-    expect(await instance(opened(), instanceId)).toMatchObject({ output_epoch: 'e', output_sequence: 1 });
+    expect(await instance(opened(), instanceId)).toMatchObject({
+      output_epoch: 'e',
+      output_sequence: 1,
+    });
     expect(await kinds(opened())).toContain('orphan-kept');
   });
 
@@ -274,7 +318,10 @@ function output(opened: () => Store): void {
     const far = await opened().write('storeOutput', { ...batch, epoch: 'f', firstSequence: 9 });
     expect(far.lastSequence).toBe(9);
     const written = await kinds(opened());
-    expect(written.filter((kind) => kind.startsWith('output-'))).toEqual(['output-missing', 'output-epoch']);
+    expect(written.filter((kind) => kind.startsWith('output-'))).toEqual([
+      'output-missing',
+      'output-epoch',
+    ]);
   });
 }
 
@@ -287,7 +334,12 @@ function choices(opened: () => Store): void {
     expect(await opened().write('issueWanted', issue)).toHaveLength(1);
     expect(await opened().write('issueWanted', issue)).toHaveLength(0);
     await report(opened(), instanceId, [{ version: '2.0.0', digest: D2 }]);
-    const done = await opened().write('dispatch', { instanceId, isConnected: true, nowMs: NOW, resends: false });
+    const done = await opened().write('dispatch', {
+      instanceId,
+      isConnected: true,
+      nowMs: NOW,
+      resends: false,
+    });
     expect(done.open).toMatchObject([{ state: 'queued', hold_reason: 'refused-here' }]);
   });
 
@@ -313,7 +365,12 @@ function choices(opened: () => Store): void {
 
 function enroll(
   store: Store,
-  args: { readonly tokenId: string; readonly name: string; readonly publicKey: string; readonly nowMs?: number },
+  args: {
+    readonly tokenId: string;
+    readonly name: string;
+    readonly publicKey: string;
+    readonly nowMs?: number;
+  },
 ) {
   return store.write('enroll', {
     secretHash: 'hash',
@@ -333,9 +390,19 @@ async function agent(store: Store, name: string): Promise<{ readonly instanceId:
 }
 
 async function publish(store: Store): Promise<void> {
-  for (const [version, digest] of [['1.0.0', D1], ['2.0.0', D2]] as const) {
+  for (const [version, digest] of [
+    ['1.0.0', D1],
+    ['2.0.0', D2],
+  ] as const) {
     const name = { ...order, component: 'agent', version } as const;
-    const built = { platform: 'linux-x64', digest, manifestBytes: 1, bytes: 1, files: 1, minimumLauncher: null };
+    const built = {
+      platform: 'linux-x64',
+      digest,
+      manifestBytes: 1,
+      bytes: 1,
+      files: 1,
+      minimumLauncher: null,
+    };
     await store.write('recordImport', { ...name, ...built });
     await store.write('recordPublish', name);
   }
@@ -390,7 +457,12 @@ function session(
 
 function finish(
   store: Store,
-  args: { readonly instanceId: string; readonly commandId: string; readonly sequence: number; readonly outcome?: string },
+  args: {
+    readonly instanceId: string;
+    readonly commandId: string;
+    readonly sequence: number;
+    readonly outcome?: string;
+  },
 ) {
   const report = {
     commandId: args.commandId,

@@ -6,7 +6,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { systemRandom } from '@moult/runtime/random';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openInlineSqliteStore, openSqliteStore, SCHEMA, sourceWorkerPath, type Store } from '../src/index.ts';
+import {
+  openInlineSqliteStore,
+  openSqliteStore,
+  SCHEMA,
+  type Store,
+  sourceWorkerPath,
+} from '../src/index.ts';
 import { conformance } from './conformance.ts';
 import { makeToken } from './support/tokens.ts';
 
@@ -18,7 +24,8 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const newPath = (): string => join(dir, `${(count += 1)}.db`);
-const open = (path: string): Promise<Store> => openSqliteStore({ path, workerPath: sourceWorkerPath() });
+const open = (path: string): Promise<Store> =>
+  openSqliteStore({ path, workerPath: sourceWorkerPath() });
 
 conformance({
   name: 'SQLite, writing in a thread',
@@ -58,12 +65,24 @@ describe('SQLite', () => {
   });
 
   test.each([
-    ['rubbish', 'database-corrupt', async (path: string) => writeFile(path, 'no database at all, but long enough')],
-    ['another program’s', 'database-foreign', async (path: string) => change(path, 'CREATE TABLE theirs (x)')],
-    ['a newer one’s', 'database-too-new', async (path: string) => {
-      await (await open(path)).close();
-      change(path, "UPDATE meta SET value = '99' WHERE key = 'readable-since'");
-    }],
+    [
+      'rubbish',
+      'database-corrupt',
+      async (path: string) => writeFile(path, 'no database at all, but long enough'),
+    ],
+    [
+      'another program’s',
+      'database-foreign',
+      async (path: string) => change(path, 'CREATE TABLE theirs (x)'),
+    ],
+    [
+      'a newer one’s',
+      'database-too-new',
+      async (path: string) => {
+        await (await open(path)).close();
+        change(path, "UPDATE meta SET value = '99' WHERE key = 'readable-since'");
+      },
+    ],
   ])('a database that is %s is refused with %s and the next step', async (_, code, make) => {
     const path = newPath();
     await make(path);
@@ -74,11 +93,16 @@ describe('SQLite', () => {
   });
 
   test('a directory that is not there is said', async () => {
-    await expect(open(join(dir, 'none', 'x.db'))).rejects.toMatchObject({ code: 'database-unwritable' });
+    await expect(open(join(dir, 'none', 'x.db'))).rejects.toMatchObject({
+      code: 'database-unwritable',
+    });
   });
 
   test('every recorded schema is brought to today’s with all that it holds', async () => {
-    const dump = await readFile(fileURLToPath(new URL('./fixtures/schema-1.sql', import.meta.url)), 'utf8');
+    const dump = await readFile(
+      fileURLToPath(new URL('./fixtures/schema-1.sql', import.meta.url)),
+      'utf8',
+    );
     const path = newPath();
     change(path, dump);
     const store = await open(path);
@@ -89,7 +113,9 @@ describe('SQLite', () => {
       ['launcher', null],
     ]);
     const page = { agent: null, commandId: null, before: null, limit: 10 };
-    expect(await store.read('attemptPage', page)).toMatchObject([{ outcome: 'succeeded', to_version: '2.0.0' }]);
+    expect(await store.read('attemptPage', page)).toMatchObject([
+      { outcome: 'succeeded', to_version: '2.0.0' },
+    ]);
     expect(await store.read('storeLife', null)).toMatchObject({ generation: 1 });
     await store.close();
     const connection = new DatabaseSync(path);

@@ -12,14 +12,14 @@ import {
   SESSION_PATH,
   SUBPROTOCOL,
 } from '@moult/protocol';
-import { everyMs, type Clock } from '@moult/runtime/clock';
+import { type Clock, everyMs } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import type { Store } from '@moult/store';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Handshake } from './handshake.ts';
 import { Session, type SessionOwner } from './session.ts';
-import { Sessions } from './sessions.ts';
+import type { Sessions } from './sessions.ts';
 import { TICK_MS, TimerWheel } from './timer-wheel.ts';
 
 /** A message in more pieces than this is made to cost memory. */

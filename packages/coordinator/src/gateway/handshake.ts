@@ -55,7 +55,8 @@ export class Handshake {
   }
 
   async onFrame(session: Session, frame: AgentFrame): Promise<void> {
-    if (session.phase === 'hello' && frame.kind === 'hello') this.#challenge(session, frame.message);
+    if (session.phase === 'hello' && frame.kind === 'hello')
+      this.#challenge(session, frame.message);
     else if (session.phase === 'prove' && frame.kind === 'prove') {
       await this.#prove(session, frame.message.signature);
     } else session.close('unexpected-frame');
@@ -101,7 +102,9 @@ export class Handshake {
     session.phase = 'probe';
     wheel.set(session, clock.monotonicMs() + HANDSHAKE_MS_MAX);
     const isValidated = instance.validated_ms !== null;
-    session.send(this.#welcome({ ...life, ticket: '', outputEpoch: '', outputSequence: 0, isValidated }));
+    session.send(
+      this.#welcome({ ...life, ticket: '', outputEpoch: '', outputSequence: 0, isValidated }),
+    );
   }
 
   async #serve(session: Session, hello: Hello): Promise<void> {
@@ -233,5 +236,10 @@ function isProven(of: {
     channelBinding: of.channelBinding,
   });
   const jwk = { kty: 'OKP', crv: 'Ed25519', x: of.instance.public_key };
-  return verify(null, Buffer.from(text), createPublicKey({ key: jwk, format: 'jwk' }), of.signature);
+  return verify(
+    null,
+    Buffer.from(text),
+    createPublicKey({ key: jwk, format: 'jwk' }),
+    of.signature,
+  );
 }

@@ -2,7 +2,10 @@
  * One connection of an agent. Frames are handled one after another, in their order; a peer that sends faster than
  * they are handled, or reads slower than it is sent to, is slowed down or sent away: memory stays bounded.
  */
+
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { codedErrorFrom } from '@moult/core/errors';
 import {
   type AgentFrame,
   CLOSE_REASONS,
@@ -16,11 +19,9 @@ import {
   PING_MS,
   PONG_MS_MAX,
 } from '@moult/protocol';
-import { codedErrorFrom } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
-import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import type { TimerWheel, WheelItem } from './timer-wheel.ts';
 
@@ -113,7 +114,9 @@ export class Session implements WheelItem {
 
   close(reason: CloseReasonName, retryAfterMs = 0): void {
     if (this.phase === 'closed') return;
-    this.#socket.send(encodeCoordinatorFrame({ kind: 'goodbye', message: { reason, retryAfterMs } }));
+    this.#socket.send(
+      encodeCoordinatorFrame({ kind: 'goodbye', message: { reason, retryAfterMs } }),
+    );
     this.#socket.close(CLOSE_REASONS[reason].code, reason);
     this.#leave();
     this.#owner.wheel.set(this, this.#owner.clock.monotonicMs() + CLOSE_MS_MAX);

@@ -33,7 +33,10 @@ export class Authentication {
     const caller = await this.#callerOf(of.authorization);
     if (caller === null) throw this.failed(of.address, noToken());
     if (mayDo(caller.role, permission)) return caller;
-    throw new CodedError('permission-denied', `${caller.principal} (${caller.role}) may not ${permission}`);
+    throw new CodedError(
+      'permission-denied',
+      `${caller.principal} (${caller.role}) may not ${permission}`,
+    );
   }
 
   /** Counts a failure of this address; gives what to answer. */
@@ -50,7 +53,10 @@ export class Authentication {
       if (oldest !== undefined) this.#failures.delete(oldest);
     }
     if (entry.count <= FAILURES_MAX) return error;
-    return new CodedError('too-many-failures', `${address} failed ${entry.count} times within a minute`);
+    return new CodedError(
+      'too-many-failures',
+      `${address} failed ${entry.count} times within a minute`,
+    );
   }
 
   async #callerOf(authorization: string | undefined): Promise<Caller | null> {

@@ -1,6 +1,13 @@
 /* Every failure of a request as problem+json (RFC 9457), with our code and the next step; never a stack trace. */
-import { CATALOGUE, CodedError, codedErrorFrom, type ErrorCode, HTTP_STATUS } from '@moult/core/errors';
+
 import type { Problem } from '@moult/api';
+import {
+  CATALOGUE,
+  CodedError,
+  codedErrorFrom,
+  type ErrorCode,
+  HTTP_STATUS,
+} from '@moult/core/errors';
 import type { z } from 'zod';
 
 /** Where HTTP has a status of its own and gRPC has none. */
@@ -32,7 +39,8 @@ export function requestError(caught: unknown): CodedError {
   if (caught instanceof CodedError) return caught;
   const status = statusOf(caught);
   const text = caught instanceof Error ? caught.message : String(caught);
-  if (status === 413) return new CodedError('request-too-large', 'the body is too large', { cause: caught });
+  if (status === 413)
+    return new CodedError('request-too-large', 'the body is too large', { cause: caught });
   if (status !== null && status >= 400 && status < 500) {
     return new CodedError('request-invalid', text, { cause: caught });
   }

@@ -12,7 +12,7 @@ import type { TimerWheel, WheelItem } from '../gateway/timer-wheel.ts';
 import type { Authentication, Caller } from './authentication.ts';
 import type { Call, Handlers } from './handler.ts';
 import { invalidRequest, PROBLEM_TYPE, problemOf, requestError } from './problems.ts';
-import { serveStaticFiles, type StaticFilesOptions } from './static-files.ts';
+import { type StaticFilesOptions, serveStaticFiles } from './static-files.ts';
 
 /** Metadata of a release is the largest JSON that comes: a role of 128 KiB, targets of the same, quoted. */
 const BODY_BYTES_MAX = 1_048_576;
@@ -60,7 +60,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.server.headersTimeout = HEADERS_MS_MAX;
   app.server.maxHeadersCount = HEADERS_MAX;
   app.server.requestTimeout = UPLOAD_MS_MAX;
-  app.addContentTypeParser('application/octet-stream', (_request, stream, done) => done(null, stream));
+  app.addContentTypeParser('application/octet-stream', (_request, stream, done) =>
+    done(null, stream),
+  );
   limitBodies(app, options);
   app.setErrorHandler((error, request, reply) => fail(options.log, { error, request, reply }));
   app.setNotFoundHandler((request, reply) => notFound(options.log, { request, reply }));
@@ -149,12 +151,15 @@ function addRoute(
     handler: async (request, reply) => {
       const gone = new AbortController();
       request.raw.once('close', () => {
-        if (!request.raw.complete) gone.abort(new CodedError('request-invalid', 'the client went away'));
+        if (!request.raw.complete)
+          gone.abort(new CodedError('request-invalid', 'the client went away'));
       });
       const answer = await handler({
         params: checked('params', route.params, request.params),
         query: checked('query', route.query, request.query),
-        body: (route.body === 'octets' ? null : checked('body', route.body, request.body ?? null)) as never,
+        body: (route.body === 'octets'
+          ? null
+          : checked('body', route.body, request.body ?? null)) as never,
         stream: request.raw,
         caller: callers.get(request) ?? NOBODY,
         address: request.ip,
@@ -189,16 +194,24 @@ function fail(
 
 const KNOWN_PATHS: readonly { readonly pattern: RegExp; readonly method: string }[] = Object.values(
   ROUTES,
-).map(({ path, method }) => ({ pattern: new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}$`), method }));
+).map(({ path, method }) => ({
+  pattern: new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}$`),
+  method,
+}));
 
 function notFound(
   log: Logger,
   of: { readonly request: FastifyRequest; readonly reply: FastifyReply },
 ): FastifyReply {
   const path = of.request.url.split('?')[0] ?? '';
-  const methods = KNOWN_PATHS.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+  const methods = KNOWN_PATHS.filter(({ pattern }) => pattern.test(path)).map(
+    ({ method }) => method,
+  );
   if (methods.length === 0) {
-    return fail(log, { ...of, error: new CodedError('not-found', 'there is nothing at this path') });
+    return fail(log, {
+      ...of,
+      error: new CodedError('not-found', 'there is nothing at this path'),
+    });
   }
   of.reply.header('allow', methods.join(', '));
   const message = `${of.request.method} is not a method of this path: ${methods.join(', ')}`;

@@ -32,7 +32,11 @@ export function serveStaticFiles(app: FastifyInstance, options: StaticFilesOptio
     if (!isSha256(sha256)) throw noFile();
     const file = await openFile(options.blobStore.pathOf(sha256));
     reply.header('cache-control', 'public, max-age=31536000, immutable');
-    return sendFile(request, reply, { file, etag: `"${sha256}"`, type: 'application/octet-stream' });
+    return sendFile(request, reply, {
+      file,
+      etag: `"${sha256}"`,
+      type: 'application/octet-stream',
+    });
   });
   get(`${TUF_PATH}/*`, async (request, reply) => {
     const { '*': rest } = request.params as { readonly '*': string };

@@ -35,7 +35,8 @@ export function accessTokenText(token: TokenSecret): string {
 /** Null: not the text of an access token. */
 export function parseAccessToken(text: string): TokenSecret | null {
   const [prefix, id = '', secret = '', ...rest] = text.split('.');
-  if (prefix !== ACCESS_PREFIX || rest.length > 0 || !PART.test(id) || !PART.test(secret)) return null;
+  if (prefix !== ACCESS_PREFIX || rest.length > 0 || !PART.test(id) || !PART.test(secret))
+    return null;
   return { id, secret };
 }
 

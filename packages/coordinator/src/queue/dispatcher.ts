@@ -2,7 +2,7 @@
  * Sends what may be sent. Level-triggered: whoever changes something touches the instance, the store decides again
  * from facts (C1), and what comes out goes on the wire. A touch that is lost costs a minute: the sweep finds it.
  */
-import { everyMs, type Clock } from '@moult/runtime/clock';
+import { type Clock, everyMs } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { CommandTable, Store } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';

@@ -1,8 +1,9 @@
 /* Why an agent does not run what it should: one reason a component, each with the command that frees it (R23). */
+
+import type { Reason } from '@moult/api';
 import { HOLD_REASONS, type HoldReason, isEnded } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
-import type { Reason } from '@moult/api';
 import type { AgentView, CommandTable, Slot, Store } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
 
@@ -32,7 +33,15 @@ export class Why {
       const known = HOLD_REASONS[reason];
       const freedBy = known.freedBy?.replace('AGENT', agentName) ?? null;
       const { text, isWaitingForHost } = known;
-      reasons.push({ agent: agentName, component, commandId, reason, text, freedBy, isWaitingForHost });
+      reasons.push({
+        agent: agentName,
+        component,
+        commandId,
+        reason,
+        text,
+        freedBy,
+        isWaitingForHost,
+      });
     }
     return reasons;
   }
@@ -72,7 +81,10 @@ export class Why {
     });
     const last = mine.find((command) => command.version === desired.version) ?? null;
     const facts = { isConnected: this.#options.sessions.of(instance.id) !== null, view, row };
-    return { reason: withoutCommand({ ...facts, last, digest: built?.digest ?? null }), commandId: last?.id ?? null };
+    return {
+      reason: withoutCommand({ ...facts, last, digest: built?.digest ?? null }),
+      commandId: last?.id ?? null,
+    };
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBlobStore } from '@moult/release/blob-store';
@@ -6,10 +6,13 @@ import { initKeys, loadOnlineKeys } from '@moult/release/keys';
 import { systemClock } from '@moult/runtime/clock';
 import { silentLogger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
-import { openSqliteStore, sourceWorkerPath, type Store } from '@moult/store';
-import { readFile } from 'node:fs/promises';
-import { type Coordinator, type CoordinatorOptions, createCoordinator } from '../../src/coordinator.ts';
-import { initCoordinator, type InitResult } from '../../src/init.ts';
+import { openSqliteStore, type Store, sourceWorkerPath } from '@moult/store';
+import {
+  type Coordinator,
+  type CoordinatorOptions,
+  createCoordinator,
+} from '../../src/coordinator.ts';
+import { type InitResult, initCoordinator } from '../../src/init.ts';
 import { FakeClock } from './fake-clock.ts';
 import { DIGEST_1, DIGEST_2, TestAgent } from './test-agent.ts';
 
@@ -89,7 +92,11 @@ export class Fixture {
   async call(
     method: string,
     path: string,
-    options: { readonly body?: unknown; readonly token?: string | null; readonly headers?: Record<string, string> } = {},
+    options: {
+      readonly body?: unknown;
+      readonly token?: string | null;
+      readonly headers?: Record<string, string>;
+    } = {},
   ): Promise<Answer> {
     const token = options.token === undefined ? this.init.adminToken : options.token;
     const response = await fetch(`${this.url}${path}`, {
@@ -118,7 +125,10 @@ export class Fixture {
   }
 
   /** Enrolled, and validated unless said otherwise. */
-  async enroll(name: string, token: { readonly validates?: boolean; readonly group?: string } = {}): Promise<TestAgent> {
+  async enroll(
+    name: string,
+    token: { readonly validates?: boolean; readonly group?: string } = {},
+  ): Promise<TestAgent> {
     const agent = new TestAgent(this.url);
     const text = await this.createToken({ validates: true, ...token });
     const answer = await this.enrollWith(agent, { name, token: text });
@@ -138,7 +148,11 @@ export class Fixture {
   }
 
   /** Published as far as the database knows: what the coordinator decides needs no more. */
-  async publish(version: string, digest: string, minimumLauncher: string | null = null): Promise<void> {
+  async publish(
+    version: string,
+    digest: string,
+    minimumLauncher: string | null = null,
+  ): Promise<void> {
     const order = { nowMs: this.clock.nowMs(), principal: 'test', why: '' };
     const name = { component: 'agent', version } as const;
     await this.store.write('recordImport', {

@@ -122,7 +122,13 @@ export class TestAgent {
         state: 'Up',
         marks: [],
         components: [
-          { component: 'agent', current: this.slot, previous: null, refused: [], trialAttemptId: '' },
+          {
+            component: 'agent',
+            current: this.slot,
+            previous: null,
+            refused: [],
+            trialAttemptId: '',
+          },
         ],
         upgrade: null,
         isIdle: true,
@@ -219,7 +225,11 @@ export class Connection {
   }
 
   static open(url: string, options: { readonly ca?: string } = {}): Promise<Connection> {
-    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}${SESSION_PATH}`, SUBPROTOCOL, options);
+    const socket = new WebSocket(
+      `${url.replace(/^http/, 'ws')}${SESSION_PATH}`,
+      SUBPROTOCOL,
+      options,
+    );
     const connection = new Connection(socket);
     return new Promise((resolve, reject) => {
       socket.once('open', () => resolve(connection));
@@ -228,7 +238,9 @@ export class Connection {
   }
 
   get closeReason(): string | null {
-    return this.closeCode === null ? null : (closeReasonOf(this.closeCode) ?? String(this.closeCode));
+    return this.closeCode === null
+      ? null
+      : (closeReasonOf(this.closeCode) ?? String(this.closeCode));
   }
 
   send(frame: AgentFrame): void {

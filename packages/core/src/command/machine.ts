@@ -83,7 +83,7 @@ export const COMMAND_TRANSITIONS: Readonly<
     revoked: 'revoked',
     outlived: 'ignore',
   },
-  // An end is an end (C3), but for one correction: what the agent reports as done was done.
+  // An end is an end (C15), but for one correction: what the agent reports as done was done.
   succeeded: ended({}),
   failed: ended({}),
   skipped: ended({ 'finished-well': 'succeeded' }),

@@ -57,7 +57,8 @@ export const COORDINATOR_ERRORS = {
   'key-enrolled': {
     status: 'already-exists',
     retryable: false,
-    remedy: 'This key has an identity already; remove the state of the new host and enroll it again.',
+    remedy:
+      'This key has an identity already; remove the state of the new host and enroll it again.',
   },
   'name-taken': {
     status: 'already-exists',
@@ -117,7 +118,8 @@ export const COORDINATOR_ERRORS = {
   'port-in-use': {
     status: 'unavailable',
     retryable: true,
-    remedy: 'Stop the program that listens there, or give another address: `--listen 127.0.0.1:PORT`.',
+    remedy:
+      'Stop the program that listens there, or give another address: `--listen 127.0.0.1:PORT`.',
   },
   'listen-failed': {
     status: 'failed-precondition',
@@ -127,7 +129,8 @@ export const COORDINATOR_ERRORS = {
   'listen-insecure': {
     status: 'failed-precondition',
     retryable: false,
-    remedy: 'Set tls.cert and tls.key, listen on 127.0.0.1, or say --behind-proxy when TLS ends at a proxy.',
+    remedy:
+      'Set tls.cert and tls.key, listen on 127.0.0.1, or say --behind-proxy when TLS ends at a proxy.',
   },
   'certificate-invalid': {
     status: 'failed-precondition',

@@ -12,7 +12,11 @@ export async function migrateFirst(db: Kysely<unknown>, types: ColumnTypes): Pro
     ['id'],
     'id:t kind:t secret_hash:t principal:t role:t? group_name:t? validates:i uses_left:i? expires_ms:i? created_ms:i created_by:t why:t revoked_ms:i? revoked_by:t?',
   );
-  await make('token_uses', ['token_id', 'public_key'], 'token_id:t public_key:t instance_id:t used_ms:i');
+  await make(
+    'token_uses',
+    ['token_id', 'public_key'],
+    'token_id:t public_key:t instance_id:t used_ms:i',
+  );
   await make('groups', ['name'], 'name:t created_ms:i created_by:t');
   await make('agents', ['name'], 'name:t group_name:t labels:t created_ms:i');
   await make(

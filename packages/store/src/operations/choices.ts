@@ -1,6 +1,6 @@
 import type { Component } from '@moult/core/component';
-import { type Choice, type Desired, desiredVersionOf } from '@moult/core/desired';
 import type { DesiredScope } from '@moult/core/desired';
+import { type Choice, type Desired, desiredVersionOf } from '@moult/core/desired';
 import { CodedError } from '@moult/core/errors';
 import type { Version } from '@moult/core/versions';
 import type { ChoiceTable, InstanceComponentTable } from '../database.ts';

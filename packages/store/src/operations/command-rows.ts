@@ -1,10 +1,5 @@
 /* Changing a command's row: the table decides (core/command), the row and its history follow in one transaction. */
-import {
-  type CommandEvent,
-  type CommandState,
-  commandAfter,
-  isEnded,
-} from '@moult/core/command';
+import { type CommandEvent, type CommandState, commandAfter, isEnded } from '@moult/core/command';
 import type { CommandTable } from '../database.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';

@@ -31,7 +31,8 @@ export async function orderUpgrade(
   if (view === null) throw new CodedError('not-found', `there is no agent ${args.agentName}`);
   const { instance } = view;
   const key = args.key === null ? null : `manual-${args.key}`;
-  const same = key === null ? null : await commandByKey(context.db, { instanceId: instance.id, key });
+  const same =
+    key === null ? null : await commandByKey(context.db, { instanceId: instance.id, key });
   if (same !== null) return { command: same, isNew: false };
   const version = args.version ?? (await desiredVersion(context.db, view, args.component));
   await requirePublished(context.db, { component: args.component, version });

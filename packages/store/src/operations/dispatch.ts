@@ -44,9 +44,14 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
     const after = await dispatchOne(context, { ...args, instance, command });
     open.push(after);
     if (after !== command && after.state === 'sent') sends.push(after);
-    else if (after.state === 'sent' && isDueAgain(after, args)) sends.push(await sentAgain(context, after, args.nowMs));
+    else if (after.state === 'sent' && isDueAgain(after, args))
+      sends.push(await sentAgain(context, after, args.nowMs));
   }
-  return { sends: args.isConnected ? sends : [], open, group: hasExpired ? instance.group_name : null };
+  return {
+    sends: args.isConnected ? sends : [],
+    open,
+    group: hasExpired ? instance.group_name : null,
+  };
 }
 
 /** C4: not-after ends what no host has accepted. */
@@ -97,7 +102,11 @@ async function sentAgain(
   command: CommandTable,
   nowMs: number,
 ): Promise<CommandTable> {
-  await context.db.updateTable('commands').set({ sent_ms: nowMs }).where('id', '=', command.id).execute();
+  await context.db
+    .updateTable('commands')
+    .set({ sent_ms: nowMs })
+    .where('id', '=', command.id)
+    .execute();
   return { ...command, sent_ms: nowMs };
 }
 

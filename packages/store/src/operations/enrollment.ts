@@ -36,7 +36,8 @@ export async function enroll(context: WriteContext, args: Enrolling): Promise<En
     .where('secret_hash', '=', args.secretHash)
     .where('kind', '=', 'enrollment')
     .executeTakeFirst();
-  if (token === undefined) throw new CodedError('token-invalid', 'this is no enrollment token of this coordinator');
+  if (token === undefined)
+    throw new CodedError('token-invalid', 'this is no enrollment token of this coordinator');
   const again = await enrolledBefore(context, args);
   if (again !== null) return again;
   requireUsable(token, args.nowMs);
@@ -126,7 +127,8 @@ async function requireFree(context: WriteContext, args: Enrolling): Promise<void
     .select('name')
     .where('name', '=', args.name)
     .executeTakeFirst();
-  if (taken !== undefined) throw new CodedError('name-taken', `there is an agent ${args.name} already`);
+  if (taken !== undefined)
+    throw new CodedError('name-taken', `there is an agent ${args.name} already`);
 }
 
 function newInstance(

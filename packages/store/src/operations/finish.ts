@@ -58,7 +58,12 @@ export async function applyFinish(
   await startAttempt(context, { command, nowMs });
   const attempt = await attemptOf(context.db, finish);
   if (attempt?.ended_ms != null) return { kind: 'repeated' };
-  const judged = await judge(context, { about, command, finish, attested: attempt?.attested_digest ?? null });
+  const judged = await judge(context, {
+    about,
+    command,
+    finish,
+    attested: attempt?.attested_digest ?? null,
+  });
   await context.db
     .updateTable('attempts')
     .set({
@@ -118,8 +123,7 @@ async function judge(
   if (finish.outcome !== 'succeeded' && finish.outcome !== 'already-there') {
     return { isRight: false, digest, ending: said };
   }
-  const isAttested =
-    digest !== '' && (what.attested === digest || row?.attested_digest === digest);
+  const isAttested = digest !== '' && (what.attested === digest || row?.attested_digest === digest);
   if (isAttested) return { isRight: true, digest, ending: said };
   const message = `the host reports ${finish.outcome}, but no session has proved the digest ${digest}`;
   return { isRight: false, digest, ending: { outcome: 'failed', code: 'not-attested', message } };

@@ -1,7 +1,7 @@
 import type { Component } from '@moult/core/component';
-import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
-import type { HistoryTable } from '../database.ts';
 import type { Selectable } from 'kysely';
+import type { HistoryTable } from '../database.ts';
+import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
 
 export type HistoryRow = Selectable<HistoryTable>;
 

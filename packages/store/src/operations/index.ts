@@ -1,11 +1,24 @@
 /* Every operation by its name. Listed twice on purpose: the compiler holds the type and the table together. */
-import { attemptPage, confirmAttempt, decidePermission, recordAccepted, recordProgress } from './attempts.ts';
+import {
+  attemptPage,
+  confirmAttempt,
+  decidePermission,
+  recordAccepted,
+  recordProgress,
+} from './attempts.ts';
 import { choose, desiredOf, firstVersions, fleetChoices } from './choices.ts';
 import { commandById, commandPage, commandsOfInstance, orderUpgrade } from './commands.ts';
 import { dispatch, lapse, openInstanceIds } from './dispatch.ts';
 import { enroll } from './enrollment.ts';
 import { historyPage } from './history.ts';
-import { agentByName, agentPage, instanceById, instanceIdPage, touchSeen, validateAgent } from './instances.ts';
+import {
+  agentByName,
+  agentPage,
+  instanceById,
+  instanceIdPage,
+  touchSeen,
+  validateAgent,
+} from './instances.ts';
 import { storeLife } from './meta.ts';
 import { storeOutput } from './output.ts';
 import { allReleases, platformOf, recordImport, recordPublish, releaseOf } from './releases.ts';

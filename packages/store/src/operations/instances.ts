@@ -115,7 +115,14 @@ export async function validateAgent(
       .where('id', '=', row.id)
       .execute();
     const agentName = args.name;
-    await addHistory(context, { nowMs, kind: 'validated', principal, why, agentName, instanceId: row.id });
+    await addHistory(context, {
+      nowMs,
+      kind: 'validated',
+      principal,
+      why,
+      agentName,
+      instanceId: row.id,
+    });
   }
   return rows.map((row) => row.id);
 }

@@ -35,11 +35,17 @@ export async function recordImport(
   const known = await platformOf(context.db, { component, version, platform });
   if (known !== null) {
     if (known.digest === args.digest) return { isNew: false };
-    throw new CodedError('release-exists', `${component} ${version} for ${platform} was imported with other content`);
+    throw new CodedError(
+      'release-exists',
+      `${component} ${version} for ${platform} was imported with other content`,
+    );
   }
   const release = await releaseOf(context.db, args);
   if (release?.state === 'published') {
-    throw new CodedError('release-exists', `${component} ${version} is published without ${platform}`);
+    throw new CodedError(
+      'release-exists',
+      `${component} ${version} is published without ${platform}`,
+    );
   }
   if (release === null) {
     await context.db
@@ -76,9 +82,13 @@ export async function recordImport(
 }
 
 /** After its metadata went live; again is no error. */
-export async function recordPublish(context: WriteContext, args: Order & ReleaseName): Promise<void> {
+export async function recordPublish(
+  context: WriteContext,
+  args: Order & ReleaseName,
+): Promise<void> {
   const release = await releaseOf(context.db, args);
-  if (release === null) throw new CodedError('release-unknown', `${args.component} ${args.version} is not imported`);
+  if (release === null)
+    throw new CodedError('release-unknown', `${args.component} ${args.version} is not imported`);
   if (release.state === 'published') return;
   const { nowMs, principal, why, component, version } = args;
   await context.db
@@ -87,7 +97,14 @@ export async function recordPublish(context: WriteContext, args: Order & Release
     .where('component', '=', component)
     .where('version', '=', version)
     .execute();
-  await addHistory(context, { nowMs, kind: 'release-published', principal, why, component, detail: { version } });
+  await addHistory(context, {
+    nowMs,
+    kind: 'release-published',
+    principal,
+    why,
+    component,
+    detail: { version },
+  });
 }
 
 export async function releaseOf(db: ReadContext, name: ReleaseName): Promise<ReleaseTable | null> {

@@ -16,7 +16,9 @@ export interface ProvenHello {
   readonly ticket: string;
   readonly newTicket: string;
   /** Null: no such component on the host. */
-  readonly slots: Readonly<Record<Component, { readonly version: string; readonly digest: string } | null>>;
+  readonly slots: Readonly<
+    Record<Component, { readonly version: string; readonly digest: string } | null>
+  >;
   readonly capabilities: readonly string[];
   readonly bootId: string;
   /** Empty: no command under trial. */

@@ -4,7 +4,10 @@ import type { TokenTable } from '../database.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 
-export type NewToken = Order & { readonly secretHash: string; readonly expiresMs: number | null } & (
+export type NewToken = Order & {
+  readonly secretHash: string;
+  readonly expiresMs: number | null;
+} & (
     | {
         readonly kind: 'enrollment';
         readonly uses: number;
@@ -54,7 +57,13 @@ export async function revokeToken(
   const change = { revoked_ms: args.nowMs, revoked_by: args.principal };
   await context.db.updateTable('tokens').set(change).where('id', '=', args.id).execute();
   const { nowMs, principal, why } = args;
-  await addHistory(context, { nowMs, kind: 'token-revoked', principal, why, detail: { token: args.id } });
+  await addHistory(context, {
+    nowMs,
+    kind: 'token-revoked',
+    principal,
+    why,
+    detail: { token: args.id },
+  });
   return { ...row, ...change };
 }
 

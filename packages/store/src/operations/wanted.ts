@@ -6,8 +6,8 @@
 import { COMPONENTS, type Component } from '@moult/core/component';
 import type { ChoiceTable, CommandTable, InstanceComponentTable } from '../database.ts';
 import { desiredOf } from './choices.ts';
-import { addCommand, commandByKey } from './commands.ts';
 import { applyEvent, OPEN_STATES } from './command-rows.ts';
+import { addCommand, commandByKey } from './commands.ts';
 import { COORDINATOR, type WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 

@@ -19,7 +19,12 @@ export interface WriteRequest {
 
 export type WriteAnswer =
   | { readonly isDone: true; readonly result: unknown }
-  | { readonly isDone: false; readonly code: string; readonly message: string; readonly remedy: string };
+  | {
+      readonly isDone: false;
+      readonly code: string;
+      readonly message: string;
+      readonly remedy: string;
+    };
 
 const NONCE_BYTES = 32;
 

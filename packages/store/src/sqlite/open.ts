@@ -78,7 +78,8 @@ export function openForReading(path: string): DatabaseSync {
 function requireSound(connection: DatabaseSync, path: string): void {
   const rows = connection.prepare('PRAGMA quick_check(1)').all();
   const verdict = String(rows[0]?.['quick_check']);
-  if (verdict !== 'ok') throw new CodedError('database-corrupt', `the database ${path}: ${verdict}`);
+  if (verdict !== 'ok')
+    throw new CodedError('database-corrupt', `the database ${path}: ${verdict}`);
 }
 
 /** 0 for an empty one. */

@@ -6,7 +6,7 @@ import { READS } from '../operations/index.ts';
 import type { Store } from '../store.ts';
 import { kyselyOver } from './adapter.ts';
 import { BatchedWriter, errorOf } from './batched-writer.ts';
-import { WriteEngine, type WriteAnswer } from './engine.ts';
+import { type WriteAnswer, WriteEngine } from './engine.ts';
 import { databaseError, openForReading } from './open.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
 
@@ -51,8 +51,8 @@ export async function openInlineSqliteStore(options: {
   readonly random: Random;
 }): Promise<Store> {
   const engine = await WriteEngine.open(options.path, options.random);
-  const writer = new BatchedWriter((requests): Promise<readonly WriteAnswer[]> =>
-    engine.runBatch(requests),
+  const writer = new BatchedWriter(
+    (requests): Promise<readonly WriteAnswer[]> => engine.runBatch(requests),
   );
   return storeOver({ path: options.path, writer, end: async () => engine.close() });
 }

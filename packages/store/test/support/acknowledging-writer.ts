@@ -3,7 +3,10 @@ import { writeSync } from 'node:fs';
 import { openSqliteStore, sourceWorkerPath } from '../../src/index.ts';
 import { makeToken } from './tokens.ts';
 
-const store = await openSqliteStore({ path: process.argv[2] ?? '', workerPath: sourceWorkerPath() });
+const store = await openSqliteStore({
+  path: process.argv[2] ?? '',
+  workerPath: sourceWorkerPath(),
+});
 for (;;) {
   const made = await Promise.all(Array.from({ length: 20 }, () => makeToken(store, {})));
   writeSync(1, `${made.map((token) => token.id).join('\n')}\n`);

@@ -1,7 +1,7 @@
-import { CodedError } from '@moult/core/errors';
 import type { Agent, Command } from '@moult/api';
 import type { Component } from '@moult/core/component';
 import type { DesiredScope } from '@moult/core/desired';
+import { CodedError } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
 import type { CommandTable, Store } from '@moult/store';
 import type { Sessions } from '../../gateway/sessions.ts';
