@@ -3,7 +3,7 @@
  * printed for people passes through here; what is printed for programs is JSON with the same characters escaped.
  */
 
-/** C0 and C1 controls, delete, line separators, and the marks that turn the direction of text. */
+/** Control characters of seven and eight bits, delete, line separators, and the marks that turn the direction of text. */
 const UNSAFE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
