@@ -19,7 +19,7 @@ try {
       port.close();
       return;
     }
-    engine.runBatch(message.requests).then((answers) => tell({ kind: 'answers', answers }));
+    void engine.runBatch(message.requests).then((answers) => tell({ kind: 'answers', answers }));
   });
   tell({ kind: 'opened' });
 } catch (caught) {

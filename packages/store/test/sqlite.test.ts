@@ -23,7 +23,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-const newPath = (): string => join(dir, `${(count += 1)}.db`);
+const newPath = (): string => {
+  count += 1;
+  return join(dir, `${count}.db`);
+};
 const open = (path: string): Promise<Store> =>
   openSqliteStore({ path, workerPath: sourceWorkerPath() });
 

@@ -101,12 +101,15 @@ export class Gateway implements SessionOwner {
   /** Handler of the HTTP server's `upgrade`. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const path = request.url?.split('?')[0];
-    if (path !== SESSION_PATH) return refuseUpgrade(socket, '404 Not Found');
     const offered = request.headers['sec-websocket-protocol'] ?? '';
-    if (!offered.split(',').some((name) => name.trim() === SUBPROTOCOL)) {
-      return refuseUpgrade(socket, '400 Bad Request');
-    }
-    if (this.#stop.signal.aborted) return refuseUpgrade(socket, '503 Service Unavailable');
+    const isOurs = offered.split(',').some((name) => name.trim() === SUBPROTOCOL);
+    if (path !== SESSION_PATH) refuseUpgrade(socket, '404 Not Found');
+    else if (!isOurs) refuseUpgrade(socket, '400 Bad Request');
+    else if (this.#stop.signal.aborted) refuseUpgrade(socket, '503 Service Unavailable');
+    else this.#accept(request, socket, head);
+  }
+
+  #accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, socket));
   }
 

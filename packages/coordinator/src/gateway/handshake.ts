@@ -65,9 +65,13 @@ export class Handshake {
   #challenge(session: Session, hello: Hello): void {
     const { clock, random } = this.#options;
     if (hello.protocolMinor < PROTOCOL_MINOR - MINORS_SERVED) {
-      return session.close('protocol-unsupported');
+      session.close('protocol-unsupported');
+      return;
     }
-    if (!isSane(hello)) return session.close('invalid-frame');
+    if (!isSane(hello)) {
+      session.close('invalid-frame');
+      return;
+    }
     session.hello = hello;
     session.nonce = Buffer.from(random.bytes(NONCE_BYTES)).toString('hex');
     session.phase = 'prove';

@@ -11,6 +11,7 @@ import {
   CLOSE_REASONS,
   type CloseReasonName,
   type CoordinatorFrame,
+  type Decoded,
   decodeAgentFrame,
   encodeCoordinatorFrame,
   FRAME_BYTES_MAX,
@@ -151,17 +152,21 @@ export class Session implements WheelItem {
 
   #received(data: RawData, isBinary: boolean): void {
     if (this.phase === 'closed') return;
-    if (!isBinary) return this.close('invalid-frame');
     const bytes = bytesOf(data);
-    if (this.phase !== 'live' && bytes.length > HANDSHAKE_BYTES_MAX) {
-      return this.close('frame-too-large');
-    }
-    const decoded = decodeAgentFrame(bytes);
+    if (!isBinary) this.close('invalid-frame');
+    else if (this.phase !== 'live' && bytes.length > HANDSHAKE_BYTES_MAX) {
+      this.close('frame-too-large');
+    } else this.#decoded(decodeAgentFrame(bytes));
+  }
+
+  #decoded(decoded: Decoded<AgentFrame>): void {
     switch (decoded.kind) {
       case 'invalid':
-        return this.close('invalid-frame');
+        this.close('invalid-frame');
+        return;
       case 'too-large':
-        return this.close('frame-too-large');
+        this.close('frame-too-large');
+        return;
       case 'unsupported':
         this.send({ kind: 'unsupported', message: { field: decoded.field } });
         return;
@@ -178,7 +183,7 @@ export class Session implements WheelItem {
       this.#isPaused = true;
       this.#socket.pause();
     }
-    if (!this.#isHandling) this.#handleAll();
+    if (!this.#isHandling) void this.#handleAll();
   }
 
   async #handleAll(): Promise<void> {

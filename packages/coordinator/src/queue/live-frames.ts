@@ -33,7 +33,7 @@ export class LiveFrames implements LiveSessions {
   onEnded(session: Session): void {
     const ending = this.#end(session).catch(() => undefined);
     this.#endings.add(ending);
-    ending.finally(() => this.#endings.delete(ending));
+    void ending.finally(() => this.#endings.delete(ending));
   }
 
   async settled(): Promise<void> {

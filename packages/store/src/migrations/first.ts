@@ -44,6 +44,27 @@ export async function migrateFirst(db: Kysely<unknown>, types: ColumnTypes): Pro
     ['command_id', 'attempt'],
     'command_id:t attempt:i instance_id:t agent_name:t component:t from_version:t? from_digest:t? to_version:t started_ms:i ended_ms:i? outcome:t? code:t? message:t? bytes_fetched:i bytes_total:i rehearsal:t steps:t evidence:t? drained_ms:i? attested_ms:i? attested_version:t? attested_digest:t? confirmed_ms:i?',
   );
+  await createHistory(db, types);
+  await make(
+    'releases',
+    ['component', 'version'],
+    'component:t version:t state:t imported_ms:i imported_by:t published_ms:i? published_by:t? why:t',
+  );
+  await make(
+    'release_platforms',
+    ['component', 'version', 'platform'],
+    'component:t version:t platform:t digest:t manifest_bytes:i bytes:i files:i minimum_launcher:t?',
+  );
+  await createOutputs(db, types);
+  await make(
+    'orphans',
+    ['instance_id', 'command_id', 'attempt'],
+    'instance_id:t command_id:t attempt:i received_ms:i content:t',
+  );
+  await createIndexes(db);
+}
+
+async function createHistory(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await db.schema
     .createTable('history')
     .addColumn('position', types.autoPosition, (column) => column.primaryKey().autoIncrement())
@@ -58,16 +79,9 @@ export async function migrateFirst(db: Kysely<unknown>, types: ColumnTypes): Pro
     .addColumn('why', 'text', (column) => column.notNull())
     .addColumn('detail', 'text', (column) => column.notNull())
     .execute();
-  await make(
-    'releases',
-    ['component', 'version'],
-    'component:t version:t state:t imported_ms:i imported_by:t published_ms:i? published_by:t? why:t',
-  );
-  await make(
-    'release_platforms',
-    ['component', 'version', 'platform'],
-    'component:t version:t platform:t digest:t manifest_bytes:i bytes:i files:i minimum_launcher:t?',
-  );
+}
+
+async function createOutputs(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await db.schema
     .createTable('outputs')
     .addColumn('instance_id', 'text', (column) => column.notNull())
@@ -80,12 +94,6 @@ export async function migrateFirst(db: Kysely<unknown>, types: ColumnTypes): Pro
     .addColumn('received_ms', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('outputs_key', ['instance_id', 'epoch', 'sequence'])
     .execute();
-  await make(
-    'orphans',
-    ['instance_id', 'command_id', 'attempt'],
-    'instance_id:t command_id:t attempt:i received_ms:i content:t',
-  );
-  await createIndexes(db);
 }
 
 async function createIndexes(db: Kysely<unknown>): Promise<void> {
