@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OWN_NETWORK, readmeBlocks, runBlock } from '../../scripts/readme-blocks.ts';
+
+const IS_ROOT = process.getuid?.() === 0;
+const NAMESPACES = ['moult-agent', 'moult-coordinator'];
+/** The names are the reader's: a reader who left theirs behind is not disturbed. */
+const CAN_JOIN_NETWORKS = IS_ROOT && spawnSync('ip', ['netns', 'list']).status === 0;
+
+/** The second block goes on with the keys and packs of the first. */
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'moult-readme-'));
+});
+
+afterAll(async () => {
+  await rm(dir, { recursive: true, force: true });
+});
+
+describe('the README, word for word', () => {
+  it('H1 H7 H18 first upgrade: the block ends with an upgraded agent', async () => {
+    const { exitCode, output } = await runBlock({
+      body: bodyOf('first-upgrade'),
+      dir,
+      within: IS_ROOT ? OWN_NETWORK : [],
+    });
+    expect(output).toMatch(/web-1: agent 1\.0\.0 -> 1\.1\.0 succeeded/);
+    expect(output).toMatch(/web-1 +default +Up +1\.1\.0/);
+    expect(exitCode).toBe(0);
+  });
+
+  it.runIf(CAN_JOIN_NETWORKS)(
+    'N4 H18 coordinator and agent in two network namespaces: the block ends with an upgraded agent',
+    async () => {
+      try {
+        const { exitCode, output } = await runBlock({ body: bodyOf('two-namespaces'), dir });
+        expect(output).toMatch(/db-1: agent 1\.0\.0 -> 1\.1\.0 succeeded/);
+        expect(exitCode).toBe(0);
+      } finally {
+        for (const name of NAMESPACES) spawnSync('ip', ['netns', 'delete', name]);
+      }
+    },
+  );
+});
+
+function bodyOf(name: string): string {
+  const body = readmeBlocks().get(name);
+  if (body === undefined) throw new Error(`the README has no block ${name}`);
+  return body;
+}
