@@ -376,6 +376,8 @@ export class Serving {
       acknowledged: this.#acknowledged,
       deliver: () => this.#delivery.more(),
       onReport: (report) => {
+        // U3: where the disk refused the attestation, nothing but this would say it again in this session.
+        this.#attest();
         this.#report = report;
         this.#reporter.changed();
         this.#heartbeat();
