@@ -78,9 +78,9 @@ export class Fixture {
     return fixture;
   }
 
-  async restart(): Promise<void> {
+  async restart(store: Store = this.store): Promise<void> {
     await this.coordinator.stop();
-    this.coordinator = await createCoordinator(this.#options);
+    this.coordinator = await createCoordinator({ ...this.#options, store });
     await this.#listen();
   }
 
