@@ -80,20 +80,30 @@ describe('releases', () => {
     const again = await upload(await makePack('1.0.0'));
     expect(again.body).toMatchObject({ isNew: false, digest: imported.body.digest });
     const published = await publish('1.0.0');
-    expect(published).toMatchObject({ status: 201, body: { state: 'published', publishedBy: 'admin' } });
+    expect(published).toMatchObject({
+      status: 201,
+      body: { state: 'published', publishedBy: 'admin' },
+    });
     await upload(await makePack('1.1.0'));
     expect((await publish('1.1.0')).status).toBe(201);
     const { body } = await fixture.call('GET', '/v1/releases');
-    expect(body.releases.map((one: { version: string }) => one.version)).toEqual(['1.1.0', '1.0.0']);
+    expect(body.releases.map((one: { version: string }) => one.version)).toEqual([
+      '1.1.0',
+      '1.0.0',
+    ]);
     const manifest = await fixture.call('GET', `/blobs/sha256/${imported.body.digest}`);
     expect(JSON.parse(manifest.body)).toMatchObject({ version: '1.0.0' });
-    const chosen = await fixture.call('PUT', '/v1/fleet/desired/agent', { body: { version: '1.1.0' } });
+    const chosen = await fixture.call('PUT', '/v1/fleet/desired/agent', {
+      body: { version: '1.1.0' },
+    });
     expect(chosen).toMatchObject({ status: 200, body: { commands: [] } });
   });
 
   test('what is not published cannot be wanted, and one version has one content', async () => {
     await upload(await makePack('1.0.0'));
-    const chosen = await fixture.call('PUT', '/v1/fleet/desired/agent', { body: { version: '1.0.0' } });
+    const chosen = await fixture.call('PUT', '/v1/fleet/desired/agent', {
+      body: { version: '1.0.0' },
+    });
     expect(chosen.body.code).toBe('desired-version-invalid');
     const other = await upload(await makePack('1.0.0', 'other'));
     expect([other.status, other.body.code]).toEqual([409, 'release-exists']);

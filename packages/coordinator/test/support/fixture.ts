@@ -78,9 +78,9 @@ export class Fixture {
     return fixture;
   }
 
-  async restart(store: Store = this.store): Promise<void> {
+  async restart(store: Store = this.store, tls: CoordinatorOptions['tls'] = null): Promise<void> {
     await this.coordinator.stop();
-    this.coordinator = await createCoordinator({ ...this.#options, store });
+    this.coordinator = await createCoordinator({ ...this.#options, store, tls });
     await this.#listen();
   }
 

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeCa, makeServerCertificate } from '../src/certificate.ts';
+import { Fixture } from './support/fixture.ts';
+import { Connection, HELLO, TestAgent } from './support/test-agent.ts';
+
+let fixture: Fixture;
+let agent: TestAgent;
+let ca: string;
+beforeEach(async () => {
+  fixture = await Fixture.make();
+  const text = await fixture.createToken({ validates: true });
+  const { id, secret } = JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString());
+  const nowMs = fixture.clock.nowMs();
+  const authority = makeCa(nowMs);
+  ca = authority.certPem;
+  const server = makeServerCertificate({ ca: authority, names: [], nowMs });
+  await fixture.restart(fixture.store, { cert: server.certPem, key: server.keyPem });
+  agent = new TestAgent(fixture.url.replace('http:', 'https:'));
+  const enrolled = await fixture.store.write('enroll', {
+    tokenId: id,
+    secretHash: createHash('sha256').update(secret).digest('hex'),
+    publicKey: agent.publicKey,
+    name: 'bound',
+    platform: 'linux-x64',
+    bindsChannel: true,
+    nowMs,
+  });
+  agent.instanceId = enrolled.instanceId;
+});
+afterEach(() => fixture.stop());
+
+const bindingOf = (connection: Connection): string =>
+  (connection.socket as unknown as { readonly _socket: TLSSocket })._socket
+    .exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
+    .toString('hex');
+
+/** A handshake whose proof carries the given binding; how it ended. */
+async function greet(connection: Connection, binding: string): Promise<string | null> {
+  agent.counter += 1;
+  const hello = { ...HELLO, instanceId: agent.instanceId, counter: agent.counter };
+  connection.send({ kind: 'hello', message: hello });
+  const challenge = await connection.next();
+  const nonce = challenge?.kind === 'challenge' ? challenge.message.nonce : '';
+  connection.send({ kind: 'prove', message: { signature: agent.prove(hello, nonce, binding) } });
+  const answer = await connection.next();
+  return answer?.kind === 'welcome' ? 'welcome' : connection.ended();
+}
+
+test('a bound instance is welcome on its own TLS connection and on no other (T2, T15)', async () => {
+  const open = () => Connection.open(agent.url, { ca });
+  const other = await open();
+  expect(await greet(await open(), '')).toBe('proof-failed');
+  expect(await greet(await open(), bindingOf(other))).toBe('proof-failed');
+  expect(await greet(other, bindingOf(other))).toBe('welcome');
+  await other.close();
+});
