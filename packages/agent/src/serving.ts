@@ -89,6 +89,7 @@ export class Serving {
         onFrame: (frame) => this.#onFrame(frame),
         onLost: () => {
           this.#shownNonce = null;
+          this.#desk.lost();
           this.#delivery.lost();
         },
       },

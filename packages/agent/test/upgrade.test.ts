@@ -376,6 +376,29 @@ describe('before the switch nothing is touched', () => {
     await ended(agent);
   });
 
+  test('U6: a last question whose session ends sends the agent back to work at once', async () => {
+    const host = new TestHost();
+    const agent = await bootLive(host);
+    let isGranting = false;
+    host.coordinator.onFrame = (frame, session) => {
+      if (frame.kind !== 'permission') return false;
+      if (isGranting || frame.message.point === 'drain')
+        session.send({ kind: 'granted', message: frame.message });
+      else session.drop();
+      return true;
+    };
+    order(host);
+    const points = () => host.coordinator.of('permission').map(({ point }) => point);
+    await until(() => points().includes('switch'), 'the last question');
+    isGranting = true;
+    // Well within the 30 s that an answer may take: a new session, then the question again.
+    for (let second = 0; second < 10; second += 1) await host.clock.advance(1_000);
+    await until(() => agent.launcher.requests('try').length === 1, 'the switch after all');
+    expect(points()).toEqual(['drain', 'switch', 'drain', 'switch']);
+    agent.stop();
+    await ended(agent);
+  });
+
   test('U5: a grant for draining is none for the switch', async () => {
     const host = new TestHost();
     const agent = await bootLive(host);

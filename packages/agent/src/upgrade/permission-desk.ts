@@ -17,7 +17,7 @@ export interface Question {
 export class PermissionDesk {
   readonly #clock: Clock;
   readonly #send: (frame: AgentFrame) => boolean;
-  readonly #open = new Map<string, (answer: Answer) => void>();
+  readonly #open = new Map<string, (answer: Answer | null) => void>();
 
   constructor(options: {
     readonly clock: Clock;
@@ -36,11 +36,18 @@ export class PermissionDesk {
     this.#open.get(nameOf(message))?.({ kind: 'denied', reason, isFinal });
   }
 
-  /** No session, or no answer in PERMISSION_ANSWER_MS, is an event too. */
+  /** The session ended: whatever was asked over it will not be answered any more. */
+  lost(): void {
+    for (const settle of this.#open.values()) settle(null);
+  }
+
+  /** No session, one that ends before it answers, or no answer in PERMISSION_ANSWER_MS, is an event too. */
   async ask(question: Question, signal: AbortSignal): Promise<UpgradeEvent> {
     const { commandId, attempt, point } = question;
     const done = new AbortController();
-    const answered = new Promise<Answer>((resolve) => this.#open.set(nameOf(question), resolve));
+    const answered = new Promise<Answer | null>((resolve) =>
+      this.#open.set(nameOf(question), resolve),
+    );
     const limit = pause(
       this.#clock,
       PERMISSION_ANSWER_MS,
