@@ -5,11 +5,19 @@ const DIM = '\u001b[2m';
 const BOLD = '\u001b[1m';
 const RESET = '\u001b[0m';
 
+const COLUMNS_DEFAULT = 80;
+const TIME_COLUMNS = 10;
+const DRAW_EVERY_MS = 1_000;
+
 export class Screen {
   readonly #isLive = process.stdout.isTTY === true && process.env['TERM'] !== 'dumb';
   readonly #hasColour = this.#isLive && (process.env['NO_COLOR'] ?? '') === '';
   #live = '';
   #startedMs = performance.now();
+
+  constructor() {
+    if (this.#isLive) setInterval(() => this.#draw(), DRAW_EVERY_MS).unref();
+  }
 
   /** A part of the story begins. */
   title(text: string): void {
@@ -26,8 +34,16 @@ export class Screen {
       process.stdout.write(`  ${text}\n`);
       return;
     }
+    this.#draw();
+  }
+
+  /** Again each second, so that one sees that it lives. */
+  #draw(): void {
+    const text = this.#live;
+    if (text === '') return;
     const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(0);
-    const width = (process.stdout.columns ?? 80) - 10;
+    // A terminal that does not know its size says 0.
+    const width = (process.stdout.columns || COLUMNS_DEFAULT) - TIME_COLUMNS;
     const shown = text.length > width ? `${text.slice(0, width - 1)}…` : text;
     const line = `  ${shown} (${seconds} s)`;
     process.stdout.write(CLEAR_LINE + (this.#hasColour ? DIM + line + RESET : line));

@@ -34,7 +34,8 @@ export function systemScreen(): Screen {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     isLive: process.stderr.isTTY === true && !isDumb,
-    columns: process.stderr.columns ?? COLUMNS_DEFAULT,
+    // A terminal that does not know its size says 0.
+    columns: process.stderr.columns || COLUMNS_DEFAULT,
     hasColour:
       process.stdout.isTTY === true &&
       process.stderr.isTTY === true &&
