@@ -2,7 +2,7 @@
 export const FETCH_RETRY_MS = [60_000, 300_000, 900_000, 3_600_000] as const;
 
 /** A failed preflight is looked at again on the same schedule: disks get emptied, clocks get set. */
-export const PREFLIGHT_RETRY_MS: typeof FETCH_RETRY_MS = FETCH_RETRY_MS;
+export const PREFLIGHT_RETRY_MS = [60_000, 300_000, 900_000, 3_600_000] as const;
 
 /** Handing over is local: a full disk under the boot record. Three tries, then the old version goes on. */
 export const HAND_OVER_RETRY_MS = [1_000, 5_000, 15_000] as const;
