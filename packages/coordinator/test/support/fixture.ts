@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBlobStore } from '@moult/release/blob-store';
@@ -202,5 +202,3 @@ export function initOptions(dir: string) {
     random: systemRandom,
   };
 }
-
-export const readText = (path: string): Promise<string> => readFile(path, 'utf8');
