@@ -1,4 +1,4 @@
-// Simulated lives of one host: `npm run sim -- --seeds 1000 [--from 1]`, or `--seed N` for one with its whole story.
+// Simulated lives of one host: `npm run sim -- --seeds 1000 [--from 1] [--failures 5]`, or `--seed N` for one with its whole story.
 // A failing seed prints what was violated, what happened last, and the command that repeats it.
 
 import { parseArgs } from 'node:util';
@@ -9,13 +9,14 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '200' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    failures: { type: 'string', default: '5' },
   },
 });
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
-const numbers = [values.seeds, values.from, values.seed ?? '1'].map(Number);
+const numbers = [values.seeds, values.from, values.seed ?? '1', values.failures].map(Number);
 if (numbers.some((number) => !Number.isSafeInteger(number) || number < 0)) {
-  process.stderr.write('usage: npm run sim -- [--seeds N] [--from S] | --seed N\n');
+  process.stderr.write('usage: npm run sim -- [--seeds N] [--from S] [--failures N] | --seed N\n');
   process.exitCode = 2;
 } else if (values.seed !== undefined) {
   const result = await sayLife(Number(values.seed), say);
@@ -24,6 +25,7 @@ if (numbers.some((number) => !Number.isSafeInteger(number) || number < 0)) {
   const { failures } = await runSeeds({
     from: Number(values.from),
     count: Number(values.seeds),
+    failuresMax: Number(values.failures),
     say,
   });
   if (failures.length > 0) process.exitCode = 1;

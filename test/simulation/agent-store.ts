@@ -57,18 +57,19 @@ export class HostDatabase {
 type Method = (...given: readonly unknown[]) => unknown;
 
 function guarded(world: World, process: SimProcess, store: AgentStore): AgentStore {
-  const wrap = <T extends object>(part: T, partName: string): T => {
-    const methods = Object.entries(part).map(([name, method]) => {
-      const call = (...given: readonly unknown[]): unknown =>
-        guardedCall(world, process, {
-          name: `${partName}.${name}`,
-          given,
-          work: method as Method,
-        });
-      return [name, call];
+  const wrap = <T extends object>(part: T, partName: string): T =>
+    new Proxy(part, {
+      get: (target, name) => {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== 'function') return method;
+        return (...given: readonly unknown[]): unknown =>
+          guardedCall(world, process, {
+            name: `${partName}.${String(name)}`,
+            given,
+            work: (...all) => Reflect.apply(method, target, all),
+          });
+      },
     });
-    return Object.fromEntries(methods) as T;
-  };
   return {
     upgradeRecord: wrap(store.upgradeRecord, 'upgradeRecord'),
     inbox: wrap(store.inbox, 'inbox'),
@@ -111,7 +112,10 @@ function guardedCall(
   if (!process.isRunning) return TOLD_THE_DEAD[name];
   if (world.files.isFull) throw new DiskFull('agent.db');
   const result = work(...given);
-  if (name === 'upgradeRecord.save') world.trace('saved', shortOf(given[0]));
+  if (name === 'upgradeRecord.save') {
+    world.trace('saved', shortOf(given[0]));
+    world.invariants.saved(given[0]);
+  }
   if (point !== null) process.pointNow(`${point}:after`);
   return result;
 }

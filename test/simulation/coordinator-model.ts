@@ -2,8 +2,9 @@
  * The coordinator as its agents know it: the wire, and what it must not forget. Rows survive a restart, sessions do
  * not. It may be away, busy, slow, or lose the answer to a frame that it has taken; what it acknowledged it has.
  */
-import { judgeSession, type SessionRecord, sessionAfter } from '@moult/core/identity';
+
 import type { Component } from '@moult/core/component';
+import { judgeSession, type SessionRecord, sessionAfter } from '@moult/core/identity';
 import type { AgentFrame, AgentMessages, CoordinatorFrame, FinishMessage } from '@moult/protocol';
 import { CLOSE_REASONS } from '@moult/protocol';
 import type { ServerEnd, ServerListener } from './network.ts';
@@ -25,6 +26,8 @@ export interface OrderRow {
   isAttested: boolean;
   isConfirmed: boolean;
   isRejected: boolean;
+  /** The last permission was granted at least once. */
+  isSwitchGranted: boolean;
   readonly ends: FinishMessage[];
 }
 
@@ -64,7 +67,9 @@ export class CoordinatorModel {
     this.#world = world;
   }
 
-  order(row: Pick<OrderRow, 'commandId' | 'attempt' | 'component' | 'release' | 'isForced'>): OrderRow {
+  order(
+    row: Pick<OrderRow, 'commandId' | 'attempt' | 'component' | 'release' | 'isForced'>,
+  ): OrderRow {
     const order: OrderRow = {
       ...row,
       attemptId: `${row.commandId}/${row.attempt}`,
@@ -75,6 +80,7 @@ export class CoordinatorModel {
       isAttested: false,
       isConfirmed: false,
       isRejected: false,
+      isSwitchGranted: false,
       ends: [],
     };
     this.orders.push(order);
@@ -117,25 +123,39 @@ export class CoordinatorModel {
 
   #take(session: Session, frame: AgentFrame): void {
     session.answeredMs = this.#world.scheduler.nowMs;
-    if (frame.kind !== 'pong' && frame.kind !== 'report') this.#world.trace(`wire up ${frame.kind}`, shortOf(frame.message));
+    if (frame.kind !== 'pong' && frame.kind !== 'report')
+      this.#world.trace(`wire up ${frame.kind}`, shortOf(frame.message));
     if (this.isConfused && session.isLive) this.#ramble(session);
-    if (frame.kind === 'hello') return this.#hello(session, frame.message);
-    if (frame.kind === 'prove') return this.#prove(session);
-    if (!session.isLive) return this.#close(session, 'unexpected-frame');
+    if (frame.kind === 'hello') {
+      this.#hello(session, frame.message);
+      return;
+    }
+    if (frame.kind === 'prove') {
+      this.#prove(session);
+      return;
+    }
+    if (!session.isLive) {
+      this.#close(session, 'unexpected-frame');
+      return;
+    }
     switch (frame.kind) {
       case 'report':
-        return this.#reported(session, frame.message);
+        this.#reported(session, frame.message);
+        return;
       case 'check':
-        return this.#offer(session);
+        this.#offer(session);
+        return;
       case 'accept': {
         const order = this.orderOf(`${frame.message.commandId}/${frame.message.attempt}`);
         if (order !== null) order.isAccepted = true;
         return;
       }
       case 'permission':
-        return this.#permit(session, frame.message);
+        this.#permit(session, frame.message);
+        return;
       case 'output':
-        return this.#store(session, frame.message);
+        this.#store(session, frame.message);
+        return;
       default:
         return;
     }
@@ -143,7 +163,10 @@ export class CoordinatorModel {
 
   #hello(session: Session, hello: AgentMessages['hello']): void {
     session.hello = hello;
-    if (this.isBusy) return this.#close(session, 'busy');
+    if (this.isBusy) {
+      this.#close(session, 'busy');
+      return;
+    }
     this.#answer(session, {
       kind: 'challenge',
       message: { nonce: this.#world.random.hex(32), nowMs: this.#world.wallMs, protocolMinor: 0 },
@@ -152,11 +175,17 @@ export class CoordinatorModel {
 
   #prove(session: Session): void {
     const { hello } = session;
-    if (hello === null) return this.#close(session, 'unexpected-frame');
+    if (hello === null) {
+      this.#close(session, 'unexpected-frame');
+      return;
+    }
     const shown = { counter: hello.counter, ticket: hello.ticket };
     if (judgeSession(this.#known, shown) === 'clone') {
       // T14 has its own tests; one host that is taken for two is a defect.
-      this.#world.fail('T14', `one host is taken for a clone: ${JSON.stringify({ known: this.#known, shown })}`);
+      this.#world.fail(
+        'T14',
+        `one host is taken for a clone: ${JSON.stringify({ known: this.#known, shown })}`,
+      );
       return;
     }
     const ticket = this.#world.random.hex(16);
@@ -210,6 +239,7 @@ export class CoordinatorModel {
           ? { reason: 'awaiting-turn', isFinal: false }
           : null;
     const about = { commandId, attempt, point };
+    if (order !== null && denial === null && point === 'switch') order.isSwitchGranted = true;
     this.#answer(
       session,
       denial === null
@@ -222,7 +252,10 @@ export class CoordinatorModel {
     const { epoch, firstSequence, items } = output;
     if (epoch !== this.#output.epoch) this.#output = { epoch, sequence: 0 };
     if (firstSequence > this.#output.sequence + 1) {
-      this.#world.fail('U9', `a silent hole in the output: ${this.#output.sequence} → ${firstSequence}`);
+      this.#world.fail(
+        'U9',
+        `a silent hole in the output: ${this.#output.sequence} → ${firstSequence}`,
+      );
       return;
     }
     for (const [index, item] of items.entries()) {
@@ -252,7 +285,8 @@ export class CoordinatorModel {
       (row) => row.ends.length === 0 && !row.isAccepted && !row.isRevoked,
     );
     if (next === undefined) {
-      return this.#answer(session, { kind: 'hold', message: { reason: '', detail: '' } });
+      this.#answer(session, { kind: 'hold', message: { reason: '', detail: '' } });
+      return;
     }
     const { commandId, attempt, component, release, isForced, nonce } = next;
     const { version } = release.slot;
@@ -274,7 +308,8 @@ export class CoordinatorModel {
     const { random } = this.#world;
     // What opens a session is not lost alone: the handshake's deadline would end it, as a break does.
     if (this.isForgetful && session.isLive && frame.kind !== 'welcome' && random.chance(0.3)) {
-      return this.#world.trace('answer lost', frame.kind);
+      this.#world.trace('answer lost', frame.kind);
+      return;
     }
     this.#world.trace(`wire down ${frame.kind}`, shortOf(frame.message));
     session.end.send(frame);
@@ -290,21 +325,27 @@ export class CoordinatorModel {
     const point = random.pick(['drain', 'switch']);
     switch (random.weighted({ granted: 4, denied: 3, confirm: 4, reject: 1, stale: 3 })) {
       case 'granted':
-        return this.#answer(session, { kind: 'granted', message: { ...about, point } });
+        if (point === 'switch') order.isSwitchGranted = true;
+        this.#answer(session, { kind: 'granted', message: { ...about, point } });
+        return;
       case 'denied': {
         const message = { ...about, point, reason: 'awaiting-turn', isFinal: false };
-        return this.#answer(session, { kind: 'denied', message });
+        this.#answer(session, { kind: 'denied', message });
+        return;
       }
       case 'confirm':
         // What it makes of a bad version is its own fault, and no test of this host.
         if (order.release.character !== 'good') return;
         order.isConfirmed = true;
-        return this.#answer(session, { kind: 'confirm', message: about });
+        this.#answer(session, { kind: 'confirm', message: about });
+        return;
       case 'reject':
         order.isRejected = true;
-        return this.#answer(session, { kind: 'reject', message: { ...about, reason: 'confused' } });
+        this.#answer(session, { kind: 'reject', message: { ...about, reason: 'confused' } });
+        return;
       case 'stale':
-        return this.#answer(session, { kind: 'confirm', message: { commandId, attempt: 99 } });
+        this.#answer(session, { kind: 'confirm', message: { commandId, attempt: 99 } });
+        return;
     }
   }
 
@@ -312,7 +353,8 @@ export class CoordinatorModel {
     this.#world.scheduler.after(PING_MS, () => {
       if (session.isOver) return;
       if (this.#world.scheduler.nowMs - session.answeredMs > PONG_MS) {
-        return this.#close(session, 'no-pong');
+        this.#close(session, 'no-pong');
+        return;
       }
       if (session.isLive) session.end.send({ kind: 'ping', message: { id: 1 } });
       this.#ping(session);
@@ -335,7 +377,8 @@ export class CoordinatorModel {
   /** Never sooner than the frame before it was taken. */
   #delayMs(session: Session): number {
     const { scheduler, random } = this.#world;
-    const atMs = scheduler.nowMs + (this.isSlow ? random.spread(100, 20_000) : random.spread(1, 20));
+    const atMs =
+      scheduler.nowMs + (this.isSlow ? random.spread(100, 20_000) : random.spread(1, 20));
     const lastMs = this.#takenMs.get(session) ?? 0;
     this.#takenMs.set(session, Math.max(atMs, lastMs + 0.001));
     return Math.max(atMs, lastMs + 0.001) - scheduler.nowMs;
@@ -352,7 +395,16 @@ function isShown(order: OrderRow, hello: AgentMessages['hello']): boolean {
 }
 
 function shortOf(message: object): unknown {
-  const shown = ['commandId', 'attempt', 'point', 'step', 'reason', 'version', 'counter', 'isFirst'];
+  const shown = [
+    'commandId',
+    'attempt',
+    'point',
+    'step',
+    'reason',
+    'version',
+    'counter',
+    'isFirst',
+  ];
   const entries = Object.entries(message).filter(([name]) => shown.includes(name));
   return Object.fromEntries(entries);
 }

@@ -63,7 +63,7 @@ const THEMES = {
   storm: (random) => {
     const kind = random.pick(CRASHES.filter((crash) => crash !== 'power-cut-and-damage'));
     const name = random.pick(TRIAL_POINTS);
-    return many(random, 14, (index) => {
+    return many(random, random.pick([4, 24]), (index) => {
       const point = random.chance(0.8) ? name : random.pick(POINTS);
       return fault(random, kind, { on: 'point', name: point, nth: index + 1 });
     });
@@ -90,7 +90,76 @@ const THEMES = {
     ),
     ...many(random, 2, () => drawFault(random)),
   ],
+  /** What is rare: a place, and the trouble without which nothing ever comes there. */
+  rare: (random) => {
+    const { trouble, before, points } = random.pick(RARE);
+    const strikes = random.pick([...CRASHES, ...TROUBLES]);
+    return [
+      fault(random, trouble, { on: 'point', name: before, nth: 1 }),
+      fault(random, strikes, { on: 'point', name: random.pick(points), nth: random.between(1, 2) }),
+      ...many(random, 2, () => drawFault(random)),
+    ];
+  },
 } as const satisfies Record<string, Theme>;
+
+const REFUSING = ['save:rolling-back', 'pipe:refuse', 'wire:reject', 'pipe:failed'];
+const RARE = [
+  {
+    trouble: 'reject',
+    before: 'save:switching:after',
+    points: POINTS.filter((point) => REFUSING.some((name) => point.startsWith(name))),
+  },
+  {
+    trouble: 'coordinator-reluctant',
+    before: 'inbox.store:after',
+    points: ['wire:denied:sent', 'wire:denied:received', 'save:rehearsed:after'],
+  },
+  {
+    trouble: 'revoke',
+    before: 'save:staged:after',
+    points: ['wire:denied:sent', 'wire:denied:received', 'inbox.finish:after'],
+  },
+  {
+    trouble: 'power-cut-and-damage',
+    before: 'save:probation:after',
+    points: POINTS.filter((point) => point.startsWith('aside:')),
+  },
+  {
+    trouble: 'outage',
+    before: 'save:probation:after',
+    points: [
+      'probe:begin',
+      'probe:end',
+      'pipe:dial:sent',
+      'pipe:dialled:sent',
+      'pipe:dialled:received',
+    ],
+  },
+  {
+    trouble: 'disk-full',
+    before: 'pipe:try:received',
+    points: ['pipe:failed:sent', 'pipe:failed:received', 'record:write'],
+  },
+  {
+    trouble: 'disk-full',
+    before: 'pipe:refuse:received',
+    points: ['pipe:failed:sent', 'pipe:failed:received', 'spawn:before'],
+  },
+  {
+    trouble: 'disk-full',
+    before: 'wire:welcome:received',
+    points: ['save:probation:before', 'save:probation:after', 'session.welcome:after'],
+  },
+  {
+    trouble: 'coordinator-confused',
+    before: 'save:rehearsed:after',
+    points: ['save:switching:after', 'save:committing:after', 'save:probation:after'],
+  },
+] as const satisfies readonly {
+  readonly trouble: FaultKind;
+  readonly before: string;
+  readonly points: readonly string[];
+}[];
 
 const TRIAL_POINTS = [
   'save:switching:after',
@@ -119,10 +188,11 @@ const WORLD_TROUBLES = [
   'coordinator-confused',
 ] as const;
 const DISK_TROUBLES = ['disk-full', 'disk-slow', 'disk-error'] as const;
-const WRITING = /^(record|link|aside|stage|cleanup|holder|save|inbox|session|spawn|unit|pipe:(try|commit))/;
+const WRITING =
+  /^(record|link|aside|stage|cleanup|holder|save|inbox|session|spawn|unit|pipe:(try|commit))/;
 
 export function drawFaults(random: SeededRandom): readonly Fault[] {
-  const theme = random.weighted({ calm: 1, mixed: 8, storm: 3, outage: 4, disk: 3 });
+  const theme = random.weighted({ calm: 1, mixed: 8, storm: 3, outage: 4, disk: 3, rare: 5 });
   return THEMES[theme](random);
 }
 

@@ -4,12 +4,14 @@
 import {
   type BootRecord,
   type ComponentRecord,
-  readBootRecord,
   REBOOT_TRIES_MAX,
+  readBootRecord,
   type Slot,
   TRIES_MAX,
+  type Trial,
 } from '@moult/core/boot';
 import { COMPONENTS, type Component } from '@moult/core/component';
+import type { Retry } from '@moult/core/upgrade';
 import type { OrderRow } from './coordinator-model.ts';
 import { LAYOUT } from './paths.ts';
 import { slotOn } from './sim-boot-disk.ts';
@@ -35,6 +37,18 @@ const KILLING: ReadonlySet<string> = new Set([
   'stall',
 ]);
 
+/** Ordered ends, whose try is given back. */
+const GIVES_BACK: ReadonlySet<string> = new Set(['reboot', 'stop-launcher']);
+/** Boots after probes with the new process stopped: hourly at most, and lives last some hours. */
+const PROBES_MAX = 24;
+/** As docs/defaults.md says: fetching is given up after four retries, handing over after three. */
+const RETRIES_MAX: Readonly<Record<string, number>> = {
+  preflight: 4,
+  fetching: 4,
+  staged: 4,
+  switching: 3,
+};
+
 export class Invariants {
   readonly #world: World;
   #record: BootRecord | null = null;
@@ -46,6 +60,7 @@ export class Invariants {
   /** The boot record was damaged: trials and refusals in it may be lost. */
   isDamaged = false;
   #isCut = false;
+  readonly #boots = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
@@ -84,12 +99,6 @@ export class Invariants {
   }
 
   spawning(slot: Slot): void {
-    const alive = [...this.#world.agents.values()].find(
-      ({ process }) => process.isAlive && this.#world.lockHolder === process,
-    );
-    if (alive !== undefined) {
-      this.#world.fail('B16', `${slot.dir} is spawned while ${alive.process.name} serves`);
-    }
     this.#booting('agent', slot);
   }
 
@@ -110,7 +119,9 @@ export class Invariants {
     if (ends.length > 1 && !this.#world.struck.includes('coordinator-repeating')) {
       say('U10', `${ends.length} ends reached the coordinator`);
     }
-    this.#world.tally.ended(`${order.component} ${release.character}: ${outcome.outcome} ${outcome.code}`);
+    this.#world.tally.ended(
+      `${order.component} ${release.character}: ${outcome.outcome} ${outcome.code}`,
+    );
     const isCommitted = this.committed.has(attemptId);
     if (outcome.outcome === 'succeeded' && !isCommitted) say('U11', 'succeeded, never committed');
     if (outcome.outcome !== 'succeeded' && isCommitted && !this.isDamaged) {
@@ -132,15 +143,26 @@ export class Invariants {
     if (release.character !== 'good' || end === undefined || this.isDamaged) return;
     const { struck } = this.#world;
     const isDiskToBlame = struck.some((kind) => kind.startsWith('disk-'));
-    if (BLAMELESS.has(end.code) && !isDiskToBlame) {
-      this.#world.fail('B13', `${attemptId}: a good version was rolled back: ${end.code} ${end.message}`);
+    const blows = struck.filter((kind) => KILLING.has(kind)).length;
+    // An agent that is killed again and again is not heard under its launcher.
+    const isUnheard = order.component === 'launcher' && blows >= TRIES_MAX;
+    if (BLAMELESS.has(end.code) && !isDiskToBlame && !isUnheard) {
+      this.#world.fail(
+        'B13',
+        `${attemptId}: a good version was rolled back: ${end.code} ${end.message}`,
+      );
     }
     if (end.code === 'not-started' && !isDiskToBlame) {
-      this.#world.fail('U11', `${attemptId}: a good version is said not to have started: ${end.message}`);
+      this.#world.fail(
+        'U11',
+        `${attemptId}: a good version is said not to have started: ${end.message}`,
+      );
     }
-    const blows = struck.filter((kind) => KILLING.has(kind)).length;
     if (end.code === 'crashed' && !isDiskToBlame && blows < TRIES_MAX) {
-      this.#world.fail('B5', `${attemptId}: a good version was refused for crashes after ${blows} blows`);
+      this.#world.fail(
+        'B5',
+        `${attemptId}: a good version was refused for crashes after ${blows} blows`,
+      );
     }
     if (end.code === 'reboots-exhausted' && blows < REBOOT_TRIES_MAX) {
       this.#world.fail('B5', `${attemptId}: refused for reboots after ${blows} blows`);
@@ -187,7 +209,10 @@ export class Invariants {
     if (now.trial === null) return;
     const { tries, rebootTries, attemptId } = now.trial;
     if (tries > TRIES_MAX || rebootTries > REBOOT_TRIES_MAX) {
-      this.#world.fail('B5', `${component} ${attemptId}: ${tries} tries, ${rebootTries} by reboots`);
+      this.#world.fail(
+        'B5',
+        `${component} ${attemptId}: ${tries} tries, ${rebootTries} by reboots`,
+      );
     }
   }
 
@@ -210,6 +235,37 @@ export class Invariants {
     if (committed === null || slotOn(this.#world.files, 'agent', committed.dir) === null) {
       this.#world.fail('B2', `the committed slot ${committed?.dir} is not on the disk`);
     }
+    // H13: what may be needed again is kept.
+    for (const component of COMPONENTS) {
+      const { previous, trial } = record.components[component];
+      for (const slot of [previous, trial?.slot]) {
+        if (slot && slotOn(this.#world.files, component, slot.dir) === null) {
+          this.#world.fail(
+            'U14',
+            `${component} ${slot.dir} is in the boot record, not on the disk`,
+          );
+        }
+      }
+    }
+  }
+
+  /** B5: however the boots of a trial ended, there is an end to them. */
+  #counted(trial: Trial): void {
+    const boots = (this.#boots.get(trial.attemptId) ?? 0) + 1;
+    this.#boots.set(trial.attemptId, boots);
+    const givenBack = this.#world.struck.filter((kind) => GIVES_BACK.has(kind)).length;
+    if (boots > TRIES_MAX + REBOOT_TRIES_MAX + givenBack + PROBES_MAX) {
+      this.#world.fail('B5', `${trial.attemptId} is booted for the ${boots}th time`);
+    }
+  }
+
+  /** U13: work that can fail for good is given up in the end. */
+  saved(state: unknown): void {
+    const { kind, retry } = state as { readonly kind: string; readonly retry?: Retry };
+    const most = RETRIES_MAX[kind];
+    if (most !== undefined && (retry?.failures ?? 0) > most) {
+      this.#world.fail('U13', `${kind} is tried for the ${retry?.failures}th time`);
+    }
   }
 
   #booting(component: Component, slot: Slot): void {
@@ -221,13 +277,19 @@ export class Invariants {
       this.#world.fail('B3', `${slot.dir} is booted, and the record on the disk does not name it`);
       return;
     }
+    if (this.#world.coordinator.orderOf(trial.attemptId)?.isSwitchGranted !== true) {
+      this.#world.fail('U6', `${slot.dir} is tried without the last permission`);
+    }
     if (trial.tries + trial.rebootTries === 0) {
       this.#world.fail('B5', `${slot.dir} is booted before its try is on the disk`);
     }
+    this.#counted(trial);
     const isRefused = refused.some(
       (one) => one.digest === slot.digest && one.attemptId === trial.attemptId,
     );
-    if (isRefused || (this.refused.has(trial.attemptId) && !this.isDamaged)) {
+    // A refusal that the disk failed to keep was seen, and never held.
+    const isLost = this.isDamaged || this.#world.struck.includes('disk-error');
+    if (isRefused || (this.refused.has(trial.attemptId) && !isLost)) {
       this.#world.fail('B8', `${slot.dir} is booted again in ${trial.attemptId}, which refused it`);
     }
   }

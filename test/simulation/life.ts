@@ -77,7 +77,10 @@ class Life {
     if (this.#world.violation !== null) return;
     const outcome = last.ends.at(0)?.outcome;
     if (outcome !== 'succeeded') {
-      this.#world.fail('U12', `a good version, in a good world, ended: ${JSON.stringify(last.ends)}`);
+      this.#world.fail(
+        'U12',
+        `a good version, in a good world, ended: ${JSON.stringify(last.ends)}`,
+      );
     }
   }
 
@@ -102,7 +105,10 @@ class Life {
     const characters: readonly Character[] =
       component === 'agent' ? AGENT_CHARACTERS : LAUNCHER_CHARACTERS;
     const character = random.chance(0.4) ? 'good' : random.pick(characters);
-    const release = this.#release(component, character);
+    // Now and then what is there already is ordered again.
+    const again = this.#world.coordinator.orders.at(-1)?.release;
+    const isAgain = again !== undefined && random.chance(0.1);
+    const release = isAgain ? again : this.#release(component, character);
     const commandId = `c${number}`;
     const first = this.#order(commandId, 1, release);
     // Sometimes the next order comes before the last one has ended.
@@ -115,7 +121,8 @@ class Life {
 
   #order(commandId: string, attempt: number, release: SimRelease): OrderRow {
     const { component } = release;
-    const isForced = attempt > 1;
+    const isForced =
+      attempt > 1 || this.#world.coordinator.orders.some((o) => o.release === release);
     return this.#world.coordinator.order({ commandId, attempt, component, release, isForced });
   }
 
@@ -172,7 +179,9 @@ class Life {
   /** What the coordinator was told last, and what boots. */
   #disagreement(): string | null {
     const { coordinator, invariants, agents } = this.#world;
-    if (agents.size !== 1) return `${agents.size} agents run`;
+    // One that hung before it took the lock can outlive its launcher, where nothing ends leftovers: it serves nobody.
+    const running = [...agents.values()].filter(({ process }) => process.isRunning).length;
+    if (running !== 1) return `${running} agents run`;
     for (const { component, current, trialAttemptId } of coordinator.report?.components ?? []) {
       const committed = invariants.record?.components[component as Component].committed ?? null;
       if (trialAttemptId !== '') return `the coordinator believes in the trial ${trialAttemptId}`;

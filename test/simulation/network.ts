@@ -2,8 +2,9 @@
  * The network between one host and its coordinator: connections that are slow, break half-open, or do not come about.
  * Within a connection frames keep their order; when it breaks, what is under way is lost on both sides.
  */
-import type { AgentFrame, CoordinatorFrame } from '@moult/protocol';
+
 import { CodedError } from '@moult/core/errors';
+import type { AgentFrame, CoordinatorFrame } from '@moult/protocol';
 import type { SimProcess } from './sim-process.ts';
 import type { World } from './world.ts';
 

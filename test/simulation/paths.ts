@@ -1,5 +1,5 @@
-import { type Layout, layoutOf, linkPathOf, versionsDirOf } from '@moult/core/layout';
 import type { Component } from '@moult/core/component';
+import { type Layout, layoutOf, linkPathOf, versionsDirOf } from '@moult/core/layout';
 
 export const LAYOUT: Layout = layoutOf('/host');
 

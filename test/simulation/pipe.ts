@@ -59,10 +59,7 @@ export class SimPipe {
     });
   }
 
-  listen(listener: {
-    onMessage(message: LauncherPipeMessage): void;
-    onClosed(): void;
-  }): void {
+  listen(listener: { onMessage(message: LauncherPipeMessage): void; onClosed(): void }): void {
     this.#toAgent = (message) => listener.onMessage(message);
     this.#onClosed = () => listener.onClosed();
     for (const message of this.#kept.splice(0)) listener.onMessage(message);
@@ -94,9 +91,6 @@ function briefly(message: LauncherPipeMessage): unknown {
   return {
     kind: message.kind,
     slot: message.slot.version,
-    trials: [
-      message.components.agent.trialAttemptId,
-      message.components.launcher.trialAttemptId,
-    ],
+    trials: [message.components.agent.trialAttemptId, message.components.launcher.trialAttemptId],
   };
 }

@@ -1,6 +1,7 @@
 /* Runs lives and says how they went. */
 import { type LifeResult, live } from './life.ts';
 import { Tally } from './tally.ts';
+import { whyUnreachable } from './unreachable.ts';
 
 export interface Run {
   readonly failures: readonly LifeResult[];
@@ -8,20 +9,20 @@ export interface Run {
   readonly steps: number;
 }
 
-const FAILURES_MAX = 5;
-
 export async function runSeeds(options: {
   readonly from: number;
   readonly count: number;
+  /** Stops after so many failing seeds. */
+  readonly failuresMax: number;
   readonly say: (line: string) => void;
 }): Promise<Run> {
-  const { from, count, say } = options;
+  const { from, count, failuresMax, say } = options;
   const tally = new Tally();
   const failures: LifeResult[] = [];
   const beganMs = performance.now();
   let steps = 0;
   let lives = 0;
-  for (let seed = from; seed < from + count && failures.length < FAILURES_MAX; seed++) {
+  for (let seed = from; seed < from + count && failures.length < failuresMax; seed++) {
     const result = await live(seed, { tally });
     lives += 1;
     steps += result.steps;
@@ -57,10 +58,18 @@ export function storyOf(result: LifeResult): readonly string[] {
 }
 
 export function reportOf(tally: Tally): readonly string[] {
+  const cells = [...tally.cells];
   return [
     ...section('ends', [...tally.outcomes].sort()),
     ...section('faults', [...tally.faults].sort()),
-    ...section('cells', [...tally.cells]),
+    ...section(
+      'cells',
+      cells.filter(([cell]) => whyUnreachable(cell) === null),
+    ),
+    ...cells
+      .filter(([cell, count]) => whyUnreachable(cell) !== null && count > 0)
+      .map(([cell, count]) => `   ${count} times, and thought unreachable: ${cell}`),
+    `cells that no life can come to: ${cells.filter(([cell]) => whyUnreachable(cell) !== null).length}`,
     ...section('points, times passed', [...tally.points]),
     ...section('points, crashes there', [...tally.crashes]),
   ];

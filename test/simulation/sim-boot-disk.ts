@@ -1,9 +1,9 @@
+import { createHash } from 'node:crypto';
 import { type Holder, readHolder, type Slot, slotDirOf } from '@moult/core/boot';
 import type { Component } from '@moult/core/component';
 import { versionsDirOf } from '@moult/core/layout';
 import { parseManifest } from '@moult/core/manifest';
 import type { BootDisk, LinkName } from '@moult/launcher';
-import { createHash } from 'node:crypto';
 import type { FileSystem } from './file-system.ts';
 import { dirOf, LAYOUT, linkPath, slotPathOf } from './paths.ts';
 import { SimDisk } from './sim-disk.ts';
@@ -33,7 +33,9 @@ export class SimBootDisk implements BootDisk {
 
   async keepRecordAside(suffix: string): Promise<void> {
     const { files } = this.#disk;
-    await this.#disk.step('aside:rename', () => files.rename(RECORD_PATH, `${RECORD_PATH}.${suffix}`));
+    await this.#disk.step('aside:rename', () =>
+      files.rename(RECORD_PATH, `${RECORD_PATH}.${suffix}`),
+    );
     await this.#disk.step('aside:sync-dir', () => files.syncDirectory(dirOf(RECORD_PATH)));
     await this.#process.point('aside:done');
   }

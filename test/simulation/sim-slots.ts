@@ -1,7 +1,7 @@
 import { readBootRecord } from '@moult/core/boot';
 import { COMPONENTS, type Component } from '@moult/core/component';
-import { versionsDirOf } from '@moult/core/layout';
 import { CodedError } from '@moult/core/errors';
+import { versionsDirOf } from '@moult/core/layout';
 import { type Manifest, parseManifest } from '@moult/core/manifest';
 import type { AgentPorts, Slots, Staged, TrustedRelease } from '../../packages/agent/src/ports.ts';
 import { dirOf, LAYOUT, slotPathOf } from './paths.ts';
@@ -27,10 +27,7 @@ export class SimSlots implements Slots {
     return { bytesToWrite: BYTES, filesToWrite: 2 };
   }
 
-  async stage(
-    release: TrustedRelease,
-    options: Parameters<Slots['stage']>[1],
-  ): Promise<Staged> {
+  async stage(release: TrustedRelease, options: Parameters<Slots['stage']>[1]): Promise<Staged> {
     const { manifest, digest } = release;
     const simulated = this.#world.releases.ofDigest(digest);
     if (simulated === null) throw new Error('a release that nobody published');
@@ -55,7 +52,10 @@ export class SimSlots implements Slots {
   }
 
   async manifestOf(component: Component, slot: { readonly dir: string }): Promise<Manifest | null> {
-    const text = await this.#disk.look(() => this.#disk.files.read(slotPathOf(component, slot.dir)));
+    if (this.#world.takesDiskError()) throw new Error('EIO: i/o error at a manifest');
+    const text = await this.#disk.look(() =>
+      this.#disk.files.read(slotPathOf(component, slot.dir)),
+    );
     try {
       return text === null ? null : parseManifest(text);
     } catch {
@@ -124,7 +124,8 @@ export function simTrust(
     release: async (wanted, signal) => {
       await refresh(signal);
       const found = world.releases.find(wanted.component, wanted.version);
-      if (found === null) throw new CodedError('release-unknown', `no release ${wanted.version}`);
+      if (found === null || found.character === 'unpublished')
+        throw new CodedError('release-unknown', `no release ${wanted.version}`);
       return { manifest: found.manifest, digest: found.slot.digest, proof: null };
     },
   };

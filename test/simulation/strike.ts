@@ -23,7 +23,8 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     world.invariants.damaged();
   },
   reboot: (world) => world.unit.stop(() => boot(world, () => world.files.syncAll())),
-  'stop-launcher': (world) => world.unit.stop(() => world.scheduler.after(100, () => world.unit.start())),
+  'stop-launcher': (world) =>
+    world.unit.stop(() => world.scheduler.after(100, () => world.unit.start())),
   outage: lasting((world, isOn) => {
     world.network.isDown = isOn;
     if (isOn) world.network.breakAll();

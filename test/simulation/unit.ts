@@ -2,8 +2,9 @@
  * The host's supervisor as its unit says (packages/launcher, unit.ts): starts the first launcher, which becomes the
  * launcher it chose; starts it again 2 s after any end but an ordered one; ends it when it does not say that it lives.
  */
+
+import { EXIT, type Slot } from '@moult/core/boot';
 import { chooseFirst, Launcher } from '@moult/launcher';
-import { type Slot, EXIT } from '@moult/core/boot';
 import { SimBootDisk, slotOn } from './sim-boot-disk.ts';
 import { never, SimProcess } from './sim-process.ts';
 import { SimSpawner } from './sim-spawner.ts';

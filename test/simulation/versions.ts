@@ -15,6 +15,7 @@ export const AGENT_CHARACTERS = [
   'deaf',
   'cannot-upgrade',
   'unwell',
+  'unpublished',
 ] as const;
 
 export const LAUNCHER_CHARACTERS = [

@@ -11,10 +11,10 @@ import { type Fault, isCrash } from './faults.ts';
 import { FileSystem } from './file-system.ts';
 import { Invariants } from './invariants.ts';
 import { Network } from './network.ts';
-import { strike } from './strike.ts';
 import { Scheduler } from './scheduler.ts';
 import { SeededRandom } from './seeded-random.ts';
 import type { SimProcess } from './sim-process.ts';
+import { strike } from './strike.ts';
 import type { Tally } from './tally.ts';
 import { Unit } from './unit.ts';
 import { Releases } from './versions.ts';
@@ -47,7 +47,10 @@ export class World {
   readonly invariants: Invariants;
   readonly unit: Unit;
   readonly tally: Tally;
-  readonly agents = new Map<number, { readonly process: SimProcess; readonly stop: AbortController }>();
+  readonly agents = new Map<
+    number,
+    { readonly process: SimProcess; readonly stop: AbortController }
+  >();
   /** Whether an ended launcher takes its agents along, as systemd's KillMode=mixed does. */
   readonly endsLeftovers: boolean;
   lockHolder: SimProcess | null = null;

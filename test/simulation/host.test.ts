@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { runSeeds, storyOf } from './run.ts';
+
+/** Some ten seconds on a small machine; `npm run sim -- --seeds 10000` looks further. */
+const LIVES = 400;
+
+describe('a host that is crashed anywhere, in a world that fails in any way', () => {
+  test('comes to rest with launcher, agent and coordinator of one mind, and upgrades once more', async () => {
+    const { failures, tally } = await runSeeds({
+      from: 1,
+      count: LIVES,
+      failuresMax: 3,
+      say: () => undefined,
+    });
+    expect(failures.flatMap((life) => storyOf(life)).join('\n')).toBe('');
+    const neverEntered = [...rowsOf(tally.cells)].filter(([, count]) => count === 0);
+    expect(neverEntered.map(([row]) => row)).toEqual(UNENTERED);
+    const neverPassed = [...tally.points].filter(([, count]) => count === 0);
+    expect(neverPassed.map(([point]) => point)).toEqual([]);
+  });
+
+  test('lives the same life again from the same seed', async () => {
+    const stories = await Promise.all([7, 7].map((seed) => story(seed)));
+    expect(stories[0]).toEqual(stories[1]);
+    expect(stories[0]?.length).toBeGreaterThan(50);
+  });
+});
+
+/** Nothing is taken in it: the launcher's process ends. */
+const UNENTERED = ['supervision: ended'];
+
+function rowsOf(cells: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const rows = new Map<string, number>();
+  for (const [cell, count] of cells) {
+    const row = cell.slice(0, cell.indexOf(' × '));
+    rows.set(row, (rows.get(row) ?? 0) + count);
+  }
+  return rows;
+}
+
+async function story(seed: number): Promise<readonly string[]> {
+  const lines: string[] = [];
+  const { live } = await import('./life.ts');
+  const { Tally } = await import('./tally.ts');
+  await live(seed, { tally: new Tally(), say: (line) => lines.push(line) });
+  return lines;
+}

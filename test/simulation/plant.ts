@@ -1,0 +1,19 @@
+// Loaded before everything else (`node --import`): plants the defect that PLANT names into its source file.
+
+import { registerHooks } from 'node:module';
+import { env } from 'node:process';
+import { PLANTED } from './planted.ts';
+
+const planted = PLANTED.find(({ name }) => name === env['PLANT']);
+if (planted === undefined) throw new Error(`nothing to plant is called ${env['PLANT']}`);
+const { file, from, to } = planted;
+
+registerHooks({
+  load: (url, context, nextLoad) => {
+    const loaded = nextLoad(url, context);
+    if (!url.endsWith(`/packages/${file}`)) return loaded;
+    const text = Buffer.from(loaded.source as Uint8Array).toString();
+    if (!text.includes(from)) throw new Error(`${file} no longer has the text to replace`);
+    return { ...loaded, source: text.replace(from, () => to) };
+  },
+});

@@ -1,0 +1,139 @@
+/*
+ * Defects that were put in on purpose: a simulation that does not find them would not find real ones. Each replaces
+ * a text of a source file while it is loaded (plant.ts), in a process of its own.
+ */
+export interface Planted {
+  readonly name: string;
+  /** Below packages/. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+const MACHINE = 'core/src/upgrade/machine.ts';
+const STEPS = 'core/src/boot/record-steps.ts';
+const VERDICT = 'core/src/boot/verdict.ts';
+const LAUNCHER = 'launcher/src/launcher.ts';
+const UPGRADER = 'agent/src/upgrade/upgrader.ts';
+
+export const PLANTED: readonly Planted[] = [
+  {
+    name: 'an attested trial is committed without the word of the coordinator',
+    file: MACHINE,
+    from: 'attested: (state) => (state.isAttested ? state : { ...state, isAttested: true }),',
+    to: `attested: (state, event) => ({
+      kind: 'committing',
+      course: at(state.course, 'committing', event.nowMs),
+      slot: state.slot,
+      retry: NO_RETRY,
+    }),`,
+  },
+  {
+    name: 'a try is not counted',
+    file: STEPS,
+    from: ': { tries: trial.tries + 1 };',
+    to: ': { tries: Math.max(1, trial.tries) };',
+  },
+  {
+    name: 'work is tried again without a limit',
+    file: MACHINE,
+    from: 'if (!event.isRetryable || state.retry.failures >= delaysMs.length) {',
+    to: 'if (delaysMs.length === 0) {',
+  },
+  {
+    name: 'a changed boot id gives all tries back',
+    file: STEPS,
+    from: '? { rebootTries: trial.rebootTries + 1 }',
+    to: '? { tries: 1, rebootTries: 0 }',
+  },
+  {
+    name: 'success is reported before the launcher has committed',
+    file: MACHINE,
+    from: `        case 'on-trial':
+          return state;
+        case 'refused':
+          return rolledBack(state.course, fate.evidence, event.nowMs);
+        case 'committed':
+          return report(state.course, { kind: 'succeeded' }, event.nowMs);
+        case 'untried':
+          return rolledBack(state.course, trialLost(), event.nowMs);
+      }
+    },
+    committed:`,
+    to: `        case 'on-trial':
+        case 'committed':
+          return report(state.course, { kind: 'succeeded' }, event.nowMs);
+        case 'refused':
+          return rolledBack(state.course, fate.evidence, event.nowMs);
+        case 'untried':
+          return rolledBack(state.course, trialLost(), event.nowMs);
+      }
+    },
+    committed:`,
+  },
+  {
+    name: 'the launcher answers before it has saved',
+    file: LAUNCHER,
+    from: 'await this.#options.disk.writeRecord(encodeBootRecord(record));',
+    to: 'void this.#options.disk.writeRecord(encodeBootRecord(record)).catch(() => undefined);',
+  },
+  {
+    name: 'a broken world is taken for a broken agent',
+    file: VERDICT,
+    from: ": quiet({ kind: 'world-broken', ticks: 0 }),\n    dialled: 'ignore',\n  },\n  dialling",
+    to: ": struck({ kind: 'dialling', strikes: verdict.strikes, mode: 'beside', ticks: 0 }, null),\n    dialled: 'ignore',\n  },\n  dialling",
+  },
+  {
+    name: 'a hang is not noticed',
+    file: 'core/src/boot/pipe.ts',
+    from: 'export const HANG_TICKS = 12;',
+    to: 'export const HANG_TICKS = 12_000_000;',
+  },
+  {
+    name: 'an unanswered last permission counts as granted',
+    file: MACHINE,
+    from: "'permission-unanswered': (state, event) => undrain(state, event.nowMs),",
+    to: `'permission-unanswered': (state, event) => ({
+      kind: 'switching',
+      course: at(state.course, 'switching', event.nowMs),
+      slot: state.slot,
+      retry: NO_RETRY,
+    }),`,
+  },
+  {
+    name: 'a refusal is told by its digest alone',
+    file: 'core/src/upgrade/fate.ts',
+    from: 'component.refused.find((entry) => entry.attemptId === attemptId);',
+    to: 'component.refused.find((entry) => entry.digest === slot?.digest);',
+  },
+  {
+    name: 'work that failed feeds nothing back',
+    file: UPGRADER,
+    from: 'if (signal.aborted) return null;\n      const error',
+    to: 'return null;\n      const error',
+  },
+  {
+    name: 'an end is not put into the outbox',
+    file: 'agent/src/database/inbox.ts',
+    from: 'end.run(text, finish.commandId, finish.attempt);\n        outbox.append',
+    to: 'end.run(text, finish.commandId, finish.attempt);\n        if (finish.outcome !== "rolled-back") outbox.append',
+  },
+  {
+    name: 'cleaning up keeps only what runs',
+    file: 'agent/src/cleanup.ts',
+    from: 'if (recorded.has(dir) || isOwn(dir)) continue;',
+    to: 'if (isOwn(dir)) continue;',
+  },
+  {
+    name: 'a trial that no upgrade knows of stays',
+    file: 'agent/src/serving.ts',
+    from: 'if (attemptId === null || isExpected) continue;',
+    to: 'if (attemptId !== "") continue;',
+  },
+  {
+    name: 'an attestation that the disk refused is not said again',
+    file: 'agent/src/serving.ts',
+    from: 'in this session.\n        this.#attest();',
+    to: 'in this session.',
+  },
+];
