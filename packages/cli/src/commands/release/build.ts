@@ -4,6 +4,7 @@ import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import { PLATFORMS, type Platform, platformOf } from '@moult/core/platform';
 import type { Command } from 'commander';
+import { bundledWorkerPath } from '../../config/worker-path.ts';
 import { choice, durationMs, wholeNumber, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
@@ -72,6 +73,7 @@ export function addReleaseBuild(group: Command, shell: Shell): void {
     },
   ]).action(
     shell.action<BuildFlags>(async (run, flags) => {
+      requireSources();
       const { buildRelease } = await import('@moult/release/build');
       const repositoryDir = checkoutOf(flags.repository);
       const built: BuiltPack[] = [];
@@ -129,6 +131,18 @@ export function ownPlatform(): Platform {
   throw new CodedError('usage', `no release is made for ${process.platform}-${process.arch}`, {
     remedy: `Give --platform: ${PLATFORMS.join(', ')}.`,
   });
+}
+
+/** The bundler needs its own program beside it, which a bundle of ours does not carry. */
+function requireSources(): void {
+  if (bundledWorkerPath('store-worker') === null) return;
+  throw new CodedError(
+    'usage',
+    'releases are built from a checkout, and this program is a bundle',
+    {
+      remedy: 'Run `./moult release build` in a checkout of Moult.',
+    },
+  );
 }
 
 /** The checkout named, or the one around the working directory, or the one that this program runs from. */
