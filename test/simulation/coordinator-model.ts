@@ -3,33 +3,12 @@
  * not. It may be away, busy, slow, or lose the answer to a frame that it has taken; what it acknowledged it has.
  */
 
-import type { Component } from '@moult/core/component';
 import { judgeSession, type SessionRecord, sessionAfter } from '@moult/core/identity';
 import type { AgentFrame, AgentMessages, CoordinatorFrame, FinishMessage } from '@moult/protocol';
 import { CLOSE_REASONS } from '@moult/protocol';
 import type { ServerEnd, ServerListener } from './network.ts';
-import type { SimRelease } from './versions.ts';
+import { isShown, type OrderRow, shortOf } from './order-row.ts';
 import type { World } from './world.ts';
-
-export interface OrderRow {
-  readonly attemptId: string;
-  readonly commandId: string;
-  readonly attempt: number;
-  readonly component: Component;
-  readonly release: SimRelease;
-  readonly isForced: boolean;
-  readonly nonce: string;
-  isAccepted: boolean;
-  isRevoked: boolean;
-  /** Told at the next healthy report instead of `confirm`. */
-  isToReject: boolean;
-  isAttested: boolean;
-  isConfirmed: boolean;
-  isRejected: boolean;
-  /** The last permission was granted at least once. */
-  isSwitchGranted: boolean;
-  readonly ends: FinishMessage[];
-}
 
 interface Session {
   readonly end: ServerEnd;
@@ -385,26 +364,4 @@ export class CoordinatorModel {
   }
 
   readonly #takenMs = new WeakMap<Session, number>();
-}
-
-/** Attested: the session's proof names the slot that was ordered and the command's own nonce. */
-function isShown(order: OrderRow, hello: AgentMessages['hello']): boolean {
-  const { digest } = order.release.slot;
-  const shown = order.component === 'agent' ? hello.digest : hello.launcherDigest;
-  return hello.commandNonce === order.nonce && shown === digest;
-}
-
-function shortOf(message: object): unknown {
-  const shown = [
-    'commandId',
-    'attempt',
-    'point',
-    'step',
-    'reason',
-    'version',
-    'counter',
-    'isFirst',
-  ];
-  const entries = Object.entries(message).filter(([name]) => shown.includes(name));
-  return Object.fromEntries(entries);
 }

@@ -12,7 +12,7 @@ import {
 } from '@moult/core/boot';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import type { Retry } from '@moult/core/upgrade';
-import type { OrderRow } from './coordinator-model.ts';
+import type { OrderRow } from './order-row.ts';
 import { LAYOUT } from './paths.ts';
 import { slotOn } from './sim-boot-disk.ts';
 import type { SimProcess } from './sim-process.ts';

@@ -4,8 +4,8 @@
  */
 import { encodeBootRecord, firstRecord } from '@moult/core/boot';
 import type { Component } from '@moult/core/component';
-import type { OrderRow } from './coordinator-model.ts';
 import { drawFaults, type Fault } from './faults.ts';
+import type { OrderRow } from './order-row.ts';
 import { dirOf, LAYOUT, linkPath, slotPathOf } from './paths.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { mend } from './strike.ts';

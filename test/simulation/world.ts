@@ -150,8 +150,7 @@ export class World {
   /** A program rejected: legal where the world made it so (a full disk), otherwise a defect. */
   crashed(process: SimProcess, error: unknown): void {
     if (!process.isAlive) return;
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.trace(`${process.name} crashes`, text);
+    this.trace(`${process.name} crashes`, String(error));
     this.invariants.crashed(error);
   }
 
