@@ -2,7 +2,7 @@
  * A real coordinator in a directory of its own, with TLS on a free port of the loopback: made by `moult keys init` and
  * `moult coordinator init`, started by `moult coordinator serve`, spoken to by the typed client.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Release } from '@moult/api';
 import { type Client, createClient } from '@moult/api/client';
@@ -40,16 +40,35 @@ export class Coordinator {
     return await Coordinator.open(options);
   }
 
-  /** One that was made before, also by copying a directory. */
+  /** One that was made before, here or as a copy of a directory. */
   static async open(options: CoordinatorOptions): Promise<Coordinator> {
     const coordinator = new Coordinator(options);
-    coordinator.#adminToken = (await readFile(coordinator.path('admin.token'), 'utf8')).trim();
-    coordinator.#caPem = await readFile(coordinator.path('ca.pem'), 'utf8');
+    await coordinator.#takeOver();
+    coordinator.#adminToken = (
+      await readFile(join(coordinator.configDir, 'admin.token'), 'utf8')
+    ).trim();
+    coordinator.#caPem = await readFile(coordinator.caPath, 'utf8');
     return coordinator;
   }
 
-  path(name: string): string {
-    return join(this.dir, name);
+  /** Its configuration names its certificate by an absolute path, which a copy has elsewhere. */
+  async #takeOver(): Promise<void> {
+    const path = join(this.configDir, 'coordinator.yaml');
+    const text = await readFile(path, 'utf8');
+    const own = text.replaceAll(/"[^"\n]*(\/tls\/server\.(?:pem|key))"/g, `"${this.stateDir}$1"`);
+    if (own !== text) await writeFile(path, own);
+  }
+
+  get configDir(): string {
+    return join(this.dir, 'etc', 'moult');
+  }
+
+  get stateDir(): string {
+    return join(this.dir, 'var', 'lib', 'moult-coordinator');
+  }
+
+  get caPath(): string {
+    return join(this.configDir, 'ca.pem');
   }
 
   get keysDir(): string {
@@ -90,7 +109,15 @@ export class Coordinator {
   async start(options: { readonly port?: number } = {}): Promise<void> {
     this.#port = options.port ?? this.#port ?? (await freePort());
     const program = startMoult(
-      ['coordinator', 'serve', '--root', this.dir, '--listen', `127.0.0.1:${this.#port}`],
+      [
+        'coordinator',
+        'serve',
+        '--root',
+        this.dir,
+        '--listen',
+        `127.0.0.1:${this.#port}`,
+        '--end-with-stdin',
+      ],
       {
         name: 'coordinator',
         homeDir: this.dir,
@@ -98,7 +125,7 @@ export class Coordinator {
       },
     );
     this.#program = program;
-    await program.waitForLine(/listening/i, { timeoutMs: READY_MS });
+    await program.waitForLine(/the coordinator is ready/, { timeoutMs: READY_MS });
   }
 
   async stop(): Promise<ProgramEnd | null> {
@@ -125,7 +152,7 @@ export class Coordinator {
     return {
       MOULT_URL: this.url,
       MOULT_TOKEN: this.#adminToken,
-      MOULT_CA: this.path('ca.pem'),
+      MOULT_CA: this.caPath,
     };
   }
 

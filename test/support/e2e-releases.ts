@@ -26,7 +26,10 @@ export const BAD = {
 } as const;
 
 export const GOOD_LAUNCHER = '1.1.0';
-export const BAD_LAUNCHER = { crashesWhenRun: '1.9.1', crashesAtStart: '1.9.2' } as const;
+export const BAD_LAUNCHERS = [
+  { version: '1.9.1', does: 'crashes when it is to work', entry: 'launcher-crash-when-run' },
+  { version: '1.9.2', does: 'crashes at start', entry: 'crash-at-start' },
+] as const;
 
 const SPECS: readonly ReleaseSpec[] = [
   ...[FIRST_AGENT, ...GOOD].map((version): ReleaseSpec => ({ component: 'agent', version })),
@@ -44,32 +47,35 @@ const SPECS: readonly ReleaseSpec[] = [
   { component: 'agent', version: BAD.liesAboutDigest, entry: 'test/fixtures/lies-about-digest.ts' },
   { component: 'launcher', version: FIRST_LAUNCHER_VERSION },
   { component: 'launcher', version: GOOD_LAUNCHER },
-  {
-    component: 'launcher',
-    version: BAD_LAUNCHER.crashesWhenRun,
-    entry: 'test/fixtures/launcher-crash-when-run.ts',
-  },
-  {
-    component: 'launcher',
-    version: BAD_LAUNCHER.crashesAtStart,
-    entry: 'test/fixtures/crash-at-start.ts',
-  },
+  ...BAD_LAUNCHERS.map(
+    ({ version, entry }): ReleaseSpec => ({
+      component: 'launcher',
+      version,
+      entry: `test/fixtures/${entry}.ts`,
+    }),
+  ),
 ];
 
-/** Builds them one after the other; each is handed on and then removed: together they are some gigabytes. */
+/** Hands them on one after the other, and removes each then: together they are some gigabytes. */
 export async function withEachPack(
   outDir: string,
   use: (packPath: string) => Promise<void>,
 ): Promise<void> {
-  for (const spec of SPECS) {
-    const { packPath, treeDir } = await buildPack({ spec, outDir });
-    await use(packPath);
-    await rm(packPath);
-    await rm(treeDir, { recursive: true });
+  const builds = [
+    ...SPECS.map((spec) => async () => {
+      const { packPath, treeDir } = await buildPack({ spec, outDir });
+      await rm(treeDir, { recursive: true });
+      return packPath;
+    }),
+    () => packForAnotherMachine(outDir),
+  ];
+  let using: Promise<unknown> = Promise.resolve();
+  for (const build of builds) {
+    // The next one is built while this one is published.
+    const [packPath] = await Promise.all([build(), using]);
+    using = use(packPath).then(() => rm(packPath));
   }
-  const packPath = await packForAnotherMachine(outDir);
-  await use(packPath);
-  await rm(packPath);
+  await using;
 }
 
 /** Says that it is for this platform, and its runtime is for another one: an ELF header of a machine that nobody has. */

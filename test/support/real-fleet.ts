@@ -19,6 +19,9 @@ import { FIRST_AGENT, FIRST_LAUNCHER_VERSION, withEachPack } from './e2e-release
 /** Templates of other sources are kept this long: another run may be copying one. */
 const TEMPLATE_AGE_MS = 2 * 3_600_000;
 const UPGRADE_MS = 60_000;
+const ORDER_MS = 15_000;
+/** The first file of a run builds and publishes every release, on a machine that may be slow. */
+export const PREPARE_MS = 400_000;
 
 export interface Ended {
   readonly command: Command;
@@ -65,16 +68,22 @@ export class RealFleet {
     return host;
   }
 
+  /** Once, also where the coordinator is away for a moment: the key makes it one order. */
   async order(
     name: string,
     version: string,
     component: Command['component'] = 'agent',
   ): Promise<Command> {
-    const { command } = await this.coordinator.client.upgradeAgent({
-      params: { name },
-      body: { version, component },
-    });
-    return command;
+    const key = randomUUID();
+    return await until(
+      `${name} is ordered to ${version}`,
+      async () => {
+        const { client } = this.coordinator;
+        const params = { name };
+        return (await client.upgradeAgent({ params, body: { version, component, key } })).command;
+      },
+      { timeoutMs: ORDER_MS },
+    );
   }
 
   /** The command with its attempts, once it has ended. */

@@ -1,0 +1,185 @@
+/* What people do with a fleet on a good day, through the programs that they do it with. */
+import { readdir } from 'node:fs/promises';
+import type { Attempt } from '@moult/api';
+import { versionsDirOf } from '@moult/core/layout';
+import { UPGRADE_STEPS } from '@moult/core/upgrade';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../../scripts/fleet/until.ts';
+import { FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
+import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
+
+const [SECOND, THIRD, FOURTH] = GOOD;
+/** Of a release in which only the script changed: script, trust worker, notices and manifest, without the runtime. */
+const SHARE_MAX = 0.02;
+
+let fleet: RealFleet;
+
+beforeAll(async () => {
+  fleet = await RealFleet.open('upgrade');
+}, PREPARE_MS);
+
+afterAll(async () => {
+  expect(await fleet?.close()).toEqual([]);
+});
+
+test('H1 H4 H7 H13 N3 N4 N5: two upgrades, one after the other, each attested, moving only what changed, and cleaned up after', async () => {
+  const host = await fleet.host('two-upgrades');
+  const oldPid = await host.agentPid();
+
+  const first = await fleet.upgrade('two-upgrades', SECOND);
+  expect(first.command).toMatchObject({ state: 'succeeded', outcome: 'succeeded' });
+  const attempt = onlyAttempt(first.attempts);
+  expect(attempt).toMatchObject({ from: FIRST_AGENT, to: SECOND, outcome: 'succeeded' });
+  expect(attempt.steps.map(({ step }) => step)).toEqual(
+    UPGRADE_STEPS.filter((step) => step !== 'rolling-back'),
+  );
+  expect(attempt.gapMs).toBeGreaterThan(0);
+  expect(attempt.bytesFetched).toBeGreaterThan(0);
+  expect(attempt.bytesFetched / attempt.bytesTotal).toBeLessThan(SHARE_MAX);
+  expect(await host.agentPid()).not.toBe(oldPid);
+
+  // What the new process attested is what the release keys signed.
+  const release = (await fleet.coordinator.releases()).find(
+    ({ component, version }) => component === 'agent' && version === SECOND,
+  );
+  const agent = await host.whenAgent(fleet.coordinator, 'runs it', isUpWith(SECOND));
+  expect(agent.components.find(({ component }) => component === 'agent')?.current).toEqual({
+    version: SECOND,
+    digest: release?.platforms[0]?.digest,
+  });
+  const { entries } = await fleet.coordinator.client.listHistory({
+    query: { agent: 'two-upgrades' },
+  });
+  const attested = entries.filter(({ detail }) =>
+    JSON.stringify(detail).includes(String(release?.platforms[0]?.digest)),
+  );
+  expect(attested.length).toBeGreaterThan(0);
+
+  const second = await fleet.upgrade('two-upgrades', THIRD);
+  expect(second.command.state).toBe('succeeded');
+  const record = await host.bootRecord();
+  expect(record.components.agent).toMatchObject({
+    committed: { version: THIRD },
+    previous: { version: SECOND },
+    trial: null,
+  });
+  const kept = [record.components.agent.committed?.dir, record.components.agent.previous?.dir];
+  await until(
+    'only the current and the previous version are left',
+    async () => (await readdir(versionsDirOf(host.layout, 'agent'))).length === 2,
+    { timeoutMs: 20_000, detail: () => host.tail() },
+  );
+  expect((await readdir(versionsDirOf(host.layout, 'agent'))).sort()).toEqual(kept.sort());
+});
+
+test('H4: an upgrade waits for validation, and says so', async () => {
+  const host = await fleet.host('not-validated', { validates: false });
+  const command = await fleet.order('not-validated', SECOND);
+  const held = await fleet.whenCommand(
+    command,
+    'is held',
+    ({ holdReason }) => holdReason === 'unvalidated',
+  );
+  expect(held.command.state).toBe('queued');
+  expect(held.attempts).toEqual([]);
+  const { reasons } = await fleet.coordinator.client.whyAgent({
+    params: { name: 'not-validated' },
+  });
+  expect(reasons).toContainEqual(
+    expect.objectContaining({
+      reason: 'unvalidated',
+      freedBy: expect.stringContaining('validate'),
+    }),
+  );
+
+  const validated = await fleet.coordinator.moult(['agents', 'validate', 'not-validated']);
+  expect(validated).toMatchObject({ code: 0 });
+  expect((await fleet.ended(command)).command.outcome).toBe('succeeded');
+  await host.whenAgent(fleet.coordinator, 'runs it', isUpWith(SECOND));
+});
+
+test('H4: an upgrade waits for an agent that is down, and runs when it comes up', async () => {
+  const host = await fleet.host('comes-later');
+  await host.stop();
+  await host.whenAgent(fleet.coordinator, 'is Down', ({ state }) => state === 'Down', 60_000);
+  const command = await fleet.order('comes-later', SECOND);
+  const held = await fleet.whenCommand(
+    command,
+    'is held',
+    ({ holdReason }) => holdReason === 'agent-down',
+  );
+  expect(held.command.state).toBe('queued');
+  host.start();
+  expect((await fleet.ended(command)).command.outcome).toBe('succeeded');
+});
+
+test('H18: a person upgrades one agent by hand and sees it through by the exit code', async () => {
+  const host = await fleet.host('by-hand');
+  const upgrade = ['agents', 'upgrade', 'by-hand', '--to', SECOND, '--wait'];
+  const done = await fleet.coordinator.moult(upgrade, { timeoutMs: 60_000 });
+  expect(done).toMatchObject({ code: 0 });
+  expect(done.stderr).toContain('succeeded');
+
+  const timedOut = await fleet.coordinator.moult(
+    ['agents', 'upgrade', 'by-hand', '--to', FOURTH, '--wait', '--timeout', '1s'],
+    { timeoutMs: 60_000 },
+  );
+  expect(timedOut).toMatchObject({ code: 3 });
+  expect(timedOut.stderr).toContain('code: wait-ended');
+  await host.whenAgent(fleet.coordinator, 'runs it all the same', isUpWith(FOURTH), 60_000);
+
+  const unknown = await fleet.coordinator.moult(
+    ['agents', 'upgrade', 'by-hand', '--to', '7.7.7', '--wait', '--timeout', '30s'],
+    { timeoutMs: 60_000 },
+  );
+  expect(unknown.code).not.toBe(0);
+  expect(unknown.stderr).toMatch(/^code: /m);
+
+  const history = await fleet.coordinator.moult(['history', 'by-hand']);
+  expect(history).toMatchObject({ code: 0 });
+  expect(history.stdout).toContain(FOURTH);
+});
+
+// Last: hosts that are enrolled after it begin with the fleet’s new choice.
+test('H2: a new choice for the fleet reaches connected agents at once, one of a group after the other', async () => {
+  const names = ['fleet-a', 'fleet-b'];
+  const hosts = [];
+  for (const name of names) hosts.push(await fleet.host(name, { group: 'served-together' }));
+  const other = await fleet.host('chosen-alone');
+
+  await fleet.coordinator.client.setAgentDesired({
+    params: { name: 'chosen-alone', component: 'agent' },
+    body: { version: THIRD },
+  });
+  await fleet.coordinator.client.setFleetDesired({
+    params: { component: 'agent' },
+    body: { version: SECOND },
+  });
+
+  await other.whenAgent(fleet.coordinator, 'runs its own choice', isUpWith(THIRD), 60_000);
+  for (const host of hosts) {
+    await host.whenAgent(fleet.coordinator, 'runs the fleet’s choice', isUpWith(SECOND), 60_000);
+  }
+  const { attempts } = await fleet.coordinator.client.listAttempts();
+  const [a, b] = names.map((name) => onlyAttempt(attempts.filter(({ agent }) => agent === name)));
+  expect(overlap(a, b)).toBe(false);
+});
+
+function onlyAttempt(attempts: readonly Attempt[]): Attempt {
+  const [attempt] = attempts;
+  if (attempt === undefined || attempts.length !== 1) {
+    throw new Error(`not one attempt: ${JSON.stringify(attempts)}`);
+  }
+  return attempt;
+}
+
+function isUpWith(version: string) {
+  return (agent: Awaited<ReturnType<RealFleet['coordinator']['client']['getAgent']>>) =>
+    agent.state === 'Up' &&
+    agent.components.find(({ component }) => component === 'agent')?.current?.version === version;
+}
+
+function overlap(a: Attempt | undefined, b: Attempt | undefined): boolean {
+  if (a?.endedMs == null || b?.endedMs == null) throw new Error('an attempt has not ended');
+  return a.startedMs < b.endedMs && b.startedMs < a.endedMs;
+}
