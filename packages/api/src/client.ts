@@ -3,6 +3,7 @@
  * contract. Answers are checked against their schema and handed on as they came: fields that a newer coordinator
  * added survive. got is loaded with the first request, because it alone costs more than a short command.
  */
+import type { Agent } from 'node:https';
 import type { Readable } from 'node:stream';
 import { CodedError } from '@moult/core/errors';
 import type { z } from 'zod';
@@ -19,6 +20,8 @@ export interface ClientOptions {
   readonly token: string | null;
   /** Trusted instead of the system's certificate authorities; null: the system's. */
   readonly caPem: string | null;
+  /** Makes the connections, for those who must know which one a request went over. */
+  readonly agent?: Agent | null;
 }
 
 /** A body of bytes. With a known length the coordinator can refuse before anything was sent. */
@@ -104,6 +107,7 @@ async function send(sending: Sending): Promise<unknown> {
       headers: headersOf(sending, octets),
       ...(octets === null ? bodyOf(request) : { body: octets.stream }),
       ...(sending.caPem === null ? {} : { https: { certificateAuthority: sending.caPem } }),
+      ...(sending.agent == null ? {} : { agent: { https: sending.agent } }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
       responseType: 'text',
       throwHttpErrors: false,

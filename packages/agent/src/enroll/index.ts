@@ -2,7 +2,7 @@
  * Enrollment: a token in, an identity out. Order: key durable → anchors checked against the token → asked over verified
  * TLS → root, CA and, last, agent.yaml written durably. Whoever is interrupted repeats it: the same key may ask again.
  */
-import { createClient } from '@moult/api/client';
+import { createClient, type ResponseOf } from '@moult/api/client';
 import type { Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
@@ -12,7 +12,8 @@ import { baseUrlOf, coordinatorUrl } from '../address.ts';
 import { readAgentValues } from '../config/agent-config.ts';
 import { ownPlatform } from '../host/self.ts';
 import { ensureIdentityKey } from '../identity-key.ts';
-import { fetchAnchors } from './anchors.ts';
+import { type Anchors, fetchAnchors } from './anchors.ts';
+import { openBoundConnection } from './bound-connection.ts';
 import { decodeEnrollmentToken } from './token.ts';
 
 export { type FirstInstallation, installFirst } from './install-first.ts';
@@ -37,6 +38,8 @@ export interface Enrolled {
   readonly desired: readonly { readonly component: Component; readonly version: Version }[];
 }
 
+type Enrollment = ResponseOf<'enroll'>;
+
 /** Throws `enrollment-…`, `coordinator-…`, `enrolled-elsewhere`, or what the coordinator answered. */
 export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const { layout, signal } = options;
@@ -47,20 +50,7 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   await makeDirectoryDurably(layout.configDir, 0o755);
   const key = await ensureIdentityKey(layout.identityKeyPath);
   const anchors = await fetchAnchors(coordinator, token, signal);
-  const client = createClient({
-    url: baseUrlOf(coordinator),
-    token: null,
-    caPem: anchors.caPem,
-  });
-  const enrolled = await client.enroll({
-    body: {
-      token: options.token.trim(),
-      publicKey: key.publicKey,
-      name: options.name,
-      platform: ownPlatform(),
-    },
-    signal,
-  });
+  const enrolled = await ask(options, { coordinator, anchors, publicKey: key.publicKey });
   if (enrolled.rootSha256 !== token.rootSha256) {
     throw new CodedError('enrollment-pin-mismatch', 'the coordinator changed its release root');
   }
@@ -74,6 +64,36 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   });
   const { instanceId, name, group, isValidated, desired } = enrolled;
   return { instanceId, name, group, isValidated, desired };
+}
+
+async function ask(
+  options: EnrollOptions,
+  contact: { readonly coordinator: URL; readonly anchors: Anchors; readonly publicKey: string },
+): Promise<Enrollment> {
+  const { coordinator, anchors, publicKey } = contact;
+  const { caPem } = anchors;
+  const { signal } = options;
+  const connection = await openBoundConnection({ coordinator, caPem, signal });
+  try {
+    const client = createClient({
+      url: baseUrlOf(coordinator),
+      token: null,
+      caPem,
+      agent: connection.agent,
+    });
+    return await client.enroll({
+      body: {
+        token: options.token.trim(),
+        publicKey,
+        name: options.name,
+        platform: ownPlatform(),
+        channelBinding: connection.channelBinding,
+      },
+      signal,
+    });
+  } finally {
+    connection.close();
+  }
 }
 
 /** Another coordinator's host is not taken over without somebody saying so. */

@@ -41,6 +41,8 @@ export async function runPreflight(options: PreflightOptions): Promise<UpgradeEv
   if (options.view[component].committed?.digest === release.digest) {
     return { kind: 'found-current', attemptId, nowMs: clock.nowMs() };
   }
+  const refused = refusedHere(options, release);
+  if (refused !== null) throw new CodedError('refused-here', refused);
   const failing = [
     launcherTrouble(options, release),
     await slotsTrouble(options),
@@ -51,6 +53,14 @@ export async function runPreflight(options: PreflightOptions): Promise<UpgradeEv
     throw new CodedError(first.code, failing.map((found) => found.message).join('; '));
   }
   return { kind: 'preflight-passed', attemptId, nowMs: clock.nowMs() };
+}
+
+/** What was refused here is not tried again unless somebody forces it (H8). */
+function refusedHere(options: PreflightOptions, release: TrustedRelease): string | null {
+  const { component, version, isForced } = options.course.order;
+  const refusal = options.view[component].refused.find((one) => one.digest === release.digest);
+  if (refusal === undefined || isForced) return null;
+  return `this host has refused ${component} ${version}: ${refusal.evidence.reason}: ${refusal.evidence.detail}`;
 }
 
 function launcherTrouble(options: PreflightOptions, release: TrustedRelease): Failing | null {

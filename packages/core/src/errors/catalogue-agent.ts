@@ -10,6 +10,12 @@ export const AGENT_ERRORS = {
     remedy:
       'Check that the coordinator is reachable from this host; the next check is within the hour.',
   },
+  'refused-here': {
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'See the evidence in `moult history AGENT`; publish a version that mends it, or force this one.',
+  },
   'desired-version-invalid': {
     status: 'invalid-argument',
     retryable: false,

@@ -1,0 +1,66 @@
+/*
+ * The connection over which an agent enrolls. Its exporter value (RFC 9266) goes into the request: a coordinator that
+ * sees the same value knows that TLS ends with it, and from then on demands that every session is bound to its own.
+ */
+import { once } from 'node:events';
+import { Agent } from 'node:https';
+import { connect, type TLSSocket } from 'node:tls';
+import { CodedError } from '@moult/core/errors';
+
+export interface BoundConnection {
+  /** Hex; empty: the connection is not TLS. */
+  readonly channelBinding: string;
+  /** Makes requests over this very connection; null: any will do. */
+  readonly agent: Agent | null;
+  close(): void;
+}
+
+const EXPORTER_BYTES = 32;
+const EXPORTER_LABEL = 'EXPORTER-Channel-Binding';
+const CONNECT_MS_MAX = 10_000;
+const HTTPS_PORT = 443;
+
+export async function openBoundConnection(options: {
+  readonly coordinator: URL;
+  /** Null: the system's authorities vouch. */
+  readonly caPem: string | null;
+  readonly signal: AbortSignal;
+}): Promise<BoundConnection> {
+  const { coordinator, caPem, signal } = options;
+  if (coordinator.protocol !== 'https:') {
+    return { channelBinding: '', agent: null, close: () => undefined };
+  }
+  const host = coordinator.hostname.replace(/^\[|\]$/g, '');
+  const socket = connect({
+    host,
+    port: coordinator.port === '' ? HTTPS_PORT : Number(coordinator.port),
+    // An address is no server name.
+    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+    ...(caPem === null ? {} : { ca: caPem }),
+    minVersion: 'TLSv1.3',
+    timeout: CONNECT_MS_MAX,
+  });
+  socket.once('timeout', () => socket.destroy(new Error('no answer in time')));
+  await secured(socket, { coordinator, signal });
+  socket.setTimeout(0);
+  const binding = socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.alloc(0));
+  const agent = new Agent({ keepAlive: false, maxSockets: 1 });
+  agent.createConnection = () => socket;
+  return { channelBinding: binding.toString('hex'), agent, close: () => socket.destroy() };
+}
+
+async function secured(
+  socket: TLSSocket,
+  options: { readonly coordinator: URL; readonly signal: AbortSignal },
+): Promise<void> {
+  try {
+    await once(socket, 'secureConnect', { signal: options.signal });
+  } catch (cause) {
+    socket.destroy();
+    options.signal.throwIfAborted();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CodedError('coordinator-unreachable', `${options.coordinator.origin}: ${why}`, {
+      cause,
+    });
+  }
+}
