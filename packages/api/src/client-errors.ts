@@ -37,9 +37,9 @@ const UNTRUSTED = /^(ERR_TLS_|CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_)/;
 
 export function transportError(caught: unknown, base: URL): CodedError {
   const code = networkCodeOf(caught);
-  const what = `${base.origin}${code === null ? '' : `: ${code}`}`;
+  const what = `${base.origin}${code === null ? '' : ` (${code})`}`;
   if (code !== null && UNTRUSTED.test(code)) {
-    return new CodedError('coordinator-untrusted', `the certificate of ${what} is not trusted`, {
+    return new CodedError('coordinator-untrusted', `the certificate is not trusted: ${what}`, {
       cause: caught,
     });
   }
