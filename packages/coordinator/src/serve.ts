@@ -77,7 +77,9 @@ export async function serveCoordinator(options: ServeOptions, signal: AbortSigna
       const url = `${tls === null ? 'http' : 'https'}://${host}:${port}`;
       log.info('the coordinator is ready', { url });
       options.onReady({ url, port });
-      await aborted(signal);
+      // Without its store it could only answer with errors: it ends, and whoever supervises it starts it anew.
+      const cause = await Promise.race([aborted(signal), store.lost]);
+      if (!signal.aborted) throw cause;
       log.info('the coordinator stops');
     } finally {
       schedule.stop();

@@ -14,6 +14,8 @@ export type ReadResult<N extends ReadName> = Awaited<ReturnType<Reads[N]>>;
 export interface Store {
   write<N extends WriteName>(name: N, args: WriteArgs<N>): Promise<WriteResult<N>>;
   read<N extends ReadName>(name: N, args: ReadArgs<N>): Promise<ReadResult<N>>;
+  /** Resolves with the cause when the store can never write again; its process must end then and be started anew. */
+  readonly lost: Promise<unknown>;
   /** Writes that were submitted are finished first. Idempotent. */
   close(): Promise<void>;
 }

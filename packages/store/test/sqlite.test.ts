@@ -126,6 +126,16 @@ describe('SQLite', () => {
     connection.close();
     expect(Number(schema?.['value'])).toBe(SCHEMA);
   });
+
+  test('a thread that dies fails the write that waits and says that the store is lost', async () => {
+    const path = newPath();
+    await (await open(path)).close();
+    const workerPath = fileURLToPath(new URL('./support/dying-worker.ts', import.meta.url));
+    const store = await openSqliteStore({ path, workerPath });
+    const write = store.write('lapse', { instanceId: null, nowMs: 1 });
+    await expect(write).rejects.toThrow('the thread died');
+    expect(await store.lost).toMatchObject({ message: 'the thread died' });
+  });
 });
 
 function change(path: string, sql: string): void {

@@ -37,6 +37,7 @@ export async function openSqliteStore(options: {
   return storeOver({
     path: options.path,
     writer,
+    lost: link.lost,
     end: async () => {
       link.post({ kind: 'close' });
       await link.next();
@@ -54,12 +55,14 @@ export async function openInlineSqliteStore(options: {
   const writer = new BatchedWriter(
     (requests): Promise<readonly WriteAnswer[]> => engine.runBatch(requests),
   );
-  return storeOver({ path: options.path, writer, end: async () => engine.close() });
+  const lost = new Promise<never>(() => undefined);
+  return storeOver({ path: options.path, writer, lost, end: async () => engine.close() });
 }
 
 function storeOver(options: {
   readonly path: string;
   readonly writer: BatchedWriter;
+  readonly lost: Promise<unknown>;
   readonly end: () => Promise<void>;
 }): Store {
   const reading = openForReading(options.path);
@@ -71,6 +74,7 @@ function storeOver(options: {
     await options.end();
   };
   return {
+    lost: options.lost,
     write: (name, args) => options.writer.submit(name, args) as never,
     read: async (name, args) => {
       try {
@@ -88,6 +92,7 @@ function storeOver(options: {
 
 /** Messages of the worker one by one; a worker that dies fails whoever waits. */
 class WorkerLink {
+  readonly lost: Promise<unknown>;
   readonly #worker: Worker;
   #arrived: FromWorker[] = [];
   #waiting: { resolve(message: FromWorker): void; reject(error: unknown): void } | null = null;
@@ -100,8 +105,17 @@ class WorkerLink {
       else this.#waiting.resolve(message);
       this.#waiting = null;
     });
-    worker.on('error', (error) => this.#fail(error));
-    worker.on('exit', () => this.#fail(new CodedError('store-closed', 'the store ended')));
+    this.lost = new Promise((resolve) => {
+      worker.on('error', (error) => {
+        this.#fail(error);
+        resolve(error);
+      });
+      worker.on('exit', () => {
+        const ended = new CodedError('store-closed', 'the store ended');
+        this.#fail(ended);
+        resolve(ended);
+      });
+    });
   }
 
   post(message: ToWorker): void {
