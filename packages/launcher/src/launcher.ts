@@ -11,6 +11,7 @@ import {
   type OccurredEvent,
   type Order,
   readAgentLine,
+  readBootRecord,
   type Slot,
   type SupervisionEvent,
   type SupervisionState,
@@ -44,6 +45,9 @@ export class Launcher {
   /** Work of the present state that ends with it: a probe, a wait, a grace. */
   #work: { readonly kind: Order['kind']; readonly controller: AbortController } | null = null;
 
+  /** A write failed, perhaps after its rename: what the disk holds is not the record that is acted on. */
+  #isDiskBehind = false;
+
   constructor(options: LauncherOptions) {
     this.#options = options;
   }
@@ -52,6 +56,7 @@ export class Launcher {
   async run(stop: AbortSignal): Promise<number> {
     const { disk, spawner, clock, host, self } = this.#options;
     const record = await loadRecord(this.#options);
+    this.#isDiskBehind = !(await isReadable(disk));
     await rewriteLinks(this.#options, record);
     // READY before the first spawn: how long an agent takes to start is not the unit's business.
     await host.ready();
@@ -90,6 +95,7 @@ export class Launcher {
   async #take(state: SupervisionState, event: OccurredEvent): Promise<SupervisionState> {
     if (event.kind === 'ticked') void this.#options.host.alive();
     if (event.kind === 'exited') this.#agent = null;
+    if (event.kind === 'ticked' && this.#isDiskBehind) await this.#catchUp(state);
     const step = await this.#saved(state, event);
     if (step.state.kind !== state.kind) this.#logChange(step.state, event);
     else this.#logVerdict(state, step.state);
@@ -109,7 +115,9 @@ export class Launcher {
     if (record === state.life.record) return step;
     try {
       await this.#options.disk.writeRecord(encodeBootRecord(record));
+      this.#isDiskBehind = false;
     } catch (caught) {
+      this.#isDiskBehind = true;
       const message = messageOf(caught);
       this.#options.log.error('the boot record cannot be written', {
         code: 'boot-record-unwritable',
@@ -120,6 +128,16 @@ export class Launcher {
     }
     await rewriteLinks(this.#options, record);
     return step;
+  }
+
+  /** B4: nothing of a write that failed may boot one day; tried at each tick until the disk takes it. */
+  async #catchUp(state: SupervisionState): Promise<void> {
+    try {
+      await this.#options.disk.writeRecord(encodeBootRecord(state.life.record));
+      this.#isDiskBehind = false;
+    } catch {
+      // Said when it began; a line every five seconds would tell no more.
+    }
   }
 
   async #carryOut(order: Order): Promise<OccurredEvent | null> {
@@ -284,6 +302,13 @@ export class Launcher {
     const purpose = state.kind === 'stopping' ? { purpose: state.purpose.kind } : {};
     this.#options.log.info(state.kind, { after: event.kind, ...boot, ...end, ...purpose });
   }
+}
+
+async function isReadable(disk: LauncherPorts['disk']): Promise<boolean> {
+  return await disk.readRecord().then(
+    (text) => readBootRecord(text).kind === 'read',
+    () => false,
+  );
 }
 
 function isWanted(kind: Order['kind'], state: SupervisionState): boolean {
