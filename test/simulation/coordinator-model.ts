@@ -232,7 +232,7 @@ export class CoordinatorModel {
     if (epoch !== this.#output.epoch) this.#output = { epoch, sequence: 0 };
     if (firstSequence > this.#output.sequence + 1) {
       this.#world.fail(
-        'U9',
+        'U18',
         `a silent hole in the output: ${this.#output.sequence} → ${firstSequence}`,
       );
       return;

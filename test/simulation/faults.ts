@@ -28,6 +28,7 @@ export const TROUBLES = [
   'disk-full',
   'disk-slow',
   'disk-error',
+  'disk-sync-error',
   'clock-forward',
   'clock-back',
   'stall',
@@ -144,6 +145,16 @@ const RARE = [
     trouble: 'disk-full',
     before: 'pipe:refuse:received',
     points: ['pipe:failed:sent', 'pipe:failed:received', 'spawn:before'],
+  },
+  {
+    trouble: 'disk-sync-error',
+    before: 'pipe:try:received',
+    points: [
+      'inbox.finish:before',
+      'inbox.finish:after',
+      'save:reporting:after',
+      'save:idle:after',
+    ],
   },
   {
     trouble: 'disk-full',

@@ -37,6 +37,7 @@ const KILLING: ReadonlySet<string> = new Set([
   'stall',
 ]);
 
+const DISK_ERRORS: ReadonlySet<string> = new Set(['disk-error', 'disk-sync-error']);
 /** Ordered ends, whose try is given back. */
 const GIVES_BACK: ReadonlySet<string> = new Set(['reboot', 'stop-launcher']);
 /** Boots after probes with the new process stopped: hourly at most, and lives last some hours. */
@@ -114,18 +115,18 @@ export class Invariants {
     const say = (id: string, message: string) => this.#world.fail(id, `${attemptId}: ${message}`);
     const text = JSON.stringify(outcome);
     if (ends.some((end) => end.outcome !== outcome.outcome || end.code !== outcome.code)) {
-      say('U10', `two different ends: ${JSON.stringify(ends.map((end) => end.outcome))}`);
+      say('U13', `two different ends: ${JSON.stringify(ends.map((end) => end.outcome))}`);
     }
     if (ends.length > 1 && !this.#world.struck.includes('coordinator-repeating')) {
-      say('U10', `${ends.length} ends reached the coordinator`);
+      say('U13', `${ends.length} ends reached the coordinator`);
     }
     this.#world.tally.ended(
       `${order.component} ${release.character}: ${outcome.outcome} ${outcome.code}`,
     );
     const isCommitted = this.committed.has(attemptId);
-    if (outcome.outcome === 'succeeded' && !isCommitted) say('U11', 'succeeded, never committed');
+    if (outcome.outcome === 'succeeded' && !isCommitted) say('U7', 'succeeded, never committed');
     if (outcome.outcome !== 'succeeded' && isCommitted && !this.isDamaged) {
-      say('U11', `committed, but reported ${text}`);
+      say('U7', `committed, but reported ${text}`);
     }
     if (outcome.outcome === 'rolled-back') this.#rolledBack(order);
     if (outcome.outcome === 'succeeded' && release.character !== 'good') {
@@ -138,7 +139,7 @@ export class Invariants {
     const { attemptId, release, ends } = order;
     const end = ends.at(-1);
     if (!this.refused.has(attemptId) && !this.isDamaged) {
-      this.#world.fail('U11', `${attemptId}: rolled back, but the boot record never refused it`);
+      this.#world.fail('U7', `${attemptId}: rolled back, but the boot record never refused it`);
     }
     if (release.character !== 'good' || end === undefined || this.isDamaged) return;
     const { struck } = this.#world;
@@ -154,7 +155,7 @@ export class Invariants {
     }
     if (end.code === 'not-started' && !isDiskToBlame) {
       this.#world.fail(
-        'U11',
+        'U7',
         `${attemptId}: a good version is said not to have started: ${end.message}`,
       );
     }
@@ -241,7 +242,7 @@ export class Invariants {
       for (const slot of [previous, trial?.slot]) {
         if (slot && slotOn(this.#world.files, component, slot.dir) === null) {
           this.#world.fail(
-            'U14',
+            'U16',
             `${component} ${slot.dir} is in the boot record, not on the disk`,
           );
         }
@@ -259,12 +260,12 @@ export class Invariants {
     }
   }
 
-  /** U13: work that can fail for good is given up in the end. */
+  /** U9: work that can fail for good is given up in the end. */
   saved(state: unknown): void {
     const { kind, retry } = state as { readonly kind: string; readonly retry?: Retry };
     const most = RETRIES_MAX[kind];
     if (most !== undefined && (retry?.failures ?? 0) > most) {
-      this.#world.fail('U13', `${kind} is tried for the ${retry?.failures}th time`);
+      this.#world.fail('U9', `${kind} is tried for the ${retry?.failures}th time`);
     }
   }
 
@@ -288,7 +289,7 @@ export class Invariants {
       (one) => one.digest === slot.digest && one.attemptId === trial.attemptId,
     );
     // A refusal that the disk failed to keep was seen, and never held.
-    const isLost = this.isDamaged || this.#world.struck.includes('disk-error');
+    const isLost = this.isDamaged || this.#world.struck.some((kind) => DISK_ERRORS.has(kind));
     if (isRefused || (this.refused.has(trial.attemptId) && !isLost)) {
       this.#world.fail('B8', `${slot.dir} is booted again in ${trial.attemptId}, which refused it`);
     }

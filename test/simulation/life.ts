@@ -78,7 +78,7 @@ class Life {
     const outcome = last.ends.at(0)?.outcome;
     if (outcome !== 'succeeded') {
       this.#world.fail(
-        'U12',
+        'U17',
         `a good version, in a good world, ended: ${JSON.stringify(last.ends)}`,
       );
     }
@@ -151,7 +151,7 @@ class Life {
     if (this.#world.violation !== null) return;
     await this.#goOn(REST_MS_MAX, () => this.#isAtRest());
     if (this.#world.violation !== null) return;
-    if (!this.#isAtRest()) this.#world.fail('U12', `no rest ${when}: ${this.#unrest()}`);
+    if (!this.#isAtRest()) this.#world.fail('U17', `no rest ${when}: ${this.#unrest()}`);
     else this.#agree();
   }
 
@@ -192,7 +192,7 @@ class Life {
     return coordinator.report === null ? 'the coordinator has no report' : null;
   }
 
-  /** U10, U11: once at rest, each attempt has had its end, and the last end fits what boots. */
+  /** U13, U7: once at rest, each attempt has had its end, and the last end fits what boots. */
   #agree(): void {
     const { coordinator, invariants } = this.#world;
     for (const component of ['agent', 'launcher'] as const) {
@@ -203,7 +203,7 @@ class Life {
       if (succeeded === undefined || invariants.isDamaged) continue;
       if (committed?.digest !== succeeded.release.slot.digest) {
         const boots = `boots ${committed?.version}`;
-        this.#world.fail('U11', `${succeeded.attemptId} succeeded, the ${component} ${boots}`);
+        this.#world.fail('U7', `${succeeded.attemptId} succeeded, the ${component} ${boots}`);
       }
     }
   }

@@ -37,7 +37,7 @@ export class SimDisk {
   async step(point: string, work: () => void): Promise<void> {
     await this.#process.pause(this.delayMs());
     await this.#process.point(point);
-    if (this.#world.takesDiskError()) throw new Error(`EIO: i/o error at ${point}`);
+    if (this.#world.takesDiskError(point)) throw new Error(`EIO: i/o error at ${point}`);
     work();
   }
 

@@ -52,7 +52,7 @@ export class SimSlots implements Slots {
   }
 
   async manifestOf(component: Component, slot: { readonly dir: string }): Promise<Manifest | null> {
-    if (this.#world.takesDiskError()) throw new Error('EIO: i/o error at a manifest');
+    if (this.#world.takesDiskError('manifest')) throw new Error('EIO: i/o error at a manifest');
     const text = await this.#disk.look(() =>
       this.#disk.files.read(slotPathOf(component, slot.dir)),
     );

@@ -66,6 +66,10 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   'disk-error': (world) => {
     world.diskErrorsDue += world.random.between(1, 3);
   },
+  // What was renamed shows, and whoever wrote it was told that it failed.
+  'disk-sync-error': (world) => {
+    world.syncErrorsDue += 4;
+  },
   'clock-forward': (world) => {
     world.wallOffsetMs += TEN_YEARS_MS;
   },
@@ -94,6 +98,7 @@ export function mend(world: World): void {
   world.files.isFull = false;
   world.isDiskSlow = false;
   world.diskErrorsDue = 0;
+  world.syncErrorsDue = 0;
   const { coordinator } = world;
   coordinator.isListening = true;
   coordinator.isBusy = false;

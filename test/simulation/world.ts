@@ -59,6 +59,8 @@ export class World {
   isMetadataAway = false;
   isDiskSlow = false;
   diskErrorsDue = 0;
+  /** Directories of the boot record that cannot be synced. */
+  syncErrorsDue = 0;
   violation: Violation | null = null;
   /** Everything works again: no fault strikes any more. */
   isMended = false;
@@ -131,7 +133,11 @@ export class World {
     }
   }
 
-  takesDiskError(): boolean {
+  takesDiskError(point: string): boolean {
+    if (point === 'record:sync-dir' && this.syncErrorsDue > 0) {
+      this.syncErrorsDue -= 1;
+      return true;
+    }
     if (this.diskErrorsDue === 0) return false;
     this.diskErrorsDue -= 1;
     return true;
