@@ -67,6 +67,10 @@ export class Invariants {
     this.#world = world;
   }
 
+  get #hasDiskErrors(): boolean {
+    return this.#world.struck.some((kind) => DISK_ERRORS.has(kind));
+  }
+
   get record(): BootRecord | null {
     return this.#record;
   }
@@ -219,6 +223,12 @@ export class Invariants {
 
   #committedBy(component: Component, was: ComponentRecord, now: ComponentRecord): void {
     if (was.committed?.digest === now.committed?.digest) return;
+    // A commit that was answered `failed` shows on the disk until the launcher has put that right (B4).
+    const undone = was.committedAttemptId;
+    if (undone !== null && now.trial?.attemptId === undone && this.#hasDiskErrors) {
+      this.committed.delete(undone);
+      return;
+    }
     const { trial } = was;
     const order = trial === null ? null : this.#world.coordinator.orderOf(trial.attemptId);
     const isTrial = trial !== null && trial.slot.digest === now.committed?.digest;
@@ -289,7 +299,7 @@ export class Invariants {
       (one) => one.digest === slot.digest && one.attemptId === trial.attemptId,
     );
     // A refusal that the disk failed to keep was seen, and never held.
-    const isLost = this.isDamaged || this.#world.struck.some((kind) => DISK_ERRORS.has(kind));
+    const isLost = this.isDamaged || this.#hasDiskErrors;
     if (isRefused || (this.refused.has(trial.attemptId) && !isLost)) {
       this.#world.fail('B8', `${slot.dir} is booted again in ${trial.attemptId}, which refused it`);
     }
