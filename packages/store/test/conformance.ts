@@ -54,6 +54,7 @@ function durability(opened: () => Store): void {
         agentName: 'nobody',
         component: 'agent',
         version: null,
+        isForced: false,
         key: null,
       }),
       makeToken(opened(), { why: 'last' }),
@@ -356,6 +357,23 @@ function choices(opened: () => Store): void {
     expect(states.sort()).toEqual(['expired', 'queued']);
   });
 
+  test('C16: what failed before the switch is issued anew, later and later; what was rolled back is not', async () => {
+    const { instanceId } = await agent(opened(), 'a');
+    const choice = { scope: 'fleet', subject: '', component: 'agent', version: '2.0.0' } as const;
+    await opened().write('choose', { ...order, ...choice });
+    await opened().write('issueWanted', { instanceIds: [instanceId], nowMs: NOW });
+    const page = { agent: 'a', state: 'open', before: null, limit: 10 } as const;
+    const waits: number[] = [];
+    for (const [sequence, outcome] of ['failed', 'failed', 'rolled-back'].entries()) {
+      const [open] = await opened().read('commandPage', page);
+      waits.push((open?.not_before_ms ?? 0) - NOW);
+      const ended = { instanceId, commandId: open?.id ?? '', sequence: sequence + 1, outcome };
+      await finish(opened(), ended);
+    }
+    expect(waits).toEqual([-NOW, 3_600_000, 7_200_000]);
+    expect(await opened().read('commandPage', page)).toEqual([]);
+  });
+
   test('what is not published cannot be chosen', async () => {
     const choice = { scope: 'fleet', subject: '', component: 'agent', version: '3.0.0' } as const;
     const tried = opened().write('choose', { ...order, ...choice });
@@ -427,7 +445,13 @@ async function report(
 }
 
 async function ordered(store: Store, agentName: string, key: string | null = null) {
-  const wanted = { agentName, component: 'agent', version: '2.0.0', key } as const;
+  const wanted = {
+    agentName,
+    component: 'agent',
+    version: '2.0.0',
+    isForced: false,
+    key,
+  } as const;
   return (await store.write('orderUpgrade', { ...order, ...wanted })).command;
 }
 

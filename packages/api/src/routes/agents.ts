@@ -58,6 +58,8 @@ export const upgradeAgent = defineRoute({
   body: z.object({
     component: component.default('agent'),
     version: version.optional(),
+    /** Overrides what this host has refused and waits for retries; never trust, platform, disk or validation. */
+    isForced: z.boolean().default(false),
     why,
     /** The same key gives the same command: a repeated request orders nothing twice. */
     key: z.string().max(64).optional(),

@@ -16,6 +16,7 @@ export interface Upgrading extends Order {
   readonly component: Component;
   /** Null: the desired one. */
   readonly version: Version | null;
+  readonly isForced: boolean;
   readonly key: string | null;
 }
 
@@ -40,6 +41,7 @@ export async function orderUpgrade(
     ...args,
     instance,
     version,
+    notBeforeMs: 0,
     key,
     origin: 'manual',
   });
@@ -83,6 +85,9 @@ export interface NewCommand extends Order {
   readonly instance: InstanceRow;
   readonly component: Component;
   readonly version: Version;
+  readonly isForced: boolean;
+  /** Wall clock, ms; 0: at once. */
+  readonly notBeforeMs: number;
   readonly key: string | null;
   readonly origin: CommandTable['origin'];
 }
@@ -101,7 +106,7 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     instanceId: instance.id,
     component,
     commandId: id,
-    detail: { version, origin: args.origin },
+    detail: { version, origin: args.origin, isForced: args.isForced },
   });
   const row: CommandTable = {
     id,
@@ -111,14 +116,14 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     group_name: instance.group_name,
     component,
     version,
-    is_forced: 0,
+    is_forced: args.isForced ? 1 : 0,
     is_revert: 0,
     state: 'queued',
     hold_reason: null,
     host_hold_reason: null,
     attempt: 1,
     nonce: context.newNonce(),
-    not_before_ms: 0,
+    not_before_ms: args.notBeforeMs,
     not_after_ms: nowMs + NOT_AFTER_MS,
     origin: args.origin,
     idempotency_key: args.key,

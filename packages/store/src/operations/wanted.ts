@@ -1,7 +1,8 @@
 /*
  * From choices to commands: an instance that does not run what was chosen gets one autoUpgrade for that choice
- * (C9). Its key names the choice's position, so that looking again, by whomever, orders nothing twice; a command that
- * outlived its time is issued anew while the choice stands.
+ * (C9). Its key names the choice's position, so that looking again, by whomever, orders nothing twice. While the choice
+ * stands, a command that outlived its time is issued anew, and so, later and later, is one that failed before the
+ * switch (C16). What a host refused is not: it would refuse it again.
  */
 import { COMPONENTS, type Component } from '@moult/core/component';
 import type { ChoiceTable, CommandTable, InstanceComponentTable } from '../database.ts';
@@ -11,8 +12,11 @@ import { addCommand, commandByKey } from './commands.ts';
 import { COORDINATOR, type WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 
-/** A choice that outlived as many commands, 30 days each, needs a person. */
+/** A choice that outlived as many commands needs a person: three months of daily failures, or years of absence. */
 const REISSUES_MAX = 100;
+/** The host itself has tried for over an hour by then: at the next hourly check, then ever rarer. */
+const RETRY_MS_FIRST = 3_600_000;
+const RETRY_MS_MAX = 86_400_000;
 
 /** Gives the commands that it issued. */
 export async function issueWanted(
@@ -54,13 +58,14 @@ async function issueFor(context: WriteContext, args: Wanting): Promise<CommandTa
   // A host that never said what it runs, or has no such component, says so first.
   if (choice === null || row === null || row.current_version === null) return null;
   if (row.current_version === choice.version) return null;
-  const key = await freeKey(context, { instanceId: instance.id, choice });
-  if (key === null) return null;
+  const free = await freeKey(context, { instanceId: instance.id, choice });
+  if (free === null) return null;
   return addCommand(context, {
     instance,
     component,
     version: choice.version,
-    key,
+    isForced: false,
+    ...free,
     origin: 'choice',
     nowMs,
     principal: choice.created_by,
@@ -68,16 +73,21 @@ async function issueFor(context: WriteContext, args: Wanting): Promise<CommandTa
   });
 }
 
-/** Null: this choice has its command, open or ended. */
+/** Null: this choice has its command, open or ended for good. */
 async function freeKey(
   context: WriteContext,
   of: { readonly instanceId: string; readonly choice: ChoiceTable },
-): Promise<string | null> {
+): Promise<{ readonly key: string; readonly notBeforeMs: number } | null> {
+  let notBeforeMs = 0;
+  let failures = 0;
   for (let count = 1; count <= REISSUES_MAX; count++) {
     const key = `choice-${of.choice.position}-${count}`;
     const known = await commandByKey(context.db, { instanceId: of.instanceId, key });
-    if (known === null) return key;
-    if (known.state !== 'expired') return null;
+    if (known === null) return { key, notBeforeMs };
+    if (known.state === 'failed' && known.outcome === 'failed') {
+      notBeforeMs = (known.ended_ms ?? 0) + Math.min(RETRY_MS_FIRST * 2 ** failures, RETRY_MS_MAX);
+      failures += 1;
+    } else if (known.state !== 'expired') return null;
   }
   return null;
 }

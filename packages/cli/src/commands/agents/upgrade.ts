@@ -9,6 +9,7 @@ import type { Run, Shell } from '../../shell.ts';
 interface UpgradeOptions {
   readonly to?: string;
   readonly component: Component;
+  readonly force?: boolean;
   readonly wait?: boolean;
   readonly timeout: number;
   readonly why?: string;
@@ -24,6 +25,10 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
     .argument('<agent...>', 'names of agents')
     .option('--to <version>', 'the version; without it, the desired one')
     .addOption(choice('--component <component>', 'what to upgrade', COMPONENTS).default('agent'))
+    .option(
+      '--force',
+      'also a version that the host has refused; never past trust, platform or disk',
+    )
     .option('--wait', 'follow it to its end: 0 succeeded, 5 failed or rolled back, 3 timeout')
     .addOption(
       new Option('--timeout <duration>', 'longest wait')
@@ -47,10 +52,10 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
       const client = await run.connect();
       const ordered: OrderedCommand[] = [];
       for (const name of names) {
-        const { to, component, why, key } = options;
+        const { to, component, why, key, force } = options;
         const answer = await client.upgradeAgent({
           params: { name },
-          body: { component, version: to, why, key },
+          body: { component, version: to, isForced: force === true, why, key },
           signal: run.stop,
         });
         ordered.push(answer.command);

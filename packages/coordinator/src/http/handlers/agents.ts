@@ -63,6 +63,7 @@ export function agentHandlers(options: AgentHandlersOptions): AgentHandlers {
         agentName: params.name,
         component: body.component,
         version: body.version ?? null,
+        isForced: body.isForced,
         key: body.key ?? null,
       });
       const [command] = await afterDispatch(options, [ordered.command]);
