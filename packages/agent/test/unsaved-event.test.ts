@@ -18,7 +18,7 @@ test('U3: an attestation that could not be saved is made up for while the sessio
   const retry = { failures: 0, notBeforeMs: 0 };
   const course = { ...COURSE, rehearsal: 'not-done' } as const;
   host.store().upgradeRecord.save({ kind: 'switching', course, slot: NEW, retry });
-  let ping = () => undefined as void;
+  let ping: () => void = () => undefined;
   let sessions = 0;
   host.coordinator.onFrame = (frame, session) => {
     if (frame.kind === 'check') {

@@ -40,9 +40,11 @@ export async function openBoundConnection(options: {
     minVersion: 'TLSv1.3',
     timeout: CONNECT_MS_MAX,
   });
-  socket.once('timeout', () => socket.destroy(new Error('no answer in time')));
+  const late = () => socket.destroy(new Error('no answer in time'));
+  socket.once('timeout', late);
   await secured(socket, { coordinator, signal });
-  socket.setTimeout(0);
+  // From here on the request's own limits hold.
+  socket.off('timeout', late);
   const binding = socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.alloc(0));
   const agent = new Agent({ keepAlive: false, maxSockets: 1 });
   agent.createConnection = () => socket;

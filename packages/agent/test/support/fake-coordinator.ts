@@ -1,5 +1,6 @@
 import {
   type AgentFrame,
+  type AgentMessages,
   type CoordinatorFrame,
   decodeAgentFrame,
   decodeCoordinatorFrame,
@@ -43,10 +44,13 @@ export class FakeCoordinator implements Transport {
     return session;
   }
 
-  of<K extends AgentFrame['kind']>(kind: K): Extract<AgentFrame, { kind: K }>['message'][] {
-    return this.frames
-      .filter((frame): frame is Extract<AgentFrame, { kind: K }> => frame.kind === kind)
-      .map((frame) => frame.message);
+  of<K extends keyof AgentMessages>(kind: K): AgentMessages[K][] {
+    const found: AgentMessages[K][] = [];
+    for (const frame of this.frames) {
+      // A frame of this kind has this kind's message; the union forgets the pairing.
+      if (frame.kind === kind) found.push(frame.message as AgentMessages[K]);
+    }
+    return found;
   }
 
   async connect(): Promise<Connection> {

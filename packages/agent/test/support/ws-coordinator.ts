@@ -43,7 +43,10 @@ export class WsCoordinator {
     this.#server = tls === null ? createServer(listener) : createTlsServer(tls, listener);
     const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => SUBPROTOCOL });
     this.#server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-      if (request.url !== SESSION_PATH) return stream.destroy();
+      if (request.url !== SESSION_PATH) {
+        stream.destroy();
+        return;
+      }
       sockets.handleUpgrade(request, stream, head, (socket) => this.#serve(socket, request));
     });
   }
