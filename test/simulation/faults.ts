@@ -62,10 +62,12 @@ const THEMES = {
   mixed: (random) => many(random, 5, () => drawFault(random)),
   /** The same crash over and over, at the same place or at any. */
   storm: (random) => {
-    const kind = random.pick(CRASHES.filter((crash) => crash !== 'power-cut-and-damage'));
+    const kind = random.pick(STORMS);
     const name = random.pick(TRIAL_POINTS);
-    return many(random, random.pick([4, 24]), (index) => {
-      const point = random.chance(0.8) ? name : random.pick(POINTS);
+    // More than the limit of tries that changed boot ids ended, or a few.
+    const count = random.chance(0.4) ? 24 : random.between(2, 5);
+    return Array.from({ length: count }, (_, index) => {
+      const point = count > 5 || random.chance(0.8) ? name : random.pick(POINTS);
       return fault(random, kind, { on: 'point', name: point, nth: index + 1 });
     });
   },
@@ -94,7 +96,7 @@ const THEMES = {
   /** What is rare: a place, and the trouble without which nothing ever comes there. */
   rare: (random) => {
     const { trouble, before, points } = random.pick(RARE);
-    const strikes = random.pick([...CRASHES, ...TROUBLES]);
+    const strikes = random.chance(0.7) ? random.pick(CRASHES) : random.pick(TROUBLES);
     return [
       fault(random, trouble, { on: 'point', name: before, nth: 1 }),
       fault(random, strikes, { on: 'point', name: random.pick(points), nth: random.between(1, 2) }),
@@ -172,6 +174,7 @@ const RARE = [
   readonly points: readonly string[];
 }[];
 
+const STORMS = ['kill-agent', 'kill-launcher', 'kill-both', 'power-cut', 'reboot'] as const;
 const TRIAL_POINTS = [
   'save:switching:after',
   'pipe:try:received',

@@ -40,8 +40,6 @@ const KILLING: ReadonlySet<string> = new Set([
 const DISK_ERRORS: ReadonlySet<string> = new Set(['disk-error', 'disk-sync-error']);
 /** Ordered ends, whose try is given back. */
 const GIVES_BACK: ReadonlySet<string> = new Set(['reboot', 'stop-launcher']);
-/** Boots after probes with the new process stopped: hourly at most, and lives last some hours. */
-const PROBES_MAX = 24;
 /** As docs/defaults.md says: fetching is given up after four retries, handing over after three. */
 const RETRIES_MAX: Readonly<Record<string, number>> = {
   preflight: 4,
@@ -61,6 +59,8 @@ export class Invariants {
   /** The boot record was damaged: trials and refusals in it may be lost. */
   isDamaged = false;
   #isCut = false;
+  /** Probes for which the process on trial was stopped: each gives its try back. */
+  stoppedProbes = 0;
   readonly #boots = new Map<string, number>();
 
   constructor(world: World) {
@@ -205,9 +205,21 @@ export class Invariants {
       this.#bounded(component, now);
       const was = before?.components[component];
       // After a power cut an unacknowledged change may be undone; after damage nothing is known.
+      if (was !== undefined && this.#isCut) this.#forgetUnsynced(was, now);
       if (was !== undefined && !this.#isCut) this.#committedBy(component, was, now);
     }
     this.#isCut = false;
+  }
+
+  /** What the cut took was never on the disk, and nobody was told of it. */
+  #forgetUnsynced(was: ComponentRecord, now: ComponentRecord): void {
+    const kept = new Set(now.refused.map(({ attemptId }) => attemptId));
+    for (const { attemptId } of was.refused)
+      if (!kept.has(attemptId)) this.refused.delete(attemptId);
+    const { committedAttemptId } = was;
+    if (committedAttemptId !== null && committedAttemptId !== now.committedAttemptId) {
+      this.committed.delete(committedAttemptId);
+    }
   }
 
   #bounded(component: Component, now: ComponentRecord): void {
@@ -264,8 +276,9 @@ export class Invariants {
   #counted(trial: Trial): void {
     const boots = (this.#boots.get(trial.attemptId) ?? 0) + 1;
     this.#boots.set(trial.attemptId, boots);
-    const givenBack = this.#world.struck.filter((kind) => GIVES_BACK.has(kind)).length;
-    if (boots > TRIES_MAX + REBOOT_TRIES_MAX + givenBack + PROBES_MAX) {
+    const givenBack =
+      this.stoppedProbes + this.#world.struck.filter((kind) => GIVES_BACK.has(kind)).length;
+    if (boots > TRIES_MAX + REBOOT_TRIES_MAX + givenBack) {
       this.#world.fail('B5', `${trial.attemptId} is booted for the ${boots}th time`);
     }
   }

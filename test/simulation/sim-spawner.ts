@@ -62,6 +62,7 @@ export class SimSpawner implements Spawner {
   async probe(slot: Slot, signal: AbortSignal): Promise<boolean> {
     const world = this.#world;
     await this.#launcher.point('probe:begin');
+    if (world.agents.size === 0) world.invariants.stoppedProbes += 1;
     const release = this.#startable(slot);
     if (release === null) return false;
     const ms = Math.min(PROBE_MS, world.random.spread(100, 8_000));

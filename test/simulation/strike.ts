@@ -67,9 +67,9 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     world.diskErrorsDue += world.random.between(1, 3);
   },
   // What was renamed shows, and whoever wrote it was told that it failed.
-  'disk-sync-error': (world) => {
-    world.syncErrorsDue += 4;
-  },
+  'disk-sync-error': lasting((world, isOn) => {
+    world.isRecordUnsyncable = isOn;
+  }),
   'clock-forward': (world) => {
     world.wallOffsetMs += TEN_YEARS_MS;
   },
@@ -98,7 +98,7 @@ export function mend(world: World): void {
   world.files.isFull = false;
   world.isDiskSlow = false;
   world.diskErrorsDue = 0;
-  world.syncErrorsDue = 0;
+  world.isRecordUnsyncable = false;
   const { coordinator } = world;
   coordinator.isListening = true;
   coordinator.isBusy = false;

@@ -59,8 +59,8 @@ export class World {
   isMetadataAway = false;
   isDiskSlow = false;
   diskErrorsDue = 0;
-  /** Directories of the boot record that cannot be synced. */
-  syncErrorsDue = 0;
+  /** The directory of the boot record cannot be synced: a rename shows, and may not last. */
+  isRecordUnsyncable = false;
   violation: Violation | null = null;
   /** Everything works again: no fault strikes any more. */
   isMended = false;
@@ -134,10 +134,7 @@ export class World {
   }
 
   takesDiskError(point: string): boolean {
-    if (point === 'record:sync-dir' && this.syncErrorsDue > 0) {
-      this.syncErrorsDue -= 1;
-      return true;
-    }
+    if (point === 'record:sync-dir' && this.isRecordUnsyncable) return true;
     if (this.diskErrorsDue === 0) return false;
     this.diskErrorsDue -= 1;
     return true;
