@@ -14,6 +14,7 @@ import { Coordinator } from '../fleet/coordinator.ts';
 import { CountingProxy } from '../fleet/counting-proxy.ts';
 import { Host } from '../fleet/host.ts';
 import { endProcessesOf, ussKibOf } from '../fleet/processes.ts';
+import { endEverything } from '../fleet/program.ts';
 import { buildPack } from '../fleet/releases.ts';
 import { until } from '../fleet/until.ts';
 import { type Figure, figureOf, percentile } from './figure.ts';
@@ -68,6 +69,7 @@ export async function measureUpgrade(say: Say): Promise<readonly Figure[]> {
     return [...figuresOf(samples, enrolledBytes), ...(await memoryOf(host))];
   } finally {
     for (const end of ending) await end().catch((caught) => say(String(caught)));
+    await endEverything();
     await endProcessesOf(dir);
     await rm(dir, { recursive: true, force: true });
   }

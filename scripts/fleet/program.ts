@@ -216,8 +216,3 @@ export async function endEverything(): Promise<void> {
     }),
   );
 }
-
-/** What is still running of what was started here. */
-export function runningPrograms(): readonly Program[] {
-  return [...running];
-}

@@ -15,7 +15,7 @@ import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 const ATTACK_MS = 30_000;
 /** An agent that was told no by the metadata, by a manifest or by a blob. */
 const REFUSED = /"code":"(trust-[a-z-]+|fetch-mismatch|release-unknown|manifest-invalid)"/;
-const FLIPS = 6;
+const FLIPS = 4;
 
 let fleet: RealFleet;
 let host: Host;

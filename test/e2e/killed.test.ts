@@ -4,7 +4,7 @@
  * all of them end as if nothing had happened.
  */
 import type { UpgradeStep } from '@moult/core/upgrade';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
 import { GOOD } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
@@ -22,43 +22,38 @@ const HITS: readonly (readonly UpgradeStep[])[] = [
   ['staged', 'switching', 'reporting'],
 ];
 
+/** Hosts of the tests whose coordinator stays. */
 let fleet: RealFleet;
+/** A coordinator of its own for each list: each is killed for its own host alone. */
+const mortals: RealFleet[] = [];
 
 beforeAll(async () => {
   fleet = await RealFleet.open('killed');
+  for (const [step] of HITS) mortals.push(await RealFleet.open(`killed-at-${step}`));
 }, PREPARE_MS);
 
 afterAll(async () => {
-  expect(await fleet?.close()).toEqual([]);
+  for (const one of [fleet, ...mortals]) expect(await one?.close()).toEqual([]);
 });
 
-/** One host for each list of states, all at once. */
-async function underFire(
-  name: string,
-  hit: (host: Host) => Promise<unknown>,
-  timeoutMs: number,
-): Promise<void> {
-  const hosts: { readonly host: Host; readonly steps: readonly UpgradeStep[] }[] = [];
-  for (const steps of HITS) {
-    hosts.push({ host: await fleet.host(`${name}-${steps[0]}`), steps });
-  }
-  const ends = await Promise.allSettled(
-    hosts.map(({ host, steps }) => upgradeUnderFire(host, { steps, hit, timeoutMs })),
-  );
-  // All of them are over before any is judged: a test that ended must leave nothing going on.
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+interface UnderFire {
+  readonly fleet: RealFleet;
+  readonly host: Host;
+  readonly steps: readonly UpgradeStep[];
+  readonly hit: () => Promise<unknown>;
+  readonly timeoutMs: number;
 }
 
-async function upgradeUnderFire(
-  host: Host,
-  options: {
-    readonly steps: readonly UpgradeStep[];
-    readonly hit: (host: Host) => Promise<unknown>;
-    readonly timeoutMs: number;
-  },
-): Promise<void> {
-  const { steps, hit, timeoutMs } = options;
-  const hits = hitAt(host, steps, () => hit(host));
+/** All at once; all of them are over before any is judged, so that a test that ended leaves nothing going on. */
+async function allUnderFire(fires: readonly UnderFire[]): Promise<void> {
+  for (const end of await Promise.allSettled(fires.map(upgradeUnderFire))) {
+    if (end.status === 'rejected') throw end.reason;
+  }
+}
+
+async function upgradeUnderFire(fire: UnderFire): Promise<void> {
+  const { fleet, host, steps, timeoutMs } = fire;
+  const hits = hitAt(fire);
   const command = await fleet.order(host.name, VERSION);
   const { command: end, attempts } = await fleet.ended(command, timeoutMs);
   await hits.settled();
@@ -82,11 +77,10 @@ async function upgradeUnderFire(
 }
 
 /** Calls `hit` when a state of the list is entered for the first time. */
-function hitAt(
-  host: Host,
-  steps: readonly UpgradeStep[],
-  hit: () => Promise<unknown>,
-): { readonly done: ReadonlySet<UpgradeStep>; readonly settled: () => Promise<void> } {
+function hitAt({ host, steps, hit }: UnderFire): {
+  readonly done: ReadonlySet<UpgradeStep>;
+  readonly settled: () => Promise<void>;
+} {
   const done = new Set<UpgradeStep>();
   const hits: Promise<unknown>[] = [];
   host.listen((line) => {
@@ -99,26 +93,37 @@ function hitAt(
   return { done, settled: async () => void (await Promise.all(hits)) };
 }
 
-test('H7 H11: the agent killed with -9 in each state of an upgrade', async () => {
-  await underFire('agent', (host) => host.killAgent(), HIT_MS);
-});
+describe.concurrent('side by side', () => {
+  test('H7 H11: the agent killed with -9 in each state of an upgrade', async () => {
+    const fires: UnderFire[] = [];
+    for (const steps of HITS) {
+      const host = await fleet.host(`agent-${steps[0]}`);
+      fires.push({ fleet, host, steps, hit: () => host.killAgent(), timeoutMs: HIT_MS });
+    }
+    await allUnderFire(fires);
+  });
 
-test('H7 H11: the launcher killed with -9 in each state of an upgrade', async () => {
-  await underFire('launcher', (host) => host.killLauncher(), HIT_MS);
-});
+  test('H7 H11: the launcher killed with -9 in each state of an upgrade', async () => {
+    const fires: UnderFire[] = [];
+    for (const steps of HITS) {
+      const host = await fleet.host(`launcher-${steps[0]}`);
+      fires.push({ fleet, host, steps, hit: () => host.killLauncher(), timeoutMs: HIT_MS });
+    }
+    await allUnderFire(fires);
+  });
 
-test('H7 N5: the coordinator killed with -9 in each state of an upgrade and started again', async () => {
-  const { coordinator } = fleet;
-  let restarting: Promise<void> | null = null;
-  const restart = async () => {
-    await coordinator.kill();
-    await coordinator.start();
-    restarting = null;
-  };
-  // Two hosts may enter a state at once: then one kill hits both.
-  const hit = () => {
-    restarting ??= restart();
-    return restarting;
-  };
-  await underFire('coordinator', hit, COORDINATOR_HIT_MS);
+  test('H7 N5: the coordinator killed with -9 in each state of an upgrade, and started again', async () => {
+    const fires: UnderFire[] = [];
+    for (const [index, steps] of HITS.entries()) {
+      const mortal = mortals[index];
+      if (mortal === undefined) throw new Error('there is a coordinator for each list');
+      const host = await mortal.host(`coordinator-${steps[0]}`);
+      const hit = async () => {
+        await mortal.coordinator.kill();
+        await mortal.coordinator.start();
+      };
+      fires.push({ fleet: mortal, host, steps, hit, timeoutMs: COORDINATOR_HIT_MS });
+    }
+    await allUnderFire(fires);
+  });
 });

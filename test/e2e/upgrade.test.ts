@@ -5,7 +5,8 @@ import { versionsDirOf } from '@moult/core/layout';
 import { UPGRADE_STEPS } from '@moult/core/upgrade';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../scripts/fleet/until.ts';
-import { FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
+import { expectClearFailure } from '../support/clear-failure.ts';
+import { BAD, FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 
 const [SECOND, THIRD, FOURTH] = GOOD;
@@ -128,12 +129,22 @@ test('H18: a person upgrades one agent by hand and sees it through by the exit c
   expect(timedOut.stderr).toContain('code: wait-ended');
   await host.whenAgent(fleet.coordinator, 'runs it all the same', isUpWith(FOURTH), 60_000);
 
+  const failed = await fleet.coordinator.moult(
+    ['agents', 'upgrade', 'by-hand', '--to', BAD.crashesAtStart, '--wait'],
+    { timeoutMs: 60_000 },
+  );
+  expectClearFailure(failed, {
+    code: 'upgrade-not-done',
+    exitCode: 5,
+    says: /crashed|rolled-back/,
+  });
+  await host.whenAgent(fleet.coordinator, 'goes on with what it had', isUpWith(FOURTH));
+
   const unknown = await fleet.coordinator.moult(
     ['agents', 'upgrade', 'by-hand', '--to', '7.7.7', '--wait', '--timeout', '30s'],
     { timeoutMs: 60_000 },
   );
-  expect(unknown.code).not.toBe(0);
-  expect(unknown.stderr).toMatch(/^code: /m);
+  expectClearFailure(unknown, { code: 'release-unknown', exitCode: 1, says: /7\.7\.7/ });
 
   const history = await fleet.coordinator.moult(['history', 'by-hand']);
   expect(history).toMatchObject({ code: 0 });
