@@ -123,6 +123,7 @@ export function createWorkers(options: WorkerOptions): Workers {
     },
     report: async (work, signal) => {
       const { order } = work.course;
+      await withdrawTry(options, work, signal);
       const current = options.view()[order.component].committed;
       options.store.inbox.finish(finishOf(work.course, work.outcome, current));
       options.deliver();
@@ -130,6 +131,28 @@ export function createWorkers(options: WorkerOptions): Workers {
       return { kind: 'reported', attemptId: attemptIdOf(order), nowMs: clock.nowMs() };
     },
   };
+}
+
+/**
+ * U7: a `try` that was given up may only be late; requests are taken in order, so a refusal behind it takes it back.
+ * That there is nothing to take back is the usual answer; a launcher that cannot answer does not hold up the report.
+ */
+async function withdrawTry(
+  options: WorkerOptions,
+  work: Parameters<Workers['report']>[0],
+  signal: AbortSignal,
+): Promise<void> {
+  const { course, outcome } = work;
+  if (outcome.kind !== 'failed' || !course.steps.some(({ step }) => step === 'switching')) return;
+  const { component } = course.order;
+  const evidence: Evidence = { ...NO_EVIDENCE, reason: 'not-started', detail: outcome.message };
+  const attemptId = attemptIdOf(course.order);
+  try {
+    await options.requestLauncher({ kind: 'refuse', component, attemptId, evidence }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    options.log.info('no try was withdrawn', { attemptId, message: String(error) });
+  }
 }
 
 export const NO_EVIDENCE: Evidence = {
