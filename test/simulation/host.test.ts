@@ -4,7 +4,7 @@ import { runSeeds, storyOf } from './run.ts';
 import { Tally } from './tally.ts';
 
 /** Some twenty seconds on a small machine; `npm run sim -- --seeds 10000` looks further. */
-const LIVES = 800;
+const LIVES = 600;
 
 describe('a host that is crashed anywhere, in a world that fails in any way', () => {
   test('comes to rest with launcher, agent and coordinator of one mind, and upgrades once more', async () => {

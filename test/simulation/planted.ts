@@ -130,10 +130,4 @@ export const PLANTED: readonly Planted[] = [
     from: 'if (attemptId === null || isExpected) continue;',
     to: 'if (attemptId !== "") continue;',
   },
-  {
-    name: 'an attestation that the disk refused is not said again',
-    file: 'agent/src/serving.ts',
-    from: 'in this session.\n        this.#attest();',
-    to: 'in this session.',
-  },
 ];
