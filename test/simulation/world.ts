@@ -2,7 +2,6 @@
  * One host, its network and its coordinator, and what goes wrong with them. Everything that happens comes from the
  * scheduler; everything that is left to chance comes from the seed.
  */
-import type { Slot } from '@moult/core/boot';
 import type { LauncherLog } from '@moult/launcher';
 import type { Logger } from '@moult/runtime/logger';
 import { HostDatabase } from './agent-store.ts';
@@ -213,5 +212,3 @@ function briefly(detail: unknown): string {
   const text = typeof detail === 'string' ? detail : JSON.stringify(detail);
   return text === undefined ? '' : text.slice(0, 600);
 }
-
-export type { Slot };
