@@ -26,6 +26,8 @@ afterAll(async () => {
 test('H1 H4 H7 H13 N3 N4 N5: two upgrades, one after the other, each attested, moving only what changed, and cleaned up after', async () => {
   const host = await fleet.host('two-upgrades');
   const oldPid = await host.agentPid();
+  // It asked as soon as it was connected, as it will every hour, and was answered.
+  expect(host.lines.filter((line) => line.includes('"msg":"nothing to do"'))).toHaveLength(1);
 
   const first = await fleet.upgrade('two-upgrades', SECOND);
   expect(first.command).toMatchObject({ state: 'succeeded', outcome: 'succeeded' });
@@ -38,6 +40,7 @@ test('H1 H4 H7 H13 N3 N4 N5: two upgrades, one after the other, each attested, m
   expect(attempt.bytesFetched).toBeGreaterThan(0);
   expect(attempt.bytesFetched / attempt.bytesTotal).toBeLessThan(SHARE_MAX);
   expect(await host.agentPid()).not.toBe(oldPid);
+  expect(host.lines.filter((line) => line.includes('"exitCode":75'))).toHaveLength(1);
 
   // What the new process attested is what the release keys signed.
   const release = (await fleet.coordinator.releases()).find(
