@@ -95,41 +95,64 @@ const THEMES = {
   ],
   /** What is rare: a place, and the trouble without which nothing ever comes there. */
   rare: (random) => {
-    const { trouble, before, points } = random.pick(RARE);
-    const strikes = random.chance(0.7) ? random.pick(CRASHES) : random.pick(TROUBLES);
+    const { troubles, points } = random.pick(RARE);
+    const strikes = random.chance(0.85) ? random.pick(ENDINGS) : random.pick(TROUBLES);
     return [
-      fault(random, trouble, { on: 'point', name: before, nth: 1 }),
-      fault(random, strikes, { on: 'point', name: random.pick(points), nth: random.between(1, 2) }),
+      ...troubles.map(([kind, name]) => fault(random, kind, { on: 'point', name, nth: 1 })),
+      fault(random, strikes, { on: 'point', name: random.pick(points), nth: random.between(1, 4) }),
       ...many(random, 2, () => drawFault(random)),
     ];
   },
 } as const satisfies Record<string, Theme>;
 
+const ENDINGS = [...CRASHES, 'stop-launcher', 'disk-full'] as const;
 const REFUSING = ['save:rolling-back', 'pipe:refuse', 'wire:reject', 'pipe:failed'];
 const RARE = [
   {
-    trouble: 'reject',
-    before: 'save:switching:after',
+    troubles: [
+      ['reject', 'save:switching:after'],
+      ['disk-full', 'pipe:refuse:sent'],
+    ],
+    points: ['pipe:failed:sent', 'pipe:failed:received', 'pipe:stop:received'],
+  },
+  {
+    troubles: [
+      ['coordinator-confused', 'save:probation:after'],
+      ['disk-slow', 'save:committing:after'],
+    ],
+    points: ['pipe:commit:received', 'record:write', 'record:sync-dir'],
+  },
+  {
+    troubles: [['disk-full', 'spawn:before']],
+    points: ['spawn:before', 'pipe:spawned:sent', 'unit:become'],
+  },
+  {
+    troubles: [['coordinator-busy', 'save:probation:after']],
+    points: [
+      'wire:goodbye:sent',
+      'wire:goodbye:received',
+      'pipe:probed:sent',
+      'pipe:dial:received',
+    ],
+  },
+  {
+    troubles: [['reject', 'save:switching:after']],
     points: POINTS.filter((point) => REFUSING.some((name) => point.startsWith(name))),
   },
   {
-    trouble: 'coordinator-reluctant',
-    before: 'inbox.store:after',
+    troubles: [['coordinator-reluctant', 'inbox.store:after']],
     points: ['wire:denied:sent', 'wire:denied:received', 'save:rehearsed:after'],
   },
   {
-    trouble: 'revoke',
-    before: 'save:staged:after',
+    troubles: [['revoke', 'save:staged:after']],
     points: ['wire:denied:sent', 'wire:denied:received', 'inbox.finish:after'],
   },
   {
-    trouble: 'power-cut-and-damage',
-    before: 'save:probation:after',
+    troubles: [['power-cut-and-damage', 'save:probation:after']],
     points: POINTS.filter((point) => point.startsWith('aside:')),
   },
   {
-    trouble: 'outage',
-    before: 'save:probation:after',
+    troubles: [['outage', 'save:probation:after']],
     points: [
       'probe:begin',
       'probe:end',
@@ -139,18 +162,15 @@ const RARE = [
     ],
   },
   {
-    trouble: 'disk-full',
-    before: 'pipe:try:received',
+    troubles: [['disk-full', 'pipe:try:received']],
     points: ['pipe:failed:sent', 'pipe:failed:received', 'record:write'],
   },
   {
-    trouble: 'disk-full',
-    before: 'pipe:refuse:received',
+    troubles: [['disk-full', 'pipe:refuse:received']],
     points: ['pipe:failed:sent', 'pipe:failed:received', 'spawn:before'],
   },
   {
-    trouble: 'disk-sync-error',
-    before: 'pipe:try:received',
+    troubles: [['disk-sync-error', 'pipe:try:received']],
     points: [
       'inbox.finish:before',
       'inbox.finish:after',
@@ -159,18 +179,15 @@ const RARE = [
     ],
   },
   {
-    trouble: 'disk-full',
-    before: 'wire:welcome:received',
+    troubles: [['disk-full', 'wire:welcome:received']],
     points: ['save:probation:before', 'save:probation:after', 'session.welcome:after'],
   },
   {
-    trouble: 'coordinator-confused',
-    before: 'save:rehearsed:after',
+    troubles: [['coordinator-confused', 'save:rehearsed:after']],
     points: ['save:switching:after', 'save:committing:after', 'save:probation:after'],
   },
 ] as const satisfies readonly {
-  readonly trouble: FaultKind;
-  readonly before: string;
+  readonly troubles: readonly (readonly [kind: FaultKind, before: string])[];
   readonly points: readonly string[];
 }[];
 
