@@ -79,12 +79,20 @@ function openReadable(path: string): DatabaseSync {
     database.exec(
       'PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=4194304;',
     );
+    requireWhole(database, path);
     migrate(database, path);
     return database;
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+/** A lost block may lie anywhere: found here the file is kept aside, found later it would end each start to come. */
+function requireWhole(database: DatabaseSync, path: string): void {
+  const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+  if (found === 'ok') return;
+  throw Object.assign(new Error(`${path} is damaged: ${found}`), { errcode: CORRUPT });
 }
 
 function migrate(database: DatabaseSync, path: string): void {
