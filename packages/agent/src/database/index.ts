@@ -7,7 +7,7 @@ import { createSessionRow, type SessionRow } from './session-row.ts';
 import { createUpgradeRecord, type UpgradeRecord } from './upgrade-record.ts';
 
 export type { Inbox } from './inbox.ts';
-export { isCorrupt } from './open.ts';
+export { isCorrupt, isDiskTrouble } from './open.ts';
 export type { Outbox } from './outbox.ts';
 export type { SessionRow } from './session-row.ts';
 export type { UpgradeRecord } from './upgrade-record.ts';

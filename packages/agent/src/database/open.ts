@@ -146,3 +146,14 @@ export function isCorrupt(error: unknown): boolean {
   const primary = Number(error.errcode) & 0xff;
   return primary === CORRUPT || primary === NOT_A_DATABASE;
 }
+
+/** SQLITE_BUSY, LOCKED, READONLY, IOERR, FULL and CANTOPEN. */
+const DISK_TROUBLES: ReadonlySet<number> = new Set([5, 6, 8, 10, 13, 14]);
+const FILE_TROUBLES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
+/** Whether the disk did not take a write, or not now: what was to be kept is not, and may be tried again. */
+export function isDiskTrouble(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  if ('errcode' in error) return DISK_TROUBLES.has(Number(error.errcode) & 0xff);
+  return FILE_TROUBLES.has(codeOf(error) ?? '');
+}

@@ -9,7 +9,7 @@ import { PONG_MS_MAX } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
-import type { SessionRow } from '../database/index.ts';
+import { isDiskTrouble, type SessionRow } from '../database/index.ts';
 import type { Connection, Received, Self, Transport } from '../ports.ts';
 import { type Ending, isAnswer, reconnectDelayMs } from './backoff.ts';
 import { endIn, type HelloFacts, shakeHands, type Welcome } from './handshake.ts';
@@ -136,7 +136,10 @@ export class Link {
       return await this.#converse(connection, signal);
     } catch (error) {
       if (signal.aborted) return { ending: NO_REASON, detail: 'stopped', wasLive: false };
-      throw error;
+      // T24: what could not be kept was not answered either; the next session brings it again.
+      if (!isDiskTrouble(error)) throw error;
+      const detail = `the state cannot be written: ${codedErrorFrom(error).message}`;
+      return { ending: NO_REASON, detail, wasLive: false };
     } finally {
       connection.close();
       if (this.#live !== null) {

@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import type { SessionRow } from '../src/database/index.ts';
+import type { AgentPorts } from '../src/ports.ts';
+import { TestHost } from './support/host.ts';
+import { until } from './support/manual-clock.ts';
+
+const COMMAND = {
+  commandId: 'command-1',
+  attempt: 1,
+  notAfterMs: 2_000_000_000_000,
+  generation: 1,
+  position: 7,
+  autoUpgrade: {
+    component: 'agent',
+    version: '9.9.9',
+    isForced: false,
+    isRevert: false,
+    nonce: 'c',
+  },
+};
+
+/** As node:sqlite says it. */
+const FULL = () => Object.assign(new Error('database or disk is full'), { errcode: 13 });
+
+/** A host whose disk takes no write while `isFull`. */
+function hostWithDisk(): { host: TestHost; disk: { isFull: boolean } } {
+  const host = new TestHost();
+  const disk = { isFull: false };
+  const failing =
+    <A extends unknown[], R>(write: (...args: A) => R) =>
+    (...args: A): R => {
+      if (disk.isFull) throw FULL();
+      return write(...args);
+    };
+  host.adjust = (ports): AgentPorts => ({
+    ...ports,
+    openStore: () => {
+      const store = ports.openStore();
+      const session: SessionRow = {
+        ...store.session,
+        raise: failing(store.session.raise),
+        welcome: failing(store.session.welcome),
+        saw: failing(store.session.saw),
+      };
+      const inbox = { ...store.inbox, store: failing(store.inbox.store) };
+      return { ...store, session, inbox };
+    },
+  });
+  return { host, disk };
+}
+
+test('T24: a disk that is full when the session ends does not end the agent', async () => {
+  const { host, disk } = hostWithDisk();
+  const agent = host.boot();
+  await until(() => host.coordinator.of('check').length === 1, 'a session');
+  disk.isFull = true;
+  host.coordinator.last.drop();
+  await host.clock.advance(120_000);
+  expect(agent.error).toBeUndefined();
+  disk.isFull = false;
+  await host.clock.advance(60_000);
+  await until(() => host.coordinator.of('check').length > 1, 'a session again');
+  agent.stop();
+  await agent.ended;
+});
+
+test('T24: a command that the full disk cannot keep is not accepted, and comes again', async () => {
+  const { host, disk } = hostWithDisk();
+  host.coordinator.onFrame = (frame, session) => {
+    if (frame.kind === 'check') session.send({ kind: 'command', message: COMMAND });
+    return false;
+  };
+  const agent = host.boot();
+  await until(() => host.coordinator.of('check').length === 1, 'a session');
+  disk.isFull = true;
+  await host.clock.advance(120_000);
+  expect(agent.error).toBeUndefined();
+  disk.isFull = false;
+  await host.clock.advance(60_000);
+  await until(() => host.coordinator.of('accept').length > 0, 'the acceptance');
+  agent.stop();
+  await agent.ended;
+});
