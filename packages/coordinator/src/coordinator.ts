@@ -15,6 +15,7 @@ import type { FastifyInstance } from 'fastify';
 import { Gateway } from './gateway/gateway.ts';
 import { Sessions } from './gateway/sessions.ts';
 import { Authentication } from './http/authentication.ts';
+import { Connections } from './http/connections.ts';
 import type { Handlers } from './http/handler.ts';
 import { agentHandlers } from './http/handlers/agents.ts';
 import { commandHandlers } from './http/handlers/commands.ts';
@@ -26,6 +27,9 @@ import { LiveFrames } from './queue/live-frames.ts';
 import { Why } from './queue/why.ts';
 import { Releases } from './releases.ts';
 import { readTrustAnchors } from './trust-anchors.ts';
+
+/** For answers that are under way at a stop; well within the time that the process itself has. */
+const STOP_MS_MAX = 5_000;
 
 export interface CoordinatorOptions {
   readonly store: Store;
@@ -87,6 +91,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     wheel: gateway.wheel,
     isReady: async () => !isStopping && (await isStoreReady(store, log)),
   });
+  const connections = new Connections(app.server);
   app.server.on('upgrade', (request, socket, head) => gateway.upgrade(request, socket, head));
   await releases.start();
   await dispatcher.start();
@@ -94,7 +99,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const stop = async (): Promise<void> => {
     isStopping = true;
     await gateway.stop();
-    await app.close();
+    await closeServer(app, { clock, connections });
     await live.settled();
     await dispatcher.stop();
     await releases.settled();
@@ -120,6 +125,20 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       return stopping;
     },
   };
+}
+
+/** Who has not left by then is cut off: one silent connection must not hold up the stop. */
+async function closeServer(
+  app: FastifyInstance,
+  of: { readonly clock: Clock; readonly connections: Connections },
+): Promise<void> {
+  const closed = new AbortController();
+  void of.clock.sleep(STOP_MS_MAX, closed.signal).then(
+    () => of.connections.cut(),
+    () => undefined,
+  );
+  await app.close();
+  closed.abort();
 }
 
 async function isStoreReady(store: Store, log: Logger): Promise<boolean> {
