@@ -131,7 +131,10 @@ export class LiveFrames implements LiveSessions {
 
   async #output(session: Session, message: AgentMessages['output']): Promise<void> {
     const { store, clock, dispatcher } = this.#options;
-    if (message.firstSequence < 1 || message.epoch === '' || message.epoch.length > 128) {
+    // A sequence beyond the safe integers could be stored, and never be read again.
+    const endSequence = message.firstSequence + message.items.length;
+    const isSane = message.firstSequence >= 1 && endSequence <= Number.MAX_SAFE_INTEGER;
+    if (!isSane || message.epoch === '' || message.epoch.length > 128) {
       return session.close('invalid-frame');
     }
     const stored = await store.write('storeOutput', {
