@@ -1,7 +1,7 @@
 /* What agents say, in the shape that may enter the store: words that are not known, and texts that are not what they claim, stay out. */
 import type { AgentState } from '@moult/core/agent-state';
 import { HOLD_REASONS } from '@moult/core/command';
-import { isComponent } from '@moult/core/component';
+import { COMPONENTS, isComponent } from '@moult/core/component';
 import { isSha256 } from '@moult/core/manifest';
 import { isVersion } from '@moult/core/versions';
 import type { FinishMessage, OutputItem, Report, SlotMessage } from '@moult/protocol';
@@ -32,20 +32,12 @@ export function readReport(
     facts: report.facts
       .slice(0, LIST_MAX)
       .map(({ name, value }) => ({ name: cut(name), value: cut(value) })),
-    components: report.components.flatMap((part) => {
-      if (!isComponent(part.component)) return [];
-      return [
-        {
-          component: part.component,
-          current: readSlot(part.current),
-          previous: readSlot(part.previous),
-          refused: part.refused.slice(-LIST_MAX).flatMap((slot) => readSlot(slot) ?? []),
-          trialAttemptId: cut(part.trialAttemptId),
-        },
-      ];
-    }),
+    components: readComponents(report),
     upgrade:
-      upgrade === null || upgrade.commandId === '' || !isComponent(upgrade.component)
+      upgrade === null ||
+      upgrade.commandId === '' ||
+      upgrade.attempt < 1 ||
+      !isComponent(upgrade.component)
         ? null
         : {
             commandId: cut(upgrade.commandId),
@@ -57,6 +49,23 @@ export function readReport(
             bytesTotal: upgrade.bytesTotal,
           },
   };
+}
+
+/** Each component once, as it was said last: a frame has room for thousands, and each is a row to write. */
+function readComponents(report: Report): AgentReport['components'] {
+  return COMPONENTS.flatMap((component) => {
+    const part = report.components.findLast((one) => one.component === component);
+    if (part === undefined) return [];
+    return [
+      {
+        component,
+        current: readSlot(part.current),
+        previous: readSlot(part.previous),
+        refused: part.refused.slice(-LIST_MAX).flatMap((slot) => readSlot(slot) ?? []),
+        trialAttemptId: cut(part.trialAttemptId),
+      },
+    ];
+  });
 }
 
 export function readOutputItem(item: OutputItem): NewOutput {
