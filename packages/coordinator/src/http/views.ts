@@ -78,13 +78,13 @@ function slotOf(version: string | null, digest: string | null): Slot | null {
   return version === null || digest === null || digest === '' ? null : { version, digest };
 }
 
-/** Null also for a command that this store does not know: an agent cannot make one up. */
+/** Null also for a command that is none of this instance's: an agent speaks for itself alone. */
 async function upgradeOf(store: Store, view: AgentView): Promise<Agent['upgrade']> {
   const { upgrade, upgrade_since_ms: sinceMs } = view.instance;
   if (upgrade === null) return null;
   const report = JSON.parse(upgrade) as Omit<NonNullable<Agent['upgrade']>, 'to' | 'sinceMs'>;
   const command = await store.read('commandById', report.commandId);
-  if (command === null) return null;
+  if (command?.instance_id !== view.instance.id) return null;
   return { ...report, to: command.version, sinceMs: sinceMs ?? 0 };
 }
 

@@ -1,0 +1,76 @@
+/* An agent that is enrolled and proved its key, and means harm or is broken: it spoils nothing for the others. */
+import { ROUTES } from '@moult/api';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Fixture } from './support/fixture.ts';
+import type { TestAgent } from './support/test-agent.ts';
+
+let fixture: Fixture;
+let agent: TestAgent;
+beforeEach(async () => {
+  fixture = await Fixture.make();
+  agent = await fixture.enroll('web-1');
+});
+afterEach(() => fixture.stop());
+
+/** Frames are handled in their order: what was sent before is done. */
+async function answered(): Promise<void> {
+  agent.send({ kind: 'permission', message: { commandId: 'none', attempt: 1, point: 'drain' } });
+  await agent.expect('denied');
+}
+
+const upgradeOf = (commandId: string, overrides: object = {}) => ({
+  commandId,
+  attempt: 1,
+  component: 'agent',
+  step: 'fetching',
+  isHealthy: true,
+  detail: '',
+  bytesDone: 0,
+  bytesTotal: 0,
+  ...overrides,
+});
+
+const gap = { item: 'gap', gap: { reason: 'x', items: 1, bytes: 1 } } as const;
+
+test('a sequence at the end of the numbers ends the session and leaves the agents readable', async () => {
+  await agent.connect();
+  const firstSequence = Number.MAX_SAFE_INTEGER;
+  agent.send({ kind: 'output', message: { epoch: 'e', firstSequence, items: [gap, gap] } });
+  expect(await agent.connection?.ended()).toBe('invalid-frame');
+  expect((await fixture.call('GET', '/v1/agents')).status).toBe(200);
+});
+
+test('a report of an attempt that cannot be makes the list of agents invalid for nobody', async () => {
+  await fixture.publishTwo();
+  await agent.connect();
+  const order = await fixture.call('POST', '/v1/agents/web-1/upgrade', {
+    body: { version: '2.0.0' },
+  });
+  agent.report({ upgrade: upgradeOf(order.body.command.id, { attempt: 0 }) });
+  await answered();
+  const { body } = await fixture.call('GET', '/v1/agents');
+  expect(ROUTES.listAgents.response.safeParse(body).error?.issues).toBeUndefined();
+});
+
+test('a report of another agent’s command shows nothing of it', async () => {
+  await fixture.publishTwo();
+  await fixture.enroll('web-2');
+  const order = await fixture.call('POST', '/v1/agents/web-2/upgrade', {
+    body: { version: '2.0.0' },
+  });
+  await agent.connect();
+  agent.report({ upgrade: upgradeOf(order.body.command.id) });
+  await answered();
+  expect((await fixture.call('GET', '/v1/agents/web-1')).body.upgrade).toBeNull();
+});
+
+test('a report that names one component thousands of times writes it once', async () => {
+  await agent.connect();
+  const part = { component: 'agent', previous: null, refused: [], trialAttemptId: '' };
+  const many = Array.from({ length: 5_000 }, () => ({ ...part, current: null }));
+  const write = vi.spyOn(fixture.store, 'write');
+  agent.report({ components: [...many, { ...part, current: agent.slot }] });
+  await answered();
+  const reported = write.mock.calls.find(([name]) => name === 'recordReport')?.[1];
+  expect(reported).toMatchObject({ components: [{ component: 'agent', current: agent.slot }] });
+});
