@@ -1,5 +1,8 @@
+import { mkdirSync } from 'node:fs';
+import { layoutOf } from '@moult/core/layout';
 import { expect, test } from 'vitest';
 import type { SessionRow } from '../src/database/index.ts';
+import { takeLock } from '../src/database/lock.ts';
 import type { AgentPorts } from '../src/ports.ts';
 import { TestHost } from './support/host.ts';
 import { until } from './support/manual-clock.ts';
@@ -80,4 +83,10 @@ test('T24: a command that the full disk cannot keep is not accepted, and comes a
   await until(() => host.coordinator.of('accept').length > 0, 'the acceptance');
   agent.stop();
   await agent.ended;
+});
+
+test('T24: a lock that the disk refuses is not called another agent', async () => {
+  const layout = layoutOf(new TestHost().dir);
+  mkdirSync(layout.lockPath, { recursive: true });
+  await expect(takeLock(layout)).rejects.toMatchObject({ code: 'file-unwritable' });
 });

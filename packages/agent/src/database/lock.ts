@@ -19,10 +19,14 @@ const WAIT_MS = 2_000;
 
 const HOLD = 'PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE';
 
-/** Throws `agent-already-running`. */
+/** SQLITE_BUSY: the one failure that tells of another holder. */
+const BUSY = 5;
+
+/** Throws `agent-already-running`; `file-unwritable` where the disk, and nobody else, is in the way. */
 export async function takeLock(layout: Layout): Promise<Lock> {
-  let database = openLock(layout.lockPath);
+  let database: DatabaseSync | null = null;
   try {
+    database = openLock(layout.lockPath);
     try {
       database.exec(HOLD);
     } catch (error) {
@@ -34,18 +38,25 @@ export async function takeLock(layout: Layout): Promise<Lock> {
       database.exec(HOLD);
     }
   } catch (cause) {
-    database.close();
-    throw new CodedError('agent-already-running', `another agent holds ${layout.lockPath}`, {
-      cause,
-    });
+    database?.close();
+    throw lockError(cause, layout.lockPath);
   }
+  const held = database;
   const startTime = startTimeOf(readFileSync('/proc/self/stat', 'utf8'));
   if (startTime !== null) {
     await writeFileDurably(layout.holderPath, encodeHolder({ pid: process.pid, startTime }), {
       mode: 0o644,
     });
   }
-  return { release: () => database.close() };
+  return { release: () => held.close() };
+}
+
+function lockError(cause: unknown, path: string): CodedError {
+  if (!(cause instanceof Error)) return new CodedError('file-unwritable', `cannot lock ${path}`);
+  if ('errcode' in cause && (Number(cause.errcode) & 0xff) === BUSY) {
+    return new CodedError('agent-already-running', `another agent holds ${path}`, { cause });
+  }
+  return new CodedError('file-unwritable', `cannot lock ${path}: ${cause.message}`, { cause });
 }
 
 function openLock(path: string): DatabaseSync {
