@@ -147,7 +147,7 @@ test('H18: a person upgrades one agent by hand and sees it through by the exit c
     ['agents', 'upgrade', 'by-hand', '--to', '7.7.7', '--wait', '--timeout', '30s'],
     { timeoutMs: 60_000 },
   );
-  expectClearFailure(unknown, { code: 'release-unknown', exitCode: 1, says: /7\.7\.7/ });
+  expectClearFailure(unknown, { code: 'desired-version-invalid', exitCode: 1, says: /7\.7\.7/ });
 
   const history = await fleet.coordinator.moult(['history', 'by-hand']);
   expect(history).toMatchObject({ code: 0 });
