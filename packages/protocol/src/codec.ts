@@ -2,9 +2,12 @@
  * Frames ⇄ messages. A frame is one protobuf envelope whose only field is the message: the first bytes say
  * which, so its size limit is checked before anything is decoded. The only file that touches generated code.
  */
+
+import { isFewMessages, TOO_MANY } from './counting.ts';
 import { moult } from './generated/moult.js';
 import { AGENT_FRAME_BYTES_MAX, COORDINATOR_FRAME_BYTES_MAX, OUTPUT_ITEMS_MAX } from './limits.ts';
 import type { AgentFrame, CoordinatorFrame } from './messages.ts';
+import { varintAt } from './varint.ts';
 
 export type Decoded<F> =
   | { readonly kind: 'frame'; readonly frame: F }
@@ -104,6 +107,7 @@ function decode(
   if (name === undefined) return { kind: 'unsupported', field };
   const limitBytes = format.limits[name] ?? 0;
   if (bytes.length > limitBytes) return { kind: 'too-large', limitBytes };
+  if (name === 'output' && !isFewMessages(bytes)) return { kind: 'invalid', reason: TOO_MANY };
   try {
     const object = format.codec.toObject(format.codec.decode(bytes) as never, {
       longs: Number,
@@ -131,20 +135,6 @@ function firstField(bytes: Uint8Array): number | null {
   if (length === null || length.end + length.value !== bytes.length) return null;
   const field = tag.value >>> 3;
   return field === 0 ? null : field;
-}
-
-/** Tags and lengths here fit 28 bits: four bytes at most. */
-const VARINT_BYTES_MAX = 4;
-
-function varintAt(bytes: Uint8Array, start: number): { value: number; end: number } | null {
-  let value = 0;
-  for (let index = 0; index < VARINT_BYTES_MAX; index++) {
-    const byte = bytes[start + index];
-    if (byte === undefined) return null;
-    value |= (byte & 0x7f) << (7 * index);
-    if (byte < 0x80) return { value, end: start + index + 1 };
-  }
-  return null;
 }
 
 function unsafeNumberIn(value: unknown, name = 'message'): string | null {

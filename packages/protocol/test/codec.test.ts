@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { TOO_MANY } from '../src/counting.ts';
 import {
   type AgentFrame,
   type CoordinatorFrame,
@@ -63,6 +64,29 @@ test('an empty frame, a number beyond 2^53 and two messages in one frame are inv
   expect(decodeAgentFrame(pong)).toEqual({ kind: 'invalid', reason: 'id is beyond 2^53' });
   const check = encodeAgentFrame({ kind: 'check', message: { isFirst: true } });
   expect(decodeAgentFrame(Uint8Array.of(...check, ...check)).kind).toBe('invalid');
+});
+
+/** One field of bytes. */
+function field(number: number, content: Uint8Array): Buffer {
+  const length = [0x80 | (content.length & 0x7f), 0x80 | ((content.length >> 7) & 0x7f)];
+  return Buffer.from([(number << 3) | 2, ...length, content.length >> 14, ...content]);
+}
+
+const emptyFields = (number: number): Uint8Array =>
+  new Uint8Array(400_000).map((_, index) => (index % 2 === 0 ? (number << 3) | 2 : 0));
+
+test.each([
+  ['items', emptyFields(3)],
+  ['steps of a finish', field(3, field(1, emptyFields(10)))],
+  ['log lines', field(3, field(1, field(7, emptyFields(5))))],
+  ['samples', field(3, field(1, field(7, emptyFields(6))))],
+  [
+    'items behind a tag of six bytes',
+    Buffer.from([0x88, 0x80, 0x80, 0x80, 0x80, 0, 1, ...emptyFields(3)]),
+  ],
+])('a flood of empty %s is refused before it is decoded', (_, body) => {
+  // Decoding them would take half a second, and hundreds of bytes for each.
+  expect(decodeAgentFrame(field(8, body))).toEqual({ kind: 'invalid', reason: TOO_MANY });
 });
 
 test('rubbish never throws', () => {
