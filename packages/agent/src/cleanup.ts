@@ -5,9 +5,60 @@
 import type { Spawned } from '@moult/core/boot';
 import { COMPONENTS } from '@moult/core/component';
 import type { Logger } from '@moult/runtime/logger';
+import type { Meta } from './database/index.ts';
 import type { Slots } from './ports.ts';
 
-export async function removeUnneededVersions(options: {
+export interface CleanupOptions {
+  readonly slots: Slots;
+  readonly spawned: Spawned;
+  readonly log: Logger;
+  readonly meta: Meta;
+}
+
+const CLEANUP_DUE = 'cleanup-due';
+
+/** Work of the idle agent: an upgrade that begins waits for its end, so that nothing it stages or reuses is removed. */
+export class Cleanup {
+  readonly #options: CleanupOptions;
+  #abort = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: CleanupOptions) {
+    this.#options = options;
+  }
+
+  order(commandId: string): void {
+    this.#options.meta.write(CLEANUP_DUE, commandId);
+  }
+
+  /** Does what was ordered and not done yet, if anything. */
+  begin(): void {
+    this.#abort.abort(new Error('the cleanup begins anew'));
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    this.#running = this.#running.then(() => this.#run(signal));
+  }
+
+  /** Resolves when nothing is being removed any more; the rest is done by the next `begin`. */
+  stop(): Promise<void> {
+    this.#abort.abort(new Error('the agent is no longer idle'));
+    return this.#running;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { meta, log } = this.#options;
+    try {
+      if (signal.aborted || meta.read(CLEANUP_DUE) === null) return;
+      await removeUnneededVersions({ ...this.#options, signal });
+      if (!signal.aborted) meta.forget(CLEANUP_DUE);
+    } catch (error) {
+      // Asked again at the next idle, or by the next cleanup: nothing depends on it.
+      if (!signal.aborted) log.warn('cleaning up failed', { message: String(error) });
+    }
+  }
+}
+
+async function removeUnneededVersions(options: {
   readonly slots: Slots;
   readonly spawned: Spawned;
   readonly log: Logger;
@@ -30,5 +81,6 @@ export async function removeUnneededVersions(options: {
       log.info('removed a version that nobody needs', { component, dir });
     }
   }
+  signal.throwIfAborted();
   await slots.clearStaging();
 }

@@ -6,7 +6,7 @@ import { EXIT, HEARTBEAT_MS, type Slot, type Spawned } from '@moult/core/boot';
 import type { BootView, UpgradeOrder, UpgradeState } from '@moult/core/upgrade';
 import { attemptIdIn } from '@moult/core/upgrade';
 import type { CommandMessage, CoordinatorFrame } from '@moult/protocol';
-import { removeUnneededVersions } from './cleanup.ts';
+import { Cleanup } from './cleanup.ts';
 import type { AgentStore } from './database/index.ts';
 import type { Ending } from './ending.ts';
 import type { PipeClient } from './launcher/pipe-client.ts';
@@ -40,7 +40,6 @@ const TRIAL_STATES: ReadonlySet<UpgradeState['kind']> = new Set([
   'committing',
   'rolling-back',
 ]);
-const CLEANUP_DUE = 'cleanup-due';
 
 export class Serving {
   readonly #ports: AgentPorts;
@@ -54,6 +53,7 @@ export class Serving {
   readonly #delivery: Delivery;
   readonly #reporter: Reporter;
   readonly #desk: PermissionDesk;
+  readonly #cleanup: Cleanup;
   readonly #ordered = new Bell();
   readonly #acknowledged = new Bell();
   readonly #sessionOpened = new Bell();
@@ -96,6 +96,7 @@ export class Serving {
     });
     const send = this.#link.send.bind(this.#link);
     this.#desk = new PermissionDesk({ clock, send });
+    this.#cleanup = new Cleanup({ slots: ports.slots, spawned, log, meta: store.meta });
     this.#delivery = new Delivery({
       outbox: store.outbox,
       clock,
@@ -159,6 +160,7 @@ export class Serving {
     checks.stop();
     stop.removeEventListener('abort', onStop);
     await this.#upgrader.stop();
+    await this.#cleanup.stop();
     await Promise.all(background);
     return this.#ending.result();
   }
@@ -195,7 +197,8 @@ export class Serving {
   #onState(state: UpgradeState): void {
     if (state.kind !== 'probation') this.#report = { isHealthy: false, detail: '' };
     this.#reporter.changed();
-    if (state.kind === 'idle') void this.#cleanUp();
+    if (state.kind === 'idle') this.#cleanup.begin();
+    else void this.#cleanup.stop();
   }
 
   #onLive(welcome: Welcome, nonce: string): void {
@@ -243,8 +246,8 @@ export class Serving {
         });
         return;
       case 'cleanup':
-        this.#store.meta.write(CLEANUP_DUE, frame.message.commandId);
-        if (this.#upgrader.state.kind === 'idle') void this.#cleanUp();
+        this.#cleanup.order(frame.message.commandId);
+        if (this.#upgrader.state.kind === 'idle') this.#cleanup.begin();
         return;
       case 'unsupported':
         log.warn('the coordinator does not know a message', { ...frame.message });
@@ -338,20 +341,6 @@ export class Serving {
     }
   }
 
-  async #cleanUp(): Promise<void> {
-    const { slots, log } = this.#ports;
-    const due = this.#store.meta.read(CLEANUP_DUE);
-    if (due === null) return;
-    const { signal } = this.#ending;
-    try {
-      await removeUnneededVersions({ slots, spawned: this.#spawned, log, signal });
-      if (!signal.aborted) this.#store.meta.forget(CLEANUP_DUE);
-    } catch (error) {
-      // Asked again at the next idle, or by the next cleanup: nothing depends on it.
-      if (!signal.aborted) log.warn('cleaning up failed', { message: String(error) });
-    }
-  }
-
   #workers(): ReturnType<typeof createWorkers> {
     const ports = this.#ports;
     const store = this.#store;
@@ -369,6 +358,7 @@ export class Serving {
       view: () => this.#view,
       isRunning: (order, slot) => this.#isRunning(order, slot),
       onCommitted: (order, slot) => this.#onCommitted(order, slot),
+      cleaned: () => this.#cleanup.stop(),
       requestLauncher: (request, signal) => this.#pipe.request(request, signal),
       send: (frame) => this.#link.send(frame),
       isLive: () => this.#link.isLive,

@@ -36,6 +36,8 @@ export interface WorkerOptions {
   readonly isRunning: (order: UpgradeOrder, slot: Slot) => boolean;
   /** The launcher has committed this slot durably. */
   readonly onCommitted: (order: UpgradeOrder, slot: Slot) => void;
+  /** No version is being removed any more. */
+  readonly cleaned: () => Promise<void>;
   readonly requestLauncher: (request: LauncherRequest, signal: AbortSignal) => Promise<void>;
   readonly send: (frame: AgentFrame) => boolean;
   readonly isLive: () => boolean;
@@ -61,8 +63,10 @@ export function createWorkers(options: WorkerOptions): Workers {
   const { clock } = options;
   return {
     'await-order': (_work, signal) => awaitOrder(options, signal),
-    'run-preflight': (work, signal) =>
-      runPreflight({ ...options, course: work.course, view: options.view(), signal }),
+    'run-preflight': async (work, signal) => {
+      await options.cleaned();
+      return runPreflight({ ...options, course: work.course, view: options.view(), signal });
+    },
     fetch: (work, signal) => fetchRelease(options, work.course.order, signal),
     // Recorded as not done until rehearsals come; the state is here because the record is frozen.
     rehearse: async (work) => ({
