@@ -74,14 +74,20 @@ async function completeSlot(place: {
   if (read === null || read.manifest.component !== place.component) return null;
   const { manifest, digest } = read;
   if (slotDirOf(manifest.version, digest) !== place.name) return null;
+  if ((await firstMissing(place.slotDir, manifest)) !== null) return null;
+  return { version: manifest.version, digest, dir: place.name };
+}
+
+/** The first file of a slot that is not there in its length; null: all are. */
+export async function firstMissing(slotDir: string, manifest: Manifest): Promise<string | null> {
   for (const file of manifest.files) {
-    const length = await stat(`${place.slotDir}/${file.path}`).then(
+    const length = await stat(`${slotDir}/${file.path}`).then(
       (found) => (found.isFile() ? found.size : null),
       () => null,
     );
-    if (length !== file.length) return null;
+    if (length !== file.length) return file.path;
   }
-  return { version: manifest.version, digest, dir: place.name };
+  return null;
 }
 
 /** The manifest of a tree and its digest. Throws `file-unreadable` or `manifest-invalid`. */

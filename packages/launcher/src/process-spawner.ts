@@ -18,7 +18,7 @@ import { type Layout, versionsDirOf } from '@moult/core/layout';
 import type { Clock } from '@moult/runtime/clock';
 import { cleanEnvironment } from '@moult/runtime/environment';
 import { messageOf } from './boot-store.ts';
-import { readManifest } from './file-disk.ts';
+import { firstMissing, readManifest } from './file-disk.ts';
 import { readLines } from './lines.ts';
 import type { AgentEnd, AgentListener, AgentProcess, Spawner, SpawnResult } from './ports.ts';
 
@@ -115,6 +115,10 @@ export class ProcessSpawner implements Spawner {
       // The record names a digest: a slot whose manifest is another one is not that version.
       if (read.digest !== slot.digest)
         return { kind: 'failed', message: `${slotDir} has another manifest` };
+      // A script that is empty ends with 0, which would take the whole host down for good.
+      const missing = await firstMissing(slotDir, read.manifest);
+      if (missing !== null)
+        return { kind: 'failed', message: `${slotDir}/${missing} is not all there` };
       const { program, script } = read.manifest;
       const trouble = await troubleOfProgram(`${slotDir}/${program}`);
       if (trouble !== null) return { kind: 'failed', message: trouble };

@@ -244,6 +244,24 @@ test('a committed version whose slot is gone gives way to the previous one, and 
   expect(host.record().components.agent.committed).toEqual(committed);
 });
 
+test('a committed version that lost its script, or half of it, gives way to the previous one', async () => {
+  for (const harm of [(path: string) => rmSync(path), (path: string) => writeFileSync(path, '')]) {
+    using host = new HostRoot();
+    const previous = host.install({ version: '1.0.0', script: GOOD });
+    const committed = host.install({ version: '2.0.0', script: GOOD });
+    host.writeRecord(committed);
+    const record = host.record();
+    host.writeRecord({
+      ...record,
+      components: { ...record.components, agent: { ...record.components.agent, previous } },
+    });
+    harm(`${host.slotDir(committed)}/lib/agent.cjs`);
+    await using run = new LauncherRun(host);
+    await run.journal.until('agent: up 1.0.0');
+    expect(host.record().components.agent.committed).toEqual(committed);
+  }
+});
+
 test('an unreadable record is kept aside, and what the link shows boots', async () => {
   using host = new HostRoot();
   const slot = host.install({ version: '1.0.0', script: GOOD });
