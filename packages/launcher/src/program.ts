@@ -13,7 +13,7 @@ import { systemClock } from '@moult/runtime/clock';
 import { cleanEnvironment } from '@moult/runtime/environment';
 import { messageOf } from './boot-store.ts';
 import { claimState } from './claim.ts';
-import { FileDisk, readManifest } from './file-disk.ts';
+import { FileDisk, firstMissing, readManifest } from './file-disk.ts';
 import { chooseFirst, type StartCheck } from './first.ts';
 import { Launcher } from './launcher.ts';
 import { readLines } from './lines.ts';
@@ -144,6 +144,9 @@ async function startOf(layout: Layout, slot: Slot): Promise<Start> {
   try {
     const read = await readManifest(slotDir);
     if (read?.digest !== slot.digest) return unstartable(`${slotDir} has another manifest`);
+    // A script that is empty would pass `--check`, and end the unit for good with 0.
+    const missing = await firstMissing(slotDir, read.manifest);
+    if (missing !== null) return unstartable(`${slotDir}/${missing} is not all there`);
     const { program, script } = read.manifest;
     return { kind: 'startable', program: `${slotDir}/${program}`, script: `${slotDir}/${script}` };
   } catch (caught) {

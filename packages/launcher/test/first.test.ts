@@ -129,6 +129,18 @@ test.for([
   },
 );
 
+test('T26: a committed launcher whose script was emptied gives way to the first launcher', async () => {
+  const { host, launcher } = hostWith({ script: readFileSync(bundle.path, 'utf8') });
+  using _host = host;
+  const record = host.record();
+  const committed = { ...record.components.launcher, committed: launcher };
+  host.writeRecord({ ...record, components: { ...record.components, launcher: committed } });
+  writeFileSync(`${host.slotDir(launcher, 'launcher')}/lib/launcher.cjs`, '');
+  await using run = new SupervisedHost(host);
+  const line = await run.journal.until(/AGENT under|supervisor: ended/);
+  expect(line.message).toContain('AGENT under null');
+});
+
 test('H12: a launcher that hangs is ended by the watchdog, three times', async () => {
   const { host } = hostWith({
     script: `if (process.argv.includes('--check')) process.exit(0);
