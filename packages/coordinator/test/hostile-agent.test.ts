@@ -74,3 +74,35 @@ test('a report that names one component thousands of times writes it once', asyn
   const reported = write.mock.calls.find(([name]) => name === 'recordReport')?.[1];
   expect(reported).toMatchObject({ components: [{ component: 'agent', current: agent.slot }] });
 });
+
+test('of an agent that sends faster than the disk writes, a few frames are held', async () => {
+  await agent.connect();
+  let goOn = (): void => undefined;
+  const slowly = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const real = fixture.store.write;
+  const write = vi.spyOn(fixture.store, 'write').mockImplementation(async (name, args) => {
+    await slowly;
+    return real(name, args);
+  });
+  const socket = agent.connection?.socket;
+  const content = new Uint8Array(1_000_000);
+  const record = { item: 'record', record: { stream: 's', atMs: 1, content } } as const;
+  for (let firstSequence = 1; firstSequence <= 30; firstSequence++) {
+    agent.send({ kind: 'output', message: { epoch: 'e', firstSequence, items: [record] } });
+  }
+  let waiting = -1;
+  await vi.waitUntil(
+    () => {
+      const isSteady = waiting === socket?.bufferedAmount;
+      waiting = socket?.bufferedAmount ?? 0;
+      return isSteady;
+    },
+    { interval: 300, timeout: 10_000 },
+  );
+  expect(waiting).toBeGreaterThan(10_000_000);
+  expect(write).toHaveBeenCalledTimes(1);
+  goOn();
+  while ((await agent.expect('outputAck')).lastSequence < 30);
+});

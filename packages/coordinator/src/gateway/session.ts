@@ -29,6 +29,8 @@ import type { TimerWheel, WheelItem } from './timer-wheel.ts';
 /** Frames that wait for their turn before the socket is paused, and when it goes on. */
 const PENDING_MAX = 32;
 const PENDING_RESUME = 8;
+/** The same in bytes: thousands of hosts may come with full outboxes, and a frame of output is large. */
+const PENDING_BYTES_MAX = FRAME_BYTES_MAX;
 /** What may wait in the socket: one frame of the largest kind and some small ones. */
 const OUTGOING_BYTES_MAX = 2 * FRAME_BYTES_MAX;
 /** Pings of a restarted coordinator must not come together. */
@@ -55,6 +57,11 @@ export interface AttemptOnTrial {
   readonly rejected: string | null;
 }
 
+interface PendingFrame {
+  readonly frame: AgentFrame;
+  readonly bytes: number;
+}
+
 export class Session implements WheelItem {
   wheelBucket = 0;
   phase: SessionPhase = 'hello';
@@ -73,7 +80,8 @@ export class Session implements WheelItem {
   readonly #owner: SessionOwner;
   readonly #socket: WebSocket;
   readonly #raw: Duplex;
-  #pending: AgentFrame[] = [];
+  #pending: PendingFrame[] = [];
+  #pendingBytes = 0;
   #isHandling = false;
   #isPaused = false;
   #lastPongMs: number;
@@ -156,10 +164,10 @@ export class Session implements WheelItem {
     if (!isBinary) this.close('invalid-frame');
     else if (this.phase !== 'live' && bytes.length > HANDSHAKE_BYTES_MAX) {
       this.close('frame-too-large');
-    } else this.#decoded(decodeAgentFrame(bytes));
+    } else this.#decoded(decodeAgentFrame(bytes), bytes.length);
   }
 
-  #decoded(decoded: Decoded<AgentFrame>): void {
+  #decoded(decoded: Decoded<AgentFrame>, bytes: number): void {
     switch (decoded.kind) {
       case 'invalid':
         this.close('invalid-frame');
@@ -173,13 +181,15 @@ export class Session implements WheelItem {
       case 'frame':
         if (decoded.frame.kind === 'pong' && this.phase === 'live') {
           this.#lastPongMs = this.#owner.clock.monotonicMs();
-        } else this.#enqueue(decoded.frame);
+        } else this.#enqueue({ frame: decoded.frame, bytes });
     }
   }
 
-  #enqueue(frame: AgentFrame): void {
-    this.#pending.push(frame);
-    if (this.#pending.length >= PENDING_MAX && !this.#isPaused) {
+  #enqueue(pending: PendingFrame): void {
+    this.#pending.push(pending);
+    this.#pendingBytes += pending.bytes;
+    const isFull = this.#pending.length >= PENDING_MAX || this.#pendingBytes >= PENDING_BYTES_MAX;
+    if (isFull && !this.#isPaused) {
       this.#isPaused = true;
       this.#socket.pause();
     }
@@ -189,9 +199,13 @@ export class Session implements WheelItem {
   async #handleAll(): Promise<void> {
     this.#isHandling = true;
     for (;;) {
-      const frame = this.#pending.shift();
-      if (frame === undefined || this.phase === 'closed') break;
-      if (this.#isPaused && this.#pending.length <= PENDING_RESUME) {
+      const pending = this.#pending.shift();
+      if (pending === undefined || this.phase === 'closed') break;
+      const { frame } = pending;
+      this.#pendingBytes -= pending.bytes;
+      const hasRoom =
+        this.#pending.length <= PENDING_RESUME && this.#pendingBytes < PENDING_BYTES_MAX;
+      if (this.#isPaused && hasRoom) {
         this.#isPaused = false;
         this.#socket.resume();
       }
