@@ -68,6 +68,25 @@ describe('moult login', () => {
   });
 });
 
+describe('a token that is kept', () => {
+  it('is not shown to another address than it is for', async () => {
+    await using other = await startCoordinator(whoAmI);
+    await using coordinator = await startCoordinator({
+      ...whoAmI,
+      'GET /v1/agents': () => ({ status: 200, value: { agents: [], next: null } }),
+    });
+    await withHome(async (homeDir) => {
+      await runMoult(['login', '--url', coordinator.url, '--token', 'secret'], { homeDir });
+      const elsewhere = await runMoult(['agents', 'list', '--url', other.url], { homeDir });
+      expect(elsewhere).toMatchObject({ exitCode: 2 });
+      expect(elsewhere.err).toContain(`for ${coordinator.url}, not for ${other.url}`);
+      expect(other.asked).toEqual([]);
+      const there = await runMoult(['agents', 'list', '--url', `${coordinator.url}/`], { homeDir });
+      expect(there).toMatchObject({ exitCode: 0 });
+    });
+  });
+});
+
 describe('a contexts file', () => {
   it.each([
     ['that is not JSON', '{', 'it is not JSON'],

@@ -31,11 +31,24 @@ export async function connectionOf(
   const stored = await storedContext(wanted, invocation);
   if (stored === null)
     throw new CodedError('not-logged-in', 'no coordinator was named and no context is there');
+  if (given.url !== null && given.token === null) requireSameOrigin(given.url, stored.url);
   return {
     url: given.url ?? stored.url,
     token: given.token ?? stored.token,
     caPem: given.caPem ?? stored.caPem,
   };
+}
+
+/** A token is a secret between us and one coordinator: it is never shown to another address. */
+function requireSameOrigin(url: string, storedUrl: string): void {
+  if (originOf(url) === originOf(storedUrl)) return;
+  throw new CodedError('usage', `the token that is kept is for ${storedUrl}, not for ${url}`, {
+    remedy: 'Give the token too (--token -, MOULT_TOKEN), or name the context with --context.',
+  });
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : url;
 }
 
 export async function givenConnection(
