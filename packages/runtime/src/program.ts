@@ -30,6 +30,8 @@ export function runProgram(options: ProgramOptions): void {
   };
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
+  // Work that nobody can end any more would end the process with 0, which says that all is well.
+  process.on('beforeExit', () => fail(new Error('nothing is left that could end the work')));
   options.main(stop.signal).then((code) => process.exit(code), fail);
 }
 

@@ -1,0 +1,20 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const PROGRAM = fileURLToPath(new URL('../src/program.ts', import.meta.url));
+
+function exitOf(main: string): Promise<number | null> {
+  const text = `import { runProgram } from ${JSON.stringify(PROGRAM)};
+    runProgram({ graceMs: 100, onFailure: () => undefined, main: ${main} });`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', text]);
+  return new Promise((resolve) => child.once('exit', resolve));
+}
+
+test('T26: a program that has nothing left to do before its work ended fails: 0 would keep it down for ever', async () => {
+  expect(await exitOf('() => new Promise(() => undefined)')).toBe(1);
+});
+
+test('a program whose work ended ends with its code', async () => {
+  expect(await exitOf('() => Promise.resolve(75)')).toBe(75);
+});
