@@ -1,8 +1,8 @@
 /*
  * One life of an agent process: learn from the launcher what was booted, serve, end with an exit code.
  */
-import { EXIT } from '@moult/core/boot';
-import { Ending } from './ending.ts';
+import { EXIT, type Spawned } from '@moult/core/boot';
+import { Ending, signalExitOf } from './ending.ts';
 import { PipeClient } from './launcher/pipe-client.ts';
 import type { AgentPorts } from './ports.ts';
 import { Serving } from './serving.ts';
@@ -29,12 +29,13 @@ export function createAgent(ports: AgentPorts): Agent {
         },
       });
       let serving: Serving | null = null;
+      let spawned: Spawned | null = null;
       try {
-        const spawned = await pipe.spawned(stop);
+        spawned = await pipe.spawned(stop);
         serving = new Serving({ ports, store, pipe, spawned, ending });
         return await serving.run(stop);
       } catch (error) {
-        if (stop.aborted) return EXIT.stop;
+        if (stop.aborted) return signalExitOf(spawned);
         throw error;
       } finally {
         pipe.close();

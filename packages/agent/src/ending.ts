@@ -1,4 +1,12 @@
-import { EXIT } from '@moult/core/boot';
+import { EXIT, type Spawned } from '@moult/core/boot';
+
+/**
+ * The code after a signal. 0 tells a launcher to end too, for good: only what it ordered itself, over the pipe, may say
+ * that. A signal to the agent alone came from somebody else. `spawned`: null as long as the launcher has not spoken.
+ */
+export function signalExitOf(spawned: Spawned | null): number {
+  return spawned?.launcherVersion === '' ? EXIT.stop : EXIT.restartSame;
+}
 
 /** The first reason to end counts. */
 export class Ending {

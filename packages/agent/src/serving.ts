@@ -8,7 +8,7 @@ import { attemptIdIn } from '@moult/core/upgrade';
 import type { CommandMessage, CoordinatorFrame } from '@moult/protocol';
 import { Cleanup } from './cleanup.ts';
 import type { AgentStore } from './database/index.ts';
-import type { Ending } from './ending.ts';
+import { type Ending, signalExitOf } from './ending.ts';
 import type { PipeClient } from './launcher/pipe-client.ts';
 import type { AgentPorts } from './ports.ts';
 import { reportOf } from './report.ts';
@@ -130,7 +130,7 @@ export class Serving {
 
   async run(stop: AbortSignal): Promise<number> {
     const { clock, log, timetable, self } = this.#ports;
-    const onStop = () => this.#ending.end(EXIT.stop);
+    const onStop = () => this.#ending.end(signalExitOf(this.#spawned));
     stop.addEventListener('abort', onStop, { once: true });
     if (stop.aborted) onStop();
     const { signal } = this.#ending;

@@ -136,6 +136,15 @@ describe('the program', () => {
     expect(await agent.exit).toBe(0);
   });
 
+  test('H11: a signal that its launcher did not send makes it start again, not the host go down', async () => {
+    const { root, coordinator: peer } = await installed(null);
+    const agent = start(['run', '--root', root]);
+    spawned(agent);
+    await when(() => peer.proofs.length > 0 || agent.child.exitCode !== null);
+    agent.child.kill('SIGTERM');
+    expect(await agent.exit).toBe(76);
+  });
+
   test('says its version', async () => {
     const agent = start(['--version']);
     expect(await agent.exit).toBe(0);

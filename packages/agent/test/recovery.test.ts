@@ -201,7 +201,7 @@ describe('agent.db', () => {
     });
     agent.stop();
     await agent.ended;
-    expect(agent.exit).toBe(0);
+    expect(agent.exit).toBe(76);
   });
 
   test('T14: that was lost does not make the host look like its own clone', async () => {
