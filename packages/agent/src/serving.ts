@@ -263,6 +263,10 @@ export class Serving {
   #accept(command: CommandMessage): void {
     const { commandId, attempt } = command;
     const stored = this.#store.inbox.store(command);
+    if (stored === 'full') {
+      this.#ports.log.warn('a command is not accepted: too many wait already', { commandId });
+      return;
+    }
     this.#store.session.saw(command);
     // U8: durable before it is accepted; a repeated one is accepted again, since the first word may be lost.
     this.#link.send({ kind: 'accept', message: { commandId, attempt } });

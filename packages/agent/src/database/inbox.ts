@@ -3,7 +3,11 @@ import type { CommandMessage, FinishMessage } from '@moult/protocol';
 import { transact } from './open.ts';
 import type { Outbox } from './outbox.ts';
 
-export type Stored = 'new' | 'known' | 'finished';
+/** `full`: not kept, so it must not be accepted; the coordinator sends it again another day. */
+export type Stored = 'new' | 'known' | 'finished' | 'full';
+
+/** Far more than any coordinator has for one host, and 64 MiB at the most: what is beyond would fill the disk. */
+const WAITING_MAX = 1_000;
 
 /** How many finished commands are remembered, so that a repeated one is not run again. */
 const REMEMBERED_MAX = 1_000;
@@ -37,6 +41,7 @@ export function createInbox(database: DatabaseSync, outbox: Outbox): Inbox {
   const oldest = database.prepare(
     'SELECT message FROM inbox WHERE finish IS NULL ORDER BY arrival LIMIT 1',
   );
+  const waiting = database.prepare('SELECT count(*) AS n FROM inbox WHERE finish IS NULL');
   const finishOf = (ref: { readonly commandId: string; readonly attempt: number }) =>
     find.get(ref.commandId, ref.attempt);
   const idOf = (ref: { readonly commandId: string; readonly attempt: number }) =>
@@ -46,6 +51,7 @@ export function createInbox(database: DatabaseSync, outbox: Outbox): Inbox {
     store: (command) => {
       const row = finishOf(command);
       if (row !== undefined) return row['finish'] === null ? 'known' : 'finished';
+      if (Number(waiting.get()?.['n']) >= WAITING_MAX) return 'full';
       insert.run(command.commandId, command.attempt, JSON.stringify(command));
       return 'new';
     },

@@ -75,7 +75,7 @@ class SqliteOutbox implements Outbox {
     let bytes = 0;
     for (const row of rows) {
       const text = String(row['item']);
-      bytes += text.length;
+      bytes += Buffer.byteLength(text);
       if (items.length > 0 && bytes > bytesMax) break;
       items.push(decodeItem(text));
     }
