@@ -34,11 +34,16 @@ export interface ImportedPack {
 export async function importPack(
   packPath: string,
   blobStore: BlobStore,
-  signal?: AbortSignal,
+  options: {
+    readonly signal?: AbortSignal;
+    /** What errors call it, for whoever does not know the path; the path unless given. */
+    readonly name?: string;
+  } = {},
 ): Promise<ImportedPack> {
   const stagingDir = await blobStore.stagingDir();
   try {
-    const read = await readPack({ packPath, stagingDir, signal });
+    const { signal, name } = options;
+    const read = await readPack({ packPath, name, stagingDir, signal });
     for (const file of read.files) {
       await blobStore.adopt(file.path, file.sha256);
     }
@@ -58,15 +63,17 @@ export interface ReadPack extends ImportedPack {
 /** Checks a whole pack and leaves its contents in `stagingDir`, which the caller removes. */
 export async function readPack(options: {
   readonly packPath: string;
+  /** What errors call it; the path unless given. */
+  readonly name?: string | undefined;
   readonly stagingDir: string;
   readonly signal: AbortSignal | undefined;
 }): Promise<ReadPack> {
-  const { packPath, signal } = options;
+  const { packPath, name = packPath, signal } = options;
   return withFile(openPack(packPath), async (file) => {
     const { size } = await file.stat();
     if (size > PACK_LIMITS.packBytesMax)
-      throw new CodedError('pack-too-large', `${packPath} is too large`);
-    const entries = readPackEntries({ stagingDir: options.stagingDir, name: packPath });
+      throw new CodedError('pack-too-large', `${name} is too large`);
+    const entries = readPackEntries({ stagingDir: options.stagingDir, name });
     const source = file.createReadStream({ start: 0, autoClose: false });
     const counted = { compressed: 0, plain: 0 };
     try {
@@ -78,13 +85,13 @@ export async function readPack(options: {
         createGunzip(),
         counter((length) => {
           counted.plain += length;
-          refuseBomb(packPath, counted);
+          refuseBomb(name, counted);
         }),
         entries.sink,
         signal === undefined ? {} : { signal },
       );
     } catch (error) {
-      throw packError(packPath, error);
+      throw packError(name, error);
     }
     return { ...(await entries.finish()), bytes: size };
   });
@@ -92,15 +99,15 @@ export async function readPack(options: {
 
 /** A small beginning may compress well; past that no release does so better than this. */
 function refuseBomb(
-  packPath: string,
+  name: string,
   counted: { readonly compressed: number; readonly plain: number },
 ): void {
   const isSmall = counted.plain < PACK_LIMITS.ratioFromBytes;
   if (!isSmall && counted.plain > counted.compressed * PACK_LIMITS.ratioMax) {
-    throw new CodedError('pack-bomb', `${packPath} grows more than ${PACK_LIMITS.ratioMax} times`);
+    throw new CodedError('pack-bomb', `${name} grows more than ${PACK_LIMITS.ratioMax} times`);
   }
   if (counted.plain > PACK_LIMITS.plainBytesMax) {
-    throw new CodedError('pack-too-large', `${packPath} holds more than a release may`);
+    throw new CodedError('pack-too-large', `${name} holds more than a release may`);
   }
 }
 
@@ -125,14 +132,14 @@ async function openPack(packPath: string) {
   }
 }
 
-function packError(packPath: string, error: unknown): unknown {
+function packError(name: string, error: unknown): unknown {
   if (error instanceof CodedError) return error;
   const code = codeOf(error);
   if (code === 'Z_BUF_ERROR')
-    return new CodedError('pack-truncated', `${packPath} ends too early`, { cause: error });
+    return new CodedError('pack-truncated', `${name} ends too early`, { cause: error });
   if (code?.startsWith('Z_'))
-    return new CodedError('pack-not-a-pack', `${packPath} is not a pack`, { cause: error });
+    return new CodedError('pack-not-a-pack', `${name} is not a pack`, { cause: error });
   if (code === 'ENOSPC')
-    return new CodedError('disk-full', `no space left for ${packPath}`, { cause: error });
+    return new CodedError('disk-full', `no space left for ${name}`, { cause: error });
   return error;
 }
