@@ -39,9 +39,15 @@ export interface ReleaseName {
   readonly version: Version;
 }
 
+export interface Submission extends ReleaseName {
+  readonly document: string;
+  readonly role: string;
+  readonly targets: string | null;
+}
+
 export class Releases {
   readonly #options: ReleasesOptions;
-  /** Changes of the repository, one at a time. */
+  /** Changes of the repository, and of what goes into it, one at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: ReleasesOptions) {
@@ -83,9 +89,10 @@ export class Releases {
     try {
       const packPath = join(dir, 'pack');
       await receive(stream, packPath, of.signal);
-      const imported = await importPack(packPath, blobStore, of.signal);
+      const { signal } = of;
+      const imported = await importPack(packPath, blobStore, { signal, name: 'the pack' });
       const { manifest, digest, manifestBytes } = imported;
-      const { isNew } = await store.write('recordImport', {
+      const record = {
         ...of.order,
         component: manifest.component,
         version: manifest.version,
@@ -95,7 +102,9 @@ export class Releases {
         bytes: manifest.files.reduce((sum, file) => sum + file.length, 0),
         files: manifest.files.length,
         minimumLauncher: manifest.minimumLauncher,
-      });
+      };
+      // Not while its release is published: what goes live names the platforms that were there before.
+      const { isNew } = await this.#oneByOne(() => store.write('recordImport', record));
       return { ...imported, isNew };
     } finally {
       await rm(dir, { recursive: true, force: true });
@@ -119,14 +128,11 @@ export class Releases {
     };
   }
 
-  async publish(
-    submission: ReleaseName & {
-      readonly document: string;
-      readonly role: string;
-      readonly targets: string | null;
-    },
-    order: Order,
-  ): Promise<void> {
+  publish(submission: Submission, order: Order): Promise<void> {
+    return this.#oneByOne(() => this.#publish(submission, order));
+  }
+
+  async #publish(submission: Submission, order: Order): Promise<void> {
     const { store, clock, log, blobStore, repositoryDir, onlineKeys } = this.#options;
     const { component, version, document, role, targets } = submission;
     if (document !== encodeReleaseDocument(await this.#documentOf({ component, version }))) {
@@ -136,15 +142,13 @@ export class Releases {
       );
     }
     const roleName = roleNameOf(component, version);
-    const published = await this.#oneByOne(() =>
-      publish({
-        repositoryDir,
-        onlineKeys,
-        clock,
-        blobStore,
-        submission: { document, roleName, role, targets },
-      }),
-    );
+    const published = await publish({
+      repositoryDir,
+      onlineKeys,
+      clock,
+      blobStore,
+      submission: { document, roleName, role, targets },
+    });
     for (const warning of published.warnings) log.warn(warning);
     await store.write('recordPublish', { ...order, component, version });
   }

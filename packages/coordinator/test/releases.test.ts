@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeManifest, type Manifest } from '@moult/core/manifest';
+import type { Platform } from '@moult/core/platform';
 import { loadReleaseKeys } from '@moult/release/keys';
 import { writePack } from '@moult/release/pack';
 import { signRelease } from '@moult/release/repository';
@@ -16,7 +17,11 @@ afterEach(() => fixture.stop());
 
 const sha256Of = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-async function makePack(version: string, content = 'x'): Promise<Buffer> {
+async function makePack(
+  version: string,
+  content = 'x',
+  platform: Platform = 'linux-x64',
+): Promise<Buffer> {
   const treeDir = join(fixture.dir, `tree-${version}-${content}`);
   await mkdir(join(treeDir, 'bin'), { recursive: true });
   const program = `#!/bin/sh\necho ${content}\n`;
@@ -26,7 +31,7 @@ async function makePack(version: string, content = 'x'): Promise<Buffer> {
     format: 1,
     component: 'agent',
     version,
-    platform: 'linux-x64',
+    platform,
     program: 'bin/node',
     script: 'agent.cjs',
     files: [
@@ -111,10 +116,23 @@ describe('releases', () => {
 
   test('a pack that is none is refused by name and leaves nothing', async () => {
     const bytes = await makePack('1.0.0');
-    expect((await upload(Buffer.from('no pack'))).body.code).toBe('pack-not-a-pack');
+    const none = await upload(Buffer.from('no pack'));
+    expect(none.body.code).toBe('pack-not-a-pack');
+    // Where this coordinator keeps things is nobody's business.
+    expect(JSON.stringify(none.body)).not.toContain(fixture.dir);
     expect((await upload(bytes.subarray(0, bytes.length - 30))).body.code).toBe('pack-truncated');
     expect(await readdir(join(fixture.init.paths.blobsDir, 'staging'))).toEqual([]);
     expect((await fixture.call('GET', '/v1/releases')).body.releases).toEqual([]);
+  });
+
+  test('a platform that comes while its release is published is not taken for a part of it', async () => {
+    await upload(await makePack('1.0.0'));
+    const late = await makePack('1.0.0', 'x', 'linux-arm64');
+    const [published, imported] = await Promise.all([publish('1.0.0'), upload(late)]);
+    expect(published.status).toBe(201);
+    const { body } = await fixture.call('GET', '/v1/trust/signing/agent/1.0.0');
+    const role = JSON.parse(body.role).signed.targets['releases/agent/1.0.0.json'];
+    expect(sha256Of(body.document), String(imported.status)).toBe(role.hashes.sha256);
   });
 
   test('what went live before a crash is known after the next start', async () => {
