@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import type { Attempt } from '@moult/api';
 import { versionsDirOf } from '@moult/core/layout';
 import { UPGRADE_STEPS } from '@moult/core/upgrade';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../scripts/fleet/until.ts';
 import { expectClearFailure } from '../support/clear-failure.ts';
 import { BAD, FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
@@ -23,135 +23,138 @@ afterAll(async () => {
   expect(await fleet?.close()).toEqual([]);
 });
 
-test('H1 H4 H7 H13 N3 N4 N5: two upgrades, one after the other, each attested, moving only what changed, and cleaned up after', async () => {
-  const host = await fleet.host('two-upgrades');
-  const oldPid = await host.agentPid();
-  // It asked as soon as it was connected, as it will every hour, and was answered.
-  expect(host.lines.filter((line) => line.includes('"msg":"nothing to do"'))).toHaveLength(1);
+// Each on hosts of its own: side by side they take as long as one.
+describe.concurrent('side by side', () => {
+  test('H1 H4 H7 H13 N3 N4 N5: two upgrades, one after the other, each attested, moving only what changed, and cleaned up after', async () => {
+    const host = await fleet.host('two-upgrades');
+    const oldPid = await host.agentPid();
+    // It asked as soon as it was connected, as it will every hour, and was answered.
+    expect(host.lines.filter((line) => line.includes('"msg":"nothing to do"'))).toHaveLength(1);
 
-  const first = await fleet.upgrade('two-upgrades', SECOND);
-  expect(first.command).toMatchObject({ state: 'succeeded', outcome: 'succeeded' });
-  const attempt = onlyAttempt(first.attempts);
-  expect(attempt).toMatchObject({ from: FIRST_AGENT, to: SECOND, outcome: 'succeeded' });
-  expect(attempt.steps.map(({ step }) => step)).toEqual(
-    UPGRADE_STEPS.filter((step) => step !== 'rolling-back'),
-  );
-  expect(attempt.gapMs).toBeGreaterThan(0);
-  expect(attempt.bytesFetched).toBeGreaterThan(0);
-  expect(attempt.bytesFetched / attempt.bytesTotal).toBeLessThan(SHARE_MAX);
-  expect(await host.agentPid()).not.toBe(oldPid);
-  expect(host.lines.filter((line) => line.includes('"exitCode":75'))).toHaveLength(1);
+    const first = await fleet.upgrade('two-upgrades', SECOND);
+    expect(first.command).toMatchObject({ state: 'succeeded', outcome: 'succeeded' });
+    const attempt = onlyAttempt(first.attempts);
+    expect(attempt).toMatchObject({ from: FIRST_AGENT, to: SECOND, outcome: 'succeeded' });
+    expect(attempt.steps.map(({ step }) => step)).toEqual(
+      UPGRADE_STEPS.filter((step) => step !== 'rolling-back'),
+    );
+    expect(attempt.gapMs).toBeGreaterThan(0);
+    expect(attempt.bytesFetched).toBeGreaterThan(0);
+    expect(attempt.bytesFetched / attempt.bytesTotal).toBeLessThan(SHARE_MAX);
+    expect(await host.agentPid()).not.toBe(oldPid);
+    expect(host.lines.filter((line) => line.includes('"exitCode":75'))).toHaveLength(1);
 
-  // What the new process attested is what the release keys signed.
-  const release = (await fleet.coordinator.releases()).find(
-    ({ component, version }) => component === 'agent' && version === SECOND,
-  );
-  const agent = await host.whenAgent(fleet.coordinator, 'runs it', isUpWith(SECOND));
-  expect(agent.components.find(({ component }) => component === 'agent')?.current).toEqual({
-    version: SECOND,
-    digest: release?.platforms[0]?.digest,
+    // What the new process attested is what the release keys signed.
+    const release = (await fleet.coordinator.releases()).find(
+      ({ component, version }) => component === 'agent' && version === SECOND,
+    );
+    const agent = await host.whenAgent(fleet.coordinator, 'runs it', isUpWith(SECOND));
+    expect(agent.components.find(({ component }) => component === 'agent')?.current).toEqual({
+      version: SECOND,
+      digest: release?.platforms[0]?.digest,
+    });
+    const { entries } = await fleet.coordinator.client.listHistory({
+      query: { agent: 'two-upgrades' },
+    });
+    const attested = entries.filter(({ detail }) =>
+      JSON.stringify(detail).includes(String(release?.platforms[0]?.digest)),
+    );
+    expect(attested.length).toBeGreaterThan(0);
+
+    const second = await fleet.upgrade('two-upgrades', THIRD);
+    expect(second.command.state).toBe('succeeded');
+    const record = await host.bootRecord();
+    expect(record.components.agent).toMatchObject({
+      committed: { version: THIRD },
+      previous: { version: SECOND },
+      trial: null,
+    });
+    const kept = [record.components.agent.committed?.dir, record.components.agent.previous?.dir];
+    await until(
+      'only the current and the previous version are left',
+      async () => (await readdir(versionsDirOf(host.layout, 'agent'))).length === 2,
+      { timeoutMs: 20_000, detail: () => host.tail() },
+    );
+    expect((await readdir(versionsDirOf(host.layout, 'agent'))).sort()).toEqual(kept.sort());
   });
-  const { entries } = await fleet.coordinator.client.listHistory({
-    query: { agent: 'two-upgrades' },
+
+  test('H4: an upgrade waits for validation, and says so', async () => {
+    const host = await fleet.host('not-validated', { validates: false });
+    const command = await fleet.order('not-validated', SECOND);
+    const held = await fleet.whenCommand(
+      command,
+      'is held',
+      ({ holdReason }) => holdReason === 'unvalidated',
+    );
+    expect(held.command.state).toBe('queued');
+    expect(held.attempts).toEqual([]);
+    const { reasons } = await fleet.coordinator.client.whyAgent({
+      params: { name: 'not-validated' },
+    });
+    expect(reasons).toContainEqual(
+      expect.objectContaining({
+        reason: 'unvalidated',
+        freedBy: expect.stringContaining('validate'),
+      }),
+    );
+
+    const validated = await fleet.coordinator.moult(['agents', 'validate', 'not-validated']);
+    expect(validated).toMatchObject({ code: 0 });
+    expect((await fleet.ended(command)).command.outcome).toBe('succeeded');
+    await host.whenAgent(fleet.coordinator, 'runs it', isUpWith(SECOND));
   });
-  const attested = entries.filter(({ detail }) =>
-    JSON.stringify(detail).includes(String(release?.platforms[0]?.digest)),
-  );
-  expect(attested.length).toBeGreaterThan(0);
 
-  const second = await fleet.upgrade('two-upgrades', THIRD);
-  expect(second.command.state).toBe('succeeded');
-  const record = await host.bootRecord();
-  expect(record.components.agent).toMatchObject({
-    committed: { version: THIRD },
-    previous: { version: SECOND },
-    trial: null,
+  test('H4: an upgrade waits for an agent that is down, and runs when it comes up', async () => {
+    const host = await fleet.host('comes-later');
+    await host.stop();
+    await host.whenAgent(fleet.coordinator, 'is Down', ({ state }) => state === 'Down', 60_000);
+    const command = await fleet.order('comes-later', SECOND);
+    const held = await fleet.whenCommand(
+      command,
+      'is held',
+      ({ holdReason }) => holdReason === 'agent-down',
+    );
+    expect(held.command.state).toBe('queued');
+    host.start();
+    expect((await fleet.ended(command)).command.outcome).toBe('succeeded');
   });
-  const kept = [record.components.agent.committed?.dir, record.components.agent.previous?.dir];
-  await until(
-    'only the current and the previous version are left',
-    async () => (await readdir(versionsDirOf(host.layout, 'agent'))).length === 2,
-    { timeoutMs: 20_000, detail: () => host.tail() },
-  );
-  expect((await readdir(versionsDirOf(host.layout, 'agent'))).sort()).toEqual(kept.sort());
-});
 
-test('H4: an upgrade waits for validation, and says so', async () => {
-  const host = await fleet.host('not-validated', { validates: false });
-  const command = await fleet.order('not-validated', SECOND);
-  const held = await fleet.whenCommand(
-    command,
-    'is held',
-    ({ holdReason }) => holdReason === 'unvalidated',
-  );
-  expect(held.command.state).toBe('queued');
-  expect(held.attempts).toEqual([]);
-  const { reasons } = await fleet.coordinator.client.whyAgent({
-    params: { name: 'not-validated' },
+  test('H18: a person upgrades one agent by hand and sees it through by the exit code', async () => {
+    const host = await fleet.host('by-hand');
+    const upgrade = ['agents', 'upgrade', 'by-hand', '--to', SECOND, '--wait'];
+    const done = await fleet.coordinator.moult(upgrade, { timeoutMs: 60_000 });
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.stderr).toContain('succeeded');
+
+    const timedOut = await fleet.coordinator.moult(
+      ['agents', 'upgrade', 'by-hand', '--to', FOURTH, '--wait', '--timeout', '1s'],
+      { timeoutMs: 60_000 },
+    );
+    expect(timedOut).toMatchObject({ code: 3 });
+    expect(timedOut.stderr).toContain('code: wait-ended');
+    await host.whenAgent(fleet.coordinator, 'runs it all the same', isUpWith(FOURTH), 60_000);
+
+    const failed = await fleet.coordinator.moult(
+      ['agents', 'upgrade', 'by-hand', '--to', BAD.crashesAtStart, '--wait'],
+      { timeoutMs: 60_000 },
+    );
+    expectClearFailure(failed, {
+      code: 'upgrade-not-done',
+      exitCode: 5,
+      says: /crashed|rolled-back/,
+    });
+    await host.whenAgent(fleet.coordinator, 'goes on with what it had', isUpWith(FOURTH));
+
+    const unknown = await fleet.coordinator.moult(
+      ['agents', 'upgrade', 'by-hand', '--to', '7.7.7', '--wait', '--timeout', '30s'],
+      { timeoutMs: 60_000 },
+    );
+    expectClearFailure(unknown, { code: 'desired-version-invalid', exitCode: 1, says: /7\.7\.7/ });
+
+    const history = await fleet.coordinator.moult(['history', 'by-hand']);
+    expect(history).toMatchObject({ code: 0 });
+    expect(history.stdout).toContain(FOURTH);
   });
-  expect(reasons).toContainEqual(
-    expect.objectContaining({
-      reason: 'unvalidated',
-      freedBy: expect.stringContaining('validate'),
-    }),
-  );
-
-  const validated = await fleet.coordinator.moult(['agents', 'validate', 'not-validated']);
-  expect(validated).toMatchObject({ code: 0 });
-  expect((await fleet.ended(command)).command.outcome).toBe('succeeded');
-  await host.whenAgent(fleet.coordinator, 'runs it', isUpWith(SECOND));
-});
-
-test('H4: an upgrade waits for an agent that is down, and runs when it comes up', async () => {
-  const host = await fleet.host('comes-later');
-  await host.stop();
-  await host.whenAgent(fleet.coordinator, 'is Down', ({ state }) => state === 'Down', 60_000);
-  const command = await fleet.order('comes-later', SECOND);
-  const held = await fleet.whenCommand(
-    command,
-    'is held',
-    ({ holdReason }) => holdReason === 'agent-down',
-  );
-  expect(held.command.state).toBe('queued');
-  host.start();
-  expect((await fleet.ended(command)).command.outcome).toBe('succeeded');
-});
-
-test('H18: a person upgrades one agent by hand and sees it through by the exit code', async () => {
-  const host = await fleet.host('by-hand');
-  const upgrade = ['agents', 'upgrade', 'by-hand', '--to', SECOND, '--wait'];
-  const done = await fleet.coordinator.moult(upgrade, { timeoutMs: 60_000 });
-  expect(done).toMatchObject({ code: 0 });
-  expect(done.stderr).toContain('succeeded');
-
-  const timedOut = await fleet.coordinator.moult(
-    ['agents', 'upgrade', 'by-hand', '--to', FOURTH, '--wait', '--timeout', '1s'],
-    { timeoutMs: 60_000 },
-  );
-  expect(timedOut).toMatchObject({ code: 3 });
-  expect(timedOut.stderr).toContain('code: wait-ended');
-  await host.whenAgent(fleet.coordinator, 'runs it all the same', isUpWith(FOURTH), 60_000);
-
-  const failed = await fleet.coordinator.moult(
-    ['agents', 'upgrade', 'by-hand', '--to', BAD.crashesAtStart, '--wait'],
-    { timeoutMs: 60_000 },
-  );
-  expectClearFailure(failed, {
-    code: 'upgrade-not-done',
-    exitCode: 5,
-    says: /crashed|rolled-back/,
-  });
-  await host.whenAgent(fleet.coordinator, 'goes on with what it had', isUpWith(FOURTH));
-
-  const unknown = await fleet.coordinator.moult(
-    ['agents', 'upgrade', 'by-hand', '--to', '7.7.7', '--wait', '--timeout', '30s'],
-    { timeoutMs: 60_000 },
-  );
-  expectClearFailure(unknown, { code: 'desired-version-invalid', exitCode: 1, says: /7\.7\.7/ });
-
-  const history = await fleet.coordinator.moult(['history', 'by-hand']);
-  expect(history).toMatchObject({ code: 0 });
-  expect(history.stdout).toContain(FOURTH);
 });
 
 // Last: hosts that are enrolled after it begin with the fleet’s new choice.
