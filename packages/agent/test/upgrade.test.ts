@@ -134,7 +134,7 @@ describe('an upgrade', () => {
     });
     agent.stop();
     await ended(agent);
-    expect(agent.exit).toBe(EXIT.stop);
+    expect(agent.exit).toBe(EXIT.restartSame);
   });
 
   test('H11: what the launcher rolled back is reported with its evidence by the version before', async () => {
