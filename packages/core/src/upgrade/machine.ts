@@ -35,6 +35,10 @@ export type TransitionTable = {
   };
 };
 
+/** Ten times the way of an ordinary attempt; beyond it the earliest are kept, and the latest. */
+const STEPS_MAX = 100;
+const STEPS_FIRST = 20;
+
 const NO_RETRY: Retry = { failures: 0, notBeforeMs: 0 };
 
 /** Late answers of the coordinator, and repeated ones, are ordinary; they mean nothing outside their state. */
@@ -123,7 +127,8 @@ export const TRANSITIONS: TransitionTable = {
             kind: 'draining',
             course: at(state.course, 'draining', event.nowMs),
             slot: state.slot,
-            retry: NO_RETRY,
+            // Counted on: who lets drain and not switch, again and again, is asked ever more slowly.
+            retry: { failures: state.retry.failures, notBeforeMs: 0 },
           }
         : state,
     'permission-denied': (state, event) =>
@@ -313,8 +318,11 @@ function begin(event: EventOf<'ordered'>): UpgradeState {
   return { kind: 'preflight', course, retry: NO_RETRY };
 }
 
+/** The way there and back may be gone for ever; what is kept, saved and reported of it is bounded. */
 function at(course: Course, step: UpgradeStep, nowMs: number): Course {
-  return { ...course, steps: [...course.steps, { step, startedMs: nowMs }] };
+  const steps = [...course.steps, { step, startedMs: nowMs }];
+  if (steps.length <= STEPS_MAX) return { ...course, steps };
+  return { ...course, steps: [...steps.slice(0, STEPS_FIRST), ...steps.slice(STEPS_FIRST + 1)] };
 }
 
 function report(course: Course, outcome: Outcome, nowMs: number): UpgradeState {
