@@ -125,12 +125,12 @@ async function makeTls(
   const nowMs = options.clock.nowMs();
   const certPem = await readTextIfPresent(paths.caCertPath);
   const keyPem = await readTextIfPresent(paths.caKeyPath);
-  const ca = certPem !== null && keyPem !== null ? { certPem, keyPem } : makeCa(nowMs);
+  const ca = certPem !== null && keyPem !== null ? { certPem, keyPem } : await makeCa(nowMs);
   // The key first: a certificate without its key would be taken for a finished pair.
   await writeFileDurably(paths.caKeyPath, ca.keyPem);
   await writeFileDurably(paths.caCertPath, ca.certPem, { mode: 0o644 });
   const names = [...options.names, of.host];
-  const server = makeServerCertificate({ ca, names, nowMs });
+  const server = await makeServerCertificate({ ca, names, nowMs });
   await writeFileDurably(paths.keyPath, server.keyPem);
   await writeFileDurably(paths.certPath, server.certPem, { mode: 0o644 });
   return ca.certPem;

@@ -137,7 +137,7 @@ async function renewTls(of: {
   if (certPem === null || keyPem === null) return tls;
   const names = namesOf(tls.cert);
   const ca = { certPem, keyPem };
-  const made = makeServerCertificate({ ca, names, nowMs: of.clock.nowMs() });
+  const made = await makeServerCertificate({ ca, names, nowMs: of.clock.nowMs() });
   await writeFileDurably(paths.keyPath, made.keyPem);
   await writeFileDurably(paths.certPath, made.certPem, { mode: 0o644 });
   of.log.info('renewed the server certificate', { names });

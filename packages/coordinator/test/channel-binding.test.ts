@@ -13,9 +13,9 @@ beforeEach(async () => {
   const text = await fixture.createToken({ validates: true });
   const { id, secret } = JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString());
   const nowMs = fixture.clock.nowMs();
-  const authority = makeCa(nowMs);
+  const authority = await makeCa(nowMs);
   ca = authority.certPem;
-  const server = makeServerCertificate({ ca: authority, names: [], nowMs });
+  const server = await makeServerCertificate({ ca: authority, names: [], nowMs });
   await fixture.restart(fixture.store, { cert: server.certPem, key: server.keyPem });
   agent = new TestAgent(fixture.url.replace('http:', 'https:'));
   const enrolled = await fixture.store.write('enroll', {

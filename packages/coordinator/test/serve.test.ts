@@ -165,8 +165,8 @@ describe('serve', () => {
 
 test('a server certificate names its hosts and is renewed when a quarter is left', async () => {
   const nowMs = systemClock.nowMs();
-  const ca = makeCa(nowMs);
-  const made = makeServerCertificate({
+  const ca = await makeCa(nowMs);
+  const made = await makeServerCertificate({
     ca,
     names: ['moult.example', '10.0.0.1', '0.0.0.0'],
     nowMs,
