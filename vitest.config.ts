@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Two at once: the machines that run these tests are small, and e2e starts real processes. */
 const WORKERS_MAX = 2;
+const GLOBAL_SETUP = ['test/support/temporary-directory.ts'];
 
 export default defineConfig({
   test: {
@@ -10,6 +11,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          globalSetup: GLOBAL_SETUP,
           include: ['packages/*/test/**/*.test.ts', 'test/*.test.ts', 'test/support/**/*.test.ts'],
           testTimeout: 20_000,
         },
@@ -17,6 +19,7 @@ export default defineConfig({
       {
         test: {
           name: 'sim',
+          globalSetup: GLOBAL_SETUP,
           include: ['test/simulation/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 60_000,
@@ -25,6 +28,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          globalSetup: GLOBAL_SETUP,
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 120_000,
