@@ -221,6 +221,15 @@ describe('enrollment (T13)', () => {
     expect([refused.status, refused.body.code]).toEqual([403, 'token-revoked']);
   });
 
+  test('a lifetime beyond all dates is refused, and the tokens stay readable', async () => {
+    for (const ttlMs of [Number.MAX_SAFE_INTEGER, 8_640_000_000_000_000]) {
+      const body = { kind: 'access', principal: 'ada', role: 'viewer', ttlMs };
+      const made = await fixture.call('POST', '/v1/tokens', { body });
+      expect([made.status, made.body.code]).toEqual([400, 'request-invalid']);
+    }
+    expect((await fixture.call('GET', '/v1/tokens')).status).toBe(200);
+  });
+
   test('the token carries what the first contact is pinned to', async () => {
     const token = await fixture.createToken();
     const pins = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());

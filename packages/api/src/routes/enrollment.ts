@@ -3,6 +3,9 @@ import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 import { component, id, name, none, platform, sha256, token, version, why } from '../schemas.ts';
 
+/** A hundred years: beyond what dates can say a token could be made, and the list of tokens never be read again. */
+const ACCESS_TTL_MS_MAX = 3_155_760_000_000;
+
 export const getTrustAnchors = defineRoute({
   id: 'getTrustAnchors',
   method: 'GET',
@@ -77,7 +80,7 @@ export const createToken = defineRoute({
       kind: z.literal('access'),
       principal: name,
       role: z.enum(ROLES),
-      ttlMs: z.number().int().min(1_000).nullable().default(null),
+      ttlMs: z.number().int().min(1_000).max(ACCESS_TTL_MS_MAX).nullable().default(null),
       why,
     }),
   ]),
