@@ -157,7 +157,7 @@ async function keepOrphan(
   about: About,
   finish: FinishReport,
 ): Promise<void> {
-  await context.db
+  const kept = await context.db
     .insertInto('orphans')
     .values({
       instance_id: about.instanceId,
@@ -167,7 +167,8 @@ async function keepOrphan(
       content: JSON.stringify(finish),
     })
     .onConflict((conflict) => conflict.doNothing())
-    .execute();
+    .executeTakeFirst();
+  if (kept.numInsertedOrUpdatedRows === 0n) return;
   await addHistory(context, {
     nowMs: about.nowMs,
     kind: 'orphan-kept',
