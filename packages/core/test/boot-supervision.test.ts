@@ -171,3 +171,14 @@ test('the expectations cover the whole table', () => {
     Object.values(SUPERVISION).reduce((sum, row) => sum + Object.keys(row).length, 0),
   );
 });
+
+test('a new trial and a commit begin a new count of failures: what the version before did is not theirs', () => {
+  for (const [kind, event] of [
+    ['running', 'try-asked'],
+    ['watching', 'commit-asked'],
+  ] as const) {
+    const before = STATES[kind];
+    const failing = { ...before, life: { ...before.life, failures: 6 } };
+    expect(stepSupervision(failing, EVENTS[event]).state.life.failures).toBe(0);
+  }
+});

@@ -15,7 +15,10 @@ export type Request = EventOf<'try-asked'> | EventOf<'commit-asked'> | EventOf<'
 export function askedTry(state: Alive, event: EventOf<'try-asked'>): SupervisionStep {
   const isTrialRunning =
     event.component === 'agent' ? state.kind === 'watching' : isOnTrial(state.life);
-  return answered(state, event, askTry(state.life.record, { ...event, isTrialRunning }));
+  const step = answered(state, event, askTry(state.life.record, { ...event, isTrialRunning }));
+  if (!isAlive(step.state) || step.state.life.record === state.life.record) return step;
+  // What the version before did wrong is not the new one's: its own tries bound it.
+  return { ...step, state: { ...step.state, life: { ...step.state.life, failures: 0 } } };
 }
 
 export function askedCommit(state: Alive, event: EventOf<'commit-asked'>): SupervisionStep {
@@ -24,8 +27,11 @@ export function askedCommit(state: Alive, event: EventOf<'commit-asked'>): Super
   const step = answered(state, event, commitTrial(state.life.record, { ...event, runningDigest }));
   if (!isAlive(step.state) || step.state.life.record === state.life.record) return step;
   // B1: committed by request, and only while it runs.
-  const life: Life =
-    event.component === 'launcher' ? { ...step.state.life, launcherLeftMs: null } : step.state.life;
+  const life: Life = {
+    ...step.state.life,
+    failures: 0,
+    ...(event.component === 'launcher' ? { launcherLeftMs: null } : {}),
+  };
   const { run, boot } = step.state;
   if (event.component === 'launcher') return { ...step, state: { ...step.state, life } };
   return {
