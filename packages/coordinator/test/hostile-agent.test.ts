@@ -106,3 +106,31 @@ test('of an agent that sends faster than the disk writes, a few frames are held'
   goOn();
   while ((await agent.expect('outputAck')).lastSequence < 30);
 });
+
+test('agents that never stop reporting do not hold up an order to another', async () => {
+  await fixture.publishTwo();
+  const others = [agent];
+  for (const name of ['web-2', 'web-3', 'web-4']) others.push(await fixture.enroll(name));
+  for (const other of others) await other.connect();
+  await fixture.enroll('quiet');
+  // Whatever is decided about them touches them again: there is always somebody left to decide about.
+  const real = fixture.store.write;
+  let isOrdered = false;
+  let count = 0;
+  vi.spyOn(fixture.store, 'write').mockImplementation(async (name, args) => {
+    const done = await real(name, args);
+    if (name === 'dispatch' && !isOrdered && count < 2_000) {
+      count += 1;
+      for (const other of others) other.report({ facts: [{ name: 'n', value: String(count) }] });
+    }
+    return done;
+  });
+  for (const other of others) other.report();
+  await vi.waitUntil(() => count > 20);
+  const ordered = await fixture.call('POST', '/v1/agents/quiet/upgrade', {
+    body: { version: '2.0.0' },
+  });
+  isOrdered = true;
+  expect(ordered.status).toBe(202);
+  expect(count).toBeLessThan(2_000);
+});

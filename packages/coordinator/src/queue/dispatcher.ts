@@ -45,6 +45,14 @@ export class Dispatcher {
     this.#running ??= this.#run();
   }
 
+  /** Decides about these now, and waits for no others: under load there are always some. */
+  async decide(instanceIds: readonly string[]): Promise<void> {
+    for (let from = 0; from < instanceIds.length; from += SIDE_BY_SIDE) {
+      const batch = instanceIds.slice(from, from + SIDE_BY_SIDE);
+      await Promise.all(batch.map((id) => this.#tryDispatch(id, false)));
+    }
+  }
+
   /** Somebody's turn may have come. */
   async touchGroup(group: string): Promise<void> {
     const ids = await this.#options.store.read('openInstanceIds', { group });

@@ -136,8 +136,7 @@ async function afterDispatch(
   options: AgentHandlersOptions,
   commands: readonly CommandTable[],
 ): Promise<Command[]> {
-  for (const command of commands) options.dispatcher.touch(command.instance_id);
-  await options.dispatcher.settled();
+  await options.dispatcher.decide(commands.map((command) => command.instance_id));
   const views: Command[] = [];
   for (const command of commands) {
     views.push(commandViewOf((await options.store.read('commandById', command.id)) ?? command));
