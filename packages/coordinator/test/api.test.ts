@@ -3,8 +3,9 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { ROUTES } from '@moult/api';
+import { CodedError } from '@moult/core/errors';
 import { mayDo, ROLES } from '@moult/core/permission';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Fixture } from './support/fixture.ts';
 import { TestAgent } from './support/test-agent.ts';
 
@@ -262,4 +263,16 @@ test('failed authentications of one address are slowed down; a good token is not
   }
   expect(last).toBe(429);
   expect((await fixture.call('GET', '/v1/agents')).status).toBe(200);
+});
+
+test('a full disk is said without the paths of the coordinator', async () => {
+  const path = '/var/lib/moult-coordinator/coordinator.db';
+  const full = new CodedError('disk-full', `the database ${path}: full`, {
+    remedy: `See ${path}.`,
+  });
+  const write = vi.spyOn(fixture.store, 'write').mockRejectedValue(full);
+  const answer = await fixture.call('POST', '/v1/tokens', { body: { kind: 'enrollment' } });
+  write.mockRestore();
+  expect([answer.status, answer.body.code]).toEqual([429, 'disk-full']);
+  expect(JSON.stringify(answer.body)).not.toContain('/var/lib');
 });

@@ -19,18 +19,37 @@ const OWN_STATUS: Partial<Readonly<Record<ErrorCode, number>>> = {
   'pack-hash-mismatch': 400,
 };
 
+/** Troubles of this coordinator's own disk: their messages name its paths, which are for its log. */
+const OF_OUR_DISK: readonly ErrorCode[] = [
+  'database-corrupt',
+  'database-locked',
+  'database-unwritable',
+  'disk-full',
+  'file-unreadable',
+  'file-unwritable',
+  'repository-corrupt',
+  'repository-missing',
+];
+
+const LOOK_AT_LOG = 'The log of the coordinator says where: free or repair that, then ask again.';
+
+/** What went wrong inside is for the log, not for whoever asked. */
+export function isInside(error: CodedError): boolean {
+  return error.code === 'internal' || OF_OUR_DISK.includes(error.code);
+}
+
 export const PROBLEM_TYPE = 'application/problem+json';
 
 export function problemOf(error: CodedError): Problem {
-  const isInternal = error.code === 'internal';
+  const isOfOurDisk = OF_OUR_DISK.includes(error.code);
+  const title = error.code.replaceAll('-', ' ');
   return {
     type: `urn:moult:problem:${error.code}`,
-    title: error.code.replaceAll('-', ' '),
+    title,
     status: OWN_STATUS[error.code] ?? HTTP_STATUS[CATALOGUE[error.code].status],
-    // What went wrong inside is for the log, not for whoever asked.
-    detail: isInternal ? 'the coordinator failed' : error.message,
+    detail: isInside(error) ? `the coordinator failed: ${title}` : error.message,
     code: error.code,
-    remedy: error.remedy,
+    remedy: isOfOurDisk ? LOOK_AT_LOG : error.remedy,
   };
 }
 

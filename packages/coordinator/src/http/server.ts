@@ -11,7 +11,7 @@ import { channelBindingOf } from '../gateway/session.ts';
 import type { TimerWheel, WheelItem } from '../gateway/timer-wheel.ts';
 import type { Authentication, Caller } from './authentication.ts';
 import type { Call, Handlers } from './handler.ts';
-import { invalidRequest, PROBLEM_TYPE, problemOf, requestError } from './problems.ts';
+import { invalidRequest, isInside, PROBLEM_TYPE, problemOf, requestError } from './problems.ts';
 import { type StaticFilesOptions, serveStaticFiles } from './static-files.ts';
 
 /** Metadata of a release is the largest JSON that comes: a role of 128 KiB, targets of the same, quoted. */
@@ -185,7 +185,7 @@ function fail(
 ): FastifyReply {
   const error = requestError(of.error);
   const problem = problemOf(error);
-  if (problem.status >= 500) {
+  if (problem.status >= 500 || isInside(error)) {
     log.error('a request failed', { path: of.request.url, code: error.code, err: of.error });
   }
   if (problem.status === 401) of.reply.header('www-authenticate', 'Bearer');
