@@ -68,6 +68,17 @@ describe('moult login', () => {
   });
 });
 
+it('shows a name that holds terminal sequences, and does not obey it', async () => {
+  const value = { ...ME, principal: 'a\u001b[2Jda\u0007' };
+  await using coordinator = await startCoordinator({
+    'GET /v1/whoami': () => ({ status: 200, value }),
+  });
+  await withHome(async (homeDir) => {
+    const login = await runMoult(['login', '--url', coordinator.url, '--token', 'x'], { homeDir });
+    expect(login.out).toContain('as ada (admin)');
+  });
+});
+
 describe('a token that is kept', () => {
   it('is not shown to another address than it is for', async () => {
     await using other = await startCoordinator(whoAmI);

@@ -34,7 +34,7 @@ export class Output {
   result(value: unknown, lines: () => readonly string[]): void {
     this.#clear();
     if (this.#options.isJson) this.#options.screen.out(`${printableJson(value)}\n`);
-    else for (const line of lines()) this.#options.screen.out(`${line}\n`);
+    else for (const line of lines()) this.#options.screen.out(`${printable(line)}\n`);
   }
 
   table<Row>(
