@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { ROUTES } from '@moult/api';
 import { CodedError } from '@moult/core/errors';
 import { mayDo, ROLES } from '@moult/core/permission';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Fixture } from './support/fixture.ts';
 import { TestAgent } from './support/test-agent.ts';
+import { WatchedStore } from './support/watched-store.ts';
 
 let fixture: Fixture;
 const tokens = new Map<string, string>();
@@ -270,9 +271,11 @@ test('a full disk is said without the paths of the coordinator', async () => {
   const full = new CodedError('disk-full', `the database ${path}: full`, {
     remedy: `See ${path}.`,
   });
-  const write = vi.spyOn(fixture.store, 'write').mockRejectedValue(full);
+  const store = new WatchedStore(fixture.store);
+  await fixture.restart(store);
+  store.around = () => Promise.reject(full);
   const answer = await fixture.call('POST', '/v1/tokens', { body: { kind: 'enrollment' } });
-  write.mockRestore();
+  await fixture.restart();
   expect([answer.status, answer.body.code]).toEqual([429, 'disk-full']);
   expect(JSON.stringify(answer.body)).not.toContain('/var/lib');
 });
