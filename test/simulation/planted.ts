@@ -49,26 +49,13 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'success is reported before the launcher has committed',
     file: MACHINE,
-    from: `        case 'on-trial':
-          return state;
-        case 'refused':
-          return rolledBack(state.course, fate.evidence, event.nowMs);
-        case 'committed':
-          return report(state.course, { kind: 'succeeded' }, event.nowMs);
-        case 'untried':
-          return rolledBack(state.course, trialLost(), event.nowMs);
-      }
-    },
+    from: `        onTrial: () => state,
+        untried: () => lost(state, event.nowMs),
+      }),
     committed:`,
-    to: `        case 'on-trial':
-        case 'committed':
-          return report(state.course, { kind: 'succeeded' }, event.nowMs);
-        case 'refused':
-          return rolledBack(state.course, fate.evidence, event.nowMs);
-        case 'untried':
-          return rolledBack(state.course, trialLost(), event.nowMs);
-      }
-    },
+    to: `        onTrial: () => report(state.course, { kind: 'succeeded' }, event.nowMs),
+        untried: () => lost(state, event.nowMs),
+      }),
     committed:`,
   },
   {

@@ -135,14 +135,8 @@ export const TRANSITIONS: TransitionTable = {
       event.isFinal
         ? report(state.course, { kind: 'denied', reason: event.reason }, event.nowMs)
         : { ...state, retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS) },
-    'permission-unanswered': (state, event) => ({
-      ...state,
-      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
-    }),
-    'work-failed': (state, event) => ({
-      ...state,
-      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
-    }),
+    'permission-unanswered': patiently,
+    'work-failed': patiently,
   },
   draining: {
     ...DEAF,
@@ -170,38 +164,22 @@ export const TRANSITIONS: TransitionTable = {
     ...DEAF,
     ...FOREIGN,
     ...BUSY,
-    booted: (state, event) => {
-      const fate = fateOf(state.course.order, state.slot, event.view);
-      switch (fate.kind) {
-        case 'on-trial':
-          return probation(state, event.nowMs);
-        case 'refused':
-          return rolledBack(state.course, fate.evidence, event.nowMs);
-        case 'committed':
-          return report(state.course, { kind: 'succeeded' }, event.nowMs);
-        case 'untried':
-          return state;
-      }
-    },
+    booted: (state, event) =>
+      afterBoot(state, event, {
+        onTrial: () => probation(state, event.nowMs),
+        untried: () => state,
+      }),
     'work-failed': (state, event) => retried(state, event, HAND_OVER_RETRY_MS),
   },
   probation: {
     ...DEAF,
     ...FOREIGN,
     ...BUSY,
-    booted: (state, event) => {
-      const fate = fateOf(state.course.order, state.slot, event.view);
-      switch (fate.kind) {
-        case 'on-trial':
-          return { ...state, isAttested: false };
-        case 'refused':
-          return rolledBack(state.course, fate.evidence, event.nowMs);
-        case 'committed':
-          return report(state.course, { kind: 'succeeded' }, event.nowMs);
-        case 'untried':
-          return rolledBack(state.course, trialLost(), event.nowMs);
-      }
-    },
+    booted: (state, event) =>
+      afterBoot(state, event, {
+        onTrial: () => ({ ...state, isAttested: false }),
+        untried: () => lost(state, event.nowMs),
+      }),
     attested: (state) => (state.isAttested ? state : { ...state, isAttested: true }),
     // U1: only a confirmed, attested probation leads to a commit.
     confirmed: (state, event) =>
@@ -221,56 +199,30 @@ export const TRANSITIONS: TransitionTable = {
       detail: event.reason,
       retry: NO_RETRY,
     }),
-    'work-failed': (state, event) => ({
-      ...state,
-      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
-    }),
+    'work-failed': patiently,
   },
   committing: {
     ...DEAF,
     ...FOREIGN,
     ...BUSY,
-    booted: (state, event) => {
-      const fate = fateOf(state.course.order, state.slot, event.view);
-      switch (fate.kind) {
-        case 'on-trial':
-          return state;
-        case 'refused':
-          return rolledBack(state.course, fate.evidence, event.nowMs);
-        case 'committed':
-          return report(state.course, { kind: 'succeeded' }, event.nowMs);
-        case 'untried':
-          return rolledBack(state.course, trialLost(), event.nowMs);
-      }
-    },
+    booted: (state, event) =>
+      afterBoot(state, event, {
+        onTrial: () => state,
+        untried: () => lost(state, event.nowMs),
+      }),
     committed: (state, event) => report(state.course, { kind: 'succeeded' }, event.nowMs),
-    'work-failed': (state, event) => ({
-      ...state,
-      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
-    }),
+    'work-failed': patiently,
   },
   'rolling-back': {
     ...DEAF,
     ...FOREIGN,
     ...BUSY,
-    booted: (state, event) => {
-      const fate = fateOf(state.course.order, state.slot, event.view);
-      switch (fate.kind) {
-        case 'on-trial':
-          return state;
-        case 'refused':
-          return rolledBack(state.course, fate.evidence, event.nowMs);
-        // The launcher's order of receipt decides: a commit that came first stands (U7).
-        case 'committed':
-          return report(state.course, { kind: 'succeeded' }, event.nowMs);
-        case 'untried':
-          return rolledBack(state.course, trialLost(), event.nowMs);
-      }
-    },
-    'work-failed': (state, event) => ({
-      ...state,
-      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
-    }),
+    booted: (state, event) =>
+      afterBoot(state, event, {
+        onTrial: () => state,
+        untried: () => lost(state, event.nowMs),
+      }),
+    'work-failed': patiently,
   },
   reporting: {
     ...DEAF,
@@ -278,10 +230,7 @@ export const TRANSITIONS: TransitionTable = {
     ...BUSY,
     booted: 'ignore',
     reported: () => ({ kind: 'idle' }),
-    'work-failed': (state, event) => ({
-      ...state,
-      retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS),
-    }),
+    'work-failed': patiently,
   },
 };
 
@@ -304,6 +253,28 @@ export function step(state: UpgradeState, event: UpgradeEvent): UpgradeState {
 
 export function attemptIdIn(state: UpgradeState): string | null {
   return state.kind === 'idle' ? null : attemptIdOf(state.course.order);
+}
+
+/**
+ * What a boot says of an attempt that may have been tried. Refused and committed mean the same in every state: the
+ * launcher's order of receipt decides, and a commit that came first stands (U7).
+ */
+function afterBoot(
+  state: StateOf<'switching' | 'probation' | 'committing' | 'rolling-back'>,
+  event: EventOf<'booted'>,
+  undecided: { readonly onTrial: () => UpgradeState; readonly untried: () => UpgradeState },
+): UpgradeState {
+  const fate = fateOf(state.course.order, state.slot, event.view);
+  switch (fate.kind) {
+    case 'on-trial':
+      return undecided.onTrial();
+    case 'untried':
+      return undecided.untried();
+    case 'refused':
+      return rolledBack(state.course, fate.evidence, event.nowMs);
+    case 'committed':
+      return report(state.course, { kind: 'succeeded' }, event.nowMs);
+  }
 }
 
 function begin(event: EventOf<'ordered'>): UpgradeState {
@@ -360,6 +331,14 @@ function nextRetry(retry: Retry, nowMs: number, delaysMs: readonly number[]): Re
   return { failures: retry.failures + 1, notBeforeMs: nowMs + delayMs };
 }
 
+/** Work that must not be given up: tried again for ever, ever rarer. */
+function patiently<S extends Exclude<UpgradeState, { readonly kind: 'idle' }>>(
+  state: S,
+  event: { readonly nowMs: number },
+): S {
+  return { ...state, retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS) };
+}
+
 /** Tries again while the schedule lasts and it can help; then the attempt has failed, the old version untouched. */
 function retried<S extends StateOf<'preflight' | 'fetching' | 'staged' | 'switching'>>(
   state: S,
@@ -374,6 +353,10 @@ function retried<S extends StateOf<'preflight' | 'fetching' | 'staged' | 'switch
     );
   }
   return { ...state, retry: nextRetry(state.retry, event.nowMs, delaysMs) };
+}
+
+function lost(state: { readonly course: Course }, nowMs: number): UpgradeState {
+  return rolledBack(state.course, trialLost(), nowMs);
 }
 
 function trialLost(): Evidence {
