@@ -3,10 +3,9 @@
  * what is proved under it holds under systemd. It has no control groups: agents of a killed launcher end because
  * their pipe closes, and the next launcher ends the recorded holder.
  *
- *   exit 0                    → it ends                 (SuccessExitStatus, Restart=on-failure)
- *   exit 75                   → started again           (RestartForceExitStatus=75)
- *   anything else, a signal   → started again           (Restart=on-failure)
+ *   any exit, any signal      → started again           (Restart=always: no version can end a host by ending well)
  *   READY, then silence       → killed, started again   (WatchdogSec)
+ *   asked to stop             → SIGTERM, waits, ends    (systemctl stop)
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -40,7 +39,7 @@ export type SupervisorEvent =
 const RESTART_MS = 2_000;
 const LINE_BYTES_MAX = 64 * 1024;
 
-/** Runs until the launcher ends with 0 or the signal aborts (then SIGTERM, and SIGKILL after TimeoutStopSec). */
+/** Runs until the signal aborts: then SIGTERM, and SIGKILL after TimeoutStopSec. */
 export async function supervise(options: SupervisorOptions, stop: AbortSignal): Promise<number> {
   // A short path: unix sockets are named by at most 107 bytes.
   const dir = await mkdtemp(`${tmpdir()}/moult-`);
@@ -50,7 +49,6 @@ export async function supervise(options: SupervisorOptions, stop: AbortSignal): 
   try {
     for (;;) {
       const end = await superviseOnce(options, { socketPath, notices }, stop);
-      if (end.exitCode === EXIT.stop) return EXIT.stop;
       if (stop.aborted) return end.exitCode === EXIT.bootRecorded ? EXIT.stop : (end.exitCode ?? 1);
       await options.clock.sleep(options.restartMs ?? RESTART_MS, stop).catch(() => undefined);
       if (stop.aborted) return EXIT.stop;

@@ -114,8 +114,9 @@ test.for([
     name: 'crashes at once',
     script: `if (process.argv.includes('--check')) process.exit(0); process.exit(3);`,
   },
+  { name: 'ends as if told to', script: 'process.exit(0);' },
 ])(
-  'H12: a launcher that $name is refused after three tries, and the first launcher runs the agent',
+  'H12, B17: a launcher that $name is refused after three tries, and the first launcher runs the agent',
   async ({ script }) => {
     const { host } = hostWith({ script });
     using _host = host;
