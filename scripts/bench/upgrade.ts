@@ -7,8 +7,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Attempt, Command } from '@moult/api';
-import { isEnded } from '@moult/core/command';
+import type { Attempt } from '@moult/api';
 import { versionsDirOf } from '@moult/core/layout';
 import { Coordinator } from '../fleet/coordinator.ts';
 import { CountingProxy } from '../fleet/counting-proxy.ts';
@@ -16,14 +15,12 @@ import { Host } from '../fleet/host.ts';
 import { endProcessesOf, ussKibOf } from '../fleet/processes.ts';
 import { endEverything } from '../fleet/program.ts';
 import { buildPack } from '../fleet/releases.ts';
-import { until } from '../fleet/until.ts';
 import { type Figure, figureOf, percentile } from './figure.ts';
 
 const UPGRADES = 20;
 const AGENT = 'bench-1';
 const BYTES_SHARE_BAR = 0.02;
 const GAP_MS_BAR = 600;
-const UPGRADE_MS_MAX = 60_000;
 
 type Say = (line: string) => void;
 
@@ -115,7 +112,9 @@ async function sampleOf(options: {
     params: { name: AGENT },
     body: { version },
   });
-  const { command: end, attempts } = await endOf(coordinator, host, command);
+  const { command: end, attempts } = await coordinator.whenCommand(command, {
+    detail: () => host.tail(),
+  });
   const wireBytes = proxy.bytesDown + proxy.bytesUp - before;
   const attempt = attempts.at(-1);
   if (end.state !== 'succeeded' || attempt === undefined || attempt.gapMs === null) {
@@ -124,21 +123,6 @@ async function sampleOf(options: {
     );
   }
   return { attempt, gapMs: attempt.gapMs, wireBytes, bareMs: await bareStartMs(host) };
-}
-
-async function endOf(
-  coordinator: Coordinator,
-  host: Host,
-  command: Command,
-): Promise<{ readonly command: Command; readonly attempts: readonly Attempt[] }> {
-  return await until(
-    `the upgrade to ${command.version} has ended`,
-    async () => {
-      const found = await coordinator.client.getCommand({ params: { id: command.id } });
-      return isEnded(found.command.state) ? found : null;
-    },
-    { timeoutMs: UPGRADE_MS_MAX, detail: () => host.tail() },
-  );
 }
 
 /** The runtime that the agent runs on, started with an empty script until its end. */

@@ -4,22 +4,34 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Release } from '@moult/api';
+import type { Attempt, Command, Release } from '@moult/api';
 import { type Client, createClient } from '@moult/api/client';
+import { isEnded } from '@moult/core/command';
 import { freePort } from './free-port.ts';
-import { moultOk, startMoult } from './moult.ts';
+import { type MoultOptions, moult, moultOk, startMoult } from './moult.ts';
 import type { Program, ProgramEnd, Ran } from './program.ts';
+import { until } from './until.ts';
 
 export interface CoordinatorOptions {
   readonly dir: string;
   readonly onLine?: (line: string) => void;
+  /** Ends whatever is being done with it; the coordinator itself is ended by `stop`. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Ended {
+  readonly command: Command;
+  readonly attempts: readonly Attempt[];
 }
 
 const READY_MS = 30_000;
+const PUBLISH_MS = 120_000;
+const UPGRADE_MS = 60_000;
 
 export class Coordinator {
   readonly dir: string;
-  readonly #onLine: ((line: string) => void) | null;
+  readonly signal: AbortSignal | undefined;
+  readonly #onLine: ((line: string) => void) | undefined;
   #port: number | null = null;
   #program: Program | null = null;
   #adminToken = '';
@@ -27,16 +39,18 @@ export class Coordinator {
 
   private constructor(options: CoordinatorOptions) {
     this.dir = options.dir;
-    this.#onLine = options.onLine ?? null;
+    this.signal = options.signal;
+    this.#onLine = options.onLine;
   }
 
   /** Keys, certificates, store and administrator: everything that a new one needs. */
   static async init(options: CoordinatorOptions): Promise<Coordinator> {
-    const { dir } = options;
+    const { dir, signal } = options;
     await mkdir(dir, { recursive: true });
     const homeDir = dir;
-    await moultOk(['keys', 'init', '--dir', join(dir, 'keys')], { homeDir });
-    await moultOk(['coordinator', 'init', '--root', dir, '--keys', join(dir, 'keys')], { homeDir });
+    const keysDir = join(dir, 'keys');
+    await moultOk(['keys', 'init', '--dir', keysDir], { homeDir, signal });
+    await moultOk(['coordinator', 'init', '--root', dir, '--keys', keysDir], { homeDir, signal });
     return await Coordinator.open(options);
   }
 
@@ -108,20 +122,14 @@ export class Coordinator {
   /** Always on the same port once it has one: agents come back to it. */
   async start(options: { readonly port?: number } = {}): Promise<void> {
     this.#port = options.port ?? this.#port ?? (await freePort());
+    this.signal?.throwIfAborted();
+    const listen = ['--listen', `127.0.0.1:${this.#port}`];
     const program = startMoult(
-      [
-        'coordinator',
-        'serve',
-        '--root',
-        this.dir,
-        '--listen',
-        `127.0.0.1:${this.#port}`,
-        '--end-with-stdin',
-      ],
+      ['coordinator', 'serve', '--root', this.dir, ...listen, '--end-with-stdin'],
       {
-        name: 'coordinator',
+        name: 'the coordinator',
         homeDir: this.dir,
-        ...(this.#onLine === null ? {} : { onLine: this.#onLine }),
+        ...(this.#onLine === undefined ? {} : { onLine: this.#onLine }),
       },
     );
     this.#program = program;
@@ -142,10 +150,21 @@ export class Coordinator {
   /** `moult` logged in as the administrator, by variables. */
   async moult(
     args: readonly string[],
-    options: { readonly timeoutMs?: number } = {},
+    options: Omit<MoultOptions, 'homeDir' | 'env' | 'signal'> = {},
   ): Promise<Ran> {
-    const { moult } = await import('./moult.ts');
-    return moult(args, { homeDir: this.dir, env: this.environment(), ...options });
+    return moult(args, { ...options, ...this.#asAdministrator() });
+  }
+
+  /** As `moult`; what it printed. Anything but 0 is an error. */
+  async moultOk(
+    args: readonly string[],
+    options: Omit<MoultOptions, 'homeDir' | 'env' | 'signal'> = {},
+  ): Promise<string> {
+    return (await moultOk(args, { ...options, ...this.#asAdministrator() })).stdout;
+  }
+
+  #asAdministrator(): MoultOptions {
+    return { homeDir: this.dir, env: this.environment(), signal: this.signal };
   }
 
   environment(): Readonly<Record<string, string>> {
@@ -158,11 +177,33 @@ export class Coordinator {
 
   /** Imports and publishes a pack with the release key. */
   async publish(packPath: string): Promise<void> {
-    await moultOk(['release', 'publish', packPath, '--keys', this.keysDir], {
-      homeDir: this.dir,
-      env: this.environment(),
-      timeoutMs: 120_000,
-    });
+    const args = ['release', 'publish', packPath, '--keys', this.keysDir];
+    await this.moultOk(args, { timeoutMs: PUBLISH_MS });
+  }
+
+  /** The command with its attempts, once it has ended or is as it shall be. */
+  async whenCommand(
+    command: Command,
+    options: {
+      readonly what?: string;
+      readonly isSo?: (command: Command) => boolean;
+      readonly timeoutMs?: number;
+      readonly detail?: () => string;
+    } = {},
+  ): Promise<Ended> {
+    const { what = 'has ended', isSo = ({ state }) => isEnded(state) } = options;
+    let last: Ended | null = null;
+    return await until(
+      `the command for ${command.agent} to ${command.version} ${what}`,
+      async () => {
+        last = await this.client.getCommand({ params: { id: command.id } });
+        return isSo(last.command) ? last : null;
+      },
+      {
+        timeoutMs: options.timeoutMs ?? UPGRADE_MS,
+        detail: () => `${JSON.stringify(last)}\n${options.detail?.() ?? ''}`,
+      },
+    );
   }
 
   async releases(): Promise<readonly Release[]> {

@@ -44,33 +44,34 @@ export class Host {
       readonly token: string;
       /** Where the host finds the coordinator, when something stands between them. */
       readonly url?: string;
+      readonly onStep?: (line: string) => void;
     },
   ): Promise<Host> {
-    const { coordinator, token, name, root } = options;
+    const { coordinator, token, name, root, onStep } = options;
     await moultOk(
       [
-        'agent',
-        'enroll',
-        '--coordinator',
-        options.url ?? coordinator.url,
-        '--token',
-        token,
-        '--name',
-        name,
-        '--root',
-        root,
+        ...['agent', 'enroll', '--coordinator', options.url ?? coordinator.url, '--token', '-'],
+        ...['--name', name, '--root', root],
       ],
-      { homeDir: coordinator.dir, timeoutMs: ENROLL_MS },
+      {
+        homeDir: coordinator.dir,
+        input: token,
+        timeoutMs: ENROLL_MS,
+        signal: coordinator.signal,
+        onLine: onStep,
+      },
     );
     return new Host(options);
   }
 
-  start(): void {
-    this.#program = startMoult(['launcher', 'run', '--root', this.root, '--end-with-stdin'], {
-      name: `launcher of ${this.name}`,
+  start(): Program {
+    const program = startMoult(['launcher', 'run', '--root', this.root, '--end-with-stdin'], {
+      name: `the launcher of ${this.name}`,
       homeDir: this.root,
       onLine: (line) => this.#take(line),
     });
+    this.#program = program;
+    return program;
   }
 
   async stop(): Promise<ProgramEnd | null> {

@@ -1,26 +1,32 @@
 /* The `moult` program as people run it: another process, its exit code and what it prints. */
 import { join } from 'node:path';
 import { ROOT_DIR } from '../root.ts';
-import { type Program, type Ran, runToEnd, startProgram } from './program.ts';
+import { FleetError } from './fleet-error.ts';
+import {
+  type Program,
+  type ProgramOptions,
+  type Ran,
+  type RunOptions,
+  runToEnd,
+  startProgram,
+} from './program.ts';
 
-const ENTRY = join(ROOT_DIR, 'packages', 'cli', 'src', 'main.ts');
+const PROGRAM_PATH = join(ROOT_DIR, 'moult');
 
 /** No context of whoever runs this must be seen or changed, and no colours. */
-export interface MoultOptions {
+export interface MoultOptions extends RunOptions {
   readonly homeDir: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly input?: string;
-  readonly timeoutMs?: number;
 }
 
 export function moult(args: readonly string[], options: MoultOptions): Promise<Ran> {
   return runToEnd({
+    ...options,
     name: `moult ${args[0] ?? ''}`,
-    ...commandOf(args),
+    command: PROGRAM_PATH,
+    args,
     env: environmentOf(options),
     cwd: options.homeDir,
-    ...(options.input === undefined ? {} : { input: options.input }),
-    ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   });
 }
 
@@ -28,33 +34,27 @@ export function moult(args: readonly string[], options: MoultOptions): Promise<R
 export async function moultOk(args: readonly string[], options: MoultOptions): Promise<Ran> {
   const ran = await moult(args, options);
   if (ran.code === 0) return ran;
-  throw new Error(
-    `moult ${args.join(' ')} ended with ${ran.signal ?? ran.code}:\n${ran.stderr}${ran.stdout}`,
-  );
+  const what = `\`moult ${args.join(' ')}\` ended with ${ran.signal ?? ran.code}`;
+  throw new FleetError(what, `${ran.stderr}${ran.stdout}`);
 }
 
 /** For commands that run until they are stopped. */
 export function startMoult(
   args: readonly string[],
-  options: MoultOptions & { readonly name: string; readonly onLine?: (line: string) => void },
+  options: Pick<MoultOptions, 'homeDir' | 'env'> & Pick<ProgramOptions, 'name' | 'onLine'>,
 ): Program {
   return startProgram({
-    name: options.name,
-    ...commandOf(args),
+    ...options,
+    command: PROGRAM_PATH,
+    args,
     env: environmentOf(options),
     cwd: options.homeDir,
-    ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
   });
 }
 
-function commandOf(args: readonly string[]): {
-  readonly command: string;
-  readonly args: readonly string[];
-} {
-  return { command: process.execPath, args: [ENTRY, ...args] };
-}
-
-function environmentOf(options: MoultOptions): Readonly<Record<string, string>> {
+function environmentOf(
+  options: Pick<MoultOptions, 'homeDir' | 'env'>,
+): Readonly<Record<string, string>> {
   return {
     PATH: process.env['PATH'] ?? '',
     HOME: options.homeDir,

@@ -1,10 +1,17 @@
 /*
  * Real processes that we started: their lines, waiting for one of them, their end. Everything that was started is
- * known until it ended, so that a script or a test that fails half way leaves nothing behind (`endEverything`).
+ * known until it ended, so that a script or a test that fails half way leaves nothing behind (`endEverything`), nor one
+ * that crashes: then it is killed.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  type SpawnOptions,
+  spawn,
+} from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { FleetError } from './fleet-error.ts';
 
 export interface ProgramOptions {
   /** In messages, and before its lines where they are echoed. */
@@ -28,11 +35,15 @@ const LINES_SHOWN = 30;
 const STOP_MS = 50_000;
 
 const running = new Set<Program>();
+const children = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of children) killGroup(child);
+});
 
 export class Program {
   readonly name: string;
   readonly ended: Promise<ProgramEnd>;
-  readonly #child: ChildProcess;
+  readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: string[] = [];
   readonly #listeners = new Set<(line: string | null) => void>();
   #dropped = 0;
@@ -40,14 +51,7 @@ export class Program {
 
   constructor(options: ProgramOptions) {
     this.name = options.name;
-    this.#child = spawn(options.command, [...options.args], {
-      cwd: options.cwd ?? '/',
-      env: options.env ?? {},
-      // Open while we live: programs that were told `--end-with-stdin` end with us, also when we are killed.
-      stdio: ['pipe', 'pipe', 'pipe'],
-      // Ctrl-C in a terminal reaches whoever started us, and he ends what he started, in his order.
-      detached: true,
-    });
+    this.#child = spawnChild(options);
     running.add(this);
     this.ended = new Promise((resolve) => {
       const end = (found: ProgramEnd) => {
@@ -60,9 +64,9 @@ export class Program {
         this.#take(`cannot start ${options.command}: ${error.message}`, options.onLine);
         end({ code: 127, signal: null });
       });
-      this.#child.once('exit', (code, signal) => end({ code, signal }));
+      // Not `exit`: its last words may still be on their way then.
+      this.#child.once('close', (code, signal) => end({ code, signal }));
     });
-    this.#child.stdin?.on('error', () => undefined);
     this.#read(this.#child.stdout, options.onLine);
     this.#read(this.#child.stderr, options.onLine);
   }
@@ -100,12 +104,11 @@ export class Program {
         act();
       };
       const listener = (line: string | null) => {
-        if (line === null) settle(() => reject(this.#failure(`ended before ${pattern}`)));
+        if (line === null) settle(() => reject(this.failure(`ended before ${pattern}`)));
         else if (pattern.test(line)) settle(() => resolve(line));
       };
       const timer = setTimeout(
-        () =>
-          settle(() => reject(this.#failure(`said nothing like ${pattern} in ${timeoutMs} ms`))),
+        () => settle(() => reject(this.failure(`said nothing like ${pattern} in ${timeoutMs} ms`))),
         timeoutMs,
       );
       this.#listeners.add(listener);
@@ -130,12 +133,16 @@ export class Program {
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      this.signal('SIGKILL');
+      killGroup(this.#child);
     }, STOP_MS);
     const end = await this.ended;
     clearTimeout(timer);
-    if (isLate) throw this.#failure(`did not stop within ${STOP_MS} ms and was killed`);
+    if (isLate) throw this.failure(`did not stop within ${STOP_MS} ms and was killed`);
     return end;
+  }
+
+  failure(what: string): FleetError {
+    return new FleetError(`${this.name} ${what}; its last lines:`, this.tail());
   }
 
   /** The last lines, for messages. */
@@ -143,8 +150,7 @@ export class Program {
     return this.#lines.slice(-LINES_SHOWN).join('\n');
   }
 
-  #read(stream: Readable | null, onLine: ProgramOptions['onLine']): void {
-    if (stream === null) return;
+  #read(stream: Readable, onLine: ProgramOptions['onLine']): void {
     stream.on('error', () => undefined);
     createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) =>
       this.#take(line, onLine),
@@ -160,10 +166,6 @@ export class Program {
     onLine?.(line);
     for (const listener of this.#listeners) listener(line);
   }
-
-  #failure(what: string): Error {
-    return new Error(`${this.name} ${what}; its last lines:\n${this.tail()}`);
-  }
 }
 
 export function startProgram(options: ProgramOptions): Program {
@@ -175,21 +177,24 @@ export interface Ran extends ProgramEnd {
   readonly stderr: string;
 }
 
-/** Runs a program to its end. Killed when that takes longer than `timeoutMs`. */
-export function runToEnd(
-  options: Omit<ProgramOptions, 'onLine'> & {
-    readonly timeoutMs?: number;
-    readonly input?: string;
-  },
-): Promise<Ran> {
+export interface RunOptions {
+  readonly input?: string | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told each line of standard error as it comes. */
+  readonly onLine?: ((line: string) => void) | undefined;
+}
+
+/** Runs a program to its end. Killed when that takes longer than `timeoutMs`, or when `signal` says so. */
+export function runToEnd(options: Omit<ProgramOptions, 'onLine'> & RunOptions): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(options.command, [...options.args], {
-      cwd: options.cwd ?? '/',
-      env: options.env ?? {},
-      stdio: ['pipe', 'pipe', 'pipe'],
+    const child = spawnChild(options, {
       timeout: options.timeoutMs ?? 60_000,
       killSignal: 'SIGKILL',
+      signal: options.signal,
     });
+    const { onLine } = options;
+    if (onLine !== undefined) createInterface({ input: child.stderr }).on('line', onLine);
     const texts = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       texts.stdout += chunk;
@@ -197,11 +202,37 @@ export function runToEnd(
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       texts.stderr += chunk;
     });
-    child.stdin.on('error', () => undefined);
     child.stdin.end(options.input ?? '');
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code, signal, ...texts }));
   });
+}
+
+function spawnChild(
+  options: Omit<ProgramOptions, 'onLine'>,
+  limits: Pick<SpawnOptions, 'timeout' | 'killSignal' | 'signal'> = {},
+): ChildProcessWithoutNullStreams {
+  const child = spawn(options.command, [...options.args], {
+    ...limits,
+    cwd: options.cwd ?? '/',
+    env: options.env ?? {},
+    // Open while we live: programs that were told `--end-with-stdin` end with us, also when we are killed.
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // Ctrl-C in a terminal reaches whoever started us, and he ends what he started, in his order.
+    detached: true,
+  });
+  child.stdin.on('error', () => undefined);
+  children.add(child);
+  for (const event of ['error', 'exit']) child.once(event, () => children.delete(child));
+  return child;
+}
+
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // It ended just now.
+  }
 }
 
 /** Everything that was started and has not ended: stopped, or killed where that does not help. */

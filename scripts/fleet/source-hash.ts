@@ -3,15 +3,22 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { ROOT_DIR } from '../root.ts';
 
-const SOURCES = ['packages', 'test/fixtures', 'scripts/fleet', 'package-lock.json'];
-const FILES =
-  /^(packages\/[^/]+\/(src\/.*|package\.json)|test\/fixtures\/.*|scripts\/fleet\/.*|package-lock\.json)$/;
+const SOURCES = [
+  'packages',
+  'test/fixtures',
+  'scripts/fleet',
+  // What is built.
+  'scripts/start/releases.ts',
+  'test/support/e2e-releases.ts',
+  'package-lock.json',
+];
+const IN_PACKAGES = /^packages\/[^/]+\/(src\/.*|package\.json)$/;
 
 /** Of everything that releases and coordinators are made from: what was made from it can be kept while this stands. */
 export async function sourceHash(): Promise<string> {
   const hash = createHash('sha256');
   for (const path of (await Promise.all(SOURCES.map(filesBelow))).flat().sort()) {
-    if (!FILES.test(path)) continue;
+    if (path.startsWith('packages/') && !IN_PACKAGES.test(path)) continue;
     hash.update(`${path}\0`).update(await readFile(join(ROOT_DIR, path)));
   }
   return hash.digest('hex');

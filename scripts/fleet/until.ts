@@ -1,3 +1,5 @@
+import { FleetError } from './fleet-error.ts';
+
 /** Between two looks. What we wait for happens in other processes: there is nothing to be told by. */
 const LOOK_MS = 100;
 
@@ -8,11 +10,16 @@ const LOOK_MS = 100;
 export async function until<T>(
   what: string,
   probe: () => Promise<T | null | undefined | false> | T | null | undefined | false,
-  options: { readonly timeoutMs: number; readonly detail?: () => string },
+  options: {
+    readonly timeoutMs: number;
+    readonly detail?: () => string;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<T> {
   const deadlineMs = performance.now() + options.timeoutMs;
   let cause: unknown;
   for (;;) {
+    options.signal?.throwIfAborted();
     try {
       const found = await probe();
       if (found !== null && found !== undefined && found !== false) return found;
@@ -21,10 +28,8 @@ export async function until<T>(
       cause = caught;
     }
     if (performance.now() >= deadlineMs) {
-      const detail = options.detail === undefined ? '' : `\n${options.detail()}`;
-      throw new Error(`after ${options.timeoutMs} ms it is still not so that ${what}${detail}`, {
-        cause,
-      });
+      const failure = `after ${options.timeoutMs} ms it is still not so that ${what}`;
+      throw new FleetError(failure, options.detail?.(), cause);
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }

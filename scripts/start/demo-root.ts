@@ -3,6 +3,7 @@
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { startTimeOf } from '@moult/core/boot';
 
 const PREFIX = '.moult-demo-';
 const PID_NAME = 'demo.pid';
@@ -11,6 +12,8 @@ const ROOTS_MAX = 50;
 
 export interface DemoRoot {
   readonly dir: string;
+  /** From 1 on; no other demo of this checkout has it now. */
+  readonly number: number;
   remove(): void;
 }
 
@@ -24,8 +27,12 @@ export function takeDemoRoot(checkoutDir: string): DemoRoot {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
       throw error;
     }
-    writeFileSync(join(dir, PID_NAME), `${process.pid} ${startTimeOf(process.pid) ?? ''}\n`);
-    return { dir, remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }) };
+    writeFileSync(join(dir, PID_NAME), `${process.pid} ${startTimeOfPid(process.pid) ?? ''}\n`);
+    return {
+      dir,
+      number,
+      remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }),
+    };
   }
   throw new Error(`there are ${ROOTS_MAX} demos in ${checkoutDir} already`);
 }
@@ -48,14 +55,13 @@ function isOwned(dir: string): boolean {
     return true;
   }
   const [pid = '', startTime = ''] = text.split(' ');
-  return startTimeOf(Number(pid)) === startTime;
+  return startTimeOfPid(Number(pid)) === startTime;
 }
 
-/** Field 22 of /proc/PID/stat; the second may hold blanks and parentheses. Null: there is no such process. */
-export function startTimeOf(pid: number): string | null {
+/** Null: there is no such process. */
+function startTimeOfPid(pid: number): string | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    return startTimeOf(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return null;
   }

@@ -1,115 +1,103 @@
 // The demo's coordinator and agents, all of them started and asked through the real program.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Agent, Attempt, Command } from '@moult/api';
-import { DemoError } from './demo-error.ts';
-import type { Moult } from './moult.ts';
-import { freePort } from './port.ts';
-import { lastLinesOf, type Processes } from './processes.ts';
+import type { Agent, Command } from '@moult/api';
+import { Coordinator, type Ended } from '../fleet/coordinator.ts';
+import { FleetError } from '../fleet/fleet-error.ts';
+import { freePort } from '../fleet/free-port.ts';
+import { Host } from '../fleet/host.ts';
+import { moultOk } from '../fleet/moult.ts';
+import type { Program } from '../fleet/program.ts';
+import { until } from '../fleet/until.ts';
+import type { DemoRoot } from './demo-root.ts';
 
 export const AGENT_NAMES: readonly string[] = ['web-1', 'web-2', 'web-3'];
 
 const USUAL_PORT = 7400;
-const ASK_EVERY_MS = 200;
-const READY_MAX = '30s';
 const UP_MS_MAX = 60_000;
+const UPGRADE_MAX = '5m';
+/** Longer than that. */
+const UPGRADE_MS_MAX = 330_000;
 
 export interface FleetOptions {
-  readonly dir: string;
-  readonly moult: Moult;
-  readonly processes: Processes;
-}
-
-export interface Upgraded {
-  readonly command: Command;
-  readonly attempts: readonly Attempt[];
+  readonly root: DemoRoot;
+  /** Ends whatever is being done; what was started is ended by `stop`. */
+  readonly signal: AbortSignal;
+  readonly onUnexpectedEnd: (error: FleetError) => void;
 }
 
 export class Fleet {
   readonly #options: FleetOptions;
-  #url = '';
+  readonly #hosts: Host[] = [];
+  #coordinator: Coordinator | null = null;
+  #isStopping = false;
 
   constructor(options: FleetOptions) {
     this.#options = options;
-    for (const name of ['logs', 'agents']) mkdirSync(join(options.dir, name));
+    for (const name of ['logs', 'agents']) mkdirSync(join(options.root.dir, name));
   }
 
-  get url(): string {
-    return this.#url;
-  }
-
-  agentDir(name: string): string {
-    return join(this.#options.dir, 'agents', name);
+  get coordinator(): Coordinator {
+    if (this.#coordinator === null) throw new FleetError('there is no coordinator yet');
+    return this.#coordinator;
   }
 
   /** Keys, coordinator, context: after this the program can be used without flags. */
   async startCoordinator(): Promise<void> {
-    const { dir, moult, processes } = this.#options;
-    const root = join(dir, 'coordinator');
-    const port = await freePort(USUAL_PORT);
-    this.#url = `https://127.0.0.1:${port}`;
-    const keysDir = join(dir, 'keys');
-    const tokenPath = join(root, 'etc', 'moult', 'admin.token');
-    await moult.done(['keys', 'init', '--dir', keysDir]);
-    await moult.done([
-      ...['coordinator', 'init', '--root', root, '--keys', keysDir],
-      ...['--listen', `127.0.0.1:${port}`],
-    ]);
-    const logPath = join(dir, 'logs', 'coordinator.log');
-    processes.start({
-      name: 'the coordinator',
-      command: moult.command(['coordinator', 'serve', '--root', root, '--end-with-stdin']),
-      environment: moult.environment,
-      logPath,
+    const { root, signal } = this.#options;
+    const onLine = this.#logOf('coordinator');
+    const dir = join(root.dir, 'coordinator');
+    const coordinator = await Coordinator.init({ dir, onLine, signal });
+    this.#coordinator = coordinator;
+    // Demos that are started at once do not try the same port.
+    await coordinator.start({ port: await freePort(USUAL_PORT + root.number - 1) });
+    this.#watch(coordinator.program);
+    const { url, caPath, adminToken } = coordinator;
+    await moultOk(['login', '--url', url, '--ca', caPath, '--token', '-', '--name', 'demo'], {
+      homeDir: root.dir,
+      env: { XDG_CONFIG_HOME: join(root.dir, 'config') },
+      input: adminToken,
+      signal,
     });
-    const caPath = join(root, 'etc', 'moult', 'ca.pem');
-    const token = readFileSync(tokenPath, 'utf8');
-    const login = ['login', '--url', this.#url, '--ca', caPath, '--token', '-'];
-    await moult.done([...login, '--name', 'demo', '--wait', READY_MAX], { input: token });
   }
 
-  async enroll(name: string, onStep: (text: string) => void): Promise<void> {
-    const { moult } = this.#options;
-    const token = await moult.done(['tokens', 'create', '--quiet', '--why', 'demo']);
-    await moult.done(
-      [
-        ...['agent', 'enroll', '--coordinator', this.#url, '--token', '-'],
-        ...['--name', name, '--root', this.agentDir(name)],
-      ],
-      { input: token, onLine: (line) => onStep(line.replace(/^step /, '')) },
-    );
-  }
-
-  startLauncher(name: string): void {
-    const { dir, moult, processes } = this.#options;
-    processes.start({
-      name: `the launcher of ${name}`,
-      command: moult.command([
-        'launcher',
-        'run',
-        '--root',
-        this.agentDir(name),
-        '--end-with-stdin',
-      ]),
-      environment: moult.environment,
-      logPath: join(dir, 'logs', `${name}.log`),
+  /** Enrolled, installed and started under its launcher. */
+  async startAgent(name: string, onStep: (text: string) => void): Promise<void> {
+    const { coordinator } = this;
+    const token = await coordinator.moultOk(['tokens', 'create', '--quiet', '--why', 'demo']);
+    const host = await Host.enroll({
+      coordinator,
+      token,
+      name,
+      root: join(this.#options.root.dir, 'agents', name),
+      onLine: this.#logOf(name),
+      onStep: (line) => onStep(line.replace(/^step /, '')),
     });
+    this.#hosts.push(host);
+    this.#watch(host.start());
   }
 
   async agents(): Promise<readonly Agent[]> {
-    return (await this.#options.moult.json<{ agents: readonly Agent[] }>(['agents', 'list']))
-      .agents;
+    return (await this.#ask<{ agents: readonly Agent[] }>(['agents', 'list'])).agents;
   }
 
   /** Until each agent is Up with this version and nothing is going on. */
   async untilUp(version: string, onWaiting: (text: string) => void): Promise<void> {
-    await this.#until(UP_MS_MAX, `not all agents are Up with ${version}`, null, async () => {
-      const agents = await this.agents();
-      const waiting = AGENT_NAMES.filter((name) => !isUp(agents, name, version));
-      if (waiting.length > 0) onWaiting(`waiting for ${waiting.join(', ')}`);
-      return waiting.length === 0;
-    });
+    await until(
+      `all agents are Up with ${version}`,
+      async () => {
+        const agents = await this.agents();
+        const waiting = AGENT_NAMES.filter((name) => !isUp(agents, name, version));
+        if (waiting.length > 0) onWaiting(`waiting for ${waiting.join(', ')}`);
+        return waiting.length === 0;
+      },
+      {
+        timeoutMs: UP_MS_MAX,
+        signal: this.#options.signal,
+        detail: () => this.#hosts.map((host) => host.tail()).join('\n'),
+      },
+    );
   }
 
   /** Orders an upgrade and follows it with `--wait`; the exit code and what the coordinator kept of it. */
@@ -117,40 +105,42 @@ export class Fleet {
     name: string,
     version: string,
     onStep: (text: string) => void,
-  ): Promise<{ readonly exitCode: number; readonly err: string; readonly upgraded: Upgraded }> {
-    const args = ['agents', 'upgrade', name, '--to', version, '--wait', '--timeout', '5m'];
-    const said = await this.#options.moult.run([...args, '--why', 'demo'], {
+  ): Promise<{ readonly exitCode: number | null; readonly said: string; readonly ended: Ended }> {
+    const args = ['agents', 'upgrade', name, '--to', version, '--wait', '--timeout', UPGRADE_MAX];
+    const { code, stderr } = await this.coordinator.moult([...args, '--why', 'demo'], {
+      timeoutMs: UPGRADE_MS_MAX,
       onLine: (line) => line.startsWith('step ') && onStep(line.replace(/^step /, '')),
     });
-    const commands = ['commands', 'list', '--agent', name, '--limit', '1'];
-    const latest = await this.#options.moult.json<{ commands: readonly Command[] }>(commands);
-    const [command] = latest.commands;
-    if (command === undefined) {
-      throw new DemoError(`${name} was ordered no upgrade`, said.err.trimEnd().split('\n'));
-    }
-    const upgraded = await this.#options.moult.json<Upgraded>(['commands', 'show', command.id]);
-    return { exitCode: said.exitCode, err: said.err, upgraded };
+    const latest = ['commands', 'list', '--agent', name, '--limit', '1'];
+    const [command] = (await this.#ask<{ commands: readonly Command[] }>(latest)).commands;
+    if (command === undefined) throw new FleetError(`${name} was ordered no upgrade`, stderr);
+    const ended = await this.#ask<Ended>(['commands', 'show', command.id]);
+    return { exitCode: code, said: stderr, ended };
   }
 
-  async #until(
-    msMax: number,
-    failure: string,
-    logPath: string | null,
-    isDone: () => Promise<boolean>,
-  ): Promise<void> {
-    const startedMs = performance.now();
-    while (!(await isDone())) {
-      if (performance.now() - startedMs > msMax) {
-        const logs =
-          logPath === null ? AGENT_NAMES.map((name) => this.#logPathOf(name)) : [logPath];
-        throw new DemoError(`${failure} after ${msMax / 1000} s`, logs.flatMap(lastLinesOf));
-      }
-      await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
-    }
+  /** Agents first, so that they say goodbye to their coordinator. Gives what had to be killed. */
+  async stop(): Promise<readonly unknown[]> {
+    this.#isStopping = true;
+    const ends = [
+      ...(await Promise.allSettled(this.#hosts.map((host) => host.stop()))),
+      ...(await Promise.allSettled([this.#coordinator?.stop()])),
+    ];
+    return ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
   }
 
-  #logPathOf(name: string): string {
-    return join(this.#options.dir, 'logs', `${name}.log`);
+  async #ask<T>(args: readonly string[]): Promise<T> {
+    return JSON.parse(await this.coordinator.moultOk([...args, '-o', 'json'])) as T;
+  }
+
+  #watch(program: Program): void {
+    void program.ended.then(() => {
+      if (!this.#isStopping) this.#options.onUnexpectedEnd(program.failure('ended by itself'));
+    });
+  }
+
+  #logOf(name: string): (line: string) => void {
+    const log = openSync(join(this.#options.root.dir, 'logs', `${name}.log`), 'a');
+    return (line) => void writeSync(log, `${line}\n`);
   }
 }
 
@@ -164,6 +154,6 @@ export function isUp(agents: readonly Agent[], name: string, version: string): b
   );
 }
 
-export function versionOf(agent: Agent): string | null {
+function versionOf(agent: Agent): string | null {
   return agent.components.find(({ component }) => component === 'agent')?.current?.version ?? null;
 }

@@ -1,6 +1,6 @@
 // Figures of the demo for people. They are those of this machine, now; `npm run bench` measures with care.
 
-import type { Upgraded } from './fleet.ts';
+import type { Ended } from '../fleet/coordinator.ts';
 
 const MS_IN_SECOND = 1_000;
 const KIB = 1_024;
@@ -10,7 +10,7 @@ export function secondsText(ms: number): string {
   return `${(ms / MS_IN_SECOND).toFixed(1)} s`;
 }
 
-export function summaryLines(upgrades: readonly Upgraded[]): readonly string[] {
+export function summaryLines(upgrades: readonly Ended[]): readonly string[] {
   const rows = upgrades.map(({ command, attempts }) => {
     const attempt = attempts.at(-1);
     const tookMs = attempt?.endedMs == null ? null : attempt.endedMs - attempt.startedMs;
@@ -28,7 +28,7 @@ export function summaryLines(upgrades: readonly Upgraded[]): readonly string[] {
 }
 
 /** `rolled back: ended three times (exit code 1): Error: this release was built to crash at start`. */
-export function evidenceText({ command, attempts }: Upgraded): string {
+export function evidenceText({ command, attempts }: Ended): string {
   const evidence = attempts.at(-1)?.evidence ?? null;
   if (evidence === null) {
     return `${command.outcome ?? command.state}: ${command.message ?? command.code ?? ''}`;

@@ -3,30 +3,20 @@
  * once for these sources and has every release: building and publishing takes half a minute, copying a moment.
  */
 import { randomUUID } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Attempt, Command } from '@moult/api';
-import { isEnded } from '@moult/core/command';
-import { Coordinator } from '../../scripts/fleet/coordinator.ts';
+import type { Command } from '@moult/api';
+import { Coordinator, type Ended } from '../../scripts/fleet/coordinator.ts';
 import { Host } from '../../scripts/fleet/host.ts';
+import { madeOnce } from '../../scripts/fleet/made-once.ts';
 import { endProcessesOf, type Found, processesOf } from '../../scripts/fleet/processes.ts';
-import { CACHE_DIR } from '../../scripts/fleet/releases.ts';
-import { sourceHash } from '../../scripts/fleet/source-hash.ts';
 import { until } from '../../scripts/fleet/until.ts';
 import { FIRST_AGENT, FIRST_LAUNCHER_VERSION, withEachPack } from './e2e-releases.ts';
 
-/** Templates of other sources are kept this long: another run may be copying one. */
-const TEMPLATE_AGE_MS = 2 * 3_600_000;
-const UPGRADE_MS = 60_000;
 const ORDER_MS = 15_000;
 /** The first file of a run builds and publishes every release, on a machine that may be slow. */
 export const PREPARE_MS = 400_000;
-
-export interface Ended {
-  readonly command: Command;
-  readonly attempts: readonly Attempt[];
-}
 
 export class RealFleet {
   readonly dir: string;
@@ -87,26 +77,27 @@ export class RealFleet {
   }
 
   /** The command with its attempts, once it has ended. */
-  async ended(command: Command, timeoutMs: number = UPGRADE_MS): Promise<Ended> {
-    return await this.whenCommand(command, 'ended', ({ state }) => isEnded(state), timeoutMs);
+  async ended(command: Command, timeoutMs?: number): Promise<Ended> {
+    return await this.#when(command, timeoutMs === undefined ? {} : { timeoutMs });
   }
 
   async whenCommand(
     command: Command,
     what: string,
     isSo: (command: Command) => boolean,
-    timeoutMs: number = UPGRADE_MS,
   ): Promise<Ended> {
-    let last: Ended | null = null;
+    return await this.#when(command, { what, isSo });
+  }
+
+  async #when(
+    command: Command,
+    options: Parameters<Coordinator['whenCommand']>[1],
+  ): Promise<Ended> {
     const host = this.#hosts.find(({ name }) => name === command.agent);
-    return await until(
-      `the command for ${command.agent} to ${command.version} ${what}`,
-      async () => {
-        last = await this.coordinator.client.getCommand({ params: { id: command.id } });
-        return isSo(last.command) ? last : null;
-      },
-      { timeoutMs, detail: () => `${JSON.stringify(last)}\n${host?.tail() ?? ''}` },
-    );
+    return await this.coordinator.whenCommand(command, {
+      ...options,
+      detail: () => host?.tail() ?? '',
+    });
   }
 
   /** Orders it and waits for the end. */
@@ -131,29 +122,14 @@ export class RealFleet {
 
 /** The directory of a stopped coordinator with every release, made from these sources. */
 async function preparedTemplate(): Promise<string> {
-  const templatesDir = join(CACHE_DIR, 'e2e');
-  const dir = join(templatesDir, (await sourceHash()).slice(0, 16));
-  if (await isThere(dir)) return dir;
-  await mkdir(templatesDir, { recursive: true });
-  const makingDir = join(templatesDir, `making-${randomUUID()}`);
-  try {
-    await makeTemplate(makingDir);
-    // Another run may have been quicker: then its template serves as well.
-    await rename(join(makingDir, 'coordinator'), dir).catch(async (cause) => {
-      if (!(await isThere(dir))) throw cause;
-    });
-  } finally {
-    await rm(makingDir, { recursive: true, force: true });
-  }
-  await removeOld(templatesDir, dir);
-  return dir;
+  return (await madeOnce('e2e', makeTemplate)).dir;
 }
 
-async function makeTemplate(makingDir: string): Promise<void> {
-  const coordinator = await Coordinator.init({ dir: join(makingDir, 'coordinator') });
+async function makeTemplate(dir: string): Promise<void> {
+  const coordinator = await Coordinator.init({ dir });
   try {
     await coordinator.start();
-    await withEachPack(join(makingDir, 'packs'), (packPath) => coordinator.publish(packPath));
+    await withEachPack(join(dir, 'packs'), (packPath) => coordinator.publish(packPath));
     const { client } = coordinator;
     for (const [component, version] of [
       ['agent', FIRST_AGENT],
@@ -163,21 +139,6 @@ async function makeTemplate(makingDir: string): Promise<void> {
     }
   } finally {
     await coordinator.stop();
+    await rm(join(dir, 'packs'), { recursive: true, force: true });
   }
-}
-
-async function removeOld(templatesDir: string, keptDir: string): Promise<void> {
-  for (const name of await readdir(templatesDir)) {
-    const dir = join(templatesDir, name);
-    if (dir === keptDir) continue;
-    const { mtimeMs } = await stat(dir);
-    if (Date.now() - mtimeMs > TEMPLATE_AGE_MS) await rm(dir, { recursive: true, force: true });
-  }
-}
-
-async function isThere(dir: string): Promise<boolean> {
-  return await stat(dir).then(
-    () => true,
-    () => false,
-  );
 }
