@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { settle, until } from '../../../test/support/manual-clock.ts';
 import { NEW, OLD, TestHost } from './support/host.ts';
-import { settle, until } from './support/manual-clock.ts';
 
 const COMMAND = {
   commandId: 'command-2',

@@ -1,8 +1,8 @@
 import { openSync, readFileSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import { until } from '../../../test/support/manual-clock.ts';
 import { TestHost } from './support/host.ts';
-import { until } from './support/manual-clock.ts';
 
 /** Overwrites the root page of a table, as a disk that lost a block does; the schema stays readable. */
 function damage(path: string, table: string): void {

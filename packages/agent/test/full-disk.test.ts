@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { layoutOf } from '@moult/core/layout';
 import { expect, test } from 'vitest';
+import { until } from '../../../test/support/manual-clock.ts';
 import type { SessionRow } from '../src/database/index.ts';
 import { takeLock } from '../src/database/lock.ts';
 import type { AgentPorts } from '../src/ports.ts';
 import { TestHost } from './support/host.ts';
-import { until } from './support/manual-clock.ts';
 
 const COMMAND = {
   commandId: 'command-1',

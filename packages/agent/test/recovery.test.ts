@@ -3,10 +3,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { CodedError } from '@moult/core/errors';
 import type { UpgradeState } from '@moult/core/upgrade';
 import { describe, expect, test } from 'vitest';
+import { settle, until } from '../../../test/support/manual-clock.ts';
 import { openStore } from '../src/database/index.ts';
 import type { AgentPorts } from '../src/ports.ts';
 import { type Booted, components, NEW, OLD, TestHost } from './support/host.ts';
-import { settle, until } from './support/manual-clock.ts';
 
 const ORDERED = {
   commandId: 'command-1',

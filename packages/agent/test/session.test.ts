@@ -1,9 +1,9 @@
 import { proofText } from '@moult/core/identity';
 import { describe, expect, test } from 'vitest';
+import { until } from '../../../test/support/manual-clock.ts';
 import { reconnectDelayMs } from '../src/session/backoff.ts';
 import { hourlyCheckOf } from '../src/timing.ts';
 import { type Booted, TestHost } from './support/host.ts';
-import { until } from './support/manual-clock.ts';
 
 async function live(host: TestHost, sessions = 1): Promise<void> {
   await until(

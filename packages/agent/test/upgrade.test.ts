@@ -2,8 +2,8 @@ import { EXIT } from '@moult/core/boot';
 import { CodedError } from '@moult/core/errors';
 import type { AgentFrame } from '@moult/protocol';
 import { describe, expect, test } from 'vitest';
+import { settle, until } from '../../../test/support/manual-clock.ts';
 import { type Booted, components, LAUNCHER, NEW, OLD, TestHost } from './support/host.ts';
-import { settle, until } from './support/manual-clock.ts';
 
 const NONCE = 'cd'.repeat(16);
 

@@ -4,6 +4,7 @@ import { encodeBootRecord, firstRecord } from '@moult/core/boot';
 import { type Layout, layoutOf } from '@moult/core/layout';
 import { encodeManifest } from '@moult/core/manifest';
 import { describe, expect, test } from 'vitest';
+import { until } from '../../../test/support/manual-clock.ts';
 import { createAgent } from '../src/agent.ts';
 import {
   chooseOwnBoot,
@@ -12,7 +13,6 @@ import {
   programToBecome,
 } from '../src/launcher/without-launcher.ts';
 import { manifestOf, NEW, OLD, TestHost } from './support/host.ts';
-import { until } from './support/manual-clock.ts';
 
 class AloneHost extends TestHost {
   readonly layout: Layout = layoutOf(this.dir);

@@ -7,6 +7,7 @@ import type { Manifest } from '@moult/core/manifest';
 import type { Logger } from '@moult/runtime/logger';
 import { silentLogger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { createAgent } from '../../src/agent.ts';
 import { openStore } from '../../src/database/index.ts';
 import type {
@@ -16,7 +17,6 @@ import type {
   TrustedRelease,
 } from '../../src/ports.ts';
 import { FakeCoordinator } from './fake-coordinator.ts';
-import { ManualClock } from './manual-clock.ts';
 
 export const OLD: Slot = slotOf('1.0.0', 'a');
 export const NEW: Slot = slotOf('1.1.0', 'b');
