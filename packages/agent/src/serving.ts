@@ -231,6 +231,8 @@ export class Serving {
         this.#desk.denied(frame.message);
         return;
       case 'confirm':
+        // U19: whoever sits at the coordinator cannot make this host keep a version that does not call itself well.
+        if (!this.#report.isHealthy) return;
         void this.#upgrader.send({
           kind: 'confirmed',
           attemptId: attemptOf(frame.message),

@@ -137,6 +137,25 @@ describe('an upgrade', () => {
     expect(agent.exit).toBe(EXIT.restartSame);
   });
 
+  test('U19: a confirm that comes before the version is well commits nothing', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    const agent = await bootLive(host, onTrial);
+    const confirm = {
+      kind: 'confirm',
+      message: { commandId: 'command-1', attempt: 1 },
+    } as const;
+    await host.clock.advance(59_000);
+    host.coordinator.last.send(confirm);
+    await host.clock.advance(500);
+    expect(agent.launcher.requests('commit')).toEqual([]);
+    await host.clock.advance(2_000);
+    host.coordinator.last.send(confirm);
+    await until(() => agent.launcher.requests('commit').length > 0, 'the commit');
+    agent.stop();
+    await ended(agent);
+  });
+
   test('H11: what the launcher rolled back is reported with its evidence by the version before', async () => {
     const host = new TestHost();
     await upgradeToHandOver(host);
