@@ -18,6 +18,8 @@ export interface CoordinatorPaths {
   readonly configPath: string;
   readonly stateDir: string;
   readonly databasePath: string;
+  /** There once `init` has finished: from then on nothing makes keys or tokens over this state. */
+  readonly initializedPath: string;
   readonly repositoryDir: string;
   readonly blobsDir: string;
   /** Online keys: snapshot and timestamp. */
@@ -43,6 +45,7 @@ export function pathsOf(options: {
     configPath: options.configPath === null ? below(CONFIG_PATH) : resolve(options.configPath),
     stateDir,
     databasePath: join(stateDir, 'coordinator.db'),
+    initializedPath: join(stateDir, 'initialized'),
     repositoryDir: join(stateDir, 'repository'),
     blobsDir: join(stateDir, 'blobs'),
     keysDir: join(stateDir, 'keys'),

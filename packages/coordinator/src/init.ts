@@ -68,6 +68,13 @@ export async function initCoordinator(options: InitOptions): Promise<InitResult>
   if ((await readTextIfPresent(paths.configPath)) !== null) {
     throw new CodedError('coordinator-initialized', `${paths.configPath} is there already`);
   }
+  if ((await readTextIfPresent(paths.initializedPath)) !== null) {
+    throw new CodedError(
+      'coordinator-initialized',
+      `${paths.stateDir} belongs to a coordinator, but ${paths.configPath} is missing`,
+      { remedy: 'Put its configuration back, or name it with --config; or choose another --root.' },
+    );
+  }
   for (const dir of [paths.stateDir, paths.keysDir, paths.tlsDir]) {
     await makeDirectoryDurably(dir);
     await chmod(dir, 0o700);
@@ -86,6 +93,7 @@ export async function initCoordinator(options: InitOptions): Promise<InitResult>
     hasTls: caPem !== null,
   });
   await writeFileDurably(paths.configPath, config, { mode: 0o644 });
+  await writeFileDurably(paths.initializedPath, '');
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   const url = `${caPem === null ? 'http' : 'https'}://${host}:${address.port}`;
   return { paths, url, adminToken, anchors };

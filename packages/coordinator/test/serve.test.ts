@@ -96,7 +96,14 @@ describe('init', () => {
     await expect(init({ tls: 'own-ca' })).rejects.toMatchObject({
       code: 'coordinator-initialized',
     });
+    // Another, or a lost, configuration: online keys and tokens of what is in use are not made anew.
     await rm(made.paths.configPath);
+    await expect(init({ tls: 'own-ca' })).rejects.toMatchObject({
+      code: 'coordinator-initialized',
+      message: expect.stringContaining('is missing'),
+    });
+    // What a run left that was cut off before its end.
+    await rm(made.paths.initializedPath);
     const again = await init({ tls: 'own-ca' });
     expect(await readFile(again.paths.caCertPath, 'utf8')).toBe(ca);
     expect(again.anchors.rootSha256).toBe(made.anchors.rootSha256);
