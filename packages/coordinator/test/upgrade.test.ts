@@ -99,6 +99,29 @@ describe('an upgrade by hand', () => {
   });
 });
 
+test('R23: what a host has refused is held, with the command that frees it as it can be typed', async () => {
+  const agent = await fixture.enroll('web-1');
+  await agent.connect();
+  const refused = [{ version: '2.0.0', digest: DIGEST_2 }];
+  const current = { version: '1.0.0', digest: DIGEST_1 };
+  const component = { component: 'agent', current, previous: null, refused, trialAttemptId: '' };
+  agent.report({ components: [component] });
+  agent.send({ kind: 'check', message: { isFirst: true } });
+  await agent.expect('hold');
+  const order = (isForced: boolean) =>
+    fixture.call('POST', '/v1/agents/web-1/upgrade', { body: { version: '2.0.0', isForced } });
+  expect((await order(false)).body.command).toMatchObject({ holdReason: 'refused-here' });
+  const { body } = await fixture.call('GET', '/v1/agents/web-1/why');
+  expect(body.reasons).toMatchObject([
+    {
+      reason: 'refused-here',
+      freedBy: 'moult agents upgrade web-1 --to 2.0.0 --force',
+    },
+  ]);
+  await order(true);
+  expect((await agent.expect('command')).autoUpgrade).toMatchObject({ isForced: true });
+});
+
 describe('a choice', () => {
   test('C9: reaches connected agents at once, one of a group after another', async () => {
     const one = await fixture.enroll('web-1');

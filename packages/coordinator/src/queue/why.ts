@@ -29,10 +29,10 @@ export class Why {
     for (const component of COMPONENTS) {
       const found = await this.#reasonOf(view, { component, commands });
       if (found === null) continue;
-      const { reason, commandId } = found;
-      const known = HOLD_REASONS[reason];
-      const freedBy = known.freedBy?.replace('AGENT', agentName) ?? null;
-      const { text, isWaitingForHost } = known;
+      const { reason, commandId, version } = found;
+      const { text, isWaitingForHost, freedBy: template } = HOLD_REASONS[reason];
+      const names = { AGENT: agentName, VERSION: version, PLATFORM: view.instance.platform };
+      const freedBy = template === null ? null : filledIn(template, names);
       reasons.push({
         agent: agentName,
         component,
@@ -54,14 +54,14 @@ export class Why {
   async #reasonOf(
     view: AgentView,
     of: { readonly component: Component; readonly commands: readonly CommandTable[] },
-  ): Promise<{ readonly reason: HoldReason; readonly commandId: string | null } | null> {
+  ): Promise<Found | null> {
     const { instance } = view;
     const { component } = of;
     const mine = of.commands.filter((command) => command.component === component);
     const open = mine.find((command) => !isEnded(command.state));
     if (open !== undefined) {
       const reason = open.hold_reason ?? open.host_hold_reason ?? 'upgrading';
-      return { reason: reason as HoldReason, commandId: open.id };
+      return { reason: reason as HoldReason, commandId: open.id, version: open.version };
     }
     const row = view.components.find((one) => one.component === component) ?? null;
     const { desired } = await this.#options.store.read('desiredOf', {
@@ -84,8 +84,21 @@ export class Why {
     return {
       reason: withoutCommand({ ...facts, last, digest: built?.digest ?? null }),
       commandId: last?.id ?? null,
+      version: desired.version,
     };
   }
+}
+
+interface Found {
+  readonly reason: HoldReason;
+  readonly commandId: string | null;
+  /** What it should run. */
+  readonly version: string;
+}
+
+/** The freeing command as it can be typed: each placeholder in capitals by its name. */
+function filledIn(template: string, names: Readonly<Record<string, string>>): string {
+  return template.replace(/\b[A-Z]{2,}\b/g, (word) => names[word] ?? word);
 }
 
 /** Nothing is under way: the most basic thing that explains it. */
