@@ -10,11 +10,11 @@ import { join } from 'node:path';
 import type { Attempt } from '@moult/api';
 import { versionsDirOf } from '@moult/core/layout';
 import { Coordinator } from '../fleet/coordinator.ts';
-import { CountingProxy } from '../fleet/counting-proxy.ts';
 import { Host } from '../fleet/host.ts';
 import { endProcessesOf, ussKibOf } from '../fleet/processes.ts';
 import { endEverything } from '../fleet/program.ts';
 import { buildPack } from '../fleet/releases.ts';
+import { TcpProxy } from '../fleet/tcp-proxy.ts';
 import { type Figure, figureOf, percentile } from './figure.ts';
 
 const UPGRADES = 20;
@@ -41,7 +41,7 @@ export async function measureUpgrade(say: Say): Promise<readonly Figure[]> {
     ending.unshift(() => coordinator.stop());
     await coordinator.start();
     await publishAll(coordinator, { dir, say });
-    const proxy = await CountingProxy.open(coordinator.port);
+    const proxy = await TcpProxy.open({ toPort: coordinator.port });
     ending.push(() => proxy.close());
     say('enrolling the host');
     const host = await Host.enroll({
@@ -102,7 +102,7 @@ async function publishAll(
 
 async function sampleOf(options: {
   readonly coordinator: Coordinator;
-  readonly proxy: CountingProxy;
+  readonly proxy: TcpProxy;
   readonly host: Host;
   readonly version: string;
 }): Promise<Sample> {

@@ -5,10 +5,11 @@ import { versionsDirOf } from '@moult/core/layout';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../scripts/fleet/free-port.ts';
 import type { Host } from '../../scripts/fleet/host.ts';
+import { TcpProxy } from '../../scripts/fleet/tcp-proxy.ts';
 import { until } from '../../scripts/fleet/until.ts';
+import { ByteFlipper } from '../support/byte-flipper.ts';
 import { FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
 import { EvilCoordinator } from '../support/evil-coordinator.ts';
-import { FlippingProxy } from '../support/flipping-proxy.ts';
 import { FORGERIES, forge, type Loot } from '../support/forgeries.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 
@@ -109,18 +110,23 @@ test('N4: someone in the middle who changes bytes gets nothing installed and cra
   const directPort = await freePort();
   // The host knows one port: there the proxy stands now, and the coordinator moves behind it.
   await coordinator.start({ port: directPort });
-  const proxy = await FlippingProxy.open(directPort, port);
+  const flipper = new ByteFlipper();
+  const proxy = await TcpProxy.open({
+    toPort: directPort,
+    onPort: port,
+    change: () => flipper.change(),
+  });
   try {
-    proxy.isFlipping = true;
+    flipper.isFlipping = true;
     other.start();
-    await until('bytes were changed', () => proxy.flipped >= FLIPS, {
+    await until('bytes were changed', () => flipper.flipped >= FLIPS, {
       timeoutMs: ATTACK_MS,
       detail: () => other.tail(),
     });
     const pid = await other.agentPid();
     await expectUntouched(other);
     expect(other.lines.join('\n')).not.toMatch(/"code":"internal"/);
-    proxy.isFlipping = false;
+    flipper.isFlipping = false;
     proxy.cut();
     await other.whenAgent(coordinator, 'is Up', ({ state }) => state === 'Up', 60_000);
     expect(await other.agentPid()).toBe(pid);

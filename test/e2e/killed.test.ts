@@ -82,15 +82,19 @@ function hitAt({ host, steps, hit }: UnderFire): {
   readonly settled: () => Promise<void>;
 } {
   const done = new Set<UpgradeStep>();
-  const hits: Promise<unknown>[] = [];
+  // One after another: a state can be entered while the hit of the one before is still going on, and two at once
+  // would start two coordinators.
+  let last: Promise<unknown> = Promise.resolve();
   host.listen((line) => {
     const step = /"step":"([a-z-]+)".*"msg":"upgrade"/.exec(line)?.[1];
     const found = steps.find((wanted) => wanted === step && !done.has(wanted));
     if (found === undefined) return;
     done.add(found);
-    hits.push(hit());
+    last = last.then(hit);
+    // Judged by `settled`; until then nobody waits for it.
+    last.catch(() => undefined);
   });
-  return { done, settled: async () => void (await Promise.all(hits)) };
+  return { done, settled: async () => void (await last) };
 }
 
 describe.concurrent('side by side', () => {

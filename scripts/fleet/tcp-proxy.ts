@@ -1,7 +1,15 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
+export interface TcpProxyOptions {
+  readonly toPort: number;
+  /** A free one unless given. */
+  readonly onPort?: number;
+  /** Asked once a connection: what may change the bytes that it sends to the host, in place. */
+  readonly change?: () => (bytes: Buffer) => void;
+}
+
 /** Stands between hosts and their coordinator and counts what travels, TLS and all. */
-export class CountingProxy {
+export class TcpProxy {
   /** From the coordinator to hosts. */
   bytesDown = 0;
   /** From hosts to the coordinator. */
@@ -15,27 +23,32 @@ export class CountingProxy {
     this.port = port;
   }
 
-  static async open(toPort: number): Promise<CountingProxy> {
+  static async open(options: TcpProxyOptions): Promise<TcpProxy> {
     const server = createServer({ noDelay: true });
     const port = await new Promise<number>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(0, '127.0.0.1', () => {
+      server.listen(options.onPort ?? 0, '127.0.0.1', () => {
         const address = server.address();
         resolve(typeof address === 'object' && address !== null ? address.port : 0);
       });
     });
-    const proxy = new CountingProxy(server, port);
-    server.on('connection', (client) => proxy.#join(client, toPort));
+    const proxy = new TcpProxy(server, port);
+    server.on('connection', (client) => proxy.#join(client, options));
     return proxy;
   }
 
-  async close(): Promise<void> {
+  /** Ends every connection, so that the next ones are made anew. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #join(client: Socket, toPort: number): void {
-    const upstream = connect({ port: toPort, host: '127.0.0.1', noDelay: true });
+  #join(client: Socket, options: TcpProxyOptions): void {
+    const upstream = connect({ port: options.toPort, host: '127.0.0.1', noDelay: true });
     for (const socket of [client, upstream]) {
       this.#sockets.add(socket);
       socket.on('error', () => undefined);
@@ -45,11 +58,14 @@ export class CountingProxy {
         upstream.destroy();
       });
     }
+    const change = options.change?.();
     client.on('data', (bytes) => {
       this.bytesUp += bytes.length;
     });
-    upstream.on('data', (bytes) => {
+    // Before the pipe, so that what it passes on is what was changed.
+    upstream.on('data', (bytes: Buffer) => {
       this.bytesDown += bytes.length;
+      change?.(bytes);
     });
     client.pipe(upstream).pipe(client);
   }
