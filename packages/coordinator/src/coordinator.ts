@@ -12,8 +12,10 @@ import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import type { Store } from '@moult/store';
 import type { FastifyInstance } from 'fastify';
+import type { Carrier } from './gateway/carrier.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { Sessions } from './gateway/sessions.ts';
+import { createUpgradeListener } from './gateway/web-socket.ts';
 import { Authentication } from './http/authentication.ts';
 import { Connections } from './http/connections.ts';
 import type { Handlers } from './http/handler.ts';
@@ -53,6 +55,8 @@ export interface Coordinator {
     readonly host: string;
     readonly port: number;
   }): Promise<{ readonly port: number }>;
+  /** Begins a session over a carrier that needs no socket of this server. */
+  openSession(carrier: Carrier): void;
   /** Signs metadata anew where it is due. */
   renew(): Promise<void>;
   /** New certificates for new connections. */
@@ -92,7 +96,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     isReady: async () => !isStopping && (await isStoreReady(store, log)),
   });
   const connections = new Connections(app.server);
-  app.server.on('upgrade', (request, socket, head) => gateway.upgrade(request, socket, head));
+  app.server.on('upgrade', createUpgradeListener({ sessions: gateway, log }));
   await releases.start();
   await dispatcher.start();
   gateway.start();
@@ -107,6 +111,9 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   let stopping: Promise<void> | null = null;
   return {
     listen: (address) => listen(app, address),
+    openSession: (carrier) => {
+      gateway.open(carrier);
+    },
     renew: () => releases.renew(),
     setTls: (tls) => {
       if ('setSecureContext' in app.server && typeof app.server.setSecureContext === 'function') {

@@ -6,5 +6,6 @@ export {
   readCoordinatorConfig,
 } from './config.ts';
 export { type Coordinator, type CoordinatorOptions, createCoordinator } from './coordinator.ts';
+export type { Carrier, CarrierListener } from './gateway/carrier.ts';
 export { type InitOptions, type InitResult, initCoordinator } from './init.ts';
 export { type ServeOptions, serveCoordinator } from './serve.ts';

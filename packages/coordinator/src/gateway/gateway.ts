@@ -1,30 +1,19 @@
 /*
- * The door of the agents: takes HTTP upgrades on one path, gives each connection a session and every frame to the
- * handshake or, once it is live, to the queue. Limits come before anything else: bytes and time without a proof, sessions.
+ * Where agents come in, whatever carries them: gives each carrier a session and every frame to the handshake or, once
+ * it is live, to the queue. Limits come before anything else: bytes and time without a proof, sessions.
  */
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import {
-  type AgentFrame,
-  FRAME_BYTES_MAX,
-  HANDSHAKE_BYTES_MAX,
-  HANDSHAKE_MS_MAX,
-  SESSION_PATH,
-  SUBPROTOCOL,
-} from '@moult/protocol';
+import { type AgentFrame, HANDSHAKE_MS_MAX } from '@moult/protocol';
 import { type Clock, everyMs } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import type { Store } from '@moult/store';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { Carrier } from './carrier.ts';
 import { Handshake } from './handshake.ts';
 import { Session, type SessionOwner } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import { TICK_MS, TimerWheel } from './timer-wheel.ts';
 
-/** A message in more pieces than this is made to cost memory. */
-const FRAGMENTS_MAX = 16;
-/** Sockets without a proof: agents come back together after a restart, attackers come in any number. */
+/** Carriers without a proof: agents come back together after a restart, attackers come in any number. */
 const UNPROVEN_MAX = 4_000;
 /** Below the 20,000 open files that one process may have. */
 const CONNECTIONS_MAX = 19_000;
@@ -58,7 +47,6 @@ export class Gateway implements SessionOwner {
   readonly wheel: TimerWheel;
   readonly #options: GatewayOptions;
   readonly #handshake: Handshake;
-  readonly #server: WebSocketServer;
   readonly #all = new Set<Session>();
   readonly #stop = new AbortController();
   #unproven = 0;
@@ -79,14 +67,6 @@ export class Gateway implements SessionOwner {
         options.live.onLive(session);
       },
     });
-    this.#server = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: FRAME_BYTES_MAX,
-      maxFragments: FRAGMENTS_MAX,
-      handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-    });
   }
 
   start(): void {
@@ -98,19 +78,21 @@ export class Gateway implements SessionOwner {
     ]);
   }
 
-  /** Handler of the HTTP server's `upgrade`. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const path = request.url?.split('?')[0];
-    const offered = request.headers['sec-websocket-protocol'] ?? '';
-    const isOurs = offered.split(',').some((name) => name.trim() === SUBPROTOCOL);
-    if (path !== SESSION_PATH) refuseUpgrade(socket, '404 Not Found');
-    else if (!isOurs) refuseUpgrade(socket, '400 Bad Request');
-    else if (this.#stop.signal.aborted) refuseUpgrade(socket, '503 Service Unavailable');
-    else this.#accept(request, socket, head);
+  /** False: stopping, or stopped. */
+  get isOpen(): boolean {
+    return !this.#stop.signal.aborted;
   }
 
-  #accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, socket));
+  /** Begins a session; what happens to it from here on is between it and its carrier. */
+  open(carrier: Carrier): Session {
+    const session = new Session(this, carrier);
+    this.#all.add(session);
+    this.#unproven += 1;
+    if (!this.isOpen) session.close('shutting-down', STOP_RETRY_MS);
+    else if (this.#unproven > UNPROVEN_MAX || this.#all.size > CONNECTIONS_MAX) {
+      session.close('busy', BUSY_RETRY_MS);
+    } else this.wheel.set(session, this.clock.monotonicMs() + HANDSHAKE_MS_MAX);
+    return session;
   }
 
   get unprovenCount(): number {
@@ -142,18 +124,6 @@ export class Gateway implements SessionOwner {
     await this.#flushSeen();
   }
 
-  #open(webSocket: WebSocket, raw: Duplex): void {
-    const session = new Session(this, webSocket, raw);
-    this.#all.add(session);
-    this.#unproven += 1;
-    if (this.#unproven > UNPROVEN_MAX || this.#all.size > CONNECTIONS_MAX) {
-      session.close('busy', BUSY_RETRY_MS);
-      return;
-    }
-    this.wheel.set(session, this.clock.monotonicMs() + HANDSHAKE_MS_MAX);
-    limitUnproven(session, raw);
-  }
-
   async #flushSeen(): Promise<void> {
     const instanceIds = this.#seen.splice(0, 500);
     if (instanceIds.length === 0) return;
@@ -163,21 +133,4 @@ export class Gateway implements SessionOwner {
       this.log.warn('last seen times were not stored', { err: error });
     }
   }
-}
-
-/** ws would gather a whole large message first: without a proof the bytes themselves are counted (T17). */
-function limitUnproven(session: Session, raw: Duplex): void {
-  let bytes = 0;
-  const count = (chunk: Buffer): void => {
-    bytes += chunk.length;
-    if (session.phase === 'live' || session.phase === 'closed') raw.off('data', count);
-    else if (bytes > HANDSHAKE_BYTES_MAX) session.close('frame-too-large');
-  };
-  raw.on('data', count);
-}
-
-function refuseUpgrade(socket: Duplex, status: string): void {
-  socket.once('finish', () => socket.destroy());
-  socket.on('error', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

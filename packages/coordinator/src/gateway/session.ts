@@ -1,10 +1,9 @@
 /*
- * One connection of an agent. Frames are handled one after another, in their order; a peer that sends faster than
- * they are handled, or reads slower than it is sent to, is slowed down or sent away: memory stays bounded.
+ * One connection of an agent, over whatever carries it. Frames are handled one after another, in their order; a peer
+ * that sends faster than they are handled, or reads slower than it is sent to, is slowed down or sent away: memory
+ * stays bounded.
  */
 
-import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import { codedErrorFrom } from '@moult/core/errors';
 import {
   type AgentFrame,
@@ -23,19 +22,19 @@ import {
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
-import type { RawData, WebSocket } from 'ws';
+import type { Carrier } from './carrier.ts';
 import type { TimerWheel, WheelItem } from './timer-wheel.ts';
 
-/** Frames that wait for their turn before the socket is paused, and when it goes on. */
+/** Frames that wait for their turn before the carrier is paused, and when it goes on. */
 const PENDING_MAX = 32;
 const PENDING_RESUME = 8;
 /** The same in bytes: thousands of hosts may come with full outboxes, and a frame of output is large. */
 const PENDING_BYTES_MAX = FRAME_BYTES_MAX;
-/** What may wait in the socket: one frame of the largest kind and some small ones. */
+/** What may wait in the carrier: one frame of the largest kind and some small ones. */
 const OUTGOING_BYTES_MAX = 2 * FRAME_BYTES_MAX;
 /** Pings of a restarted coordinator must not come together. */
 const PING_JITTER = 0.2;
-/** From our close to the peer's; after it the socket is cut. */
+/** From our close to the peer's; after it the carrier is cut. */
 const CLOSE_MS_MAX = 3_000;
 
 export type SessionPhase = 'hello' | 'prove' | 'live' | 'probe' | 'closed';
@@ -78,39 +77,40 @@ export class Session implements WheelItem {
   lastReportHash = '';
   sinceMs = 0;
   readonly #owner: SessionOwner;
-  readonly #socket: WebSocket;
-  readonly #raw: Duplex;
+  readonly #carrier: Carrier;
   #pending: PendingFrame[] = [];
   #pendingBytes = 0;
   #isHandling = false;
   #isPaused = false;
+  /** Off the wire before the proof. */
+  #unprovenBytes = 0;
   #lastPongMs: number;
   #pingId = 0;
 
-  constructor(owner: SessionOwner, socket: WebSocket, raw: Duplex) {
+  constructor(owner: SessionOwner, carrier: Carrier) {
     this.#owner = owner;
-    this.#socket = socket;
-    this.#raw = raw;
+    this.#carrier = carrier;
     this.#lastPongMs = owner.clock.monotonicMs();
-    socket.on('message', (data, isBinary) => this.#received(data, isBinary));
-    socket.on('close', () => this.#ended());
-    // ws has closed the socket itself with 1002 or 1009: a frame beyond its limits, or no WebSocket frame.
-    socket.on('error', (error) => owner.log.debug('session failed', { err: error }));
+    carrier.listen({
+      onBytes: (bytes, isBinary) => this.#received(bytes, isBinary),
+      onArriving: (byteCount) => this.#arriving(byteCount),
+      onEnded: () => this.#ended(),
+    });
   }
 
   /** RFC 9266 tls-exporter of this connection, hex; empty without TLS. */
   channelBinding(): string {
-    return channelBindingOf(this.#raw);
+    return this.#carrier.channelBinding();
   }
 
   /** False: it has ended, or reads too slowly and is sent away. */
   send(frame: CoordinatorFrame): boolean {
     if (this.phase === 'closed') return false;
-    if (this.#socket.bufferedAmount > OUTGOING_BYTES_MAX) {
+    if (this.#carrier.bufferedBytes > OUTGOING_BYTES_MAX) {
       this.close('too-slow');
       return false;
     }
-    this.#socket.send(encodeCoordinatorFrame(frame));
+    this.#carrier.send(encodeCoordinatorFrame(frame));
     return true;
   }
 
@@ -123,19 +123,19 @@ export class Session implements WheelItem {
 
   close(reason: CloseReasonName, retryAfterMs = 0): void {
     if (this.phase === 'closed') return;
-    this.#socket.send(
+    this.#carrier.send(
       encodeCoordinatorFrame({ kind: 'goodbye', message: { reason, retryAfterMs } }),
     );
-    this.#socket.close(CLOSE_REASONS[reason].code, reason);
+    this.#carrier.close(CLOSE_REASONS[reason].code, reason);
     this.#leave();
     this.#owner.wheel.set(this, this.#owner.clock.monotonicMs() + CLOSE_MS_MAX);
-    if (this.#isPaused) this.#socket.resume();
+    if (this.#isPaused) this.#carrier.resume();
   }
 
   onDeadline(nowMs: number): void {
     switch (this.phase) {
       case 'closed':
-        this.#socket.terminate();
+        this.#carrier.terminate();
         return;
       case 'hello':
       case 'prove':
@@ -158,9 +158,16 @@ export class Session implements WheelItem {
     wheel.set(this, clock.monotonicMs() + PING_MS * jitter);
   }
 
-  #received(data: RawData, isBinary: boolean): void {
+  /** A carrier gathers a whole large message first: without a proof the bytes themselves are counted (T17). */
+  #arriving(byteCount: number): boolean {
+    if (this.phase === 'live' || this.phase === 'closed') return false;
+    this.#unprovenBytes += byteCount;
+    if (this.#unprovenBytes > HANDSHAKE_BYTES_MAX) this.close('frame-too-large');
+    return true;
+  }
+
+  #received(bytes: Uint8Array, isBinary: boolean): void {
     if (this.phase === 'closed') return;
-    const bytes = bytesOf(data);
     if (!isBinary) this.close('invalid-frame');
     else if (this.phase !== 'live' && bytes.length > HANDSHAKE_BYTES_MAX) {
       this.close('frame-too-large');
@@ -191,7 +198,7 @@ export class Session implements WheelItem {
     const isFull = this.#pending.length >= PENDING_MAX || this.#pendingBytes >= PENDING_BYTES_MAX;
     if (isFull && !this.#isPaused) {
       this.#isPaused = true;
-      this.#socket.pause();
+      this.#carrier.pause();
     }
     if (!this.#isHandling) void this.#handleAll();
   }
@@ -207,7 +214,7 @@ export class Session implements WheelItem {
         this.#pending.length <= PENDING_RESUME && this.#pendingBytes < PENDING_BYTES_MAX;
       if (this.#isPaused && hasRoom) {
         this.#isPaused = false;
-        this.#socket.resume();
+        this.#carrier.resume();
       }
       try {
         await this.#owner.onFrame(this, frame);
@@ -237,16 +244,4 @@ export class Session implements WheelItem {
     this.#pending = [];
     this.#owner.onEnded(this);
   }
-}
-
-/** The exporter value of RFC 9266, hex; empty where TLS does not end here. */
-export function channelBindingOf(socket: Duplex): string {
-  if (!('exportKeyingMaterial' in socket)) return '';
-  const tls = socket as TLSSocket;
-  return tls.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)).toString('hex');
-}
-
-function bytesOf(data: RawData): Uint8Array {
-  if (Array.isArray(data)) return Buffer.concat(data);
-  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
 }

@@ -7,7 +7,7 @@ import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
-import { channelBindingOf } from '../gateway/session.ts';
+import { channelBindingOf } from '../gateway/channel-binding.ts';
 import type { TimerWheel, WheelItem } from '../gateway/timer-wheel.ts';
 import type { Authentication, Caller } from './authentication.ts';
 import type { Call, Handlers } from './handler.ts';
