@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { CodedError } from '@moult/core/errors';
-import { nearestOf } from '@moult/runtime/nearest';
+import { nearestOf } from '@moult/core/nearest';
 import { AGENT_CONFIG } from './config/agent-config.ts';
 
 export type AgentArguments =

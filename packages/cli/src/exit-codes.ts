@@ -34,7 +34,12 @@ const BY_STATUS: Readonly<Record<Status, number>> = {
 };
 
 /** What was typed wrong ends with 2, also when only the coordinator could see it. */
-const USAGE_CODES: readonly string[] = ['usage', 'request-invalid', 'coordinator-insecure'];
+const USAGE_CODES: readonly string[] = [
+  'usage',
+  'request-invalid',
+  'selector-invalid',
+  'coordinator-insecure',
+];
 
 export function exitCodeOf(failure: { readonly code: string; readonly status: Status }): number {
   if (USAGE_CODES.includes(failure.code)) return EXIT.usage;

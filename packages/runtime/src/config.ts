@@ -3,10 +3,10 @@
  * unknown one is an error that names the nearest known one, because a typo that is ignored is a setting that is not set.
  */
 import { CodedError } from '@moult/core/errors';
+import { nearestOf } from '@moult/core/nearest';
 import { parse } from 'yaml';
 import { environmentVariable } from './environment.ts';
 import { readTextIfPresent } from './files.ts';
-import { nearestOf } from './nearest.ts';
 
 export type ConfigKey =
   | { readonly kind: 'string'; readonly default?: string }

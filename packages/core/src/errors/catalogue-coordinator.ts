@@ -65,6 +65,16 @@ export const COORDINATOR_ERRORS = {
     retryable: false,
     remedy: 'Choose another name: `moult agent enroll --name NAME`.',
   },
+  'selector-invalid': {
+    status: 'invalid-argument',
+    retryable: false,
+    remedy: 'Mend the selector at the named column; docs/selectors.md lists fields and operators.',
+  },
+  'nothing-selected': {
+    status: 'not-found',
+    retryable: false,
+    remedy: 'Nothing was done. See whom a selector means: `moult agents list SELECTOR`.',
+  },
   'no-desired-version': {
     status: 'failed-precondition',
     retryable: false,
