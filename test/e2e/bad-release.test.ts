@@ -77,7 +77,7 @@ async function expectRolledBack(
           refused.some(({ version }) => version === end.version),
       ),
   );
-  expect((await refusalOf(host, end.version))?.evidence.reason).toMatch(expected.reason);
+  expect((await refusalOf(host, end.version ?? ''))?.evidence.reason).toMatch(expected.reason);
   expect(await host.agentPid()).not.toBeNull();
 }
 
@@ -102,7 +102,7 @@ test('H7 H11: releases that crash or cannot be executed are rolled back with the
     await until(
       `${host.name} has rolled back by itself`,
       async () =>
-        (await refusalOf(host, command.version)) !== null && (await host.agentPid()) !== null,
+        (await refusalOf(host, command.version ?? '')) !== null && (await host.agentPid()) !== null,
       { timeoutMs: CRASHED_MS, detail: () => host.tail() },
     );
   }
@@ -151,7 +151,7 @@ describe('with the coordinator there', () => {
 
   test('H8 H11: a version that this host has refused is not tried again, and says so', async () => {
     const { host, command } = hostOf('hangs');
-    const again = await fleet.order('hangs', command.version);
+    const again = await fleet.order('hangs', command.version ?? '');
     const held = await fleet.whenCommand(
       again,
       'is held or ended',

@@ -187,6 +187,7 @@ export class CoordinatorModel {
         pingMs: PING_MS,
         protocolMinor: 0,
         isValidated: true,
+        agentName: '',
       },
     });
   }

@@ -130,6 +130,7 @@ function welcome(): Extract<CoordinatorFrame, { kind: 'welcome' }>['message'] {
     pingMs: 20_000,
     protocolMinor: PROTOCOL_MINOR,
     isValidated: true,
+    agentName: '',
   };
 }
 

@@ -1,4 +1,5 @@
 /* What travels over /v1: the shapes that CLI, dashboard, scripts and agents (enrollment only) see. */
+import { COMMAND_KINDS } from '@moult/core/command';
 import { COMPONENTS } from '@moult/core/component';
 import { ROLES } from '@moult/core/permission';
 import { PLATFORMS } from '@moult/core/platform';
@@ -63,11 +64,14 @@ export type Agent = z.infer<typeof agent>;
 
 export const command = z.object({
   id,
-  kind: z.literal('autoUpgrade'),
+  kind: z.enum(COMMAND_KINDS),
   agent: name,
   instanceId: id,
   component,
-  version,
+  /** Null for all kinds but autoUpgrade. */
+  version: version.nullable(),
+  /** manual, choice, repair or adopted: who wanted it. */
+  origin: z.string(),
   isForced: z.boolean(),
   isRevert: z.boolean(),
   state: z.enum([

@@ -35,6 +35,7 @@ const COMMAND: Command = {
   instanceId: '01kq3v8m6t5n9y2x',
   component: 'agent',
   version: '1.1.0',
+  origin: 'manual',
   isForced: false,
   isRevert: false,
   state: 'queued',

@@ -12,6 +12,11 @@ import {
   type HoldReason,
   holdReasonOf,
   isEnded,
+  NO_UPGRADE_FACTS,
+  type RepairFacts,
+  type RepairVerdict,
+  repairVerdict,
+  type UpgradeFacts,
 } from '../src/command/index.ts';
 
 const SPEC = readFileSync(
@@ -28,6 +33,7 @@ const EVENTS: readonly CommandEvent[] = [
   'skipped',
   'revoked',
   'outlived',
+  'vanished',
 ];
 
 /** The table of the document, written by hand: what code and document say must be one thing. */
@@ -75,62 +81,113 @@ describe('C2: the table of commands', () => {
 });
 
 const FREE: HoldFacts = {
+  kind: 'autoUpgrade',
   state: 'Up',
   isValidated: true,
   isQuarantined: false,
   isInProbation: false,
-  isUpgradeInFlight: false,
-  isForced: false,
-  isRevert: false,
-  hasPlatform: true,
-  isLauncherTooOld: false,
-  isRefusedHere: false,
-  notBeforeMs: 0,
-  isTurnTaken: false,
+  isCapable: true,
   isRestoredAndNotAdopted: false,
+  isUpgradeInFlight: false,
+  isUpgradeFirst: false,
+  upgrade: { ...NO_UPGRADE_FACTS, hasPlatform: true },
 };
 
+type SomeFacts = Partial<Omit<HoldFacts, 'upgrade'>> & {
+  readonly upgrade?: Partial<UpgradeFacts>;
+};
+
+function factsOf(some: SomeFacts): HoldFacts {
+  return { ...FREE, ...some, upgrade: { ...FREE.upgrade, ...some.upgrade } };
+}
+
 describe('C1: what holds a command', () => {
-  const cases: readonly [Partial<HoldFacts>, HoldReason | null][] = [
+  const cases: readonly [SomeFacts, HoldReason | null][] = [
     [{}, null],
     [{ isRestoredAndNotAdopted: true }, 'coordinator-restored'],
     [{ isQuarantined: true }, 'quarantined'],
     [{ isValidated: false }, 'unvalidated'],
-    [{ hasPlatform: false }, 'no-platform'],
-    [{ hasPlatform: null }, null],
-    [{ isLauncherTooOld: true }, 'launcher-too-old'],
-    [{ isRefusedHere: true }, 'refused-here'],
-    [{ isRefusedHere: true, isForced: true }, null],
+    [{ isCapable: false }, 'manual-upgrade-required'],
+    [{ isCapable: null }, null],
+    [{ upgrade: { hasPlatform: false } }, 'no-platform'],
+    [{ upgrade: { hasPlatform: null } }, null],
+    [{ upgrade: { isLauncherTooOld: true } }, 'launcher-too-old'],
+    [{ upgrade: { isRefusedHere: true } }, 'refused-here'],
+    [{ upgrade: { isRefusedHere: true, isForced: true } }, null],
     [{ state: 'Down' }, 'agent-down'],
     [{ state: 'Paused' }, 'paused'],
+    [{ state: 'Paused', upgrade: { isForced: true } }, 'paused'],
     [{ state: 'Upgrading' }, 'upgrading'],
     [{ state: 'Upgrade Failed' }, 'upgrade-failed'],
-    [{ state: 'Upgrade Failed', isForced: true }, null],
-    [{ state: 'Upgrade Failed', isRevert: true }, null],
+    [{ state: 'Upgrade Failed', upgrade: { isForced: true } }, null],
+    [{ state: 'Upgrade Failed', upgrade: { isRevert: true } }, null],
     [{ isInProbation: true }, 'in-probation'],
     [{ isUpgradeInFlight: true }, 'upgrading'],
-    [{ notBeforeMs: 11 }, 'retry-backoff'],
-    [{ notBeforeMs: 10 }, null],
-    [{ notBeforeMs: 11, isForced: true }, null],
-    [{ isTurnTaken: true }, 'awaiting-turn'],
-    [{ isTurnTaken: true, state: 'Down' }, 'agent-down'],
+    [{ upgrade: { notBeforeMs: 11 } }, 'retry-backoff'],
+    [{ upgrade: { notBeforeMs: 10 } }, null],
+    [{ upgrade: { notBeforeMs: 11, isForced: true } }, null],
+    [{ upgrade: { isTurnTaken: true } }, 'awaiting-turn'],
+    [{ upgrade: { isTurnTaken: true }, state: 'Down' }, 'agent-down'],
+    [{ kind: 'pause' }, null],
+    [{ kind: 'pause', state: 'Upgrading' }, 'upgrading'],
+    [{ kind: 'pause', state: 'Down' }, 'agent-down'],
+    [{ kind: 'pause', isUpgradeInFlight: true }, null],
+    [{ kind: 'resume', state: 'Paused' }, null],
+    [{ kind: 'resume', state: 'Paused', isInProbation: true }, 'in-probation'],
+    [{ kind: 'restart', isInProbation: true }, 'in-probation'],
+    [{ kind: 'clear', state: 'Upgrade Failed' }, null],
+    [{ kind: 'clear', isCapable: false }, 'manual-upgrade-required'],
   ];
-  test.each(cases)('%o: %s', (facts, reason) => {
-    expect(holdReasonOf({ ...FREE, ...facts }, 10)).toBe(reason);
+  test.each(cases)('%o: %s', (some, reason) => {
+    expect(holdReasonOf(factsOf(some), 10)).toBe(reason);
+  });
+
+  test('C17: an upgrade that is due goes before every other command (H9)', () => {
+    expect(holdReasonOf(factsOf({ kind: 'pause', isUpgradeFirst: true }), 0)).toBe('upgrading');
+    expect(holdReasonOf(factsOf({ isUpgradeFirst: true }), 0)).toBeNull();
   });
 
   test('force frees neither validation, quarantine nor platform (H18)', () => {
-    const held = fc.constantFrom<Partial<HoldFacts>>(
+    const held = fc.constantFrom<SomeFacts>(
       { isValidated: false },
       { isQuarantined: true },
-      { hasPlatform: false },
-      { isLauncherTooOld: true },
+      { isCapable: false },
+      { upgrade: { hasPlatform: false } },
+      { upgrade: { isLauncherTooOld: true } },
     );
     fc.assert(
-      fc.property(held, fc.boolean(), (facts, isRevert) => {
-        expect(holdReasonOf({ ...FREE, ...facts, isForced: true, isRevert }, 0)).not.toBeNull();
+      fc.property(held, fc.boolean(), (some, isRevert) => {
+        const upgrade = { ...some.upgrade, isForced: true, isRevert };
+        expect(holdReasonOf(factsOf({ ...some, upgrade }), 0)).not.toBeNull();
       }),
     );
+  });
+});
+
+describe('C18: what was given is brought back twice, and never over a refusal (R12)', () => {
+  const shown: RepairFacts = {
+    givenDigest: 'a',
+    shownDigest: 'b',
+    isStillDesired: true,
+    isUpgradeOpen: false,
+    isRefusedHere: false,
+    repairs: 0,
+  };
+  const cases: readonly [Partial<RepairFacts>, RepairVerdict][] = [
+    [{}, 'repair'],
+    [{ repairs: 1 }, 'repair'],
+    [{ repairs: 2 }, 'repair-exhausted'],
+    [{ shownDigest: 'a' }, 'nothing-to-repair'],
+    [{ givenDigest: null }, 'nothing-to-repair'],
+    [{ shownDigest: null }, 'nothing-to-repair'],
+    [{ shownDigest: '' }, 'nothing-to-repair'],
+    [{ isStillDesired: false }, 'nothing-to-repair'],
+    [{ isUpgradeOpen: true }, 'nothing-to-repair'],
+    [{ isRefusedHere: true }, 'refused-here'],
+    [{ isRefusedHere: true, repairs: 2 }, 'refused-here'],
+  ];
+  test.each(cases)('%o: %s', (facts, verdict) => {
+    expect(repairVerdict({ ...shown, ...facts })).toBe(verdict);
   });
 });
 

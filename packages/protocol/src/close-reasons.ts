@@ -32,6 +32,7 @@ export const CLOSE_REASONS = {
   'no-pong': { code: 4011, retry: 'soon', text: 'pings went unanswered' },
   'too-slow': { code: 4012, retry: 'backoff', text: 'frames were not taken off the wire in time' },
   'internal-error': { code: 4013, retry: 'backoff', text: 'the coordinator failed; see its log' },
+  decommissioned: { code: 4014, retry: 'slow', text: 'an operator removed this agent' },
 } as const;
 
 export type CloseReasonName = keyof typeof CLOSE_REASONS;

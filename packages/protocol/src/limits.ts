@@ -4,8 +4,11 @@ import type { AgentFrame, CoordinatorFrame } from './messages.ts';
 export const SESSION_PATH = '/v1/agent';
 export const SUBPROTOCOL = 'moult.v1';
 
-/** This program's minor version of moult.v1; a coordinator serves its own and the two before. */
-export const PROTOCOL_MINOR = 0;
+/**
+ * This program's minor version of moult.v1; a coordinator serves its own and the two before. 1: control commands, the
+ * agent's name in the welcome.
+ */
+export const PROTOCOL_MINOR = 1;
 export const MINORS_SERVED = 2;
 
 /** Largest frame of all: an output batch of 512 KiB with room for its envelope, or a finish with its evidence. */

@@ -142,8 +142,9 @@ export interface CommandMessage extends AttemptRef {
   readonly notAfterMs: number;
   readonly generation: number;
   readonly position: number;
-  /** Null: a kind of command that this reader does not know. */
+  /** All null: a kind of command that this reader does not know. */
   readonly autoUpgrade?: AutoUpgrade | null;
+  readonly control?: { readonly action: string } | null;
 }
 
 /** Coordinator to agent, by the name of the frame's body field. */
@@ -165,6 +166,8 @@ export interface CoordinatorMessages {
     readonly pingMs: number;
     readonly protocolMinor: number;
     readonly isValidated: boolean;
+    /** Empty from coordinators of minor version 0. */
+    readonly agentName: string;
   };
   readonly command: CommandMessage;
   readonly hold: { readonly reason: string; readonly detail: string };

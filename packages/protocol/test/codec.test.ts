@@ -11,12 +11,18 @@ import {
   encodeCoordinatorFrame,
 } from '../src/index.ts';
 
-const FIXTURES = JSON.parse(
-  readFileSync(new URL('./fixtures/frames-minor-0.json', import.meta.url), 'utf8'),
-) as {
+interface Fixtures {
   readonly agent: readonly { readonly hex: string; readonly frame: AgentFrame }[];
   readonly coordinator: readonly { readonly hex: string; readonly frame: CoordinatorFrame }[];
-};
+}
+
+function fixturesOf(minor: number): Fixtures {
+  const path = new URL(`./fixtures/frames-minor-${minor}.json`, import.meta.url);
+  return JSON.parse(readFileSync(path, 'utf8')) as Fixtures;
+}
+
+const FIXTURES = fixturesOf(0);
+const NEWER = fixturesOf(1);
 
 describe('frames of minor version 0 are read for ever', () => {
   test.each(FIXTURES.agent)('agent $frame.kind', ({ hex, frame }) => {
@@ -33,8 +39,17 @@ describe('frames of minor version 0 are read for ever', () => {
   });
 });
 
+describe('frames of minor version 1 are read for ever', () => {
+  test.each(NEWER.coordinator)('coordinator $frame.kind', ({ hex, frame }) => {
+    expect(plain(decodeCoordinatorFrame(Buffer.from(hex, 'hex')))).toMatchObject({
+      kind: 'frame',
+      frame,
+    });
+  });
+});
+
 test('every recorded frame encodes to the same bytes', () => {
-  for (const { hex, frame } of FIXTURES.coordinator) {
+  for (const { hex, frame } of [...FIXTURES.coordinator, ...NEWER.coordinator]) {
     expect(Buffer.from(encodeCoordinatorFrame(frame)).toString('hex')).toBe(hex);
   }
   for (const { hex, frame } of FIXTURES.agent) {

@@ -3,7 +3,7 @@
  * ms, booleans 0 or 1, lists and records JSON text. A component is part of every key that could ever need it.
  */
 import type { AgentState } from '@moult/core/agent-state';
-import type { CommandState } from '@moult/core/command';
+import type { CommandKind, CommandState } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
 import type { DesiredScope } from '@moult/core/desired';
 import type { Role } from '@moult/core/permission';
@@ -69,8 +69,8 @@ export interface InstanceTable {
   readonly agent_name: string;
   /** Raw Ed25519 public key, base64url. */
   readonly public_key: string;
-  /** Redundant instances share a name: one is active, the others stand by. */
-  readonly role: 'active' | 'standby';
+  /** Redundant instances share a name: one is active, the others stand by. A removed one is kept: its key is refused. */
+  readonly role: 'active' | 'standby' | 'removed';
   readonly platform: string;
   readonly binds_channel: Bit;
   readonly enrolled_ms: number;
@@ -96,6 +96,13 @@ export interface InstanceTable {
   readonly output_epoch: string;
   readonly output_sequence: number;
   readonly revision: number;
+  /** Since schema 2. When its last session was opened; null: none was since. */
+  readonly came_up_ms: number | null;
+  /** Since schema 2. The store's generation in which its last session was opened. */
+  readonly generation: number;
+  readonly removed_ms: number | null;
+  readonly removed_by: string | null;
+  readonly removed_why: string | null;
 }
 
 export interface InstanceComponentTable {
@@ -133,10 +140,11 @@ export interface ChoiceTable {
 
 export interface CommandTable {
   readonly id: string;
-  readonly kind: 'autoUpgrade';
+  readonly kind: CommandKind;
   readonly instance_id: string;
   readonly agent_name: string;
   readonly group_name: string;
+  /** For other kinds than autoUpgrade: the agent, and no version. */
   readonly component: Component;
   readonly version: string;
   readonly is_forced: Bit;
@@ -149,8 +157,11 @@ export interface CommandTable {
   readonly nonce: string;
   readonly not_before_ms: number;
   readonly not_after_ms: number;
-  /** A person's order, or what a choice asks for: the latter take turns in their group. */
-  readonly origin: 'manual' | 'choice';
+  /**
+   * A person's order; what a choice asks for (these take turns in their group); a repair; or what a host was found at
+   * that this store, restored from a backup, knew nothing of.
+   */
+  readonly origin: 'manual' | 'choice' | 'repair' | 'adopted';
   readonly idempotency_key: string | null;
   /** History position of its creation. */
   readonly position: number;
@@ -190,6 +201,8 @@ export interface AttemptTable {
   readonly attested_version: string | null;
   readonly attested_digest: string | null;
   readonly confirmed_ms: number | null;
+  /** Since schema 2. The switch was granted: from here on nothing takes it back. */
+  readonly switched_ms: number | null;
 }
 
 export interface HistoryTable {

@@ -136,6 +136,7 @@ export class FakeCoordinator implements Transport {
             pingMs: 20_000,
             protocolMinor: 0,
             isValidated: true,
+            agentName: '',
             ...this.welcome,
           },
         });

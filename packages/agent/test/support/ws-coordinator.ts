@@ -137,4 +137,5 @@ const WELCOME = {
   pingMs: 20_000,
   protocolMinor: 0,
   isValidated: true,
+  agentName: '',
 };

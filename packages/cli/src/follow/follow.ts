@@ -97,7 +97,7 @@ function nowText({ command, attempts }: Followed): string {
 /** `web-1: agent 1.0.0 -> 1.1.0 succeeded in 6.2 s, fetched 412 KiB of 121 MiB, gap 310 ms`. */
 function endText({ command, attempts }: Followed): string {
   const attempt = attempts.at(-1);
-  const what = `${command.agent}: ${command.component} ${attempt?.from ?? ''} -> ${command.version}`;
+  const what = `${command.agent}: ${whatOf(command, attempt)}`;
   const outcome = command.outcome ?? command.state;
   if (attempt === undefined) return `${what} ${outcome}`;
   const took =
@@ -106,13 +106,22 @@ function endText({ command, attempts }: Followed): string {
   return `${what} ${outcome}${took}, fetched ${formatBytes(attempt.bytesFetched)} of ${formatBytes(attempt.bytesTotal)}${gap}`;
 }
 
+function whatOf(command: Command, attempt: Attempt | undefined): string {
+  if (command.kind !== 'autoUpgrade') return command.kind;
+  return `${command.component} ${attempt?.from ?? ''} -> ${command.version}`;
+}
+
+function nameOf(command: Command): string {
+  return command.kind === 'autoUpgrade' ? `${command.component} ${command.version}` : command.kind;
+}
+
 function notDone({ command, attempts }: Followed): CodedError {
   const evidence = attempts.at(-1)?.evidence ?? null;
   const why = command.message ?? evidence?.detail ?? '';
   const code = command.code === null ? '' : ` (${command.code})`;
   return new CodedError(
     'upgrade-not-done',
-    `${command.agent}: ${command.component} ${command.version} ${command.outcome ?? command.state}${why === '' ? '' : `: ${why}`}${code}`,
+    `${command.agent}: ${nameOf(command)} ${command.outcome ?? command.state}${why === '' ? '' : `: ${why}`}${code}`,
     { remedy: `See \`moult history ${command.agent}\` for the steps and the evidence.` },
   );
 }

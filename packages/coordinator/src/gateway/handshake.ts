@@ -45,7 +45,7 @@ const TICKET_BYTES = 16;
 const CAPABILITIES_MAX = 64;
 const CAPABILITY_CHARACTERS_MAX = 64;
 const HEX = /^[0-9a-f]{0,128}$/;
-const CAPABILITIES: readonly string[] = ['auto-upgrade', 'cleanup', 'output'];
+const CAPABILITIES: readonly string[] = ['auto-upgrade', 'cleanup', 'control', 'output'];
 
 export class Handshake {
   readonly #options: HandshakeOptions;
@@ -107,7 +107,13 @@ export class Handshake {
     wheel.set(session, clock.monotonicMs() + HANDSHAKE_MS_MAX);
     const isValidated = instance.validated_ms !== null;
     session.send(
-      this.#welcome({ ...life, ticket: '', outputEpoch: '', outputSequence: 0, isValidated }),
+      this.#welcome(session, {
+        ...life,
+        ticket: '',
+        outputEpoch: '',
+        outputSequence: 0,
+        isValidated,
+      }),
     );
   }
 
@@ -152,7 +158,7 @@ export class Handshake {
     session.canCleanUp = session.hello?.capabilities.includes('cleanup') ?? false;
     // A frame can still arrive on the old session; what it says was true, and its end changes nothing here.
     this.#options.sessions.put(session)?.close('replaced');
-    session.send(this.#welcome({ ...opened, ticket: of.ticket }));
+    session.send(this.#welcome(session, { ...opened, ticket: of.ticket }));
     const { attestation } = opened;
     if (attestation.kind !== 'none') {
       const { commandId, attempt } = attestation;
@@ -166,14 +172,17 @@ export class Handshake {
     this.#options.onLive(session);
   }
 
-  #welcome(of: {
-    readonly ticket: string;
-    readonly generation: number;
-    readonly position: number;
-    readonly outputEpoch: string;
-    readonly outputSequence: number;
-    readonly isValidated: boolean;
-  }): { readonly kind: 'welcome'; readonly message: CoordinatorMessages['welcome'] } {
+  #welcome(
+    session: Session,
+    of: {
+      readonly ticket: string;
+      readonly generation: number;
+      readonly position: number;
+      readonly outputEpoch: string;
+      readonly outputSequence: number;
+      readonly isValidated: boolean;
+    },
+  ): { readonly kind: 'welcome'; readonly message: CoordinatorMessages['welcome'] } {
     const { ticket, generation, position, outputEpoch, outputSequence, isValidated } = of;
     return {
       kind: 'welcome',
@@ -189,6 +198,7 @@ export class Handshake {
         capabilities: CAPABILITIES,
         pingMs: PING_MS,
         protocolMinor: PROTOCOL_MINOR,
+        agentName: session.agentName,
       },
     };
   }

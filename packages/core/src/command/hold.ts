@@ -1,14 +1,27 @@
+import { type AgentAction, actionAnswer } from '../agent-actions.ts';
 import type { AgentState } from '../agent-state.ts';
+import type { CommandKind } from './kinds.ts';
 import type { HoldReason } from './reasons.ts';
 
-/** What decides whether an autoUpgrade may be sent now (H4). Every field is a fact of the coordinator's store. */
+/** What decides whether a command may be sent now. Every field is a fact of the coordinator's store. */
 export interface HoldFacts {
+  readonly kind: CommandKind;
   readonly state: AgentState;
   readonly isValidated: boolean;
   readonly isQuarantined: boolean;
   readonly isInProbation: boolean;
-  /** Another command of this instance is accepted or running. */
+  /** The agent declared that it can do this kind; null: no session of it was ever seen. */
+  readonly isCapable: boolean | null;
+  readonly isRestoredAndNotAdopted: boolean;
+  /** Another upgrade of this instance is accepted or running. */
   readonly isUpgradeInFlight: boolean;
+  /** The agent has just come Up, and an upgrade that can be sent has not had its first attempt yet (H9). */
+  readonly isUpgradeFirst: boolean;
+  readonly upgrade: UpgradeFacts;
+}
+
+/** Those about an upgrade alone; `NO_UPGRADE_FACTS` for commands of other kinds. */
+export interface UpgradeFacts {
   readonly isForced: boolean;
   readonly isRevert: boolean;
   /** The release has a build for this instance's platform; null: the platform is not known yet. */
@@ -18,35 +31,46 @@ export interface HoldFacts {
   readonly isRefusedHere: boolean;
   /** When the next try is due, wall clock in ms; 0: now. */
   readonly notBeforeMs: number;
-  /** A choice's command, and as many of its group as may be are upgrading already. */
+  /** As many of its group as may be are upgrading already, and nobody ordered this one by hand. */
   readonly isTurnTaken: boolean;
-  readonly isRestoredAndNotAdopted: boolean;
 }
+
+export const NO_UPGRADE_FACTS: UpgradeFacts = {
+  isForced: false,
+  isRevert: false,
+  hasPlatform: null,
+  isLauncherTooOld: false,
+  isRefusedHere: false,
+  notBeforeMs: 0,
+  isTurnTaken: false,
+};
 
 /** The first thing that stands in the way, most basic first; null: send it. Pure and total (C1). */
 export function holdReasonOf(facts: HoldFacts, nowMs: number): HoldReason | null {
   if (facts.isRestoredAndNotAdopted) return 'coordinator-restored';
   if (facts.isQuarantined) return 'quarantined';
   if (!facts.isValidated) return 'unvalidated';
-  if (facts.hasPlatform === false) return 'no-platform';
-  if (facts.isLauncherTooOld) return 'launcher-too-old';
-  if (facts.isRefusedHere && !facts.isForced) return 'refused-here';
-  switch (facts.state) {
-    case 'Down':
-      return 'agent-down';
-    case 'Paused':
-      return 'paused';
-    case 'Upgrading':
-      return 'upgrading';
-    case 'Upgrade Failed':
-      if (!facts.isForced && !facts.isRevert) return 'upgrade-failed';
-      break;
-    case 'Up':
-      break;
-  }
-  if (facts.isInProbation) return 'in-probation';
+  if (facts.isCapable === false) return 'manual-upgrade-required';
+  const unfit = facts.kind === 'autoUpgrade' ? unfitReasonOf(facts.upgrade) : null;
+  if (unfit !== null) return unfit;
+  const answer = actionAnswer(actionOf(facts), facts);
+  // What would be refused by now was ordered in another state: it waits for that to come back.
+  if (answer.kind === 'wait' || answer.kind === 'refuse') return answer.reason;
+  if (facts.kind !== 'autoUpgrade') return facts.isUpgradeFirst ? 'upgrading' : null;
   if (facts.isUpgradeInFlight) return 'upgrading';
-  if (nowMs < facts.notBeforeMs && !facts.isForced) return 'retry-backoff';
-  if (facts.isTurnTaken) return 'awaiting-turn';
-  return null;
+  const { notBeforeMs, isForced, isTurnTaken } = facts.upgrade;
+  if (nowMs < notBeforeMs && !isForced) return 'retry-backoff';
+  return isTurnTaken ? 'awaiting-turn' : null;
+}
+
+/** Why this version cannot come to this host at all, whatever its state. */
+function unfitReasonOf(upgrade: UpgradeFacts): HoldReason | null {
+  if (upgrade.hasPlatform === false) return 'no-platform';
+  if (upgrade.isLauncherTooOld) return 'launcher-too-old';
+  return upgrade.isRefusedHere && !upgrade.isForced ? 'refused-here' : null;
+}
+
+function actionOf(facts: HoldFacts): AgentAction {
+  if (facts.kind !== 'autoUpgrade') return facts.kind;
+  return facts.upgrade.isForced || facts.upgrade.isRevert ? 'forced-upgrade' : 'upgrade';
 }

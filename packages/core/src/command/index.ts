@@ -1,4 +1,11 @@
-export { type HoldFacts, holdReasonOf } from './hold.ts';
+export { type HoldFacts, holdReasonOf, NO_UPGRADE_FACTS, type UpgradeFacts } from './hold.ts';
+export {
+  CAPABILITY_FOR,
+  COMMAND_KINDS,
+  type CommandKind,
+  type ControlKind,
+  isControlKind,
+} from './kinds.ts';
 export {
   COMMAND_TRANSITIONS,
   type CommandCell,
@@ -6,5 +13,7 @@ export {
   type CommandState,
   commandAfter,
   isEnded,
+  VANISHED_MS,
 } from './machine.ts';
 export { HOLD_REASONS, type HoldReason, type HoldReasonText } from './reasons.ts';
+export { REPAIRS_MAX, type RepairFacts, type RepairVerdict, repairVerdict } from './repair.ts';

@@ -2,10 +2,11 @@
  *   queued ─sent─► sent ─accepted─► running ─finished─► succeeded | failed
  *     ▲ ▲           │ lapsed          │
  *     │ └───────────┘                 └─ finished, may be tried again ─► queued (next attempt)
- *   queued, sent ─revoked─► revoked      queued, sent ─not-after passed─► expired      queued ─skipped─► skipped
+ *   any open one ─revoked─► revoked      queued, sent ─not-after passed─► expired      queued, sent ─skipped─► skipped
+ *                                        accepted, running ─host away for too long─► expired
  *
  * A command is a row; sending it is a hint. An accepted one is durable in the agent's inbox and has no lease: it
- * ends by the agent's word. Invariants C1… are in docs/spec/command.md.
+ * ends by the agent's word, or when its host has been away for so long that nobody waits for it any more. Invariants C1… are in docs/spec/command.md.
  */
 export type CommandState =
   | 'queued'
@@ -29,7 +30,12 @@ export type CommandEvent =
   | 'finished-badly'
   | 'skipped'
   | 'revoked'
-  | 'outlived';
+  | 'outlived'
+  /** The host that has it was not seen for VANISHED_MS. */
+  | 'vanished';
+
+/** A host that is away for a day no longer keeps its group's turn; what it reports when it comes back counts (C15). */
+export const VANISHED_MS = 86_400_000;
 
 /** The state after; `ignore`: legal and means nothing here (repeated frames, late answers). */
 export type CommandCell = CommandState | 'ignore';
@@ -48,6 +54,8 @@ export const COMMAND_TRANSITIONS: Readonly<
     skipped: 'skipped',
     revoked: 'revoked',
     outlived: 'expired',
+    // It is not on a host: its not-after says how long it waits.
+    vanished: 'ignore',
   },
   sent: {
     sent: 'ignore',
@@ -60,6 +68,8 @@ export const COMMAND_TRANSITIONS: Readonly<
     // It may be in the agent's inbox already: permission is denied then, and its report ends nothing more.
     revoked: 'revoked',
     outlived: 'expired',
+    // It is not on a host: its not-after says how long it waits.
+    vanished: 'ignore',
   },
   accepted: {
     sent: 'ignore',
@@ -71,6 +81,7 @@ export const COMMAND_TRANSITIONS: Readonly<
     skipped: 'ignore',
     revoked: 'revoked',
     outlived: 'ignore',
+    vanished: 'expired',
   },
   running: {
     sent: 'ignore',
@@ -82,6 +93,7 @@ export const COMMAND_TRANSITIONS: Readonly<
     skipped: 'ignore',
     revoked: 'revoked',
     outlived: 'ignore',
+    vanished: 'expired',
   },
   // An end is an end (C15), but for one correction: what the agent reports as done was done.
   succeeded: ended({}),
@@ -113,6 +125,7 @@ function ended(
     skipped: 'ignore',
     revoked: 'ignore',
     outlived: 'ignore',
+    vanished: 'ignore',
     ...exceptions,
   };
 }

@@ -75,6 +75,26 @@ export const COORDINATOR_ERRORS = {
     retryable: false,
     remedy: 'Nothing was done. See whom a selector means: `moult agents list SELECTOR`.',
   },
+  'action-refused': {
+    status: 'failed-precondition',
+    retryable: true,
+    remedy: 'Wait until the state of the agent allows it: `moult agents show AGENT`.',
+  },
+  'capability-missing': {
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Upgrade the agent first, by hand if it is too old to upgrade itself.',
+  },
+  'command-ended': {
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Look at how it ended: `moult commands show COMMAND`.',
+  },
+  'too-late': {
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Take it back instead: `moult commands revoke COMMAND`.',
+  },
   'no-desired-version': {
     status: 'failed-precondition',
     retryable: false,

@@ -5,6 +5,7 @@
 import type { ColumnDataType, Kysely } from 'kysely';
 import type { Database } from '../database.ts';
 import { migrateFirst } from './first.ts';
+import { migrateSecond } from './second.ts';
 
 /** What engines call differently. */
 export interface ColumnTypes {
@@ -19,10 +20,13 @@ export interface Migration {
   readonly up: (db: Kysely<unknown>, types: ColumnTypes) => Promise<void>;
 }
 
-const MIGRATIONS: readonly Migration[] = [{ schema: 1, readableSince: 1, up: migrateFirst }];
+const MIGRATIONS: readonly Migration[] = [
+  { schema: 1, readableSince: 1, up: migrateFirst },
+  { schema: 2, readableSince: 1, up: migrateSecond },
+];
 
 /** The schema that this program writes. */
-export const SCHEMA = 1;
+export const SCHEMA = 2;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

@@ -21,7 +21,7 @@ const STEPS_MAX = 200;
 export async function recordAccepted(context: WriteContext, ref: AttemptRef): Promise<void> {
   const command = await commandOf(context.db, { id: ref.commandId, instanceId: ref.instanceId });
   if (command === null || command.attempt !== ref.attempt || isEnded(command.state)) return;
-  await startAttempt(context, { command, nowMs: ref.nowMs });
+  if (command.kind === 'autoUpgrade') await startAttempt(context, { command, nowMs: ref.nowMs });
   await applyEvent(context, command, {
     event: 'accepted',
     nowMs: ref.nowMs,
@@ -99,14 +99,12 @@ export async function decidePermission(
     return { kind: 'denied', ...refusal };
   }
   await startAttempt(context, { command, nowMs });
-  if (ask.point === 'drain') {
-    await context.db
-      .updateTable('attempts')
-      .set({ drained_ms: nowMs })
-      .where('command_id', '=', command.id)
-      .where('attempt', '=', attempt)
-      .execute();
-  }
+  await context.db
+    .updateTable('attempts')
+    .set(ask.point === 'drain' ? { drained_ms: nowMs } : { switched_ms: nowMs })
+    .where('command_id', '=', command.id)
+    .where('attempt', '=', attempt)
+    .execute();
   await addHistory(context, { ...about, kind: 'permission-granted', detail: { point: ask.point } });
   return { kind: 'granted' };
 }
@@ -121,11 +119,19 @@ async function refusalOf(
 ): Promise<{ readonly reason: string; readonly isFinal: boolean } | null> {
   const { command, instance, ask } = of;
   if (isEnded(command.state)) return { reason: command.state, isFinal: true };
+  if (command.kind !== 'autoUpgrade') return { reason: 'no-upgrade', isFinal: true };
   if (command.attempt !== ask.attempt) return { reason: 'stale-attempt', isFinal: true };
-  const facts = await holdFactsOf(db, { instance, command, isConnected: true });
+  const facts = await holdFactsOf(db, {
+    instance,
+    command,
+    isConnected: true,
+    nowMs: ask.nowMs,
+  });
   // It asks, so it is up and at this very upgrade; what remains are the reasons that can come in between.
-  const now = { ...facts, state: 'Up', isInProbation: false, isUpgradeInFlight: false } as const;
-  const reason = holdReasonOf({ ...now, isTurnTaken: false, notBeforeMs: 0 }, ask.nowMs);
+  const state = instance.state === 'Paused' ? instance.state : 'Up';
+  const now = { ...facts, state, isInProbation: false, isUpgradeInFlight: false } as const;
+  const upgrade = { ...facts.upgrade, isTurnTaken: false, notBeforeMs: 0 };
+  const reason = holdReasonOf({ ...now, upgrade }, ask.nowMs);
   return reason === null ? null : { reason, isFinal: false };
 }
 

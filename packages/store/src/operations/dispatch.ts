@@ -2,7 +2,15 @@
  * What may be sent now: reads the facts, lets core name what stands in the way, writes it on each command and gives
  * those to be put on the wire (C1). Level-triggered: it may be called at any time and changes nothing twice.
  */
-import { type HoldFacts, type HoldReason, holdReasonOf } from '@moult/core/command';
+import {
+  CAPABILITY_FOR,
+  type CommandKind,
+  type HoldFacts,
+  type HoldReason,
+  holdReasonOf,
+  NO_UPGRADE_FACTS,
+  type UpgradeFacts,
+} from '@moult/core/command';
 import { compareVersions } from '@moult/core/versions';
 import type { CommandTable } from '../database.ts';
 import { applyEvent, IN_FLIGHT_STATES, openCommandsOf } from './command-rows.ts';
@@ -15,6 +23,8 @@ import { issueWanted } from './wanted.ts';
 
 /** A command on the wire without an answer is sent again: ids are idempotent. */
 const RESEND_MS = 60_000;
+/** C17: so long an upgrade goes before all else once its agent is Up; a missing artifact must not silence a host. */
+const UPGRADE_FIRST_MS = 600_000;
 
 export interface Dispatching {
   readonly instanceId: string;
@@ -117,45 +127,87 @@ export async function holdFactsOf(
     readonly instance: InstanceRow;
     readonly command: CommandTable;
     readonly isConnected: boolean;
+    readonly nowMs: number;
   },
 ): Promise<HoldFacts> {
+  const { instance, command } = of;
+  const marks = JSON.parse(instance.marks) as readonly string[];
+  const isUpgradeInFlight = await isAnotherInFlight(db, { instance, command });
+  return {
+    kind: command.kind,
+    state: of.isConnected ? instance.state : 'Down',
+    isValidated: instance.validated_ms !== null,
+    isQuarantined: instance.quarantined_ms !== null,
+    isInProbation: marks.includes('probation'),
+    isCapable: isCapableOf(instance, command.kind),
+    isRestoredAndNotAdopted: false,
+    isUpgradeInFlight,
+    isUpgradeFirst: isUpgradeInFlight && of.nowMs - (instance.came_up_ms ?? 0) < UPGRADE_FIRST_MS,
+    upgrade:
+      command.kind === 'autoUpgrade'
+        ? await upgradeFactsOf(db, { instance, command })
+        : NO_UPGRADE_FACTS,
+  };
+}
+
+async function upgradeFactsOf(
+  db: ReadContext,
+  of: { readonly instance: InstanceRow; readonly command: CommandTable },
+): Promise<UpgradeFacts> {
   const { instance, command } = of;
   const { component, version } = command;
   const built = await platformOf(db, { component, version, platform: instance.platform });
   const row = await componentRow(db, { instanceId: instance.id, component });
   const launcher = await componentRow(db, { instanceId: instance.id, component: 'launcher' });
   const refused = JSON.parse(row?.refused ?? '[]') as readonly Slot[];
-  const marks = JSON.parse(instance.marks) as readonly string[];
-  const others = db
-    .selectFrom('commands')
-    .select('id')
-    .where('state', 'in', IN_FLIGHT_STATES)
-    .where('id', '<>', command.id)
-    .limit(1);
-  const mine = await others.where('instance_id', '=', instance.id).executeTakeFirst();
-  const groups =
-    command.origin === 'manual'
-      ? undefined
-      : await others
-          .where('group_name', '=', instance.group_name)
-          .where('component', '=', component)
-          .where('instance_id', '<>', instance.id)
-          .executeTakeFirst();
   return {
-    state: of.isConnected ? instance.state : 'Down',
-    isValidated: instance.validated_ms !== null,
-    isQuarantined: instance.quarantined_ms !== null,
-    isInProbation: marks.includes('probation'),
-    isUpgradeInFlight: mine !== undefined,
     isForced: command.is_forced === 1,
     isRevert: command.is_revert === 1,
     hasPlatform: built !== null,
     isLauncherTooOld: isOlder(launcher?.current_version ?? null, built?.minimum_launcher ?? null),
     isRefusedHere: built !== null && refused.some((slot) => slot.digest === built.digest),
     notBeforeMs: command.not_before_ms,
-    isTurnTaken: groups !== undefined,
-    isRestoredAndNotAdopted: false,
+    isTurnTaken: command.origin !== 'manual' && (await isTurnTaken(db, { instance, command })),
   };
+}
+
+async function isAnotherInFlight(
+  db: ReadContext,
+  of: { readonly instance: InstanceRow; readonly command: CommandTable },
+): Promise<boolean> {
+  const found = await inFlightBeside(db, of.command)
+    .where('instance_id', '=', of.instance.id)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
+/** One of a group and component at a time, unless a person ordered it. */
+async function isTurnTaken(
+  db: ReadContext,
+  of: { readonly instance: InstanceRow; readonly command: CommandTable },
+): Promise<boolean> {
+  const found = await inFlightBeside(db, of.command)
+    .where('group_name', '=', of.instance.group_name)
+    .where('component', '=', of.command.component)
+    .where('instance_id', '<>', of.instance.id)
+    .executeTakeFirst();
+  return found !== undefined;
+}
+
+function inFlightBeside(db: ReadContext, command: CommandTable) {
+  return db
+    .selectFrom('commands')
+    .select('id')
+    .where('state', 'in', IN_FLIGHT_STATES)
+    .where('kind', '=', 'autoUpgrade')
+    .where('id', '<>', command.id)
+    .limit(1);
+}
+
+/** Null before its first session: what it can do is not known yet. */
+function isCapableOf(instance: InstanceRow, kind: CommandKind): boolean | null {
+  if (instance.came_up_ms === null && instance.capabilities === '[]') return null;
+  return (JSON.parse(instance.capabilities) as readonly string[]).includes(CAPABILITY_FOR[kind]);
 }
 
 /** A host without a launcher is not held here: it says itself what it can do. */

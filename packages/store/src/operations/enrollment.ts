@@ -165,5 +165,10 @@ function newInstance(
     output_epoch: '',
     output_sequence: 0,
     revision: 0,
+    came_up_ms: null,
+    generation: 1,
+    removed_ms: null,
+    removed_by: null,
+    removed_why: null,
   };
 }

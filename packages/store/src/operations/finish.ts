@@ -55,6 +55,7 @@ export async function applyFinish(
     await keepOrphan(context, about, finish);
     return { kind: 'orphan' };
   }
+  if (command.kind !== 'autoUpgrade') return endControl(context, { command, finish, nowMs });
   await startAttempt(context, { command, nowMs });
   const attempt = await attemptOf(context.db, finish);
   if (attempt?.ended_ms != null) return { kind: 'repeated' };
@@ -97,6 +98,30 @@ export async function applyFinish(
     component: command.component,
     group: command.group_name,
     isCleanupDue: judged.isRight,
+  };
+}
+
+/** A pause, resume, restart or clear: it is over, and there is nothing to prove. */
+async function endControl(
+  context: WriteContext,
+  of: { readonly command: CommandTable; readonly finish: FinishReport; readonly nowMs: number },
+): Promise<Finished> {
+  const { command, finish, nowMs } = of;
+  const isDone = finish.outcome === 'succeeded' || finish.outcome === 'already-there';
+  const { outcome } = finish;
+  const code = finish.code === '' ? null : finish.code;
+  const message = finish.message === '' ? null : finish.message;
+  await applyEvent(context, command, {
+    event: isDone ? 'finished-well' : 'finished-badly',
+    nowMs,
+    ending: { outcome, code, message },
+  });
+  return {
+    kind: 'ended',
+    commandId: command.id,
+    component: command.component,
+    group: command.group_name,
+    isCleanupDue: false,
   };
 }
 

@@ -75,6 +75,7 @@ export async function openSession(
       capabilities: JSON.stringify(hello.capabilities),
       boot_id: hello.bootId,
       last_seen_ms: hello.nowMs,
+      came_up_ms: hello.nowMs,
       revision: instance.revision + 1,
     })
     .where('id', '=', instance.id)
@@ -251,6 +252,7 @@ export async function startAttempt(
     attested_version: null,
     attested_digest: null,
     confirmed_ms: null,
+    switched_ms: null,
   };
   await context.db
     .insertInto('attempts')

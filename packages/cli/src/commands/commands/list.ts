@@ -3,6 +3,7 @@ import { choice, wholeNumber, withConnection, withExamples, withOutput } from '.
 import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
 import { ABSENT, formatTime } from '../../terminal/format.ts';
+import { orderTextOf } from '../../terminal/order-text.ts';
 
 interface ListOptions {
   readonly agent?: string;
@@ -34,7 +35,7 @@ export function addCommandsList(group: Command, shell: Shell): void {
         [
           { title: 'COMMAND', cell: ({ id }) => id },
           { title: 'AGENT', cell: (row) => row.agent },
-          { title: 'WHAT', cell: (row) => `${row.component} to ${row.version}` },
+          { title: 'WHAT', cell: (row) => orderTextOf(row) },
           { title: 'STATE', cell: (row) => row.state },
           { title: 'HELD BY', cell: (row) => row.holdReason ?? ABSENT },
           { title: 'TRY', cell: (row) => String(row.attempt), align: 'right' },

@@ -5,6 +5,7 @@ import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
 import { attemptLines } from '../../terminal/attempt-text.ts';
 import { formatTime } from '../../terminal/format.ts';
+import { orderTextOf } from '../../terminal/order-text.ts';
 import { fieldLines } from '../../terminal/table.ts';
 
 interface ShowOptions {
@@ -29,7 +30,7 @@ export function addCommandsShow(group: Command, shell: Shell): void {
         ...fieldLines([
           ['command', command.id],
           ['agent', command.agent],
-          ['what', `${command.component} to ${command.version}`],
+          ['what', orderTextOf(command)],
           ['state', command.state],
           ...(command.holdReason === null ? [] : [['held by', command.holdReason] as const]),
           ...(command.message === null ? [] : [['message', command.message] as const]),
