@@ -55,6 +55,11 @@ export class ManualClock implements Clock {
     });
   }
 
+  /** The machine sleeps: time passes, and who was to be woken meanwhile is late. */
+  stall(ms: number): void {
+    this.#pass(ms);
+  }
+
   /** Lets time pass, waking sleepers in the order in which they are due. */
   async advance(ms: number): Promise<void> {
     const endMs = this.#passedMs + ms;
@@ -62,7 +67,7 @@ export class ManualClock implements Clock {
       await settle();
       const next = [...this.#sleepers].sort((a, b) => a.dueMs - b.dueMs)[0];
       if (next === undefined || next.dueMs > endMs) break;
-      this.#pass(next.dueMs - this.#passedMs);
+      this.#pass(Math.max(0, next.dueMs - this.#passedMs));
       next.wake();
     }
     this.#pass(endMs - this.#passedMs);

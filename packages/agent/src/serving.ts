@@ -8,6 +8,7 @@ import { attemptIdIn } from '@moult/core/upgrade';
 import type { CommandMessage, CoordinatorFrame } from '@moult/protocol';
 import { Cleanup } from './cleanup.ts';
 import type { AgentStore } from './database/index.ts';
+import { dialled } from './dial.ts';
 import { type Ending, signalExitOf } from './ending.ts';
 import type { PipeClient } from './launcher/pipe-client.ts';
 import type { AgentPorts } from './ports.ts';
@@ -31,8 +32,6 @@ export interface ServingOptions {
   readonly ending: Ending;
 }
 
-/** How long a `dial` may take before it is answered with no; the launcher waits a little longer. */
-const DIAL_MS = 20_000;
 /** In these an attempt may be on trial; in all others its trial has no business any more. */
 const TRIAL_STATES: ReadonlySet<UpgradeState['kind']> = new Set([
   'switching',
@@ -168,12 +167,14 @@ export class Serving {
   /** The launcher wants to know whether this version reaches the coordinator now. */
   dial(): void {
     const { signal } = this.#ending;
-    const answered = this.#link.isLive
-      ? Promise.resolve(this.#link.reached)
-      : this.#link.answered(DIAL_MS, signal);
-    this.#link.connectNow();
-    void answered.then(
-      (reached) => this.#pipe.dialled(reached),
+    const { clock } = this.#ports;
+    // In every other state nobody checks, and nobody asks.
+    const health = this.#upgrader.state.kind === 'probation' ? this.#health : null;
+    void dialled({ clock, link: this.#link, health, signal }).then(
+      (reached) => {
+        this.#heartbeat();
+        this.#pipe.dialled(reached);
+      },
       () => undefined,
     );
   }
@@ -357,7 +358,6 @@ export class Serving {
       health: this.#health,
       healthChecks: {
         ...ports,
-        own: this.#spawned.slot,
         writeState: () => store.meta.write('health', String(ports.clock.nowMs())),
       },
       launcherVersion: this.#spawned.launcherVersion,

@@ -192,12 +192,49 @@ describe('the launcher', () => {
     const agent = host.boot();
     await host.clock.advance(300_000);
     agent.launcher.say({ kind: 'dial' });
-    await host.clock.advance(20_000);
+    await host.clock.advance(45_000);
     expect(agent.launcher.requests('dialled')).toMatchObject([{ reached: false }]);
     host.coordinator.isReachable = true;
     agent.launcher.say({ kind: 'dial' });
     await until(() => agent.launcher.requests('dialled').length === 2, 'an answer');
     expect(agent.launcher.requests('dialled').at(-1)).toMatchObject({ reached: true });
+    await stop(agent);
+  });
+
+  test('B11: a dial goes on trying, so that an outage of some seconds is no answer', async () => {
+    const host = new TestHost();
+    host.coordinator.isReachable = false;
+    const agent = host.boot();
+    await host.clock.advance(300_000);
+    agent.launcher.say({ kind: 'dial' });
+    await host.clock.advance(20_000);
+    host.coordinator.isReachable = true;
+    await host.clock.advance(2_000);
+    await until(() => agent.launcher.requests('dialled').length === 1, 'an answer');
+    expect(agent.launcher.requests('dialled')).toMatchObject([{ reached: true }]);
+    await stop(agent);
+  });
+
+  test('B11: a dial that comes while a connection hangs is tried behind it, not a minute later', async () => {
+    const host = new TestHost();
+    let connects = 0;
+    host.adjust = (ports) => ({
+      ...ports,
+      transport: {
+        connect: async (signal) => {
+          connects += 1;
+          // A connection that was accepted and is never answered, however long one waits.
+          if (connects === 1) await ports.clock.sleep(Number.MAX_SAFE_INTEGER, signal);
+          return await ports.transport.connect(signal);
+        },
+      },
+    });
+    const agent = host.boot();
+    await host.clock.advance(1_000);
+    agent.launcher.say({ kind: 'dial' });
+    await host.clock.advance(20_000);
+    await until(() => agent.launcher.requests('dialled').length === 1, 'an answer');
+    expect(agent.launcher.requests('dialled')).toMatchObject([{ reached: true }]);
     await stop(agent);
   });
 

@@ -242,6 +242,86 @@ describe('an upgrade', () => {
     await ended(agent);
   });
 
+  test('U12: what a stopped machine slept is no health: the whole probation is watched', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    const agent = await bootLive(host, onTrial);
+    await host.clock.advance(3_000);
+    host.clock.stall(86_400_000);
+    await host.clock.advance(40_000);
+    expect(host.coordinator.of('report').some(({ upgrade }) => upgrade?.isHealthy)).toBe(false);
+    await host.clock.advance(30_000);
+    expect(host.coordinator.of('report').at(-1)?.upgrade?.isHealthy).toBe(true);
+    agent.stop();
+    await ended(agent);
+  });
+
+  test("B13: metadata that takes minutes to come is the world's slowness, and told as what the probes decide", async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    host.adjust = (ports) => ({
+      ...ports,
+      trust: {
+        ...ports.trust,
+        refresh: (signal) => ports.clock.sleep(110_000, signal),
+      },
+    });
+    const agent = await bootLive(host, onTrial);
+    await host.clock.advance(100_000);
+    host.coordinator.last.send({ kind: 'ping', message: { id: 1 } });
+    await host.clock.advance(6_000);
+    expect(agent.launcher.posted.at(-1)).toMatchObject({
+      kind: 'heartbeat',
+      reached: true,
+      healthy: false,
+      trouble: expect.stringMatching(/^cannot-upgrade-again/),
+    });
+    await host.clock.advance(10_000);
+    expect(agent.launcher.posted.at(-1)).toMatchObject({ healthy: true });
+    agent.stop();
+    await ended(agent);
+  });
+
+  test('B11: a dial in probation looks at the metadata anew, and says how it is before it is answered', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    host.trustTrouble = new CodedError('trust-unreachable', 'the world is away');
+    const agent = await bootLive(host, onTrial);
+    await host.clock.advance(2_000);
+    host.trustTrouble = null;
+    agent.launcher.say({ kind: 'dial' });
+    await until(() => agent.launcher.requests('dialled').length === 1, 'an answer');
+    expect(agent.launcher.posted.slice(-2)).toMatchObject([
+      { kind: 'heartbeat', healthy: true },
+      { kind: 'dialled', reached: true },
+    ]);
+    agent.stop();
+    await ended(agent);
+  });
+
+  test('T21: a wall clock that is set back ten years does not hold up what watches a trial', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    let looks = 0;
+    host.adjust = (ports) => ({
+      ...ports,
+      slots: {
+        ...ports.slots,
+        manifestOf: async (component, slot) => {
+          looks += 1;
+          if (looks === 1) throw new Error('EIO');
+          return await ports.slots.manifestOf(component, slot);
+        },
+      },
+    });
+    const agent = await bootLive(host, onTrial);
+    host.clock.jump(-10 * 365 * 86_400_000);
+    await host.clock.advance(130_000);
+    expect(host.coordinator.of('report').at(-1)?.upgrade?.isHealthy).toBe(true);
+    agent.stop();
+    await ended(agent);
+  });
+
   test('a confirm that was lost is asked for again', async () => {
     const host = new TestHost();
     await upgradeToHandOver(host);
@@ -270,9 +350,10 @@ describe('an upgrade', () => {
     ).toBe(false);
   });
 
-  test('H12: the launcher is upgraded by the same machine, attested by its own digest', async () => {
+  test('H12 B14: the launcher is upgraded by the same machine, attested by its own digest, also by an agent that no repository has', async () => {
     const host = new TestHost();
     host.release(LAUNCHER, { component: 'launcher' });
+    host.released.delete('agent 1.0.0');
     const agent = await bootLive(host);
     grantsAll(host);
     order(host, { component: 'launcher', version: '0.9.0' });

@@ -66,6 +66,7 @@ export class Launcher {
     if (stop.aborted) stopAsked();
     stop.addEventListener('abort', stopAsked, { once: true });
     const ticking = new AbortController();
+    // B18: watched time is these ticks; those that a stopped machine missed are not made up for.
     const ticks = everyMs(clock, HEARTBEAT_MS, ticking.signal, () =>
       this.#queue.pushAlways({ kind: 'ticked' }),
     );

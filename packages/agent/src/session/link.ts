@@ -11,6 +11,7 @@ import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import { isDiskTrouble, type SessionRow } from '../database/index.ts';
 import type { Connection, Received, Self, Transport } from '../ports.ts';
+import { Bell, pause } from '../waiting.ts';
 import { type Ending, isAnswer, reconnectDelayMs } from './backoff.ts';
 import { endIn, type HelloFacts, shakeHands, type Welcome } from './handshake.ts';
 
@@ -40,6 +41,10 @@ export interface LinkOptions {
 
 /** An authenticated answer older than this says nothing about now (core, `heartbeat.reached`). */
 const REACHED_MS_MAX = 90_000;
+/** DNS, TCP, TLS and the upgrade to a WebSocket; with the handshake behind it less than a dial may take. */
+const CONNECT_MS_MAX = 15_000;
+/** Between two tries while the launcher waits for the answer to its dial. */
+const DIAL_RETRY_MS = 2_000;
 /** A session that lived so long was a good one: the next failure starts counting anew. */
 const GOOD_SESSION_MS = 10_000;
 
@@ -47,8 +52,10 @@ export class Link {
   readonly #options: LinkOptions;
   #live: Connection | null = null;
   #answeredMs: number | null = null;
+  /** Ends the wait behind the present try. */
   #wake = new AbortController();
-  #answers = new Set<() => void>();
+  #dials = 0;
+  readonly #answers = new Bell();
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -73,27 +80,18 @@ export class Link {
     return true;
   }
 
-  /** Ends the wait before the next try. */
-  connectNow(): void {
+  /** Tries at once, and again and again, until the coordinator has answered (true) or the signal aborts (false). */
+  async dial(signal: AbortSignal): Promise<boolean> {
+    if (this.isLive) return this.reached;
+    this.#dials += 1;
     this.#wake.abort();
-  }
-
-  /** Resolves with true at the next authenticated answer, with false after `ms`. */
-  async answered(ms: number, signal: AbortSignal): Promise<boolean> {
-    const done = new AbortController();
-    const heard = new Promise<boolean>((resolve) => {
-      const told = () => resolve(true);
-      this.#answers.add(told);
-      done.signal.addEventListener('abort', () => this.#answers.delete(told));
-    });
-    const late = this.#options.clock
-      .sleep(ms, AbortSignal.any([done.signal, signal]))
-      .then(() => false);
-    late.catch(() => undefined);
     try {
-      return await Promise.race([heard, late]);
+      await this.#answers.next(signal);
+      return true;
+    } catch {
+      return false;
     } finally {
-      done.abort();
+      this.#dials -= 1;
     }
   }
 
@@ -103,22 +101,25 @@ export class Link {
     let failures = 0;
     while (!signal.aborted) {
       const beganMs = clock.monotonicMs();
+      this.#wake = new AbortController();
       const end = await this.#runOnce(signal);
       if (signal.aborted) return;
       if (isAnswer(end.ending.reason)) this.#heard();
       if (end.wasLive && clock.monotonicMs() - beganMs >= GOOD_SESSION_MS) failures = 0;
-      const delayMs = reconnectDelayMs({
+      const advisedMs = reconnectDelayMs({
         failures,
         ending: end.ending,
         fraction: random.fraction(),
       });
+      // Who is dialled has not much time; a coordinator that said why it ends a session is not pressed.
+      const isPressed = this.#dials > 0 && end.ending.reason === null;
+      const delayMs = isPressed ? Math.min(advisedMs, DIAL_RETRY_MS) : advisedMs;
       failures += 1;
       log.info('no session', {
         why: end.detail,
         reason: end.ending.reason ?? undefined,
         nextTryMs: delayMs,
       });
-      this.#wake = new AbortController();
       await clock
         .sleep(delayMs, AbortSignal.any([signal, this.#wake.signal]))
         .catch(() => undefined);
@@ -128,7 +129,7 @@ export class Link {
   async #runOnce(signal: AbortSignal): Promise<SessionEnd> {
     let connection: Connection;
     try {
-      connection = await this.#options.transport.connect(signal);
+      connection = await this.#connect(signal);
     } catch (error) {
       return { ending: NO_REASON, detail: codedErrorFrom(error).message, wasLive: false };
     }
@@ -146,6 +147,21 @@ export class Link {
         this.#live = null;
         this.#options.listener.onLost();
       }
+    }
+  }
+
+  /** However slowly somebody answers: a connection that does not come about is given up. */
+  async #connect(signal: AbortSignal): Promise<Connection> {
+    const { clock, transport } = this.#options;
+    const done = new AbortController();
+    const late = new AbortController();
+    void pause(clock, CONNECT_MS_MAX, AbortSignal.any([signal, done.signal])).then((isOver) => {
+      if (isOver) late.abort(new Error(`no connection within ${CONNECT_MS_MAX / 1_000} s`));
+    });
+    try {
+      return await transport.connect(AbortSignal.any([signal, late.signal]));
+    } finally {
+      done.abort(new Error('connected, or not'));
     }
   }
 
@@ -214,7 +230,7 @@ export class Link {
 
   #heard(): void {
     this.#answeredMs = this.#options.clock.monotonicMs();
-    for (const told of [...this.#answers]) told();
+    this.#answers.ring();
   }
 }
 

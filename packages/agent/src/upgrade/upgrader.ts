@@ -14,6 +14,7 @@ import {
   type UpgradeEvent,
   type UpgradeState,
   type UpgradeWork,
+  waitBefore,
   workOf,
 } from '@moult/core/upgrade';
 import type { Clock } from '@moult/runtime/clock';
@@ -43,8 +44,6 @@ export interface UpgraderOptions {
   readonly onDefect: (error: unknown) => void;
 }
 
-/** The longest of core's schedules: a wall clock that jumped back holds work up no longer than this. */
-const WAIT_MS_MAX = 3_600_000;
 /** Between two beginnings of the same work, so that nothing spins. */
 const AGAIN_MS = 1_000;
 /** A disk that takes no state for so long needs a new process, or a person. */
@@ -164,7 +163,7 @@ export class Upgrader {
   ): Promise<WorkResult | null> {
     const { clock, workers, log } = this.#options;
     const { signal } = run;
-    const waitMs = Math.max(run.afterMs, Math.min(work.notBeforeMs - clock.nowMs(), WAIT_MS_MAX));
+    const waitMs = Math.max(run.afterMs, waitBefore(work, clock.nowMs()));
     if (waitMs > 0 && !(await pause(clock, waitMs, signal))) return null;
     try {
       // The pairing of kind and worker is kept by the Workers type.

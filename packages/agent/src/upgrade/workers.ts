@@ -13,7 +13,7 @@ import type { LauncherRequest } from '../launcher/pipe-client.ts';
 import type { DiskFacts, Slots, Trust } from '../ports.ts';
 import { type Bell, pause } from '../waiting.ts';
 import { finishOf } from './finish.ts';
-import { checkHealth, type Health, type HealthChecks } from './health.ts';
+import { checkHealth, type Health, type HealthChecks, type Subject } from './health.ts';
 import { orderOf, refusalOf } from './order.ts';
 import type { PermissionDesk } from './permission-desk.ts';
 import { runPreflight } from './preflight.ts';
@@ -251,15 +251,19 @@ async function watch(
     if (!(await pause(clock, TRY_AGAIN_MS, signal))) signal.throwIfAborted();
     return { kind: 'leave', exitCode: EXIT.bootRecorded };
   }
-  const manifest = await options.slots.manifestOf(work.course.order.component, work.slot);
+  const { component } = work.course.order;
+  const subject = { ...work.slot, component };
+  const manifest = await options.slots.manifestOf(component, work.slot);
   const probationMs = manifest?.probationMs ?? PROBATION_MS_UNKNOWN;
   let askedMs = Number.NEGATIVE_INFINITY;
   let saidHealthy: boolean | null = null;
+  let pausedMs = 0;
   for (;;) {
-    const trouble = await checkHealth(options.healthChecks, signal);
-    signal.throwIfAborted();
-    health.record(trouble, clock);
-    const leftMs = probationMs - health.healthyForMs(clock);
+    const again = health.begin();
+    const trouble = await checked(options, subject, { signal, again });
+    if (trouble === 'asked-again') continue;
+    health.record(trouble, pausedMs);
+    const leftMs = probationMs - health.healthyForMs;
     const isHealthy = trouble === null && leftMs <= 0;
     const isAskedAgain = isHealthy && clock.monotonicMs() - askedMs >= ASK_AGAIN_MS;
     if (isHealthy !== saidHealthy || isAskedAgain) {
@@ -269,7 +273,28 @@ async function watch(
     }
     const nextMs = trouble === null ? HEALTH_CHECK_MS.whenHealthy : HEALTH_CHECK_MS.whenNot;
     const waitMs = isHealthy || trouble !== null ? nextMs : Math.min(nextMs, Math.max(leftMs, 1));
-    if (!(await pause(clock, waitMs, signal))) signal.throwIfAborted();
+    pausedMs = (await pause(clock, waitMs, AbortSignal.any([signal, again]))) ? waitMs : 0;
+    signal.throwIfAborted();
+  }
+}
+
+/** As `checkHealth`; `asked-again` when somebody wants to know how it is now, and this check began before. */
+async function checked(
+  options: WorkerOptions,
+  subject: Subject,
+  { signal, again }: { readonly signal: AbortSignal; readonly again: AbortSignal },
+): Promise<string | null> {
+  try {
+    const trouble = await checkHealth(
+      options.healthChecks,
+      subject,
+      AbortSignal.any([signal, again]),
+    );
+    signal.throwIfAborted();
+    return trouble;
+  } catch (error) {
+    if (again.aborted && !signal.aborted) return 'asked-again';
+    throw error;
   }
 }
 

@@ -219,9 +219,9 @@ function toldOf(component: ComponentRecord): Spawned['components']['agent'] {
   return { committed, previous, trialAttemptId: trial?.attemptId ?? null, refused: told };
 }
 
-/** The launcher's own trial runs out only while no agent is heard under it (B14). */
-export function tickLauncher(life: Life, heard: { readonly isHeard: boolean }): Life {
-  if (life.launcherLeftMs === null || heard.isHeard) return life;
+/** B14: the launcher's own trial runs out only while nothing speaks for it. */
+export function tickLauncher(life: Life, spoken: { readonly isSpokenFor: boolean }): Life {
+  if (life.launcherLeftMs === null || spoken.isSpokenFor) return life;
   return { ...life, launcherLeftMs: Math.max(0, life.launcherLeftMs - HEARTBEAT_MS) };
 }
 

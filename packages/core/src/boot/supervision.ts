@@ -47,7 +47,7 @@ import type {
   SupervisionStep,
   TrialBoot,
 } from './supervision-types.ts';
-import { verdictAfterStoppedProbe } from './verdict.ts';
+import { isUnwell, verdictAfterStoppedProbe } from './verdict.ts';
 import { heard, judge, quiet, tickRunning, tickWatching } from './watching.ts';
 
 /** `ignore`: legal here and means nothing. `reject`: only a bug can send it here. */
@@ -78,7 +78,7 @@ const NOT_ALIVE = {
 } as const;
 
 const tickWhileDown = (state: StateOf<'starting' | 'probing' | 'backing-off'>): SupervisionStep => {
-  const life = tickLauncher(state.life, { isHeard: false });
+  const life = tickLauncher(state.life, { isSpokenFor: false });
   if (life.launcherLeftMs === 0) return refuseLauncher(life, { end: NO_END, run: NEW_RUN });
   return { state: { ...state, life }, orders: [] };
 };
@@ -316,7 +316,11 @@ function refuseLauncher(
   life: Life,
   failure: { readonly end: ProcessEnd; readonly run: Run },
 ): SupervisionStep {
-  const detail = 'no agent was heard under it while its watched time ran out';
+  const { last } = failure.run;
+  const detail =
+    last !== null && isUnwell(last)
+      ? `its watched time ran out, and the agent under it is not well: ${last.trouble ?? 'no reason given'}`
+      : 'no agent was heard under it while its watched time ran out';
   const refusal = {
     ...failure,
     component: 'launcher',

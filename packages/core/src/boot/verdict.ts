@@ -193,7 +193,7 @@ function judged(verdict: Extract<Verdict, { kind: 'open' }>, last: Heartbeat | n
   // Not a word yet: that is for the hang to end, which needs fewer ticks than any question would.
   if (last === null) return quiet(verdict);
   if (isGood(last)) return quiet({ kind: 'good' });
-  if (last.reached && !cannotUpgrade(last)) {
+  if (isUnwell(last)) {
     const detail = `its own checks fail: ${last.trouble ?? 'no reason given'}`;
     return { verdict, work: { kind: 'refuse', reason: 'own-checks-failed', detail } };
   }
@@ -233,6 +233,11 @@ function struck(
 
 function isGood(heartbeat: Heartbeat): boolean {
   return heartbeat.reached && heartbeat.healthy;
+}
+
+/** The world is there, and own checks fail: nobody else is to blame. */
+export function isUnwell(heartbeat: Heartbeat): boolean {
+  return worldSeen(heartbeat) && !heartbeat.healthy;
 }
 
 function worldSeen(heartbeat: Heartbeat): boolean {

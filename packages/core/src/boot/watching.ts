@@ -18,7 +18,7 @@ import type {
   SupervisionState,
   SupervisionStep,
 } from './supervision-types.ts';
-import { type Heartbeat, stepVerdict, type VerdictEvent } from './verdict.ts';
+import { type Heartbeat, isUnwell, stepVerdict, type VerdictEvent } from './verdict.ts';
 
 export function tickRunning(
   state: StateOf<'running'>,
@@ -105,8 +105,13 @@ function ticked(run: Run): Run {
 }
 
 /** Two ticks of silence are an ordinary late heartbeat. */
+const SILENT_TICKS_MAX = 2;
+
+/** B14: an agent that is heard speaks for its launcher, unless it saw the world and is unwell all the same. */
 function tickedLife(life: Life, run: Run): Life {
-  return tickLauncher(life, { isHeard: run.last !== null && run.silentTicks <= 2 });
+  const { last, silentTicks } = run;
+  const isHeard = last !== null && silentTicks <= SILENT_TICKS_MAX;
+  return tickLauncher(life, { isSpokenFor: isHeard && !isUnwell(last) });
 }
 
 export function quiet(state: SupervisionState): SupervisionStep {

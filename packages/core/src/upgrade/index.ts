@@ -18,4 +18,4 @@ export {
 } from './order.ts';
 export type { Outcome } from './outcome.ts';
 export type { BootView, PermissionPoint, Retry, UpgradeEvent, UpgradeState } from './state.ts';
-export { type UpgradeWork, WORK, workOf } from './work.ts';
+export { type UpgradeWork, WORK, waitBefore, workOf } from './work.ts';

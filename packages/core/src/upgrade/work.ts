@@ -1,10 +1,16 @@
 import type { Slot } from '../boot/index.ts';
+import {
+  FETCH_RETRY_MS,
+  HAND_OVER_RETRY_MS,
+  PATIENT_RETRY_MS,
+  PREFLIGHT_RETRY_MS,
+} from './limits.ts';
 import type { StateOf } from './machine.ts';
 import type { Course } from './order.ts';
 import type { Outcome } from './outcome.ts';
 import type { UpgradeState } from './state.ts';
 
-/** What a state does. Begun not before `notBeforeMs` (wall clock); a clock that jumps back waits at most the schedule's longest. */
+/** What a state does. Begun not before `notBeforeMs` (wall clock), and see `waitBefore`. */
 export type UpgradeWork =
   | { readonly kind: 'await-order'; readonly notBeforeMs: number }
   | { readonly kind: 'run-preflight'; readonly notBeforeMs: number; readonly course: Course }
@@ -93,6 +99,26 @@ export const WORK: WorkTable = {
 
 export function workOf(state: UpgradeState): UpgradeWork {
   return (WORK[state.kind] as (state: UpgradeState) => UpgradeWork)(state);
+}
+
+/** The schedule by which each kind of work is tried again. */
+const SCHEDULES: Readonly<Record<UpgradeWork['kind'], readonly number[]>> = {
+  'await-order': [],
+  'run-preflight': PREFLIGHT_RETRY_MS,
+  fetch: FETCH_RETRY_MS,
+  rehearse: FETCH_RETRY_MS,
+  'ask-to-drain': PATIENT_RETRY_MS,
+  drain: PATIENT_RETRY_MS,
+  'hand-over': HAND_OVER_RETRY_MS,
+  watch: PATIENT_RETRY_MS,
+  commit: PATIENT_RETRY_MS,
+  'roll-back': PATIENT_RETRY_MS,
+  report: PATIENT_RETRY_MS,
+};
+
+/** Ms until work may begin. A wall clock that was set back holds it up for its schedule's longest wait, never for years. */
+export function waitBefore(work: UpgradeWork, nowMs: number): number {
+  return Math.max(0, Math.min(work.notBeforeMs - nowMs, ...SCHEDULES[work.kind].slice(-1)));
 }
 
 function common(state: Exclude<UpgradeState, { readonly kind: 'idle' }>): {
