@@ -1,6 +1,7 @@
 /* What travels over /v1: the shapes that CLI, dashboard, scripts and agents (enrollment only) see. */
 import { COMMAND_KINDS } from '@moult/core/command';
 import { COMPONENTS } from '@moult/core/component';
+import { NAME } from '@moult/core/name';
 import { ROLES } from '@moult/core/permission';
 import { PLATFORMS } from '@moult/core/platform';
 import { isVersion } from '@moult/core/versions';
@@ -14,14 +15,15 @@ export const version = z
   .max(64)
   .refine(isVersion, { error: 'not a version (SemVer without leading v or build metadata)' });
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-/** Names of agents and groups: a host name, or close to one. */
-export const name = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, {
+export const name = z.string().regex(NAME, {
   error:
     'letters, digits, dot, dash and underscore, at most 63, beginning and ending with a letter or digit',
 });
 export const id = z.string().regex(/^[0-9a-z]{4,40}$/);
 /** Unix time in ms. */
 export const timeMs = z.number().int().nonnegative();
+/** Which agents are meant, `group=eu and version<2.1`; read by core/selector, which says what is wrong where. */
+export const select = z.string();
 export const why = z.string().max(500).default('');
 
 export const slot = z.object({ version, digest: sha256 });

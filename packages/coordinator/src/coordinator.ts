@@ -27,6 +27,7 @@ import { createHttpServer, type TlsFiles } from './http/server.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
 import { LiveFrames } from './queue/live-frames.ts';
 import { Why } from './queue/why.ts';
+import { Selection } from './registry/selection.ts';
 import { Releases } from './releases.ts';
 import { readTrustAnchors } from './trust-anchors.ts';
 
@@ -72,13 +73,14 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const { store, clock, log } = options;
   const sessions = new Sessions();
   const dispatcher = new Dispatcher({ ...options, sessions });
-  const why = new Why({ store, sessions });
+  const selection = new Selection({ store, sessions });
+  const why = new Why({ store, sessions, selection });
   const live = new LiveFrames({ store, clock, dispatcher, why });
   const gateway = new Gateway({ ...options, sessions, live });
   const releases = new Releases(options);
   const authentication = new Authentication({ store, clock });
   const handlers: Handlers = {
-    ...agentHandlers({ store, clock, sessions, dispatcher, why }),
+    ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
     ...commandHandlers({ store }),
     ...enrollmentHandlers({
       ...options,

@@ -8,6 +8,11 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Lets everything else that waits have its turn; long work on the loop calls it between its parts. Takes no time. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Longest delay that the platform's timers take (2^31 - 1 ms); longer sleeps are made of several. */
 const TIMER_MS_MAX = 2_147_483_647;
 

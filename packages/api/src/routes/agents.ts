@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
-import { agent, command, component, name, none, reason, version, why } from '../schemas.ts';
+import { agent, command, component, name, none, reason, select, version, why } from '../schemas.ts';
 
 const byName = z.object({ name });
 
@@ -8,11 +8,13 @@ export const listAgents = defineRoute({
   id: 'listAgents',
   method: 'GET',
   path: '/v1/agents',
-  summary: 'All agents, by name. Never capped: `after` and `limit` page through.',
+  summary:
+    'All agents, or those that a selector means, by name. Never capped: `after` and `limit` page through.',
   permission: 'view',
   params: none,
   query: z.object({
     group: name.optional(),
+    select: select.optional(),
     after: z.string().optional(),
     limit: z.coerce.number().int().min(1).max(1000).default(1000),
   }),
@@ -80,6 +82,29 @@ export const whyAgent = defineRoute({
   body: z.null(),
   status: 200,
   response: z.object({ reasons: z.array(reason) }),
+});
+
+export const whyAgents = defineRoute({
+  id: 'whyAgents',
+  method: 'GET',
+  path: '/v1/why',
+  summary:
+    'The same of all agents, or of those that a selector means, by name. `after` and `limit` (of agents) page through.',
+  permission: 'view',
+  params: none,
+  query: z.object({
+    select: select.optional(),
+    after: z.string().optional(),
+    limit: z.coerce.number().int().min(1).max(1000).default(1000),
+  }),
+  body: z.null(),
+  status: 200,
+  response: z.object({
+    reasons: z.array(reason),
+    /** Agents that were looked at for this page. */
+    agents: z.number().int(),
+    next: z.string().nullable(),
+  }),
 });
 
 export const setAgentDesired = defineRoute({

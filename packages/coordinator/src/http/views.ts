@@ -13,6 +13,7 @@ import type {
   TokenTable,
 } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
+import { marksOf } from '../registry/marks.ts';
 
 export interface AgentViews {
   readonly store: Store;
@@ -29,7 +30,7 @@ export async function agentOf(with_: AgentViews, view: AgentView): Promise<Agent
     instanceId: instance.id,
     group: instance.group_name,
     state: isConnected ? instance.state : 'Down',
-    marks: marksOf(view),
+    marks: marksOf(instance),
     platform: instance.platform,
     components: await componentsOf(with_.store, view),
     upgrade: await upgradeOf(with_.store, view),
@@ -38,16 +39,6 @@ export async function agentOf(with_: AgentViews, view: AgentView): Promise<Agent
     validatedBy: instance.validated_by,
     facts: Object.fromEntries(facts.map(({ name, value }) => [name, value])),
   };
-}
-
-function marksOf(view: AgentView): string[] {
-  const { instance } = view;
-  const reported = JSON.parse(instance.marks) as readonly string[];
-  return [
-    ...(instance.validated_ms === null ? ['unvalidated'] : []),
-    ...(instance.quarantined_ms === null ? [] : ['quarantined']),
-    ...reported.filter((mark) => mark !== 'unvalidated' && mark !== 'quarantined'),
-  ];
 }
 
 async function componentsOf(store: Store, view: AgentView): Promise<Agent['components']> {

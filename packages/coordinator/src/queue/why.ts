@@ -4,13 +4,28 @@ import type { Reason } from '@moult/api';
 import { HOLD_REASONS, type HoldReason, isEnded } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
+import type { Selector } from '@moult/core/selector';
+import { nextTurn } from '@moult/runtime/clock';
 import type { AgentView, CommandTable, Slot, Store } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
+import type { Selection } from '../registry/selection.ts';
 
 export interface WhyOptions {
   readonly store: Store;
   readonly sessions: Sessions;
+  readonly selection: Selection;
 }
+
+export interface WhyPage {
+  readonly reasons: Reason[];
+  /** Agents that were looked at. */
+  readonly agents: number;
+  /** The last of them, where there are more. */
+  readonly next: string | null;
+}
+
+/** Looked at in one turn of the loop: a few milliseconds. */
+const SIDE_BY_SIDE = 10;
 
 export class Why {
   readonly #options: WhyOptions;
@@ -24,6 +39,39 @@ export class Why {
     const { store } = this.#options;
     const view = await store.read('agentByName', agentName);
     if (view === null) throw new CodedError('not-found', `there is no agent ${agentName}`);
+    return this.#reasonsOf(view);
+  }
+
+  /** Of whom a selector means, in the order of their names. */
+  async page(of: {
+    readonly selector: Selector;
+    readonly after: string | null;
+    readonly limit: number;
+  }): Promise<WhyPage> {
+    const { store, selection } = this.#options;
+    const reasons: Reason[] = [];
+    let agents = 0;
+    let last: string | null = null;
+    for await (const { agentName } of selection.walk(of)) {
+      if (agents === of.limit) return { reasons, agents, next: last };
+      // Null: it was removed a moment ago.
+      const view = await store.read('agentByName', agentName);
+      if (view !== null) reasons.push(...(await this.#reasonsOf(view)));
+      agents += 1;
+      last = agentName;
+      if (agents % SIDE_BY_SIDE === 0) await nextTurn();
+    }
+    return { reasons, agents, next: null };
+  }
+
+  /** The first reason, for the answer to a check; empty when it runs what it should. */
+  async reasonOf(agentName: string): Promise<string> {
+    return (await this.reasonsOf(agentName))[0]?.reason ?? '';
+  }
+
+  async #reasonsOf(view: AgentView): Promise<readonly Reason[]> {
+    const { store } = this.#options;
+    const agentName = view.instance.agent_name;
     const commands = await store.read('commandsOfInstance', view.instance.id);
     const reasons: Reason[] = [];
     for (const component of COMPONENTS) {
@@ -44,11 +92,6 @@ export class Why {
       });
     }
     return reasons;
-  }
-
-  /** The first reason, for the answer to a check; empty when it runs what it should. */
-  async reasonOf(agentName: string): Promise<string> {
-    return (await this.reasonsOf(agentName))[0]?.reason ?? '';
   }
 
   async #reasonOf(

@@ -69,54 +69,94 @@ export interface DesiredOf {
   readonly choice: ChoiceTable | null;
 }
 
-/** The desired version of one component of one instance: the facts are read here, core decides. */
+/** For which instance it is asked. */
+export interface DesiredSubject {
+  readonly instanceId: string;
+  readonly agentName: string;
+  readonly group: string;
+  /** What is known of the component; null: nothing. */
+  readonly row: Pick<InstanceComponentTable, 'given_version' | 'given_position'> | null;
+}
+
+/** The desired version of one component of one instance. */
 export async function desiredOf(
   db: ReadContext,
-  of: {
-    readonly instanceId: string;
-    readonly agentName: string;
-    readonly group: string;
-    readonly component: Component;
-    readonly row: InstanceComponentTable | null;
-  },
+  of: DesiredSubject & { readonly component: Component },
 ): Promise<DesiredOf> {
-  const rows = await db
+  const [found] = await desiredOfAll(db, { component: of.component, subjects: [of] });
+  return found ?? { desired: null, choice: null };
+}
+
+/** Of one component of many instances, in their order: the facts are read here, core decides. */
+export async function desiredOfAll(
+  db: ReadContext,
+  of: { readonly component: Component; readonly subjects: readonly DesiredSubject[] },
+): Promise<readonly DesiredOf[]> {
+  const { component, subjects } = of;
+  if (subjects.length === 0) return [];
+  const names = subjects.flatMap(({ group, agentName }) => [group, agentName]);
+  const choices = await db
     .selectFrom('choices')
     .selectAll()
-    .where('component', '=', of.component)
-    .where('subject', 'in', ['', of.group, of.agentName])
+    .where('scope', 'in', ['fleet', 'group', 'agent'])
+    .where('subject', 'in', ['', ...new Set(names)])
+    .where('component', '=', component)
     .execute();
-  const at = (scope: DesiredScope, subject: string) =>
-    rows.find((row) => row.scope === scope && row.subject === subject) ?? null;
-  const chosen = {
-    agent: at('agent', of.agentName),
-    group: at('group', of.group),
-    fleet: at('fleet', ''),
-  };
-  const manual = await db
+  const chosen = new Map(choices.map((row) => [`${row.scope} ${row.subject}`, row]));
+  const manual = await manualVersions(db, of);
+  return subjects.map(({ instanceId, agentName, group, row }) =>
+    desiredFrom({
+      manualCommand: manual.get(instanceId) ?? null,
+      row,
+      agent: chosen.get(`agent ${agentName}`) ?? null,
+      group: chosen.get(`group ${group}`) ?? null,
+      fleet: chosen.get('fleet ') ?? null,
+    }),
+  );
+}
+
+/** Versions that were ordered by hand and are open, by instance; the newest order of each. */
+async function manualVersions(
+  db: ReadContext,
+  of: { readonly component: Component; readonly subjects: readonly DesiredSubject[] },
+): Promise<ReadonlyMap<string, Version>> {
+  const rows = await db
     .selectFrom('commands')
-    .select('version')
-    .where('instance_id', '=', of.instanceId)
+    .select(['instance_id', 'version'])
+    .where(
+      'instance_id',
+      'in',
+      of.subjects.map(({ instanceId }) => instanceId),
+    )
     .where('component', '=', of.component)
     .where('origin', '=', 'manual')
     .where('state', 'in', OPEN_STATES)
-    .orderBy('position', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  const { row } = of;
+    .orderBy('position')
+    .execute();
+  return new Map(rows.map((row) => [row.instance_id, row.version]));
+}
+
+function desiredFrom(facts: {
+  readonly manualCommand: Version | null;
+  readonly row: DesiredSubject['row'];
+  readonly agent: ChoiceTable | null;
+  readonly group: ChoiceTable | null;
+  readonly fleet: ChoiceTable | null;
+}): DesiredOf {
+  const { row } = facts;
   const desired = desiredVersionOf({
-    manualCommand: manual?.version ?? null,
+    manualCommand: facts.manualCommand,
     runningRollout: null,
     lastFinished:
       row === null || row.given_version === null || row.given_position === null
         ? null
         : { version: row.given_version, position: row.given_position },
-    agent: choiceOf(chosen.agent),
-    group: choiceOf(chosen.group),
-    fleet: choiceOf(chosen.fleet),
+    agent: choiceOf(facts.agent),
+    group: choiceOf(facts.group),
+    fleet: choiceOf(facts.fleet),
   });
   const from = desired?.from;
-  const choice = from === 'agent' || from === 'group' || from === 'fleet' ? chosen[from] : null;
+  const choice = from === 'agent' || from === 'group' || from === 'fleet' ? facts[from] : null;
   return { desired, choice };
 }
 

@@ -23,6 +23,7 @@ import { storeLife } from './meta.ts';
 import { storeOutput } from './output.ts';
 import { allReleases, platformOf, recordImport, recordPublish, releaseOf } from './releases.ts';
 import { recordReport } from './reports.ts';
+import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';
 import { allTokens, createToken, revokeToken, tokenById } from './tokens.ts';
 import { issueWanted } from './wanted.ts';
@@ -37,6 +38,7 @@ export type { AgentView, InstanceRow } from './instances.ts';
 export type { NewOutput } from './output.ts';
 export type { ReleaseView } from './releases.ts';
 export type { AgentReport, Slot } from './reports.ts';
+export type { SelectionRow } from './selection.ts';
 export type { Attestation, SessionOpened } from './sessions.ts';
 
 export interface Reads {
@@ -57,6 +59,7 @@ export interface Reads {
   readonly openInstanceIds: typeof openInstanceIds;
   readonly platformOf: typeof platformOf;
   readonly releaseOf: typeof releaseOf;
+  readonly selectionPage: typeof selectionPage;
   readonly storeLife: typeof storeLife;
   readonly tokenById: typeof tokenById;
 }
@@ -101,6 +104,7 @@ export const READS: Reads = {
   openInstanceIds,
   platformOf,
   releaseOf,
+  selectionPage,
   storeLife,
   tokenById,
 };

@@ -39,6 +39,7 @@ export interface AgentPage {
 
 /** Active instances by name. */
 export async function agentPage(db: ReadContext, page: AgentPage): Promise<readonly AgentView[]> {
+  if (page.names?.length === 0) return [];
   let query = db
     .selectFrom('instances')
     .innerJoin('agents', 'agents.name', 'instances.agent_name')

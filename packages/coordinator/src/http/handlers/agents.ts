@@ -2,11 +2,13 @@ import type { Agent, Command } from '@moult/api';
 import type { Component } from '@moult/core/component';
 import type { DesiredScope } from '@moult/core/desired';
 import { CodedError } from '@moult/core/errors';
-import type { Clock } from '@moult/runtime/clock';
+import type { Selector } from '@moult/core/selector';
+import { type Clock, nextTurn } from '@moult/runtime/clock';
 import type { CommandTable, Store } from '@moult/store';
 import type { Sessions } from '../../gateway/sessions.ts';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
 import type { Why } from '../../queue/why.ts';
+import { type Selection, selectorOf } from '../../registry/selection.ts';
 import type { Caller } from '../authentication.ts';
 import type { Handlers } from '../handler.ts';
 import { agentOf, commandViewOf } from '../views.ts';
@@ -16,8 +18,13 @@ export interface AgentHandlersOptions {
   readonly clock: Clock;
   readonly sessions: Sessions;
   readonly dispatcher: Dispatcher;
+  readonly selection: Selection;
   readonly why: Why;
 }
+
+/** Put together in one turn of the loop: a few milliseconds. */
+const SIDE_BY_SIDE = 20;
+const EVERYBODY = 'agent=*';
 
 /** Instances whose commands are issued in one transaction: others must not wait for a whole fleet. */
 const ISSUE_PAGE = 100;
@@ -29,6 +36,7 @@ type AgentHandlers = Pick<
   | 'validateAgent'
   | 'upgradeAgent'
   | 'whyAgent'
+  | 'whyAgents'
   | 'setAgentDesired'
   | 'setFleetDesired'
   | 'getFleetDesired'
@@ -40,11 +48,15 @@ export function agentHandlers(options: AgentHandlersOptions): AgentHandlers {
   return {
     listAgents: async ({ query }) => {
       const { limit } = query;
-      const page = { names: null, group: query.group ?? null, after: query.after ?? null };
+      const names = await selectedNames(options, query);
+      const page = { names, group: query.group ?? null, after: query.after ?? null };
       const views = await store.read('agentPage', { ...page, limit: limit + 1 });
       const with_ = { store, sessions: options.sessions, nowMs: clock.nowMs() };
       const agents: Agent[] = [];
-      for (const view of views.slice(0, limit)) agents.push(await agentOf(with_, view));
+      for (const view of views.slice(0, limit)) {
+        agents.push(await agentOf(with_, view));
+        if (agents.length % SIDE_BY_SIDE === 0) await nextTurn();
+      }
       return { agents, next: views.length > limit ? (agents.at(-1)?.name ?? null) : null };
     },
     getAgent: ({ params }) => agentNamed(params.name),
@@ -70,6 +82,10 @@ export function agentHandlers(options: AgentHandlersOptions): AgentHandlers {
       return { command: command ?? commandViewOf(ordered.command), isNew: ordered.isNew };
     },
     whyAgent: async ({ params }) => ({ reasons: [...(await options.why.reasonsOf(params.name))] }),
+    whyAgents: ({ query }) => {
+      const { select = EVERYBODY, after = null, limit } = query;
+      return options.why.page({ selector: selectorOf(select), after, limit });
+    },
     setAgentDesired: async ({ params, body, caller }) => {
       await agentNamed(params.name);
       const { component } = params;
@@ -94,6 +110,30 @@ export function agentHandlers(options: AgentHandlersOptions): AgentHandlers {
       };
     },
   };
+}
+
+/** One more than fits into the page, where there are more; null: no selector was given. */
+async function selectedNames(
+  options: AgentHandlersOptions,
+  query: {
+    readonly select?: string | undefined;
+    readonly group?: string | undefined;
+    readonly after?: string | undefined;
+    readonly limit: number;
+  },
+): Promise<readonly string[] | null> {
+  if (query.select === undefined) return null;
+  const selected = selectorOf(query.select);
+  const selector: Selector =
+    query.group === undefined
+      ? selected
+      : { kind: 'and', terms: [selectorOf(`group="${query.group}"`), selected] };
+  const names: string[] = [];
+  for await (const { agentName } of options.selection.walk({ selector, after: query.after })) {
+    names.push(agentName);
+    if (names.length > query.limit) break;
+  }
+  return names;
 }
 
 async function readAgent(options: AgentHandlersOptions, name: string): Promise<Agent> {
