@@ -101,12 +101,13 @@ export const FORGERIES: Readonly<Record<string, Forgery>> = {
 export async function forge(forgery: Forgery, loot: Loot, dir: string): Promise<Forged> {
   const ownBlobsDir = join(dir, 'blobs');
   await linkTree(join(loot.blobsDir, 'sha256'), join(ownBlobsDir, 'sha256'));
+  const state = await readCurrentState(loot.repositoryDir);
   return await forgery({
     ...loot,
     dir,
     ownBlobsDir,
-    state: await readCurrentState(loot.repositoryDir),
-    keys: await loadOnlineKeys(loot.keysDir),
+    state,
+    keys: await loadOnlineKeys(loot.keysDir, state.root.metadata),
     ownKey: signingKeyOf(generateKeyPem(), 'the attacker’s key'),
   });
 }
@@ -156,7 +157,7 @@ async function published(bench: Bench, what: Publication): Promise<Forged> {
   await writeState({
     dir: tufDir,
     before: bench.state,
-    root: what.root === undefined ? null : { bytes: what.root, version: 2 },
+    roots: what.root === undefined ? [] : [{ bytes: what.root, version: 2 }],
     roles,
     documents,
     onlineKeys: bench.keys,

@@ -5,7 +5,6 @@
 import type { AddressInfo } from 'node:net';
 import { CodedError } from '@moult/core/errors';
 import type { BlobStore } from '@moult/release/blob-store';
-import type { OnlineKeys } from '@moult/release/keys';
 import type { Clock } from '@moult/runtime/clock';
 import { codeOf } from '@moult/runtime/files';
 import type { Logger } from '@moult/runtime/logger';
@@ -43,7 +42,8 @@ export interface CoordinatorOptions {
   readonly version: string;
   readonly blobStore: BlobStore;
   readonly repositoryDir: string;
-  readonly onlineKeys: OnlineKeys;
+  /** Holds the online keys. */
+  readonly keysDir: string;
   /** Null: plain HTTP. */
   readonly tls: TlsFiles | null;
   /** The CA that agents pin; null: none of our own. */

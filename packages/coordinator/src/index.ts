@@ -8,4 +8,5 @@ export {
 export { type Coordinator, type CoordinatorOptions, createCoordinator } from './coordinator.ts';
 export type { Carrier, CarrierListener } from './gateway/carrier.ts';
 export { type InitOptions, type InitResult, initCoordinator } from './init.ts';
+export { addOnlineKeys, type KeysAdded } from './online-keys.ts';
 export { type ServeOptions, serveCoordinator } from './serve.ts';

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 import { loadOnlineKeys } from '@moult/release/keys';
 import { initRepository } from '@moult/release/repository';
+import { readRootChain } from '@moult/release/root-files';
 import type { Clock } from '@moult/runtime/clock';
 import {
   codeOf,
@@ -25,6 +26,7 @@ import {
   pathsOf,
 } from './config.ts';
 import { accessTokenText, newSecret, secretHashOf } from './http/tokens.ts';
+import { addOnlineKeys } from './online-keys.ts';
 import { readTrustAnchors, type TrustAnchors } from './trust-anchors.ts';
 
 export interface InitOptions {
@@ -101,15 +103,17 @@ export async function initCoordinator(options: InitOptions): Promise<InitResult>
 
 /** Copies the online keys and makes the repository from what the offline keys signed. */
 async function takeTrust(options: InitOptions, paths: CoordinatorPaths): Promise<void> {
-  const onlineKeys = await loadOnlineKeys(options.trustDir);
-  for (const name of ['snapshot.key', 'timestamp.key']) {
-    await writeFileDurably(join(paths.keysDir, name), await readTrust(options.trustDir, name));
-  }
-  const root = await readTrust(options.trustDir, 'root.json');
+  await addOnlineKeys({ trustDir: options.trustDir, keysDir: paths.keysDir });
+  const chain = await readRootChain(options.trustDir);
+  const newest = chain.at(-1);
+  if (newest === undefined)
+    throw new CodedError('keys-missing', `there is no root in ${options.trustDir}`);
+  const onlineKeys = await loadOnlineKeys(paths.keysDir, newest.metadata);
   const targets = await readTrust(options.trustDir, 'targets.json');
   try {
     const { repositoryDir } = paths;
-    await initRepository({ repositoryDir, onlineKeys, clock: options.clock, root, targets });
+    const roots = chain.map(({ text }) => text);
+    await initRepository({ repositoryDir, onlineKeys, clock: options.clock, roots, targets });
   } catch (error) {
     // Made by a run that was interrupted later on.
     if (!(error instanceof CodedError) || error.code !== 'repository-exists') throw error;

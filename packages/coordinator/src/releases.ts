@@ -2,6 +2,7 @@
  * Releases of this coordinator: packs come in as blobs, published ones get metadata. Metadata goes live before the
  * database says so: a crash in between is mended at the next start, and publishing again is no error.
  */
+import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -11,14 +12,19 @@ import { isPlatform, type Platform } from '@moult/core/platform';
 import { type ReleaseDocument, roleNameOf } from '@moult/core/release-document';
 import type { Version } from '@moult/core/versions';
 import type { BlobStore } from '@moult/release/blob-store';
-import type { OnlineKeys } from '@moult/release/keys';
+import { loadOnlineKeys } from '@moult/release/keys';
 import { type ImportedPack, importPack, PACK_LIMITS } from '@moult/release/pack';
 import {
   encodeReleaseDocument,
+  type Published,
   publish,
   publishedReleases,
+  publishRoot,
+  type RepositoryOptions,
+  type RootSubmission,
   readCurrentState,
   renew,
+  resign,
 } from '@moult/release/repository';
 import type { Clock } from '@moult/runtime/clock';
 import { codeOf } from '@moult/runtime/files';
@@ -31,7 +37,8 @@ export interface ReleasesOptions {
   readonly log: Logger;
   readonly blobStore: BlobStore;
   readonly repositoryDir: string;
-  readonly onlineKeys: OnlineKeys;
+  /** Read anew for each change: new keys lie beside the old ones until a root names them. */
+  readonly keysDir: string;
 }
 
 export interface ReleaseName {
@@ -63,14 +70,25 @@ export class Releases {
       const order = { nowMs: clock.nowMs(), principal: 'coordinator', why: 'found published' };
       await store.write('recordPublish', { ...order, component, version });
     }
-    await this.renew();
+    const { root } = await readCurrentState(repositoryDir);
+    const { version } = root.metadata.signed;
+    if (version > 1) {
+      const order = { nowMs: clock.nowMs(), principal: 'coordinator', why: 'found published' };
+      await store.write('recordRoot', { ...order, version, sha256: sha256Of(root.bytes) });
+    }
+    // The state may be from a backup: agents that are ahead of it take what is signed now.
+    await this.#signAnew(resign);
   }
 
   /** Signs snapshot and timestamp anew where it is due. */
   async renew(): Promise<void> {
-    const { clock, log, repositoryDir, onlineKeys } = this.#options;
+    await this.#signAnew(renew);
+  }
+
+  async #signAnew(sign: (options: RepositoryOptions) => Promise<Published | null>): Promise<void> {
+    const { log } = this.#options;
     try {
-      const done = await this.#oneByOne(() => renew({ repositoryDir, onlineKeys, clock }));
+      const done = await this.#oneByOne(async () => sign(await this.#place()));
       if (done !== null)
         log.info('signed the metadata of releases anew', { version: done.timestampVersion });
     } catch (error) {
@@ -128,12 +146,47 @@ export class Releases {
     };
   }
 
+  /** What is signed anew when release keys change. */
+  async trustState(): Promise<{
+    readonly root: string;
+    readonly targets: string;
+    readonly roles: readonly { readonly name: string; readonly metadata: string }[];
+  }> {
+    const state = await readCurrentState(this.#options.repositoryDir);
+    return {
+      root: state.root.bytes.toString('utf8'),
+      targets: state.targets.bytes.toString('utf8'),
+      roles: [...state.roles].map(([name, { bytes }]) => ({
+        name,
+        metadata: bytes.toString('utf8'),
+      })),
+    };
+  }
+
+  publishRoot(submission: RootSubmission, order: Order): Promise<Published> {
+    return this.#oneByOne(async () => {
+      const { store, clock, log, keysDir, repositoryDir } = this.#options;
+      const published = await publishRoot({
+        repositoryDir,
+        clock,
+        submission,
+        onlineKeysOf: (root) => loadOnlineKeys(keysDir, root),
+      });
+      for (const warning of published.warnings) log.warn(warning);
+      const { bytes } = (await readCurrentState(repositoryDir)).root;
+      const { rootVersion: version } = published;
+      await store.write('recordRoot', { ...order, version, sha256: sha256Of(bytes) });
+      log.info('a root is live', { version });
+      return published;
+    });
+  }
+
   publish(submission: Submission, order: Order): Promise<void> {
     return this.#oneByOne(() => this.#publish(submission, order));
   }
 
   async #publish(submission: Submission, order: Order): Promise<void> {
-    const { store, clock, log, blobStore, repositoryDir, onlineKeys } = this.#options;
+    const { store, log, blobStore } = this.#options;
     const { component, version, document, role, targets } = submission;
     if (document !== encodeReleaseDocument(await this.#documentOf({ component, version }))) {
       throw new CodedError(
@@ -143,9 +196,7 @@ export class Releases {
     }
     const roleName = roleNameOf(component, version);
     const published = await publish({
-      repositoryDir,
-      onlineKeys,
-      clock,
+      ...(await this.#place()),
       blobStore,
       submission: { document, roleName, role, targets },
     });
@@ -155,6 +206,13 @@ export class Releases {
 
   async settled(): Promise<void> {
     await this.#last;
+  }
+
+  /** Throws `online-keys-missing` where the keys are not those of the root: what is live stays live. */
+  async #place(): Promise<RepositoryOptions> {
+    const { repositoryDir, keysDir, clock } = this.#options;
+    const { root } = await readCurrentState(repositoryDir);
+    return { repositoryDir, clock, onlineKeys: await loadOnlineKeys(keysDir, root.metadata) };
   }
 
   async #documentOf(name: ReleaseName): Promise<ReleaseDocument> {
@@ -198,4 +256,8 @@ async function receive(stream: Readable, path: string, signal: AbortSignal): Pro
   } finally {
     await file.close();
   }
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { CodedError } from '@moult/core/errors';
 import { openBlobStore } from '@moult/release/blob-store';
-import { loadOnlineKeys } from '@moult/release/keys';
+import { hasRepository } from '@moult/release/repository';
 import type { Clock } from '@moult/runtime/clock';
 import { startSchedule } from '@moult/runtime/cron';
 import { readTextIfPresent, writeFileDurably } from '@moult/runtime/files';
@@ -46,13 +46,12 @@ export async function serveCoordinator(options: ServeOptions, signal: AbortSigna
       `${values.listen} without TLS would carry tokens in clear`,
     );
   }
-  if ((await readTextIfPresent(`${paths.keysDir}/timestamp.key`)) === null) {
+  if (!(await hasRepository(paths.repositoryDir))) {
     throw new CodedError(
       'coordinator-not-initialized',
       `there is no coordinator in ${paths.stateDir}`,
     );
   }
-  const onlineKeys = await loadOnlineKeys(paths.keysDir);
   const store = await openSqliteStore({
     path: paths.databasePath,
     workerPath: options.storeWorkerPath,
@@ -64,7 +63,7 @@ export async function serveCoordinator(options: ServeOptions, signal: AbortSigna
       store,
       blobStore: await openBlobStore(paths.blobsDir),
       repositoryDir: paths.repositoryDir,
-      onlineKeys,
+      keysDir: paths.keysDir,
       tls: tls === null ? null : await renewTls({ tls, paths, clock, log }),
       caPem,
     });

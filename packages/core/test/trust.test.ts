@@ -3,13 +3,17 @@ import { describe, expect, test } from 'vitest';
 import {
   checkMetadata,
   checkReleaseDocument,
+  checkRootChain,
   checkTarget,
   effectiveNow,
+  isChainLong,
   isRenewalDue,
   LIFETIME_MS,
+  lostBelow,
   metadataBytesMax,
   nextFloor,
   nextOnlineVersion,
+  type RootLink,
   sizeVerdict,
   TRUST_LIMITS,
 } from '../src/trust/index.ts';
@@ -176,3 +180,67 @@ describe('limits', () => {
     expect(metadataBytesMax('launcher-12')).toBe(TRUST_LIMITS.roleBytesMax);
   });
 });
+
+describe('new links of the chain of roots', () => {
+  const NOW_MS = 1_000_000;
+  const linksFrom = (liveVersion: number, count: number): RootLink[] =>
+    Array.from({ length: count }, (_, index) => ({
+      version: liveVersion + 1 + index,
+      sizeBytes: 1_500,
+      // Only the last one must not have expired.
+      expiresMs: index === count - 1 ? NOW_MS + 1 : 1,
+    }));
+  const liveVersions = fc.integer({ min: 1, max: 1_000 });
+  const counts = fc.integer({ min: 1, max: TRUST_LIMITS.rootRotationsMax });
+
+  test('are taken when each follows the one before and the last has not expired (RL54)', () => {
+    fc.assert(
+      fc.property(liveVersions, counts, (liveVersion, count) => {
+        const links = linksFrom(liveVersion, count);
+        expect(checkRootChain({ liveVersion, links, nowMs: NOW_MS })).toEqual({
+          kind: 'accepted',
+          value: liveVersion + count,
+        });
+      }),
+    );
+  });
+
+  test('are refused when any one is of another version, too large, or the last expired (RL55)', () => {
+    const faults: readonly ((links: RootLink[], at: number) => void)[] = [
+      (links, at) =>
+        links.splice(at, 1, { ...linkAt(links, at), version: linkAt(links, at).version + 1 }),
+      (links, at) => links.splice(at, 1, { ...linkAt(links, at), version: Number.NaN }),
+      (links, at) => links.splice(at, 1, { ...linkAt(links, at), sizeBytes: 32_769 }),
+      (links) => links.splice(-1, 1, { ...linkAt(links, links.length - 1), expiresMs: NOW_MS }),
+      (links) => links.splice(-1, 1, { ...linkAt(links, links.length - 1), expiresMs: Number.NaN }),
+    ];
+    fc.assert(
+      fc.property(liveVersions, counts, fc.nat(), (liveVersion, count, place) => {
+        for (const spoil of faults) {
+          const links = linksFrom(liveVersion, count);
+          spoil(links, place % count);
+          expect(checkRootChain({ liveVersion, links, nowMs: NOW_MS }).kind).toBe('refused');
+        }
+      }),
+    );
+  });
+
+  test('are refused when there is none, or more than agents walk (RL54)', () => {
+    const limit = TRUST_LIMITS.rootRotationsMax;
+    for (const count of [0, limit + 1]) {
+      const links = linksFrom(1, count);
+      expect(checkRootChain({ liveVersion: 1, links, nowMs: NOW_MS }).kind).toBe('refused');
+    }
+  });
+
+  test('say in time who will be lost, and then who is (RL17)', () => {
+    expect([48, 49, 65, 66, 100].map(isChainLong)).toEqual([false, true, true, true, true]);
+    expect([1, 65, 66, 100].map(lostBelow)).toEqual([null, null, 1, 35]);
+  });
+});
+
+function linkAt(links: readonly RootLink[], index: number): RootLink {
+  const link = links[index];
+  if (link === undefined) throw new Error(`no link ${index}`);
+  return link;
+}

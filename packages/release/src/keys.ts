@@ -2,7 +2,7 @@
  * The keys of releases. root and release keys belong offline; snapshot and timestamp keys live on the
  * coordinator. One command makes a working set for a small team; several keys and higher thresholds are lists here.
  */
-import { open, readdir } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 import { LIFETIME_MS } from '@moult/core/trust';
@@ -11,22 +11,23 @@ import { codeOf, makeDirectoryDurably, syncDirectory } from '@moult/runtime/file
 import { Root, Targets } from '@tufjs/models';
 import { withFile } from './blob-store.ts';
 import { sha256Of } from './digest.ts';
+import { KEY_ROLES, type KeyRole, namesIn } from './key-files.ts';
 import { encodeMetadata, expiryText, jsonOf, SPEC_VERSION, signMetadata } from './metadata.ts';
-import { generateKeyPem, loadSigningKey, type SigningKey, signingKeyOf } from './signing-key.ts';
+import { ROOT_METADATA_NAME } from './root-files.ts';
+import { generateKeyPem, type SigningKey, signingKeyOf } from './signing-key.ts';
 
+export {
+  keyFilesIn,
+  loadNamedKeys,
+  loadOnlineKeys,
+  loadReleaseKeys,
+  loadRootKeys,
+  namedBy,
+  type OnlineKeys,
+} from './key-files.ts';
 export type { SigningKey } from './signing-key.ts';
 
-export const ROOT_METADATA_NAME = 'root.json';
 export const TARGETS_METADATA_NAME = 'targets.json';
-
-const KEY_ROLES = ['root', 'release', 'snapshot', 'timestamp'] as const;
-type KeyRole = (typeof KEY_ROLES)[number];
-
-/** The keys that the coordinator signs with. They say what is newest, never what may run. */
-export interface OnlineKeys {
-  readonly snapshot: SigningKey;
-  readonly timestamp: SigningKey;
-}
 
 export interface KeysMade {
   readonly rootPath: string;
@@ -125,31 +126,6 @@ export function buildRoot(plan: RootPlan): Buffer {
   return encodeMetadata(signMetadata(root, plan.signers));
 }
 
-/** All release keys of a directory (`release*.key`): several when the threshold is above one. */
-export async function loadReleaseKeys(dir: string): Promise<readonly SigningKey[]> {
-  return loadAll(dir, 'release');
-}
-
-/** All root keys of a directory (`root*.key`). */
-export async function loadRootKeys(dir: string): Promise<readonly SigningKey[]> {
-  return loadAll(dir, 'root');
-}
-
-export async function loadOnlineKeys(dir: string): Promise<OnlineKeys> {
-  return {
-    snapshot: await loadSigningKey(join(dir, 'snapshot.key')),
-    timestamp: await loadSigningKey(join(dir, 'timestamp.key')),
-  };
-}
-
-async function loadAll(dir: string, role: 'root' | 'release'): Promise<readonly SigningKey[]> {
-  const names = (await namesIn(dir)).filter(
-    (name) => name.startsWith(role) && name.endsWith('.key'),
-  );
-  if (names.length === 0) throw new CodedError('keys-missing', `there is no ${role} key in ${dir}`);
-  return Promise.all(names.sort().map((name) => loadSigningKey(join(dir, name))));
-}
-
 async function refuseExisting(dir: string): Promise<void> {
   const made: readonly string[] = [
     ...KEY_ROLES.map((role) => `${role}.key`),
@@ -159,14 +135,6 @@ async function refuseExisting(dir: string): Promise<void> {
   const existing = (await namesIn(dir)).filter((name) => made.includes(name));
   if (existing.length === 0) return;
   throw new CodedError('keys-exist', `${dir} holds ${existing.join(', ')} already`);
-}
-
-async function namesIn(dir: string): Promise<readonly string[]> {
-  try {
-    return await readdir(dir);
-  } catch (cause) {
-    throw new CodedError('keys-missing', `cannot read the directory of keys ${dir}`, { cause });
-  }
 }
 
 async function writeNew(path: string, bytes: string | Uint8Array, mode: number): Promise<void> {

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
-import { checkMetadata, checkTarget, metadataBytesMax } from '@moult/core/trust';
+import { checkMetadata, checkTarget, metadataBytesMax, TRUST_LIMITS } from '@moult/core/trust';
 import { codeOf } from '@moult/runtime/files';
 import { sha256Of } from './digest.ts';
 import { filesIn, type RepositoryState, versionedName } from './repository-state.ts';
@@ -19,15 +19,20 @@ export interface AcceptanceOptions {
   readonly nowMs: number;
 }
 
-/** Throws `repository-refused` unless both a host that knows only the first root and one that is up to date accept the state. */
+/** Throws `repository-refused` unless both a host that knows only the oldest root within reach and one that is up to date accept the state. */
 export async function requireAcceptance(options: AcceptanceOptions): Promise<void> {
   const { state, before } = options;
   const names = await filesIn(join(state.dir, 'metadata'));
   const roots = names
     .map((name) => versionedName(name, 'root'))
     .filter((version) => version !== null);
-  const firstRoot = await readFile(join(state.dir, 'metadata', `${Math.min(...roots)}.root.json`));
-  await accept(options, { 'root.json': firstRoot });
+  // Who is further behind than an agent walks is enrolled anew.
+  const oldest = Math.max(
+    Math.min(...roots),
+    state.root.metadata.signed.version - TRUST_LIMITS.rootRotationsMax,
+  );
+  const oldestRoot = await readFile(join(state.dir, 'metadata', `${oldest}.root.json`));
+  await accept(options, { 'root.json': oldestRoot });
   if (before === null) return;
   const known: Record<string, Buffer> = {
     'root.json': before.root.bytes,

@@ -4,7 +4,7 @@ import { CodedError } from '@moult/core/errors';
 import { LIFETIME_MS, nextOnlineVersion, sizeVerdict } from '@moult/core/trust';
 import { MetaFile, Snapshot, Timestamp } from '@tufjs/models';
 import { sha256Of } from './digest.ts';
-import type { OnlineKeys } from './keys.ts';
+import type { OnlineKeys } from './key-files.ts';
 import { encodeMetadata, expiryText, SPEC_VERSION, signMetadata } from './metadata.ts';
 import type { RepositoryDisk } from './repository-disk.ts';
 import type { RepositoryState } from './repository-state.ts';
@@ -22,7 +22,8 @@ export interface StatePlan {
   /** Where the new state is made; must not be there yet. */
   readonly dir: string;
   readonly before: RepositoryState | null;
-  readonly root: { readonly bytes: Buffer; readonly version: number } | null;
+  /** New links of the chain of roots. */
+  readonly roots: readonly { readonly bytes: Buffer; readonly version: number }[];
   readonly roles: readonly VersionedFile[];
   readonly documents: readonly { readonly path: string; readonly bytes: Buffer }[];
   readonly onlineKeys: OnlineKeys;
@@ -39,9 +40,7 @@ export async function writeState(plan: StatePlan): Promise<void> {
   await disk.makeDir(targetsDir);
   const online = signOnline(plan);
   const fresh = [
-    ...(plan.root === null
-      ? []
-      : [{ name: `${plan.root.version}.root.json`, bytes: plan.root.bytes }]),
+    ...plan.roots.map(({ version, bytes }) => ({ name: `${version}.root.json`, bytes })),
     ...plan.roles.map(({ name, version, bytes }) => ({ name: `${version}.${name}.json`, bytes })),
     ...online,
   ];

@@ -9,6 +9,7 @@ import { isRenewalDue, LIFETIME_MS, sizeVerdict } from '@moult/core/trust';
 import { majorOf } from '@moult/core/versions';
 import { type Metadata, type Root, TargetFile, Targets } from '@tufjs/models';
 import { sha256Of } from './digest.ts';
+import { roleOf } from './key-files.ts';
 import {
   encodeMetadata,
   expiryText,
@@ -100,7 +101,7 @@ export function cosignRelease(
   };
 }
 
-function nextRole(options: {
+export function nextRole(options: {
   readonly current: string | null;
   readonly roleName: string;
   readonly expires: string;
@@ -125,37 +126,59 @@ function nextTargets(options: {
   readonly expires: string;
   readonly nowMs: number;
 }): Targets | null {
-  const { root, targets, roleName } = options;
-  const releaseRole = root.signed.roles['targets'];
-  if (releaseRole === undefined)
+  const { root, targets, roleName, nowMs, expires } = options;
+  const roles = Object.values(targets.signed.delegations?.roles ?? {});
+  const isNamed = roles.some((role) => role.name === roleName);
+  const expiresMs = Date.parse(targets.signed.expires);
+  const isDue = isRenewalDue({ role: 'release', expiresMs, nowMs });
+  if (isNamed && isDelegatedTo(root, targets) && !isDue) return null;
+  return delegatingTargets({
+    root,
+    targets,
+    expires,
+    added: new Map([[roleName, [options.path]]]),
+  });
+}
+
+/** Whether every delegated role is that of today's release keys. */
+export function isDelegatedTo(root: Metadata<Root>, targets: Metadata<Targets>): boolean {
+  const { keyIDs, threshold } = roleOf(root, 'release');
+  const wanted = [...keyIDs].sort().join();
+  return Object.values(targets.signed.delegations?.roles ?? {}).every(
+    (role) => role.threshold === threshold && [...role.keyIDs].sort().join() === wanted,
+  );
+}
+
+/** The next version of the top-level targets, with every role delegated to the release keys of the root. */
+export function delegatingTargets(options: {
+  readonly root: Metadata<Root>;
+  readonly targets: Metadata<Targets>;
+  readonly expires: string;
+  /** Paths of new roles by name. */
+  readonly added: ReadonlyMap<string, readonly string[]>;
+}): Targets {
+  const { root, targets, expires } = options;
+  const { keyIDs, threshold } = roleOf(root, 'release');
+  if (keyIDs.length === 0)
     throw new CodedError('submission-invalid', 'the root has no targets role');
   const roles = Object.values(targets.signed.delegations?.roles ?? {});
-  const delegated = roles.find((role) => role.name === roleName);
-  const isCurrent =
-    delegated !== undefined &&
-    delegated.threshold === releaseRole.threshold &&
-    [...delegated.keyIDs].sort().join() === [...releaseRole.keyIDs].sort().join() &&
-    !isRenewalDue({
-      role: 'release',
-      expiresMs: Date.parse(targets.signed.expires),
-      nowMs: options.nowMs,
-    });
-  if (isCurrent) return null;
-  const named = new Map(roles.map((role) => [role.name, role.paths ?? []]));
-  named.set(roleName, [options.path]);
+  const named = new Map<string, readonly string[]>(
+    roles.map((role) => [role.name, role.paths ?? []]),
+  );
+  for (const [name, paths] of options.added) named.set(name, paths);
   const keys: Record<string, unknown> = {};
-  for (const keyId of releaseRole.keyIDs) keys[keyId] = root.signed.keys[keyId]?.toJSON();
+  for (const keyId of keyIDs) keys[keyId] = root.signed.keys[keyId]?.toJSON();
   return Targets.fromJSON(
     jsonOf({
       ...targets.signed.toJSON(),
       version: targets.signed.version + 1,
-      expires: options.expires,
+      expires,
       delegations: {
         keys,
         roles: [...named].map(([name, paths]) => ({
           name,
-          keyids: releaseRole.keyIDs,
-          threshold: releaseRole.threshold,
+          keyids: keyIDs,
+          threshold,
           terminating: true,
           paths,
         })),
@@ -164,7 +187,7 @@ function nextTargets(options: {
   );
 }
 
-function signedText(
+export function signedText(
   signed: Targets,
   by: { readonly role: string; readonly keys: readonly SigningKey[] },
 ): string {

@@ -12,6 +12,7 @@ import {
   checkTarget,
   metadataBytesMax,
   type ReleaseName,
+  TRUST_LIMITS,
 } from '@moult/core/trust';
 import type { Clock } from '@moult/runtime/clock';
 import type { Fetcher, Updater } from 'tuf-js';
@@ -44,6 +45,13 @@ export async function checkTrust(task: TrustTask, clock: Clock): Promise<TrustOu
   } catch (error) {
     if (error instanceof CodedError) throw error;
     if (fetcher.failure !== null) throw fetcher.failure;
+    if (await fetcher.isRootOutOfReach()) {
+      throw new CodedError(
+        'trust-root-too-old',
+        `the root that this host trusts is more than ${TRUST_LIMITS.rootRotationsMax} versions behind`,
+        { cause: error },
+      );
+    }
     const why = error instanceof Error ? error.message : String(error);
     throw new CodedError(trustCodeOf(error), `the metadata of releases is refused: ${why}`, {
       cause: error,
@@ -69,10 +77,25 @@ class MetadataFetcher implements Fetcher {
   failure: CodedError | null = null;
   readonly #task: TrustTask;
   readonly #clock: Clock;
+  #rootsWalked = 0;
+  #lastRootUrl = '';
 
   constructor(task: TrustTask, clock: Clock) {
     this.#task = task;
     this.#clock = clock;
+  }
+
+  /** Whether the client walked as many roots as it may, and there is one more. */
+  async isRootOutOfReach(): Promise<boolean> {
+    if (this.#rootsWalked < TRUST_LIMITS.rootRotationsMax) return false;
+    const next = this.#lastRootUrl.replace(
+      /(\d+)(\.root\.json)$/,
+      (_, version, rest) => `${Number(version) + 1}${rest}`,
+    );
+    return this.downloadBytes(next, TRUST_LIMITS.rootBytesMax).then(
+      () => true,
+      () => false,
+    );
   }
 
   async downloadBytes(url: string, maxLength: number): Promise<Buffer> {
@@ -89,7 +112,13 @@ class MetadataFetcher implements Fetcher {
         signal: undefined,
       }),
     );
-    if (answer.status === 200) return answer.body;
+    if (answer.status === 200) {
+      if (role === 'root') {
+        this.#rootsWalked += 1;
+        this.#lastRootUrl = url;
+      }
+      return answer.body;
+    }
     // A newer root that is not there is how the client learns that it has the newest.
     if (answer.status === 404 && role === 'root') throw notThere(name);
     return this.#remember(

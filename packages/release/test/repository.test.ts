@@ -36,6 +36,12 @@ async function imported(world: World, version: string): Promise<SmallRelease> {
   return release;
 }
 
+/** Of keys that lie elsewhere. */
+async function rootOfNewKeys(): Promise<string> {
+  const made = await initKeys({ dir: join(await temporaryDir(), 'keys'), clock: new StillClock() });
+  return await readFile(made.rootPath, 'utf8');
+}
+
 function place(world: World) {
   const { repositoryDir, onlineKeys, clock, blobStore } = world;
   return { repositoryDir, onlineKeys, clock, blobStore };
@@ -55,10 +61,11 @@ describe('keys', () => {
 
   test('that are missing, or something else, are named without being shown', async () => {
     const dir = await temporaryDir();
-    await expect(loadOnlineKeys(dir)).rejects.toMatchObject({ code: 'keys-missing' });
+    const root = await rootOfNewKeys();
+    await expect(loadOnlineKeys(dir, root)).rejects.toMatchObject({ code: 'keys-missing' });
     await expect(loadReleaseKeys(dir)).rejects.toMatchObject({ code: 'keys-missing' });
     await writeFile(join(dir, 'snapshot.key'), 'secret-but-no-key');
-    const failure = await loadOnlineKeys(dir).catch((error: unknown) => error);
+    const failure = await loadOnlineKeys(dir, root).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'key-invalid' });
     expect(String(failure)).not.toContain('secret-but-no-key');
   });
@@ -307,9 +314,11 @@ describe('a repository', () => {
     const world = await startWorld();
     const root = await readFile(join(world.keysDir, 'root.json'), 'utf8');
     const targets = await readFile(join(world.keysDir, 'targets.json'), 'utf8');
-    await expect(initRepository({ ...place(world), root, targets })).rejects.toMatchObject({
-      code: 'repository-exists',
-    });
+    await expect(initRepository({ ...place(world), roots: [root], targets })).rejects.toMatchObject(
+      {
+        code: 'repository-exists',
+      },
+    );
     const none = join(world.dir, 'none');
     await expect(renew({ ...place(world), repositoryDir: none })).rejects.toMatchObject({
       code: 'repository-missing',
@@ -330,9 +339,9 @@ describe('a repository', () => {
     await initKeys({ dir: other, clock });
     const making = initRepository({
       repositoryDir: join(dir, 'repository'),
-      onlineKeys: await loadOnlineKeys(other),
+      onlineKeys: await loadOnlineKeys(other, await readFile(join(other, 'root.json'), 'utf8')),
       clock,
-      root: await readFile(keys.rootPath, 'utf8'),
+      roots: [await readFile(keys.rootPath, 'utf8')],
       targets: await readFile(keys.targetsPath, 'utf8'),
     });
     await expect(making).rejects.toMatchObject({ code: 'repository-refused' });

@@ -78,6 +78,16 @@ function durability(opened: () => Store): void {
     expect((await opened().read('storeLife', null)).position).toBe(position);
   });
 
+  test('a root that went live is said once, however often it is told', async () => {
+    const root = { ...order, version: 2, sha256: D1 };
+    await opened().write('recordRoot', root);
+    const { position } = await opened().read('storeLife', null);
+    await opened().write('recordRoot', root);
+    expect((await opened().read('storeLife', null)).position).toBe(position);
+    await opened().write('recordRoot', { ...root, version: 3 });
+    expect((await opened().read('storeLife', null)).position).toBe(position + 1);
+  });
+
   test('a read that starts after a write sees it', async () => {
     for (let round = 0; round < 50; round++) {
       const token = await makeToken(opened(), {});

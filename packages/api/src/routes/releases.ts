@@ -1,3 +1,4 @@
+import { TRUST_LIMITS } from '@moult/core/trust';
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 import { component, none, platform, release, sha256, version, why } from '../schemas.ts';
@@ -90,4 +91,50 @@ export const publishRelease = defineRoute({
   }),
   status: 201,
   response: release,
+});
+
+const signedRole = z.object({ name: z.string().max(64), metadata: z.string() });
+
+export const getTrustState = defineRoute({
+  id: 'getTrustState',
+  method: 'GET',
+  path: '/v1/trust/root',
+  summary:
+    'The current root and everything that release keys signed: what is signed anew when release keys change.',
+  permission: 'release',
+  params: none,
+  query: none,
+  body: z.null(),
+  status: 200,
+  response: z.object({
+    root: z.string(),
+    targets: z.string(),
+    roles: z.array(signedRole),
+  }),
+});
+
+export const publishRoot = defineRoute({
+  id: 'publishRoot',
+  method: 'POST',
+  path: '/v1/trust/root',
+  summary:
+    'Publishes new roots, and what release keys signed anew. Checked as an agent checks it, live in one step.',
+  permission: 'administer',
+  params: none,
+  query: none,
+  body: z.object({
+    /** Links that follow the current root, oldest first; those that are live already are passed over. */
+    roots: z.array(z.string()).max(TRUST_LIMITS.rootRotationsMax),
+    /** Null: the signatures of before hold. */
+    targets: z.string().nullable(),
+    roles: z.array(signedRole),
+    why,
+  }),
+  status: 200,
+  response: z.object({
+    rootVersion: z.number().int(),
+    timestampVersion: z.number().int(),
+    snapshotVersion: z.number().int(),
+    warnings: z.array(z.string()),
+  }),
 });

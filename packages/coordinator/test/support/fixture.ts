@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBlobStore } from '@moult/release/blob-store';
-import { initKeys, loadOnlineKeys } from '@moult/release/keys';
+import { initKeys } from '@moult/release/keys';
 import { systemClock } from '@moult/runtime/clock';
 import { silentLogger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
@@ -68,7 +68,7 @@ export class Fixture {
       version: '9.9.9',
       blobStore: await openBlobStore(init.paths.blobsDir),
       repositoryDir: init.paths.repositoryDir,
-      onlineKeys: await loadOnlineKeys(init.paths.keysDir),
+      keysDir: init.paths.keysDir,
       tls: null,
       caPem: null,
     };

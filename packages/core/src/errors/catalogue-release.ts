@@ -109,6 +109,30 @@ export const RELEASE_ERRORS = {
     retryable: false,
     remedy: 'Make them with `moult keys init`, or name the directory that holds them.',
   },
+  'keys-below-threshold': {
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Give every directory that holds one of these keys (--root-keys, --release-keys take several).',
+  },
+  'root-refused': {
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Nothing was changed, and what was served is served. Make the next root with `moult keys rotate` from the newest one.',
+  },
+  'root-conflict': {
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Somebody else rotated keys of this fleet: go on from the newest root.json and roots/ (docs/keys.md).',
+  },
+  'online-keys-missing': {
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Bring the keys to the coordinator’s machine and run `moult coordinator add-keys --keys DIR` there, then try again. Until then it serves what it served.',
+  },
   'key-invalid': {
     status: 'invalid-argument',
     retryable: false,
@@ -196,6 +220,12 @@ export const RELEASE_ERRORS = {
     status: 'deadline-exceeded',
     retryable: true,
     remedy: 'Checking the metadata took too long; if it happens again, find out who changed it.',
+  },
+  'trust-root-too-old': {
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Enroll this host again with a new token (`moult tokens create`): it then begins with the newest root.',
   },
   'trust-root-invalid': {
     status: 'failed-precondition',

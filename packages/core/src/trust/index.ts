@@ -21,3 +21,10 @@ export {
   type PolicyVerdict,
   type ReleaseName,
 } from './policy.ts';
+export {
+  checkRootChain,
+  isChainLong,
+  lostBelow,
+  type RootChain,
+  type RootLink,
+} from './root-chain.ts';

@@ -31,7 +31,8 @@ export interface World {
   readonly keysDir: string;
   readonly repositoryDir: string;
   readonly blobStore: BlobStore;
-  readonly onlineKeys: OnlineKeys;
+  /** Those that the live root names. */
+  onlineKeys: OnlineKeys;
   readonly clock: StillClock;
   readonly baseUrl: string;
   /** Paths asked for, oldest first. */
@@ -51,14 +52,15 @@ export async function startWorld(): Promise<World> {
   const clock = new StillClock();
   const keysDir = join(dir, 'keys');
   const keys = await initKeys({ dir: keysDir, clock });
-  const onlineKeys = await loadOnlineKeys(keysDir);
+  const root = await readFile(keys.rootPath, 'utf8');
+  const onlineKeys = await loadOnlineKeys(keysDir, root);
   const repositoryDir = join(dir, 'repository');
   const blobStore = await openBlobStore(join(dir, 'blobs'));
   await initRepository({
     repositoryDir,
     onlineKeys,
     clock,
-    root: await readFile(keys.rootPath, 'utf8'),
+    roots: [root],
     targets: await readFile(keys.targetsPath, 'utf8'),
   });
   const requests: World['requests'] = [];

@@ -21,7 +21,14 @@ import {
 } from './instances.ts';
 import { storeLife } from './meta.ts';
 import { storeOutput } from './output.ts';
-import { allReleases, platformOf, recordImport, recordPublish, releaseOf } from './releases.ts';
+import {
+  allReleases,
+  platformOf,
+  recordImport,
+  recordPublish,
+  recordRoot,
+  releaseOf,
+} from './releases.ts';
 import { recordReport } from './reports.ts';
 import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';
@@ -80,6 +87,7 @@ export interface Writes {
   readonly recordProgress: typeof recordProgress;
   readonly recordPublish: typeof recordPublish;
   readonly recordReport: typeof recordReport;
+  readonly recordRoot: typeof recordRoot;
   readonly revokeToken: typeof revokeToken;
   readonly storeOutput: typeof storeOutput;
   readonly touchSeen: typeof touchSeen;
@@ -125,6 +133,7 @@ export const WRITES: Writes = {
   recordProgress,
   recordPublish,
   recordReport,
+  recordRoot,
   revokeToken,
   storeOutput,
   touchSeen,

@@ -107,6 +107,23 @@ export async function recordPublish(
   });
 }
 
+/** After a root went live; again is no error. */
+export async function recordRoot(
+  context: WriteContext,
+  args: Order & { readonly version: number; readonly sha256: string },
+): Promise<void> {
+  const { nowMs, principal, why, version, sha256 } = args;
+  const detail = { version, sha256 };
+  const kind = 'root-published';
+  const known = await context.db
+    .selectFrom('history')
+    .select('position')
+    .where('kind', '=', kind)
+    .where('detail', '=', JSON.stringify(detail))
+    .executeTakeFirst();
+  if (known === undefined) await addHistory(context, { nowMs, kind, principal, why, detail });
+}
+
 export async function releaseOf(db: ReadContext, name: ReleaseName): Promise<ReleaseTable | null> {
   const row = await db
     .selectFrom('releases')

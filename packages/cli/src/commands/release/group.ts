@@ -4,6 +4,7 @@ import { addReleaseBuild } from './build.ts';
 import { addReleaseImport } from './import.ts';
 import { addReleaseList } from './list.ts';
 import { addReleasePublish } from './publish.ts';
+import { addReleasePublishRoot } from './publish-root.ts';
 import { addReleaseShow } from './show.ts';
 
 export function addReleaseGroup(program: Command, shell: Shell): void {
@@ -11,6 +12,7 @@ export function addReleaseGroup(program: Command, shell: Shell): void {
   addReleaseBuild(group, shell);
   addReleaseImport(group, shell);
   addReleasePublish(group, shell);
+  addReleasePublishRoot(group, shell);
   addReleaseList(group, shell);
   addReleaseShow(group, shell);
 }

@@ -9,6 +9,7 @@ import type { Client } from '@moult/api/client';
 import { CodedError } from '@moult/core/errors';
 import type { ReleaseDocument } from '@moult/core/release-document';
 import { checkReleaseDocument } from '@moult/core/trust';
+import type { SigningKey } from '@moult/release/keys';
 import type { Command } from 'commander';
 import { withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
@@ -97,14 +98,13 @@ async function publish(
   const [pack] = wanted.packs;
   if (pack === undefined) throw new CodedError('usage', 'no pack was given');
   const { component, version } = pack.manifest;
-  const { loadReleaseKeys } = await import('@moult/release/keys');
   const { signRelease } = await import('@moult/release/repository');
-  const keys = await loadReleaseKeys(resolve(wanted.keys));
   run.output.step(`signing ${component} ${version}`);
   const state = await client.getSigningState({ params: { component, version }, signal: run.stop });
   const verdict = checkReleaseDocument(state.document, { component, version });
   if (verdict.kind === 'refused') throw new CodedError('submission-invalid', verdict.why);
   requireOwnDigests(verdict.value, wanted);
+  const keys = await releaseKeysFor(state.root, resolve(wanted.keys));
   const signed = signRelease({
     keys,
     root: state.root,
@@ -125,6 +125,22 @@ async function publish(
     },
     signal: run.stop,
   });
+}
+
+/** Those that the coordinator's root names: others would be refused. */
+async function releaseKeysFor(rootText: string, keysDir: string): Promise<readonly SigningKey[]> {
+  const { loadNamedKeys } = await import('@moult/release/keys');
+  const { readNewestRoot, rootFileOf } = await import('@moult/release/root-files');
+  const root = rootFileOf(rootText);
+  try {
+    return await loadNamedKeys({ dirs: [keysDir], role: 'release', root: root.metadata });
+  } catch (cause) {
+    const own = await readNewestRoot(keysDir).catch(() => null);
+    if (own === null || own.version <= root.version) throw cause;
+    const message = `the keys were rotated to root version ${own.version}, and the coordinator has ${root.version}`;
+    const remedy = 'Run `moult release publish-root` with the same --keys first.';
+    throw new CodedError('root-conflict', message, { cause, remedy });
+  }
 }
 
 /** Nothing is signed that was not seen here. */

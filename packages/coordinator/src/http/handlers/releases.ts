@@ -15,7 +15,13 @@ export interface ReleaseHandlersOptions {
 
 type ReleaseHandlers = Pick<
   Handlers,
-  'importPack' | 'listReleases' | 'getRelease' | 'getSigningState' | 'publishRelease'
+  | 'importPack'
+  | 'listReleases'
+  | 'getRelease'
+  | 'getSigningState'
+  | 'publishRelease'
+  | 'getTrustState'
+  | 'publishRoot'
 >;
 
 export function releaseHandlers(options: ReleaseHandlersOptions): ReleaseHandlers {
@@ -39,6 +45,19 @@ export function releaseHandlers(options: ReleaseHandlersOptions): ReleaseHandler
       const order = { nowMs: clock.nowMs(), principal: caller.principal, why: body.why };
       await releases.publish({ component, version, document, role, targets }, order);
       return readRelease(store, { component, version });
+    },
+    getTrustState: async () => {
+      const { root, targets, roles } = await releases.trustState();
+      return { root, targets, roles: [...roles] };
+    },
+    publishRoot: async ({ body, caller }) => {
+      const { roots, targets, roles, why } = body;
+      const order = { nowMs: clock.nowMs(), principal: caller.principal, why };
+      const { warnings, ...versions } = await releases.publishRoot(
+        { roots, targets, roles },
+        order,
+      );
+      return { ...versions, warnings: [...warnings] };
     },
   };
 }
