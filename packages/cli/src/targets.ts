@@ -9,7 +9,9 @@ export const SELECTOR_HELP =
   'a selector in quotes, such as "group=eu and version<2.1" (docs/selectors.md)';
 
 /** In the form of the API: either names or a selector. */
-export type Target = { readonly agents: string[] } | { readonly select: string };
+export type Target =
+  | { readonly agents: string[]; readonly select?: never }
+  | { readonly select: string };
 
 /** Throws `usage` for a mixture: a selector that the shell took apart looks like that. */
 export function targetOf(given: readonly string[]): Target {
@@ -30,12 +32,13 @@ export function selectOf(given: string): string {
 /** Asks, and where the selector cannot be understood shows the place in it. */
 export async function pointingAt<T>(
   run: Run,
-  select: string | undefined,
+  of: { readonly select?: string | undefined },
   ask: () => Promise<T>,
 ): Promise<T> {
   try {
     return await ask();
   } catch (caught) {
+    const { select } = of;
     if (select !== undefined && caught instanceof CodedError && caught.code === 'selector-invalid')
       run.output.failure(await placeLines(select));
     throw caught;

@@ -76,7 +76,11 @@ const ATTEMPT: Attempt = {
   evidence: null,
 };
 
-const ordered: Handler = () => ({ status: 202, value: { command: COMMAND, isNew: true } });
+const ORDER = { agent: 'web-1', version: '1.1.0', commandId: COMMAND.id, isNew: true };
+const ordered: Handler = () => ({
+  status: 202,
+  value: { selected: 1, ordered: [ORDER], refused: [], unfinished: null },
+});
 
 describe('moult agents', () => {
   it('gives programs exactly the objects of the API, and people nothing that a terminal obeys', async () => {
@@ -103,9 +107,10 @@ describe('moult agents', () => {
 
   it('ends with 4 where the role may not, and with 6 on a conflict', async () => {
     await using coordinator = await startCoordinator({
-      'POST /v1/agents/web-1/upgrade': () =>
-        problemOf(403, 'permission-denied', 'a viewer may not upgrade'),
-      'POST /v1/agents/web-2/upgrade': () => problemOf(409, 'release-exists', 'it is so'),
+      'POST /v1/agents/upgrade': (body) =>
+        JSON.stringify(body).includes('web-1')
+          ? problemOf(403, 'permission-denied', 'a viewer may not upgrade')
+          : problemOf(409, 'release-exists', 'it is so'),
     });
     const denied = await runMoult(['agents', 'upgrade', 'web-1', ...connection(coordinator.url)]);
     expect(denied).toMatchObject({
@@ -120,7 +125,7 @@ describe('moult agents', () => {
 describe('moult agents upgrade --wait', () => {
   it('shows each step once and ends with 0 when the command succeeded', async () => {
     await using coordinator = await startCoordinator({
-      'POST /v1/agents/web-1/upgrade': ordered,
+      'POST /v1/agents/upgrade': ordered,
       [`GET /v1/commands/${COMMAND.id}`]: () => ({
         status: 200,
         value: {
@@ -154,7 +159,7 @@ describe('moult agents upgrade --wait', () => {
       samples: [],
     };
     await using coordinator = await startCoordinator({
-      'POST /v1/agents/web-1/upgrade': ordered,
+      'POST /v1/agents/upgrade': ordered,
       [`GET /v1/commands/${COMMAND.id}`]: () => ({
         status: 200,
         value: {
@@ -177,7 +182,7 @@ describe('moult agents upgrade --wait', () => {
 
   it('ends with 3 when the time is over, and says that the command goes on', async () => {
     await using coordinator = await startCoordinator({
-      'POST /v1/agents/web-1/upgrade': ordered,
+      'POST /v1/agents/upgrade': ordered,
       [`GET /v1/commands/${COMMAND.id}`]: () => ({
         status: 200,
         value: { command: { ...COMMAND, holdReason: 'agent-down' }, attempts: [] },
@@ -200,7 +205,7 @@ describe('moult agents upgrade --wait', () => {
 
   it('ends with 130 at Ctrl-C', async () => {
     await using coordinator = await startCoordinator({
-      'POST /v1/agents/web-1/upgrade': ordered,
+      'POST /v1/agents/upgrade': ordered,
       [`GET /v1/commands/${COMMAND.id}`]: () => ({
         status: 200,
         value: { command: COMMAND, attempts: [] },

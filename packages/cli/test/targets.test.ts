@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { selectOf, targetOf } from '../src/targets.ts';
 import { problemOf, startCoordinator } from './support/fake-coordinator.ts';
-import { runMoult } from './support/run-moult.ts';
+import { type Ended, runMoult } from './support/run-moult.ts';
 
 const connection = (url: string): readonly string[] => ['--url', url, '--token', 'secret'];
 
@@ -47,4 +47,64 @@ it('says that nobody is selected: an empty list is no failure', async () => {
     const ended = await runMoult([...words, 'group=nowhere', ...connection(coordinator.url)]);
     expect(ended).toMatchObject({ exitCode: 0, out: 'No agent is selected.\n' });
   }
+});
+
+const CUT_OFF = { code: 'disk-full', message: 'no space', remedy: 'Free some.' };
+const REFUSAL = {
+  agent: 'web-2',
+  code: 'not-found',
+  message: 'there is no agent web-2',
+  remedy: 'Look.',
+};
+const orderOf = (index: number) => ({
+  agent: `db-${index}`,
+  version: '2.0.0',
+  commandId: `command${index}`,
+  isNew: true,
+});
+
+async function orderMany(value: object): Promise<Ended & { readonly body: unknown }> {
+  await using coordinator = await startCoordinator({
+    'POST /v1/agents/upgrade': () => ({ status: 202, value }),
+  });
+  const args = ['agents', 'upgrade', 'group=eu', '--key', 'k', ...connection(coordinator.url)];
+  const ended = await runMoult(args);
+  return { ...ended, body: coordinator.bodies[0] };
+}
+
+it('orders many with one request, and counts them', async () => {
+  const ordered = Array.from({ length: 30 }, (_, index) => orderOf(index));
+  const ended = await orderMany({ selected: 30, ordered, refused: [], unfinished: null });
+  expect(ended.body).toMatchObject({ select: 'group=eu', key: 'k', isDryRun: false });
+  expect(ended).toMatchObject({ exitCode: 0, out: '30 of 30 ordered\n' });
+});
+
+it('names who was refused, and ends with 1', async () => {
+  const ordered = [orderOf(1)];
+  const ended = await orderMany({ selected: 2, ordered, refused: [REFUSAL], unfinished: null });
+  expect(ended.exitCode).toBe(1);
+  expect(ended.out).toBe(
+    [
+      'db-1: agent to 2.0.0, command command1',
+      'web-2: refused: there is no agent web-2 (not-found)',
+      '1 of 2 ordered, 1 refused',
+      '',
+    ].join('\n'),
+  );
+  expect(ended.err).toContain('code: agents-refused');
+});
+
+it('says of an order that was cut off how far it came, and how to go on', async () => {
+  const answer = { selected: 9, ordered: [orderOf(1)], refused: [], unfinished: CUT_OFF };
+  const ended = await orderMany(answer);
+  expect(ended.exitCode).toBe(1);
+  expect(ended.err).toContain('error: 1 of 9 ordered, then: no space\n');
+  expect(ended.err).toContain('with --key k: it orders nothing twice');
+  expect(ended.err).toContain('code: disk-full');
+});
+
+it('gives the refusal of a lone agent as the error that it is', async () => {
+  const ended = await orderMany({ selected: 1, ordered: [], refused: [REFUSAL], unfinished: null });
+  expect(ended).toMatchObject({ exitCode: 1, out: '' });
+  expect(ended.err).toBe('error: there is no agent web-2\nnext: Look.\ncode: not-found\n');
 });

@@ -21,6 +21,7 @@ import type { Handlers } from './http/handler.ts';
 import { agentHandlers } from './http/handlers/agents.ts';
 import { commandHandlers } from './http/handlers/commands.ts';
 import { enrollmentHandlers } from './http/handlers/enrollment.ts';
+import { manyHandlers } from './http/handlers/many.ts';
 import { releaseHandlers } from './http/handlers/releases.ts';
 import { createHttpServer, type TlsFiles } from './http/server.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
@@ -81,6 +82,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const authentication = new Authentication({ store, clock });
   const handlers: Handlers = {
     ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
+    ...manyHandlers({ store, clock, dispatcher, selection }),
     ...commandHandlers({ store }),
     ...enrollmentHandlers({
       ...options,

@@ -21,7 +21,9 @@ export function addWhy(program: Command, shell: Shell): void {
   ]).action(
     shell.action<object, [string | undefined]>(async (run, _options, [agent]) => {
       const client = await run.connect();
-      const { reasons, agents } = await pointingAt(run, agent, () => reasonsOf(run, client, agent));
+      const { reasons, agents } = await pointingAt(run, { select: agent }, () =>
+        reasonsOf(run, client, agent),
+      );
       run.output.table(
         { reasons },
         [

@@ -20,7 +20,7 @@ export interface Followed {
 
 export interface FollowOptions {
   readonly client: Client;
-  readonly commands: readonly Command[];
+  readonly commands: readonly Pick<Command, 'id' | 'agent'>[];
   readonly timeoutMs: number;
 }
 
@@ -33,7 +33,7 @@ export async function follow(run: Run, options: FollowOptions): Promise<number> 
     if (end === null) {
       throw new CodedError(
         'wait-ended',
-        `${agent}: command ${id} did not end within ${formatDuration(options.timeoutMs)}`,
+        `${agent}: command ${id} did not end within ${formatDuration(options.timeoutMs)}${endedText(followed, options)}`,
         {
           remedy: `It goes on: \`moult commands show ${id}\` says how far it is, \`moult why ${agent}\` why it waits.`,
         },
@@ -44,9 +44,16 @@ export async function follow(run: Run, options: FollowOptions): Promise<number> 
   }
   // The table form has said it already, line by line.
   if (run.output.isJson) run.output.result({ commands: followed }, () => []);
-  const failed = followed.find(({ command }) => command.state !== 'succeeded');
-  if (failed === undefined) return EXIT.ok;
-  throw notDone(failed);
+  const failed = followed.filter(({ command }) => command.state !== 'succeeded');
+  const [first] = failed;
+  if (first === undefined) return EXIT.ok;
+  const others = failed.length > 1 ? `; ${failed.length} of ${followed.length} failed` : '';
+  throw notDone(first, others);
+}
+
+/** Of many: how far it came. */
+function endedText(followed: readonly Followed[], { commands }: FollowOptions): string {
+  return commands.length > 1 ? `; ${followed.length} of ${commands.length} are over` : '';
 }
 
 async function followOne(
@@ -115,13 +122,13 @@ function nameOf(command: Command): string {
   return command.kind === 'autoUpgrade' ? `${command.component} ${command.version}` : command.kind;
 }
 
-function notDone({ command, attempts }: Followed): CodedError {
+function notDone({ command, attempts }: Followed, others: string): CodedError {
   const evidence = attempts.at(-1)?.evidence ?? null;
   const why = command.message ?? evidence?.detail ?? '';
   const code = command.code === null ? '' : ` (${command.code})`;
   return new CodedError(
     'upgrade-not-done',
-    `${command.agent}: ${nameOf(command)} ${command.outcome ?? command.state}${why === '' ? '' : `: ${why}`}${code}`,
+    `${command.agent}: ${nameOf(command)} ${command.outcome ?? command.state}${why === '' ? '' : `: ${why}`}${code}${others}`,
     { remedy: `See \`moult history ${command.agent}\` for the steps and the evidence.` },
   );
 }

@@ -59,6 +59,11 @@ export const CLI_ERRORS = {
     remedy:
       'The command goes on: `moult commands show ID` says how far it is, `moult why` why it waits.',
   },
+  'agents-refused': {
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Each is named with its reason; for all others it was done.',
+  },
   'upgrade-not-done': {
     status: 'failed-precondition',
     retryable: false,

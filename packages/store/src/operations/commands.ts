@@ -28,15 +28,8 @@ export async function orderUpgrade(
   context: WriteContext,
   args: Upgrading,
 ): Promise<{ readonly command: CommandTable; readonly isNew: boolean }> {
-  const view = await agentByName(context.db, args.agentName);
-  if (view === null) throw new CodedError('not-found', `there is no agent ${args.agentName}`);
-  const { instance } = view;
-  const key = args.key === null ? null : `manual-${args.key}`;
-  const same =
-    key === null ? null : await commandByKey(context.db, { instanceId: instance.id, key });
+  const { instance, version, key, same } = await plannedUpgrade(context.db, args);
   if (same !== null) return { command: same, isNew: false };
-  const version = args.version ?? (await desiredVersion(context.db, view, args.component));
-  await requirePublished(context.db, { component: args.component, version });
   const command = await addCommand(context, {
     ...args,
     instance,
@@ -46,6 +39,28 @@ export async function orderUpgrade(
     origin: 'manual',
   });
   return { command, isNew: true };
+}
+
+export interface PlannedUpgrade {
+  readonly instance: InstanceRow;
+  readonly version: Version;
+  readonly key: string | null;
+  /** The command that the key has given before. */
+  readonly same: CommandTable | null;
+}
+
+/** What an order would do, and every reason for which it would be refused: as `orderUpgrade`, which begins with it. */
+export async function plannedUpgrade(db: ReadContext, args: Upgrading): Promise<PlannedUpgrade> {
+  const { agentName, component } = args;
+  const view = await agentByName(db, agentName);
+  if (view === null) throw new CodedError('not-found', `there is no agent ${agentName}`);
+  const { instance } = view;
+  const key = args.key === null ? null : `manual-${args.key}`;
+  const same = key === null ? null : await commandByKey(db, { instanceId: instance.id, key });
+  if (same !== null) return { instance, version: same.version, key, same };
+  const version = args.version ?? (await desiredVersion(db, view, component));
+  await requirePublished(db, { component, version });
+  return { instance, version, key, same };
 }
 
 async function desiredVersion(

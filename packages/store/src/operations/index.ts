@@ -7,7 +7,13 @@ import {
   recordProgress,
 } from './attempts.ts';
 import { choose, desiredOf, firstVersions, fleetChoices } from './choices.ts';
-import { commandById, commandPage, commandsOfInstance, orderUpgrade } from './commands.ts';
+import {
+  commandById,
+  commandPage,
+  commandsOfInstance,
+  orderUpgrade,
+  plannedUpgrade,
+} from './commands.ts';
 import { dispatch, lapse, openInstanceIds } from './dispatch.ts';
 import { enroll } from './enrollment.ts';
 import { historyPage } from './history.ts';
@@ -64,6 +70,7 @@ export interface Reads {
   readonly instanceById: typeof instanceById;
   readonly instanceIdPage: typeof instanceIdPage;
   readonly openInstanceIds: typeof openInstanceIds;
+  readonly plannedUpgrade: typeof plannedUpgrade;
   readonly platformOf: typeof platformOf;
   readonly releaseOf: typeof releaseOf;
   readonly selectionPage: typeof selectionPage;
@@ -110,6 +117,7 @@ export const READS: Reads = {
   instanceById,
   instanceIdPage,
   openInstanceIds,
+  plannedUpgrade,
   platformOf,
   releaseOf,
   selectionPage,

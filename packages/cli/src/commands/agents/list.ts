@@ -35,7 +35,7 @@ export function addAgentsList(group: Command, shell: Shell): void {
     shell.action<ListOptions, [string | undefined]>(async (run, { group: name }, [given]) => {
       const client = await run.connect();
       const select = given === undefined ? undefined : selectOf(given);
-      const agents = await pointingAt(run, select, () =>
+      const agents = await pointingAt(run, { select }, () =>
         allAgents(client, { group: name, select }, run.stop),
       );
       const nowMs = run.clock.nowMs();

@@ -1,15 +1,20 @@
-import type { Command as OrderedCommand } from '@moult/api';
+import type { Client, ResponseOf } from '@moult/api/client';
 import { COMPONENTS, type Component } from '@moult/core/component';
+import { CodedError } from '@moult/core/errors';
+import { newId, systemRandom } from '@moult/runtime/random';
 import { type Command, Option } from 'commander';
 import { choice, durationMs, withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { follow } from '../../follow/follow.ts';
 import type { Run, Shell } from '../../shell.ts';
+import { pointingAt, SELECTOR_HELP, targetOf } from '../../targets.ts';
+import { isLoneRefusal, type Many, manyLines, requireAllDone } from './many.ts';
 
 interface UpgradeOptions {
   readonly to?: string;
   readonly component: Component;
   readonly force?: boolean;
+  readonly dryRun?: boolean;
   readonly wait?: boolean;
   readonly timeout: number;
   readonly why?: string;
@@ -22,14 +27,18 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
   const command = group
     .command('upgrade')
     .description('order an upgrade now')
-    .argument('<agent...>', 'names of agents')
+    .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
     .option('--to <version>', 'the version; without it, the desired one')
     .addOption(choice('--component <component>', 'what to upgrade', COMPONENTS).default('agent'))
     .option(
       '--force',
       'also a version that the host has refused; never past trust, platform or disk',
     )
-    .option('--wait', 'follow it to its end: 0 succeeded, 5 failed or rolled back, 3 timeout')
+    .option('--dry-run', 'say what would be ordered, and order nothing')
+    .option(
+      '--wait',
+      'follow all of it to its end: 0 succeeded, 5 failed or rolled back, 3 timeout',
+    )
     .addOption(
       new Option('--timeout <duration>', 'longest wait')
         .argParser(durationMs)
@@ -44,39 +53,84 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
       line: 'moult agents upgrade web-1 --to 1.4.0 --wait',
     },
     {
+      does: 'many, also where the host has refused it; first only asked',
+      line: 'moult agents upgrade "group=eu and version<1.4" --to 1.4.0 --force --dry-run',
+    },
+    {
       does: 'the launcher',
       line: 'moult agents upgrade web-1 --component launcher --to 1.1.0 --wait',
     },
   ]).action(
-    shell.action<UpgradeOptions, [string[]]>(async (run, options, [names]) => {
+    shell.action<UpgradeOptions, [string[]]>(async (run, options, [given]) => {
+      const target = targetOf(given);
+      const isDryRun = options.dryRun === true;
+      if (isDryRun && options.wait === true)
+        throw new CodedError('usage', 'a dry run orders nothing that --wait could follow');
       const client = await run.connect();
-      const ordered: OrderedCommand[] = [];
-      for (const name of names) {
-        const { to, component, why, key, force } = options;
-        const answer = await client.upgradeAgent({
-          params: { name },
-          body: { component, version: to, isForced: force === true, why, key },
-          signal: run.stop,
-        });
-        ordered.push(answer.command);
-        run.output.notice(orderText(answer));
-      }
-      if (options.wait === true) {
-        return await follow(run, { client, commands: ordered, timeoutMs: options.timeout });
-      }
-      tell(run, ordered);
+      const key = options.key ?? newKey(run);
+      const answer = await ordering(run, key, () =>
+        pointingAt(run, target, () =>
+          client.upgradeAgents({
+            body: {
+              ...target,
+              component: options.component,
+              version: options.to,
+              isForced: options.force === true,
+              why: options.why,
+              key,
+              isDryRun,
+            },
+            signal: run.stop,
+          }),
+        ),
+      );
+      const done = answer.ordered.map((order) => orderText(order, options.component));
+      const many: Many = { ends: answer, done, verb: isDryRun ? 'would be ordered' : 'ordered' };
+      if (options.wait === true) await followAll(run, client, { many, answer, options });
+      else if (!isLoneRefusal(many)) run.output.result(answer, () => manyLines(many));
+      await requireAllDone(many, againText(key));
       return EXIT.ok;
     }),
   );
 }
 
-function tell(run: Run, commands: readonly OrderedCommand[]): void {
-  run.output.result({ commands }, () =>
-    commands.map(({ id, agent }) => `follow ${agent}: moult commands show ${id}`),
-  );
+type Answer = ResponseOf<'upgradeAgents'>;
+
+/** Without a key of the user's own: what was cut off can be ordered again all the same. */
+function newKey(run: Run): string {
+  return newId(run.clock.nowMs(), systemRandom);
 }
 
-function orderText(answer: { readonly command: OrderedCommand; readonly isNew: boolean }): string {
-  const { agent, component, version, id } = answer.command;
-  return `${agent}: ${component} to ${version}, command ${id}${answer.isNew ? '' : ' (ordered before)'}`;
+/** An answer that did not come says nothing of what was done: the key makes asking again safe. */
+async function ordering<T>(run: Run, key: string, order: () => Promise<T>): Promise<T> {
+  try {
+    return await order();
+  } catch (caught) {
+    if (caught instanceof CodedError && caught.retryable) run.output.notice(againText(key));
+    throw caught;
+  }
+}
+
+function againText(key: string): string {
+  return `Run the same command again with --key ${key}: it orders nothing twice.`;
+}
+
+async function followAll(
+  run: Run,
+  client: Client,
+  of: { readonly many: Many; readonly answer: Answer; readonly options: UpgradeOptions },
+): Promise<void> {
+  if (!isLoneRefusal(of.many)) for (const line of manyLines(of.many)) run.output.notice(line);
+  const commands = of.answer.ordered.flatMap(({ agent, commandId }) =>
+    commandId === null ? [] : [{ agent, id: commandId }],
+  );
+  if (commands.length > 0) {
+    await follow(run, { client, commands, timeoutMs: of.options.timeout });
+  }
+}
+
+function orderText(order: Answer['ordered'][number], component: Component): string {
+  const { agent, version, commandId, isNew } = order;
+  const command = commandId === null ? '' : `, command ${commandId}`;
+  return `${agent}: ${component} to ${version}${command}${isNew ? '' : ' (ordered before)'}`;
 }

@@ -1,8 +1,9 @@
-import type { Agent } from '@moult/api';
 import type { Command } from 'commander';
 import { withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
+import { pointingAt, SELECTOR_HELP, targetOf } from '../../targets.ts';
+import { isLoneRefusal, type Many, manyLines, requireAllDone } from './many.ts';
 
 interface ValidateOptions {
   readonly why?: string;
@@ -12,24 +13,22 @@ export function addAgentsValidate(group: Command, shell: Shell): void {
   const command = group
     .command('validate')
     .description('accept enrolled agents: from now on they get commands')
-    .argument('<agent...>', 'names of agents')
+    .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
     .option('--why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'accept two agents', line: 'moult agents validate web-1 web-2 --why "new rack"' },
+    { does: 'accept a whole group', line: 'moult agents validate "group=eu and validated=no"' },
   ]).action(
-    shell.action<ValidateOptions, [string[]]>(async (run, options, [names]) => {
+    shell.action<ValidateOptions, [string[]]>(async (run, options, [given]) => {
+      const target = targetOf(given);
       const client = await run.connect();
-      const agents: Agent[] = [];
-      for (const name of names) {
-        agents.push(
-          await client.validateAgent({
-            params: { name },
-            body: { why: options.why },
-            signal: run.stop,
-          }),
-        );
-      }
-      run.output.result({ agents }, () => agents.map((agent) => `${agent.name} is validated`));
+      const answer = await pointingAt(run, target, () =>
+        client.validateAgents({ body: { ...target, why: options.why }, signal: run.stop }),
+      );
+      const done = answer.validated.map((name) => `${name} is validated`);
+      const many: Many = { ends: answer, done, verb: 'validated' };
+      if (!isLoneRefusal(many)) run.output.result(answer, () => manyLines(many));
+      await requireAllDone(many, 'Run the same command again: it harms nobody.');
       return EXIT.ok;
     }),
   );

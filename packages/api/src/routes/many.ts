@@ -1,0 +1,75 @@
+/* One order for many agents, by name or by selector. Never capped; who is refused keeps nobody else from being done. */
+import { z } from 'zod';
+import { defineRoute } from '../route.ts';
+import { component, id, name, none, select, version, why } from '../schemas.ts';
+
+const target = {
+  agents: z.array(name).min(1).optional(),
+  select: select.optional(),
+};
+
+const hasOneTarget = (body: { readonly agents?: unknown; readonly select?: unknown }): boolean =>
+  (body.agents === undefined) !== (body.select === undefined);
+const oneTarget = { error: 'give either agents or select' };
+
+const told = z.object({ code: z.string(), message: z.string(), remedy: z.string() });
+
+const ends = {
+  /** How many agents are meant. */
+  selected: z.number().int(),
+  refused: z.array(told.extend({ agent: name })),
+  /** What stopped it before everybody had a turn; null: each of the selected was done or refused. */
+  unfinished: told.nullable(),
+};
+
+export const upgradeAgents = defineRoute({
+  id: 'upgradeAgents',
+  method: 'POST',
+  path: '/v1/agents/upgrade',
+  summary:
+    'Orders an upgrade of many agents now. Without a version: of each to its desired version.',
+  permission: 'upgrade',
+  params: none,
+  query: none,
+  body: z
+    .object({
+      ...target,
+      component: component.default('agent'),
+      version: version.optional(),
+      /** Overrides what a host has refused and waits for retries; never trust, platform, disk or validation. */
+      isForced: z.boolean().default(false),
+      why,
+      /** The same key gives the same commands, also where the selector does not match their agents any more. */
+      key: z.string().max(64).optional(),
+      /** Says what would be ordered, and orders nothing. */
+      isDryRun: z.boolean().default(false),
+    })
+    .refine(hasOneTarget, oneTarget),
+  status: 202,
+  response: z.object({
+    ...ends,
+    ordered: z.array(
+      z.object({
+        agent: name,
+        version,
+        /** Null in a dry run, unless the key has given it a command before. */
+        commandId: id.nullable(),
+        /** False: the key had given this command before. */
+        isNew: z.boolean(),
+      }),
+    ),
+  }),
+});
+
+export const validateAgents = defineRoute({
+  id: 'validateAgents',
+  method: 'POST',
+  path: '/v1/agents/validate',
+  summary: 'Accepts many enrolled agents: from now on they get commands.',
+  permission: 'operate',
+  params: none,
+  query: none,
+  body: z.object({ ...target, why }).refine(hasOneTarget, oneTarget),
+  status: 200,
+  response: z.object({ ...ends, validated: z.array(name) }),
+});

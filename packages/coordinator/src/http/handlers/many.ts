@@ -1,0 +1,52 @@
+import type { Clock } from '@moult/runtime/clock';
+import type { Store } from '@moult/store';
+import type { Dispatcher } from '../../queue/dispatcher.ts';
+import { actOnAll, namesOf } from '../../registry/many.ts';
+import type { Selection } from '../../registry/selection.ts';
+import type { Handlers } from '../handler.ts';
+
+export interface ManyHandlersOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly dispatcher: Dispatcher;
+  readonly selection: Selection;
+}
+
+type ManyHandlers = Pick<Handlers, 'upgradeAgents' | 'validateAgents'>;
+
+/** Commands go out as the dispatcher comes to them: who ordered many does not wait for the last one to be sent. */
+export function manyHandlers(options: ManyHandlersOptions): ManyHandlers {
+  const { store, clock, dispatcher, selection } = options;
+  return {
+    upgradeAgents: async ({ body, caller }) => {
+      const { component, isForced, why } = body;
+      const order = { component, isForced, why, principal: caller.principal };
+      const what = { ...order, version: body.version ?? null, key: body.key ?? null };
+      const key = what.key === null ? null : `manual-${what.key}`;
+      const names = await namesOf(selection, { ...body, key });
+      const { done: ordered, ...rest } = await actOnAll(names, async (agentName) => {
+        const args = { ...what, agentName, nowMs: clock.nowMs() };
+        if (body.isDryRun) {
+          const { version, same } = await store.read('plannedUpgrade', args);
+          return { agent: agentName, version, commandId: same?.id ?? null, isNew: same === null };
+        }
+        const { command, isNew } = await store.write('orderUpgrade', args);
+        if (isNew) dispatcher.touch(command.instance_id);
+        return { agent: agentName, version: command.version, commandId: command.id, isNew };
+      });
+      return { ...rest, ordered };
+    },
+    validateAgents: async ({ body, caller }) => {
+      const order = { principal: caller.principal, why: body.why };
+      const names = await namesOf(selection, body);
+      const { done: validated, ...rest } = await actOnAll(names, async (name) => {
+        const nowMs = clock.nowMs();
+        const instanceIds = await store.write('validateAgent', { ...order, name, nowMs });
+        await store.write('issueWanted', { instanceIds, nowMs });
+        for (const id of instanceIds) dispatcher.touch(id, { resends: true });
+        return name;
+      });
+      return { ...rest, validated };
+    },
+  };
+}

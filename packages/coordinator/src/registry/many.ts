@@ -1,0 +1,97 @@
+/*
+ * One order for many agents: who is meant is decided first, then each is acted on in a write of its own, many of which
+ * share a commit. One that is refused is named with its reason and keeps nobody else from being done. What stops
+ * everything (the disk, the end of this coordinator) is said too, beside what was done until then (SE5).
+ */
+import { CodedError, type Status } from '@moult/core/errors';
+import { nextTurn } from '@moult/runtime/clock';
+import { type Selection, selectorOf } from './selection.ts';
+
+/** In flight at once: the store makes one commit of them, and others wait no longer than for that. */
+const SIDE_BY_SIDE = 64;
+
+/** Says something of this one agent; all others are troubles of this coordinator. */
+const OF_ONE_AGENT: ReadonlySet<Status> = new Set([
+  'not-found',
+  'already-exists',
+  'failed-precondition',
+  'invalid-argument',
+]);
+
+/** Either of them, never both: the route sees to that. */
+export interface Target {
+  readonly agents?: readonly string[] | undefined;
+  readonly select?: string | undefined;
+}
+
+export interface Told {
+  code: string;
+  message: string;
+  remedy: string;
+}
+
+export interface Acted<Done> {
+  /** How many agents are meant. */
+  selected: number;
+  done: Done[];
+  refused: (Told & { agent: string })[];
+  /** Null: each of the selected was done or refused. */
+  unfinished: Told | null;
+}
+
+/** Names, in order. Those that are given by name need not exist. Throws `selector-invalid`, `nothing-selected`. */
+export async function namesOf(
+  selection: Selection,
+  target: Target & { readonly key?: string | null },
+): Promise<readonly string[]> {
+  if (target.select === undefined) return [...new Set(target.agents)].sort();
+  const selector = selectorOf(target.select);
+  const selected = await selection.all({ selector, key: target.key ?? null });
+  if (selected.length > 0) return selected.map(({ agentName }) => agentName);
+  throw new CodedError('nothing-selected', `no agent matches ${target.select}`);
+}
+
+/** Throws only where nothing was done. */
+export async function actOnAll<Done>(
+  names: readonly string[],
+  act: (name: string) => Promise<Done>,
+): Promise<Acted<Done>> {
+  const acted: Acted<Done> = { selected: names.length, done: [], refused: [], unfinished: null };
+  for (let from = 0; from < names.length; from += SIDE_BY_SIDE) {
+    const page = names.slice(from, from + SIDE_BY_SIDE);
+    const ends = await Promise.allSettled(page.map(act));
+    const trouble = takeEnds(acted, { page, ends });
+    if (trouble !== null) {
+      if (acted.done.length === 0) throw trouble;
+      acted.unfinished = toldOf(trouble);
+      break;
+    }
+    await nextTurn();
+  }
+  return acted;
+}
+
+/** Gives what stops everything, if something does; what else was done side by side with it counts. */
+function takeEnds<Done>(
+  acted: Acted<Done>,
+  of: { readonly page: readonly string[]; readonly ends: readonly PromiseSettledResult<Done>[] },
+): CodedError | null {
+  let trouble: CodedError | null = null;
+  for (const [index, end] of of.ends.entries()) {
+    if (end.status === 'fulfilled') {
+      acted.done.push(end.value);
+      continue;
+    }
+    const { reason } = end;
+    // A defect is no refusal: it fails the whole request, loudly.
+    if (!(reason instanceof CodedError)) throw reason;
+    if (!reason.retryable && OF_ONE_AGENT.has(reason.status)) {
+      acted.refused.push({ agent: of.page[index] ?? '', ...toldOf(reason) });
+    } else trouble ??= reason;
+  }
+  return trouble;
+}
+
+function toldOf({ code, message, remedy }: CodedError): Told {
+  return { code, message, remedy };
+}
