@@ -2,6 +2,7 @@
 // a bar does not hold. Each benchmark is a file of scripts/bench/ and measures its baseline in the same run.
 
 import { parseArgs } from 'node:util';
+import { measureCoordinator } from './bench/coordinator.ts';
 import type { Figure } from './bench/figure.ts';
 import { tableOf } from './bench/table.ts';
 import { measureUpgrade } from './bench/upgrade.ts';
@@ -9,6 +10,7 @@ import { measureUpgrade } from './bench/upgrade.ts';
 type Benchmark = (say: (line: string) => void) => Promise<readonly Figure[]>;
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  coordinator: (say) => measureCoordinator(say),
   upgrade: measureUpgrade,
 };
 
