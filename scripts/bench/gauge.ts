@@ -23,6 +23,7 @@ export interface Gauge {
 }
 
 const NS_PER_MS = 1e6;
+const RESET_MS = 50;
 
 if (isMainThread) {
   const delays = monitorEventLoopDelay({ resolution: 10 });
@@ -51,6 +52,7 @@ if (isMainThread) {
       externalBytes: external,
     };
     process.stderr.write(`gauge ${JSON.stringify(gauge)}\n`);
-    delays.reset();
+    // After the collections, which are our own.
+    setTimeout(() => delays.reset(), RESET_MS);
   });
 }

@@ -121,6 +121,10 @@ test('agents that never stop reporting do not hold up an order to another', asyn
   for (const name of ['web-2', 'web-3', 'web-4']) others.push(await fixture.enroll(name));
   for (const other of others) await other.connect();
   await fixture.enroll('quiet');
+  const body = { version: '2.0.0' };
+  for (const name of ['web-1', 'web-2', 'web-3', 'web-4']) {
+    await fixture.call('POST', `/v1/agents/${name}/upgrade`, { body });
+  }
   // Whatever is decided about them touches them again: there is always somebody left to decide about.
   let isOrdered = false;
   let count = 0;
@@ -134,9 +138,7 @@ test('agents that never stop reporting do not hold up an order to another', asyn
   };
   for (const other of others) other.report();
   await vi.waitUntil(() => count > 20);
-  const ordered = await fixture.call('POST', '/v1/agents/quiet/upgrade', {
-    body: { version: '2.0.0' },
-  });
+  const ordered = await fixture.call('POST', '/v1/agents/quiet/upgrade', { body });
   isOrdered = true;
   expect(ordered.status).toBe(202);
   expect(count).toBeLessThan(2_000);

@@ -2,6 +2,7 @@
 import { COMMAND_TRANSITIONS, type CommandState } from '@moult/core/command';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store, WriteArgs } from '../src/index.ts';
+import { restConformance } from './conformance-rest.ts';
 import { makeToken } from './support/tokens.ts';
 
 export interface Engine {
@@ -32,6 +33,7 @@ export function conformance(engine: Engine): void {
     commands(opened);
     output(opened);
     choices(opened);
+    restConformance(opened, { agent, ordered, session, finish });
   });
 }
 

@@ -1,11 +1,12 @@
 /* Rows of the store in the shapes of the API. */
 import type { Agent, Attempt, Command, HistoryEntry, Release, Token } from '@moult/api';
-import { COMPONENTS } from '@moult/core/component';
+import { COMPONENTS, type Component } from '@moult/core/component';
 import { isPlatform } from '@moult/core/platform';
 import type {
   AgentView,
   AttemptView,
   CommandTable,
+  DesiredOf,
   HistoryRow,
   ReleaseView,
   Slot,
@@ -22,6 +23,26 @@ export interface AgentViews {
 }
 
 export async function agentOf(with_: AgentViews, view: AgentView): Promise<Agent> {
+  const [agent] = await agentsOf(with_, [view]);
+  if (agent === undefined) throw new Error('one view made no agent');
+  return agent;
+}
+
+/** A page of them, in its order; what is read beside the views is read once for all. */
+export async function agentsOf(with_: AgentViews, views: readonly AgentView[]): Promise<Agent[]> {
+  const { store } = with_;
+  const parts = await Promise.all(COMPONENTS.map((component) => partsOf(store, views, component)));
+  const upgradeIds = views.flatMap(({ instance }) => reportedUpgradeOf(instance)?.commandId ?? []);
+  const commands = await store.read('commandsByIds', upgradeIds);
+  const byId = new Map(commands.map((command) => [command.id, command]));
+  return views.map((view, index) => ({
+    ...plainOf(with_, view),
+    components: parts.flatMap((ofComponent) => ofComponent[index] ?? []),
+    upgrade: upgradeOf(view, byId),
+  }));
+}
+
+function plainOf(with_: AgentViews, view: AgentView): Omit<Agent, 'components' | 'upgrade'> {
   const { instance } = view;
   const isConnected = with_.sessions.of(instance.id) !== null;
   const facts = JSON.parse(instance.facts) as readonly { name: string; value: string }[];
@@ -32,8 +53,6 @@ export async function agentOf(with_: AgentViews, view: AgentView): Promise<Agent
     state: isConnected ? instance.state : 'Down',
     marks: marksOf(instance),
     platform: instance.platform,
-    components: await componentsOf(with_.store, view),
-    upgrade: await upgradeOf(with_.store, view),
     lastSeenMs: isConnected ? with_.nowMs : instance.last_seen_ms,
     enrolledMs: instance.enrolled_ms,
     validatedBy: instance.validated_by,
@@ -41,42 +60,61 @@ export async function agentOf(with_: AgentViews, view: AgentView): Promise<Agent
   };
 }
 
-async function componentsOf(store: Store, view: AgentView): Promise<Agent['components']> {
-  const { instance } = view;
-  const found: Agent['components'] = [];
-  for (const component of COMPONENTS) {
-    const row = view.components.find((one) => one.component === component) ?? null;
-    const { desired } = await store.read('desiredOf', {
-      instanceId: instance.id,
-      agentName: instance.agent_name,
-      group: instance.group_name,
-      component,
-      row,
-    });
-    if (row === null && desired === null) continue;
-    found.push({
-      component,
-      current: slotOf(row?.current_version ?? null, row?.current_digest ?? null),
-      previous: slotOf(row?.previous_version ?? null, row?.previous_digest ?? null),
-      desired: desired === null ? null : { version: desired.version, from: desired.from },
-      refused: (JSON.parse(row?.refused ?? '[]') as Slot[]).filter((slot) => slot.digest !== ''),
-    });
-  }
-  return found;
+type Part = Agent['components'][number];
+
+/** One component of each, in their order; null where there is no such component, and none is wanted. */
+async function partsOf(
+  store: Store,
+  views: readonly AgentView[],
+  component: Component,
+): Promise<readonly (Part | null)[]> {
+  const subjects = views.map(({ instance, components }) => ({
+    instanceId: instance.id,
+    agentName: instance.agent_name,
+    group: instance.group_name,
+    row: components.find((one) => one.component === component) ?? null,
+  }));
+  const desired = await store.read('desiredOfAll', { component, subjects });
+  return subjects.map(({ row }, index) =>
+    partOf({ component, row, desired: desired[index]?.desired ?? null }),
+  );
+}
+
+function partOf(of: {
+  readonly component: Component;
+  readonly row: AgentView['components'][number] | null;
+  readonly desired: DesiredOf['desired'];
+}): Part | null {
+  const { component, row, desired } = of;
+  if (row === null && desired === null) return null;
+  return {
+    component,
+    current: slotOf(row?.current_version ?? null, row?.current_digest ?? null),
+    previous: slotOf(row?.previous_version ?? null, row?.previous_digest ?? null),
+    desired: desired === null ? null : { version: desired.version, from: desired.from },
+    refused: (JSON.parse(row?.refused ?? '[]') as Slot[]).filter((slot) => slot.digest !== ''),
+  };
 }
 
 function slotOf(version: string | null, digest: string | null): Slot | null {
   return version === null || digest === null || digest === '' ? null : { version, digest };
 }
 
+type ReportedUpgrade = Omit<NonNullable<Agent['upgrade']>, 'to' | 'sinceMs'>;
+
+function reportedUpgradeOf({ upgrade }: AgentView['instance']): ReportedUpgrade | null {
+  return upgrade === null ? null : (JSON.parse(upgrade) as ReportedUpgrade);
+}
+
 /** Null also for a command that is none of this instance's: an agent speaks for itself alone. */
-async function upgradeOf(store: Store, view: AgentView): Promise<Agent['upgrade']> {
-  const { upgrade, upgrade_since_ms: sinceMs } = view.instance;
-  if (upgrade === null) return null;
-  const report = JSON.parse(upgrade) as Omit<NonNullable<Agent['upgrade']>, 'to' | 'sinceMs'>;
-  const command = await store.read('commandById', report.commandId);
-  if (command?.instance_id !== view.instance.id) return null;
-  return { ...report, to: command.version, sinceMs: sinceMs ?? 0 };
+function upgradeOf(
+  { instance }: AgentView,
+  commands: ReadonlyMap<string, CommandTable>,
+): Agent['upgrade'] {
+  const report = reportedUpgradeOf(instance);
+  const command = commands.get(report?.commandId ?? '');
+  if (report === null || command?.instance_id !== instance.id) return null;
+  return { ...report, to: command.version, sinceMs: instance.upgrade_since_ms ?? 0 };
 }
 
 export function commandViewOf(row: CommandTable): Command {

@@ -60,10 +60,10 @@ export class Dispatcher {
   }
 
   /** Decides at once; gives the reason why nothing is sent, null when something was. */
-  async answer(instanceId: string): Promise<CommandTable | 'nothing-open' | null> {
-    const { sends, open } = await this.#dispatch(instanceId, true);
-    if (sends > 0) return null;
-    return open[0] ?? 'nothing-open';
+  async answer(instanceId: string): Promise<CommandTable | 'nothing-open' | 'at-rest' | null> {
+    const decided = await this.#dispatch(instanceId, true);
+    if (decided === 'at-rest') return 'at-rest';
+    return decided.sends > 0 ? null : (decided.open[0] ?? 'nothing-open');
   }
 
   /** Resolves when nothing is left to decide. */
@@ -98,8 +98,10 @@ export class Dispatcher {
   async #dispatch(
     instanceId: string,
     resends: boolean,
-  ): Promise<{ readonly sends: number; readonly open: readonly CommandTable[] }> {
+  ): Promise<'at-rest' | { readonly sends: number; readonly open: readonly CommandTable[] }> {
     const { store, clock, sessions } = this.#options;
+    // A read takes no turn in the writer, and there is nothing that a transaction could change.
+    if (await store.read('isAtRest', instanceId)) return 'at-rest';
     const isConnected = sessions.of(instanceId) !== null;
     const nowMs = clock.nowMs();
     const done = await store.write('dispatch', { instanceId, isConnected, nowMs, resends });

@@ -68,9 +68,12 @@ export class LiveFrames implements LiveSessions {
     const read = readReport(report, { instanceId: session.instanceId, nowMs: 0 });
     const hash = createHash('sha1').update(JSON.stringify(read)).digest('base64');
     if (hash !== session.lastReportHash) {
-      await store.write('recordReport', { ...read, nowMs: clock.nowMs() });
+      const isFirst = session.lastReportHash === '';
+      if (!isFirst || !(await store.read('isReportStored', read))) {
+        await store.write('recordReport', { ...read, nowMs: clock.nowMs() });
+        dispatcher.touch(session.instanceId);
+      }
       session.lastReportHash = hash;
-      dispatcher.touch(session.instanceId);
     }
     const { upgrade } = report;
     const { trial } = session;
@@ -93,6 +96,10 @@ export class LiveFrames implements LiveSessions {
     const { dispatcher, why } = this.#options;
     const answer = await dispatcher.answer(session.instanceId);
     if (answer === null) return;
+    if (answer === 'at-rest') {
+      session.send({ kind: 'hold', message: { reason: '', detail: '' } });
+      return;
+    }
     const reason =
       answer === 'nothing-open'
         ? await why.reasonOf(session.agentName)

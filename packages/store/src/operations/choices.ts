@@ -7,6 +7,7 @@ import type { ChoiceTable, InstanceComponentTable } from '../database.ts';
 import { OPEN_STATES } from './command-rows.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { prepared } from './prepared.ts';
 import { releaseOf } from './releases.ts';
 
 export interface Choosing extends Order {
@@ -78,13 +79,56 @@ export interface DesiredSubject {
   readonly row: Pick<InstanceComponentTable, 'given_version' | 'given_position'> | null;
 }
 
+const choicesFor = prepared((db, of: { readonly group: string; readonly agentName: string }) =>
+  db.selectFrom('choices').selectAll().where('subject', 'in', ['', of.group, of.agentName]),
+);
+
+/** Everything that can concern an agent, of every component. */
+export async function choicesOf(
+  db: ReadContext,
+  of: { readonly group: string; readonly agentName: string },
+): Promise<readonly ChoiceTable[]> {
+  return choicesFor(db, of);
+}
+
+const manualFor = prepared(
+  (db, of: { readonly instanceId: string; readonly component: Component }) =>
+    db
+      .selectFrom('commands')
+      .select('version')
+      .where('instance_id', '=', of.instanceId)
+      .where('component', '=', of.component)
+      .where('origin', '=', 'manual')
+      .where('state', 'in', OPEN_STATES)
+      .orderBy('position', 'desc')
+      .limit(1),
+);
+
 /** The desired version of one component of one instance. */
 export async function desiredOf(
   db: ReadContext,
   of: DesiredSubject & { readonly component: Component },
 ): Promise<DesiredOf> {
-  const [found] = await desiredOfAll(db, { component: of.component, subjects: [of] });
-  return found ?? { desired: null, choice: null };
+  const choices = await choicesOf(db, of);
+  const [manual] = await manualFor(db, of);
+  return desiredAmong(choices, { ...of, manualCommand: manual?.version ?? null });
+}
+
+/** From choices that were read, of which some may concern others. */
+export function desiredAmong(
+  choices: readonly ChoiceTable[],
+  of: DesiredSubject & { readonly component: Component; readonly manualCommand: Version | null },
+): DesiredOf {
+  const at = (scope: DesiredScope, subject: string) =>
+    choices.find(
+      (row) => row.component === of.component && row.scope === scope && row.subject === subject,
+    ) ?? null;
+  return desiredFrom({
+    ...of,
+    agent: at('agent', of.agentName),
+    group: at('group', of.group),
+    fleet: at('fleet', ''),
+  });
 }
 
 /** Of one component of many instances, in their order: the facts are read here, core decides. */

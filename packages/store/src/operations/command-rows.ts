@@ -3,6 +3,7 @@ import { type CommandEvent, type CommandState, commandAfter, isEnded } from '@mo
 import type { CommandTable } from '../database.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { prepared } from './prepared.ts';
 
 export const OPEN_STATES: CommandState[] = ['queued', 'sent', 'accepted', 'running'];
 /** From the wire to the host's report: at most one a group takes its turn here. */
@@ -29,18 +30,21 @@ export async function commandOf(
   return row ?? null;
 }
 
+const openOf = prepared((db, of: { readonly instanceId: string }) =>
+  db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', of.instanceId)
+    .where('state', 'in', OPEN_STATES)
+    .orderBy('position'),
+);
+
 /** Oldest first. */
 export async function openCommandsOf(
   db: ReadContext,
   instanceId: string,
 ): Promise<readonly CommandTable[]> {
-  return db
-    .selectFrom('commands')
-    .selectAll()
-    .where('instance_id', '=', instanceId)
-    .where('state', 'in', OPEN_STATES)
-    .orderBy('position')
-    .execute();
+  return openOf(db, { instanceId });
 }
 
 /**

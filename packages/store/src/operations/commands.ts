@@ -189,6 +189,19 @@ export async function commandById(db: ReadContext, id: string): Promise<CommandT
   return row ?? null;
 }
 
+/** Those that there are, in no order; at most 1,000 ids at a time. */
+export async function commandsByIds(
+  db: ReadContext,
+  ids: readonly string[],
+): Promise<readonly CommandTable[]> {
+  if (ids.length === 0) return [];
+  return db
+    .selectFrom('commands')
+    .selectAll()
+    .where('id', 'in', [...ids])
+    .execute();
+}
+
 export interface CommandPage {
   readonly agent: string | null;
   readonly state: 'open' | 'ended' | 'all';

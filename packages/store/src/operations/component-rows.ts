@@ -1,18 +1,25 @@
 import type { Component } from '@moult/core/component';
 import type { InstanceComponentTable } from '../database.ts';
 import type { ReadContext, WriteContext } from './context.ts';
+import { prepared } from './prepared.ts';
+
+const byInstance = prepared((db, of: { readonly instanceId: string }) =>
+  db.selectFrom('instance_components').selectAll().where('instance_id', '=', of.instanceId),
+);
+
+export async function componentsOf(
+  db: ReadContext,
+  instanceId: string,
+): Promise<readonly InstanceComponentTable[]> {
+  return byInstance(db, { instanceId });
+}
 
 export async function componentRow(
   db: ReadContext,
   of: { readonly instanceId: string; readonly component: Component },
 ): Promise<InstanceComponentTable | null> {
-  const row = await db
-    .selectFrom('instance_components')
-    .selectAll()
-    .where('instance_id', '=', of.instanceId)
-    .where('component', '=', of.component)
-    .executeTakeFirst();
-  return row ?? null;
+  const rows = await componentsOf(db, of.instanceId);
+  return rows.find(({ component }) => component === of.component) ?? null;
 }
 
 /** Sets the given columns, making the row if there is none. */

@@ -1,4 +1,5 @@
 /* Every operation by its name. Listed twice on purpose: the compiler holds the type and the table together. */
+import { isAtRest } from './at-rest.ts';
 import {
   attemptPage,
   confirmAttempt,
@@ -6,10 +7,11 @@ import {
   recordAccepted,
   recordProgress,
 } from './attempts.ts';
-import { choose, desiredOf, firstVersions, fleetChoices } from './choices.ts';
+import { choose, desiredOf, desiredOfAll, firstVersions, fleetChoices } from './choices.ts';
 import {
   commandById,
   commandPage,
+  commandsByIds,
   commandsOfInstance,
   orderUpgrade,
   plannedUpgrade,
@@ -35,14 +37,14 @@ import {
   recordRoot,
   releaseOf,
 } from './releases.ts';
-import { recordReport } from './reports.ts';
+import { isReportStored, recordReport } from './reports.ts';
 import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';
 import { allTokens, createToken, revokeToken, tokenById } from './tokens.ts';
 import { issueWanted } from './wanted.ts';
 
 export type { AttemptView, PermissionAnswer } from './attempts.ts';
-export type { DesiredOf } from './choices.ts';
+export type { DesiredOf, DesiredSubject } from './choices.ts';
 export type { Dispatched } from './dispatch.ts';
 export type { Enrolled } from './enrollment.ts';
 export type { Finished, FinishReport } from './finish.ts';
@@ -62,13 +64,17 @@ export interface Reads {
   readonly attemptPage: typeof attemptPage;
   readonly commandById: typeof commandById;
   readonly commandPage: typeof commandPage;
+  readonly commandsByIds: typeof commandsByIds;
   readonly commandsOfInstance: typeof commandsOfInstance;
   readonly desiredOf: typeof desiredOf;
+  readonly desiredOfAll: typeof desiredOfAll;
   readonly firstVersions: typeof firstVersions;
   readonly fleetChoices: typeof fleetChoices;
   readonly historyPage: typeof historyPage;
   readonly instanceById: typeof instanceById;
   readonly instanceIdPage: typeof instanceIdPage;
+  readonly isAtRest: typeof isAtRest;
+  readonly isReportStored: typeof isReportStored;
   readonly openInstanceIds: typeof openInstanceIds;
   readonly plannedUpgrade: typeof plannedUpgrade;
   readonly platformOf: typeof platformOf;
@@ -109,13 +115,17 @@ export const READS: Reads = {
   attemptPage,
   commandById,
   commandPage,
+  commandsByIds,
   commandsOfInstance,
   desiredOf,
+  desiredOfAll,
   firstVersions,
   fleetChoices,
   historyPage,
   instanceById,
   instanceIdPage,
+  isAtRest,
+  isReportStored,
   openInstanceIds,
   plannedUpgrade,
   platformOf,

@@ -2,6 +2,7 @@ import { CodedError } from '@moult/core/errors';
 import type { InstanceComponentTable, InstanceTable } from '../database.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { prepared } from './prepared.ts';
 
 export interface InstanceRow extends InstanceTable {
   readonly group_name: string;
@@ -12,15 +13,17 @@ export interface AgentView {
   readonly components: readonly InstanceComponentTable[];
 }
 
-export async function instanceById(db: ReadContext, id: string): Promise<InstanceRow | null> {
-  const row = await db
+const byId = prepared((db, of: { readonly id: string }) =>
+  db
     .selectFrom('instances')
     .innerJoin('agents', 'agents.name', 'instances.agent_name')
     .selectAll('instances')
     .select('agents.group_name')
-    .where('instances.id', '=', id)
-    .executeTakeFirst();
-  return row ?? null;
+    .where('instances.id', '=', of.id),
+);
+
+export async function instanceById(db: ReadContext, id: string): Promise<InstanceRow | null> {
+  return (await byId(db, { id }))[0] ?? null;
 }
 
 /** The active instance of an agent with its components; null: no such agent. */

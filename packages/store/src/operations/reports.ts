@@ -1,8 +1,8 @@
 import type { AgentState } from '@moult/core/agent-state';
 import type { Component } from '@moult/core/component';
 import type { CommandTable } from '../database.ts';
-import { setComponent } from './component-rows.ts';
-import type { WriteContext } from './context.ts';
+import { componentsOf, setComponent } from './component-rows.ts';
+import type { ReadContext, WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
 import { issueWanted } from './wanted.ts';
 
@@ -46,17 +46,13 @@ export async function recordReport(
 ): Promise<readonly CommandTable[]> {
   const instance = await instanceById(context.db, report.instanceId);
   if (instance === null) return [];
-  const upgrade = report.upgrade === null ? null : JSON.stringify(report.upgrade);
+  const said = instanceSaid(report);
   const isSameStep =
-    stepOf(instance.upgrade) === stepOf(upgrade) && instance.upgrade_since_ms !== null;
+    stepOf(instance.upgrade) === stepOf(said.upgrade) && instance.upgrade_since_ms !== null;
   await context.db
     .updateTable('instances')
     .set({
-      state: report.state,
-      marks: JSON.stringify(report.marks),
-      is_idle: report.isIdle ? 1 : 0,
-      facts: JSON.stringify(report.facts),
-      upgrade,
+      ...said,
       upgrade_since_ms: isSameStep ? instance.upgrade_since_ms : report.nowMs,
       last_seen_ms: report.nowMs,
       revision: instance.revision + 1,
@@ -64,20 +60,49 @@ export async function recordReport(
     .where('id', '=', instance.id)
     .execute();
   for (const part of report.components) {
-    await setComponent(
-      context,
-      { instanceId: instance.id, component: part.component },
-      {
-        current_version: part.current?.version ?? null,
-        current_digest: part.current?.digest ?? null,
-        previous_version: part.previous?.version ?? null,
-        previous_digest: part.previous?.digest ?? null,
-        refused: JSON.stringify(part.refused),
-        trial_attempt_id: part.trialAttemptId,
-      },
-    );
+    const of = { instanceId: instance.id, component: part.component };
+    await setComponent(context, of, componentSaid(part));
   }
   return issueWanted(context, { instanceIds: [instance.id], nowMs: report.nowMs });
+}
+
+/** Whether it says what is stored: a fleet that comes back after a restart says everything again. */
+export async function isReportStored(db: ReadContext, report: AgentReport): Promise<boolean> {
+  const instance = await instanceById(db, report.instanceId);
+  // Without the time of its step nothing was ever reported.
+  if (instance === null || instance.upgrade_since_ms === null) return false;
+  if (!isPartOf(instanceSaid(report), instance)) return false;
+  const rows = await componentsOf(db, report.instanceId);
+  return report.components.every((part) => {
+    const row = rows.find(({ component }) => component === part.component);
+    return row !== undefined && isPartOf(componentSaid(part), row);
+  });
+}
+
+/** What a report says of the instance itself, as it is stored. */
+function instanceSaid(report: AgentReport) {
+  return {
+    state: report.state,
+    marks: JSON.stringify(report.marks),
+    is_idle: report.isIdle ? 1 : 0,
+    facts: JSON.stringify(report.facts),
+    upgrade: report.upgrade === null ? null : JSON.stringify(report.upgrade),
+  } as const;
+}
+
+function componentSaid(part: AgentReport['components'][number]) {
+  return {
+    current_version: part.current?.version ?? null,
+    current_digest: part.current?.digest ?? null,
+    previous_version: part.previous?.version ?? null,
+    previous_digest: part.previous?.digest ?? null,
+    refused: JSON.stringify(part.refused),
+    trial_attempt_id: part.trialAttemptId,
+  } as const;
+}
+
+function isPartOf<R extends object>(part: Partial<R>, row: R): boolean {
+  return Object.entries(part).every(([column, value]) => row[column as keyof R] === value);
 }
 
 function stepOf(upgrade: string | null): string {

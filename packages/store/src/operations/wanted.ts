@@ -9,6 +9,7 @@ import type { ChoiceTable, CommandTable, InstanceComponentTable } from '../datab
 import { desiredOf } from './choices.ts';
 import { applyEvent, OPEN_STATES } from './command-rows.ts';
 import { addCommand, commandByKey } from './commands.ts';
+import { componentsOf } from './component-rows.ts';
 import { COORDINATOR, type WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 
@@ -27,7 +28,7 @@ export async function issueWanted(
   for (const id of args.instanceIds) {
     const instance = await instanceById(context.db, id);
     if (instance === null) continue;
-    const rows = await componentsOf(context, id);
+    const rows = await componentsOf(context.db, id);
     for (const component of COMPONENTS) {
       const row = rows.find((one) => one.component === component) ?? null;
       const command = await issueFor(context, { instance, component, row, nowMs: args.nowMs });
@@ -118,15 +119,4 @@ async function skipOutdated(
       },
     });
   }
-}
-
-export async function componentsOf(
-  context: WriteContext,
-  instanceId: string,
-): Promise<readonly InstanceComponentTable[]> {
-  return context.db
-    .selectFrom('instance_components')
-    .selectAll()
-    .where('instance_id', '=', instanceId)
-    .execute();
 }

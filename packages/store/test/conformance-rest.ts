@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest';
+import type { Store, WriteArgs } from '../src/index.ts';
+
+const NOW = 1_800_000_000_000;
+const order = { nowMs: NOW, principal: 'ann', why: 'because' };
+const D1 = '1'.repeat(64);
+const D2 = '2'.repeat(64);
+
+/** How the conformance suite makes its rows. */
+interface Rows {
+  agent(store: Store, name: string): Promise<{ readonly instanceId: string }>;
+  ordered(store: Store, name: string): Promise<{ readonly id: string; readonly nonce: string }>;
+  session(
+    store: Store,
+    args: {
+      readonly instanceId: string;
+      readonly counter: number;
+      readonly ticket?: string;
+      readonly commandNonce?: string;
+      readonly slot?: { readonly version: string; readonly digest: string };
+    },
+  ): Promise<unknown>;
+  finish(
+    store: Store,
+    args: { readonly instanceId: string; readonly commandId: string; readonly sequence: number },
+  ): Promise<unknown>;
+}
+
+/** An instance at rest, and what is read beside the writers: kept apart from the commands themselves. */
+export function restConformance(opened: () => Store, rows: Rows): void {
+  const { agent, ordered, session, finish } = rows;
+  const choice = { scope: 'fleet', subject: '', component: 'agent' } as const;
+
+  test('at rest is who runs what is desired with nothing open: deciding about it writes nothing', async () => {
+    const { instanceId } = await agent(opened(), 'a');
+    const isAtRest = () => opened().read('isAtRest', instanceId);
+    expect(await isAtRest()).toBe(true);
+    await opened().write('choose', { ...order, ...choice, version: '2.0.0' });
+    expect(await isAtRest()).toBe(false);
+    await opened().write('choose', { ...order, ...choice, version: '1.0.0' });
+    expect(await isAtRest()).toBe(true);
+    const before = await historyKinds(opened());
+    const done = await opened().write('dispatch', {
+      instanceId,
+      isConnected: true,
+      nowMs: NOW,
+      resends: true,
+    });
+    expect(done).toEqual({ sends: [], open: [], group: null });
+    expect(await historyKinds(opened())).toEqual(before);
+    await ordered(opened(), 'a');
+    expect(await isAtRest()).toBe(false);
+  });
+
+  test('who shows another digest than the last order gave is not at rest', async () => {
+    const { instanceId } = await agent(opened(), 'a');
+    const command = await ordered(opened(), 'a');
+    const shown = { instanceId, counter: 1, commandNonce: command.nonce };
+    await session(opened(), { ...shown, slot: { version: '2.0.0', digest: D2 } });
+    await finish(opened(), { instanceId, commandId: command.id, sequence: 1 });
+    await opened().write('recordReport', reportOf(instanceId, { version: '2.0.0', digest: D2 }));
+    expect(await opened().read('isAtRest', instanceId)).toBe(true);
+    await session(opened(), { instanceId, counter: 2, ticket: 'ff' });
+    expect(await opened().read('isAtRest', instanceId)).toBe(false);
+  });
+
+  test('a report is known word for word, and is not when one word differs', async () => {
+    const { instanceId } = await agent(opened(), 'a');
+    const known = reportOf(instanceId);
+    const isStored = (changed: object) => opened().read('isReportStored', { ...known, ...changed });
+    expect(await isStored({ nowMs: NOW + 1 })).toBe(true);
+    const [part] = known.components;
+    const upgrade = { commandId: 'c', attempt: 1, component: 'agent', step: 'fetching' };
+    for (const changed of [
+      { state: 'Paused' },
+      { marks: ['probation'] },
+      { isIdle: false },
+      { facts: [{ name: 'os', value: 'Linux' }] },
+      { upgrade: { ...upgrade, detail: '', bytesDone: 0, bytesTotal: 0 } },
+      { components: [{ ...part, trialAttemptId: 'c/1' }] },
+      { components: [{ ...part, component: 'launcher' }] },
+      { instanceId: 'another' },
+    ]) {
+      expect(await isStored(changed)).toBe(false);
+    }
+  });
+
+  test('what is desired of many is what is desired of each', async () => {
+    const { instanceId } = await agent(opened(), 'a');
+    const other = await agent(opened(), 'b');
+    const last = await agent(opened(), 'c');
+    await opened().write('choose', { ...order, ...choice, version: '1.0.0' });
+    const own = { ...choice, scope: 'agent', subject: 'b' } as const;
+    await opened().write('choose', { ...order, ...own, version: '2.0.0' });
+    await ordered(opened(), 'a');
+    const subjects = [
+      { instanceId, agentName: 'a' },
+      { instanceId: other.instanceId, agentName: 'b' },
+      { instanceId: last.instanceId, agentName: 'c' },
+    ].map((one) => ({ ...one, group: 'default', row: null }));
+    const all = await opened().read('desiredOfAll', { component: 'agent', subjects });
+    expect(all.map(({ desired }) => desired?.from)).toEqual(['manual-command', 'agent', 'fleet']);
+    for (const [index, one] of subjects.entries()) {
+      expect(await opened().read('desiredOf', { ...one, component: 'agent' })).toEqual(all[index]);
+    }
+  });
+}
+
+function reportOf(
+  instanceId: string,
+  current = { version: '1.0.0', digest: D1 },
+): WriteArgs<'recordReport'> {
+  return {
+    instanceId,
+    state: 'Up',
+    marks: [],
+    isIdle: true,
+    facts: [],
+    upgrade: null,
+    nowMs: NOW,
+    components: [{ component: 'agent', current, previous: null, refused: [], trialAttemptId: '' }],
+  };
+}
+
+async function historyKinds(store: Store): Promise<readonly string[]> {
+  const page = { agent: null, before: null, after: null, limit: 1000 };
+  return (await store.read('historyPage', page)).map((row) => row.kind);
+}
