@@ -3,8 +3,17 @@
  * before the next. After a failed fsync the descriptor is never used again: the kernel may have dropped the pages.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+} from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 
 export interface WriteOptions {
@@ -18,7 +27,7 @@ export async function writeFileDurably(
   bytes: string | Uint8Array,
   options: WriteOptions = {},
 ): Promise<void> {
-  const temporaryPath = `${path}.${process.pid}.tmp`;
+  const temporaryPath = await temporaryPathFor(path);
   try {
     const file = await open(temporaryPath, 'w', options.mode ?? 0o600);
     await withHandle(file, async () => {
@@ -30,6 +39,30 @@ export async function writeFileDurably(
   } catch (cause) {
     await rm(temporaryPath, { force: true }).catch(() => undefined);
     throw new CodedError('file-unwritable', `cannot write ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Beside `path`, for this process alone. What killed processes left there goes: nobody else would remove it. */
+async function temporaryPathFor(path: string): Promise<string> {
+  const dir = dirname(path);
+  const prefix = `${basename(path)}.`;
+  // A directory that cannot be read says so again, and better, when the file is made.
+  for (const name of await readdir(dir).catch(() => [])) {
+    if (!name.startsWith(prefix)) continue;
+    const pid = /^(\d+)\.tmp$/.exec(name.slice(prefix.length))?.[1];
+    if (pid === undefined || isRunning(Number(pid))) continue;
+    await rm(join(dir, name), { force: true }).catch(() => undefined);
+  }
+  return `${path}.${process.pid}.tmp`;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is running, too.
+    return codeOf(error) === 'EPERM';
   }
 }
 
@@ -49,7 +82,7 @@ export async function makeDirectoryDurably(dir: string, mode = 0o700): Promise<v
 
 /** Points a symbolic link at `target`, replacing what was there in one step. */
 export async function linkDurably(path: string, target: string): Promise<void> {
-  const temporaryPath = `${path}.${process.pid}.tmp`;
+  const temporaryPath = await temporaryPathFor(path);
   await rm(temporaryPath, { force: true });
   await symlink(target, temporaryPath);
   await rename(temporaryPath, path);
