@@ -18,6 +18,7 @@ const SCRIPTS = {
   bench: ['scripts/bench.ts'],
   bundle: ['scripts/bundle.ts'],
   check: ['scripts/check.ts'],
+  cuts: ['scripts/cuts.ts'],
   e2e: ['scripts/test.ts', '--project', 'e2e'],
   gen: ['scripts/gen.mjs'],
   sim: ['scripts/sim.ts'],

@@ -3,6 +3,7 @@
  * once for these sources and has every release: building and publishing takes half a minute, copying a moment.
  */
 import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,18 +45,32 @@ export class RealFleet {
       readonly validates?: boolean;
       readonly group?: string;
       readonly starts?: boolean;
+      /** What it installs is there already, copied from that host: it fetches nothing. */
+      readonly slotsOf?: Host;
+      /** A directory that is there; a new one of its own unless given. */
+      readonly root?: string;
     } = {},
   ): Promise<Host> {
     const { coordinator } = this;
     // A group of its own, so that none waits for the others of its file.
-    const { validates = true, group = name, starts = true } = options;
+    const { validates = true, group = name, starts = true, slotsOf } = options;
+    const root = options.root ?? join(this.dir, name);
+    if (slotsOf !== undefined) await copySlots(slotsOf.root, root);
     const token = await coordinator.enrollmentToken({ validates, group });
-    const host = await Host.enroll({ coordinator, token, name, root: join(this.dir, name) });
+    const host = await Host.enroll({ coordinator, token, name, root });
     this.#hosts.push(host);
     if (!starts) return host;
     host.start();
     await host.whenAgent(coordinator, 'is Up', (agent) => agent.state === 'Up');
     return host;
+  }
+
+  /** Stopped, and nothing is left of it here. */
+  async leave(host: Host): Promise<void> {
+    await host.stop();
+    await endProcessesOf(host.root);
+    await rm(host.root, { recursive: true, force: true });
+    this.#hosts.splice(this.#hosts.indexOf(host), 1);
   }
 
   /** Once, also where the coordinator is away for a moment: the key makes it one order. */
@@ -118,6 +133,15 @@ export class RealFleet {
     await rm(this.dir, { recursive: true, force: true });
     return left;
   }
+}
+
+/** Not as links: an inode that several hosts share changes under one when another links it. */
+async function copySlots(fromRoot: string, toRoot: string): Promise<void> {
+  await cp(join(fromRoot, 'opt'), join(toRoot, 'opt'), {
+    recursive: true,
+    verbatimSymlinks: true,
+    mode: constants.COPYFILE_FICLONE,
+  });
 }
 
 /** The directory of a stopped coordinator with every release, made from these sources. */
