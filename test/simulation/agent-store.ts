@@ -76,6 +76,7 @@ function guarded(world: World, process: SimProcess, store: AgentStore): AgentSto
     outbox: wrap(store.outbox, 'outbox'),
     session: wrap(store.session, 'session'),
     meta: wrap(store.meta, 'meta'),
+    condition: wrap(store.condition, 'condition'),
     setAsidePath: store.setAsidePath,
     // Closed with the host: what a dead process still computes must find it open.
     close: () => undefined,
@@ -91,13 +92,14 @@ const TOLD_THE_DEAD: Readonly<Record<string, unknown>> = {
 
 const READS: ReadonlySet<string> = new Set([
   'upgradeRecord.load',
-  'inbox.oldest',
+  'inbox.waiting',
   'inbox.isReported',
   'outbox.holds',
   'outbox.isEmpty',
   'outbox.batchAfter',
   'session.read',
   'meta.read',
+  'condition.read',
 ]);
 
 function guardedCall(

@@ -1,11 +1,12 @@
 import { isInProbation, reportedStateOf } from '@moult/core/agent-state';
 import { COMPONENTS } from '@moult/core/component';
-import type { BootView, UpgradeState } from '@moult/core/upgrade';
+import type { AgentCondition, BootView, UpgradeState } from '@moult/core/upgrade';
 import type { Report, UpgradeReport } from '@moult/protocol';
 import { slotMessage } from './upgrade/finish.ts';
 
 export interface ReportFacts {
   readonly upgrade: UpgradeState;
+  readonly condition: AgentCondition;
   readonly view: BootView;
   readonly isHealthy: boolean;
   readonly detail: string;
@@ -15,7 +16,7 @@ export interface ReportFacts {
 export function reportOf(facts: ReportFacts): Report {
   const { upgrade, view } = facts;
   return {
-    state: reportedStateOf(upgrade),
+    state: reportedStateOf(upgrade, facts.condition),
     marks: isInProbation(upgrade) ? ['probation'] : [],
     components: COMPONENTS.map((component) => {
       const record = view[component];

@@ -3,10 +3,15 @@
  * launcher. Everything here is passing on; what to do is decided in core, how it is done in the parts.
  */
 import { EXIT, HEARTBEAT_MS, type Slot, type Spawned } from '@moult/core/boot';
-import type { BootView, UpgradeOrder, UpgradeState } from '@moult/core/upgrade';
-import { attemptIdIn } from '@moult/core/upgrade';
-import type { CommandMessage, CoordinatorFrame } from '@moult/protocol';
+import {
+  attemptIdIn,
+  type BootView,
+  type UpgradeOrder,
+  type UpgradeState,
+} from '@moult/core/upgrade';
+import type { CoordinatorFrame, CoordinatorMessages } from '@moult/protocol';
 import { Cleanup } from './cleanup.ts';
+import { Commands } from './commands.ts';
 import type { AgentStore } from './database/index.ts';
 import { dialled } from './dial.ts';
 import { type Ending, signalExitOf } from './ending.ts';
@@ -19,9 +24,10 @@ import type { Welcome } from './session/handshake.ts';
 import { Link } from './session/link.ts';
 import { hourlyCheckOf } from './timing.ts';
 import { Health } from './upgrade/health.ts';
+import { withdrawOrphanTrial } from './upgrade/orphan-trial.ts';
 import { PermissionDesk } from './upgrade/permission-desk.ts';
 import { Upgrader } from './upgrade/upgrader.ts';
-import { createWorkers, NO_EVIDENCE } from './upgrade/workers.ts';
+import { createWorkers } from './upgrade/workers.ts';
 import { Bell, pause } from './waiting.ts';
 
 export interface ServingOptions {
@@ -31,14 +37,6 @@ export interface ServingOptions {
   readonly spawned: Spawned;
   readonly ending: Ending;
 }
-
-/** In these an attempt may be on trial; in all others its trial has no business any more. */
-const TRIAL_STATES: ReadonlySet<UpgradeState['kind']> = new Set([
-  'switching',
-  'probation',
-  'committing',
-  'rolling-back',
-]);
 
 export class Serving {
   readonly #ports: AgentPorts;
@@ -53,6 +51,7 @@ export class Serving {
   readonly #reporter: Reporter;
   readonly #desk: PermissionDesk;
   readonly #cleanup: Cleanup;
+  readonly #commands: Commands;
   readonly #ordered = new Bell();
   readonly #acknowledged = new Bell();
   readonly #sessionOpened = new Bell();
@@ -96,6 +95,17 @@ export class Serving {
     const send = this.#link.send.bind(this.#link);
     this.#desk = new PermissionDesk({ clock, send });
     this.#cleanup = new Cleanup({ slots: ports.slots, spawned, log, meta: store.meta });
+    this.#commands = new Commands({
+      store,
+      clock,
+      log,
+      upgrade: () => this.#upgrader.state,
+      sendAccept: (message) => send({ kind: 'accept', message }),
+      onOrdered: () => this.#ordered.ring(),
+      onCondition: () => this.#reporter.changed(),
+      onOutput: () => this.#delivery.more(),
+      onRestart: () => ending.end(EXIT.restartSame),
+    });
     this.#delivery = new Delivery({
       outbox: store.outbox,
       clock,
@@ -111,6 +121,7 @@ export class Serving {
       compose: () =>
         reportOf({
           upgrade: this.#upgrader.state,
+          condition: store.condition.read(),
           view: this.#view,
           ...this.#report,
           facts: ports.self.facts,
@@ -140,13 +151,19 @@ export class Serving {
       });
     }
     const loaded = this.#store.upgradeRecord.load(this.#view);
-    this.#upgrader.start(loaded, { kind: 'booted', view: this.#view, nowMs: clock.nowMs() });
+    this.#upgrader.start(loaded, {
+      kind: 'booted',
+      view: this.#view,
+      running: { agent: this.#spawned.slot.digest, launcher: this.#spawned.launcherDigest },
+      nowMs: clock.nowMs(),
+    });
     const checks = timetable.start(hourlyCheckOf(self.instanceId), () => this.#check(false));
     const background = [
       this.#link.run(signal),
       this.#reporter.run(signal),
       this.#beat(signal),
       this.#withdrawOrphan(signal),
+      this.#commands.run(signal),
     ].map((work) =>
       work.catch((error: unknown) => {
         if (!signal.aborted) this.#ending.crash(error);
@@ -198,6 +215,7 @@ export class Serving {
   #onState(state: UpgradeState): void {
     if (state.kind !== 'probation') this.#report = { isHealthy: false, detail: '' };
     this.#reporter.changed();
+    this.#commands.look();
     if (state.kind === 'idle') this.#cleanup.begin();
     else void this.#cleanup.stop();
   }
@@ -210,6 +228,7 @@ export class Serving {
     this.#heartbeat();
     this.#delivery.begin({ epoch: welcome.outputEpoch, sequence: welcome.outputSequence });
     this.#sessionOpened.ring();
+    this.#hurry();
     this.#attest();
   }
 
@@ -217,7 +236,7 @@ export class Serving {
     const { log, clock } = this.#ports;
     switch (frame.kind) {
       case 'command':
-        this.#accept(frame.message);
+        this.#commands.accept(frame.message);
         return;
       case 'hold':
         log.info('nothing to do', { ...frame.message });
@@ -229,7 +248,7 @@ export class Serving {
         this.#desk.granted(frame.message);
         return;
       case 'denied':
-        this.#desk.denied(frame.message);
+        this.#denied(frame.message);
         return;
       case 'confirm':
         // U19: whoever sits at the coordinator cannot make this host keep a version that does not call itself well.
@@ -263,27 +282,26 @@ export class Serving {
     }
   }
 
-  #accept(command: CommandMessage): void {
-    const { commandId, attempt } = command;
-    const stored = this.#store.inbox.store(command);
-    if (stored === 'full') {
-      this.#ports.log.warn('a command is not accepted: too many wait already', { commandId });
-      return;
-    }
-    this.#store.session.saw(command);
-    // U8: durable before it is accepted; a repeated one is accepted again, since the first word may be lost.
-    this.#link.send({ kind: 'accept', message: { commandId, attempt } });
-    if (stored === 'finished') {
-      this.#store.inbox.finishAgain(command);
-      this.#delivery.more();
-      return;
-    }
-    if (stored === 'new') this.#ports.log.info('accepted a command', { commandId, attempt });
-    this.#ordered.ring();
+  /** U20: final, and nobody asked: the order was taken back. */
+  #denied(message: CoordinatorMessages['denied']): void {
+    if (this.#desk.denied(message) || !message.isFinal) return;
+    const { reason } = message;
+    const about = { attemptId: attemptOf(message), nowMs: this.#ports.clock.nowMs() };
+    const end = { kind: 'permission-denied', point: 'drain', reason, isFinal: true } as const;
+    void this.#upgrader.send({ ...end, ...about });
+    this.#commands.takenBack(message, reason);
   }
 
   #check(isFirst: boolean): void {
     this.#link.send({ kind: 'check', message: { isFirst } });
+  }
+
+  /** P7: what waits for the network need not wait any longer. */
+  #hurry(): void {
+    const attemptId = attemptIdIn(this.#upgrader.state);
+    if (attemptId === null) return;
+    const nowMs = this.#ports.clock.nowMs();
+    void this.#upgrader.send({ kind: 'reconnected', attemptId, nowMs });
   }
 
   /** U11, H5: attested, and the leftover output is acknowledged. */
@@ -325,27 +343,15 @@ export class Serving {
     };
   }
 
-  /** U14: a trial that no upgrade knows of (its record was lost, or given up) must not stay for ever. */
   async #withdrawOrphan(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#ports;
-    for (const component of ['agent', 'launcher'] as const) {
-      const attemptId = this.#view[component].trialAttemptId;
-      const { state } = this.#upgrader;
-      const isExpected = TRIAL_STATES.has(state.kind) && attemptId === attemptIdIn(state);
-      if (attemptId === null || isExpected) continue;
-      log.error('a trial that no upgrade knows of is ended', { component, attemptId });
-      const detail = 'the agent has no record of the upgrade that this trial belongs to';
-      const evidence = { ...NO_EVIDENCE, reason: 'not-started' as const, detail };
-      while (!signal.aborted) {
-        try {
-          await this.#pipe.request({ kind: 'refuse', component, attemptId, evidence }, signal);
-          return this.#ending.end(EXIT.bootRecorded);
-        } catch (error) {
-          log.warn('the launcher did not end the trial', { message: String(error) });
-          await pause(clock, HEARTBEAT_MS, signal);
-        }
-      }
-    }
+    const isWithdrawn = await withdrawOrphanTrial({
+      ...this.#ports,
+      view: this.#view,
+      upgrade: () => this.#upgrader.state,
+      requestLauncher: (request, until) => this.#pipe.request(request, until),
+      signal,
+    });
+    if (isWithdrawn) this.#ending.end(EXIT.bootRecorded);
   }
 
   #workers(): ReturnType<typeof createWorkers> {
@@ -361,6 +367,7 @@ export class Serving {
         writeState: () => store.meta.write('health', String(ports.clock.nowMs())),
       },
       launcherVersion: this.#spawned.launcherVersion,
+      runningDigest: this.#spawned.slot.digest,
       view: () => this.#view,
       isRunning: (order, slot) => this.#isRunning(order, slot),
       onCommitted: (order, slot) => this.#onCommitted(order, slot),

@@ -388,7 +388,7 @@ describe('output', () => {
 
 test('a fetch that fails for now is tried again by its schedule, and the record keeps the count', async () => {
   const world = new World();
-  world.host.stageTrouble = new CodedError('fetch-stalled', 'slow');
+  world.host.stageTrouble = new CodedError('fetch-mismatch', 'other bytes');
   const agent = world.boot();
   await world.host.clock.advance(70_000);
   agent.stop();

@@ -3,56 +3,8 @@ import { CodedError } from '@moult/core/errors';
 import type { AgentFrame } from '@moult/protocol';
 import { describe, expect, test } from 'vitest';
 import { settle, until } from '../../../test/support/manual-clock.ts';
+import { bootLive, ended, grantsAll, NONCE, order } from './support/driving.ts';
 import { type Booted, components, LAUNCHER, NEW, OLD, TestHost } from './support/host.ts';
-
-const NONCE = 'cd'.repeat(16);
-
-function order(
-  host: TestHost,
-  more: { version?: string; attempt?: number; component?: string; commandId?: string } = {},
-): void {
-  host.coordinator.last.send({
-    kind: 'command',
-    message: {
-      commandId: more.commandId ?? 'command-1',
-      attempt: more.attempt ?? 1,
-      notAfterMs: 2_000_000_000_000,
-      generation: 1,
-      position: 7,
-      autoUpgrade: {
-        component: more.component ?? 'agent',
-        version: more.version ?? '1.1.0',
-        isForced: false,
-        isRevert: false,
-        nonce: NONCE,
-      },
-    },
-  });
-}
-
-function grantsAll(host: TestHost): void {
-  host.coordinator.onFrame = (frame, session) => {
-    if (frame.kind !== 'permission') return false;
-    const { commandId, attempt, point } = frame.message;
-    session.send({ kind: 'granted', message: { commandId, attempt, point } });
-    return true;
-  };
-}
-
-async function bootLive(
-  host: TestHost,
-  spawned: Parameters<TestHost['boot']>[0] = {},
-): Promise<Booted> {
-  const before = host.coordinator.sessions.length;
-  const booted = host.boot(spawned);
-  await until(
-    () =>
-      host.coordinator.sessions.length > before &&
-      host.coordinator.last.frames.some((frame) => frame.kind === 'check'),
-    'a session',
-  );
-  return booted;
-}
 
 const onTrial = {
   slot: NEW,
@@ -60,14 +12,6 @@ const onTrial = {
     agent: { committed: OLD, previous: null, trialAttemptId: 'command-1/1', refused: [] },
   }),
 };
-
-async function ended(booted: Booted): Promise<void> {
-  await until(
-    () => booted.exit !== undefined || booted.error !== undefined,
-    'the end of the agent',
-  );
-  if (booted.error !== undefined) throw booted.error;
-}
 
 async function upgradeToHandOver(host: TestHost): Promise<Booted> {
   const agent = await bootLive(host);
@@ -440,16 +384,21 @@ describe('before the switch nothing is touched', () => {
     });
   });
 
-  test('N4: a release that no release key signed is never fetched', async () => {
+  test('N4 H17: a release that no release key signed is never fetched', async () => {
     expect(await outcomeOf(new TestHost(), { version: '6.6.6' })).toMatchObject({
-      code: 'release-unknown',
+      code: 'desired-version-invalid',
+      message: 'release-unknown: no 6.6.6',
     });
   });
 
-  test('a fetch that fails for good ends the attempt, the old version running on', async () => {
+  test('H17: a fetch that fails for good ends the attempt, the old version running on', async () => {
     const host = new TestHost();
     host.stageTrouble = new CodedError('fetch-failed', 'gone');
-    expect(await outcomeOf(host)).toMatchObject({ outcome: 'failed', code: 'fetch-failed' });
+    expect(await outcomeOf(host)).toMatchObject({
+      outcome: 'failed',
+      code: 'packages-not-refreshed',
+      message: 'fetch-failed: gone',
+    });
   });
 
   test('U6: an unanswered last permission sends the agent back to work', async () => {
@@ -544,7 +493,7 @@ describe('U8: the inbox', () => {
     order(host);
     await until(() => host.coordinator.of('accept').length === 1, 'accept');
     const store = host.store();
-    expect(store.inbox.oldest()?.commandId).toBe('command-1');
+    expect(store.inbox.waiting()[0]?.commandId).toBe('command-1');
     store.close();
     order(host);
     await until(() => host.coordinator.of('accept').length === 2, 'a second accept');

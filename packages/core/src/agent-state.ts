@@ -1,4 +1,4 @@
-import type { UpgradeState } from './upgrade/index.ts';
+import type { AgentCondition, UpgradeState } from './upgrade/index.ts';
 
 /** States that an operator can see. Exactly one at a time; marks stand beside it. */
 export type AgentState = 'Down' | 'Up' | 'Paused' | 'Upgrading' | 'Upgrade Failed';
@@ -12,17 +12,26 @@ export type AgentMark =
   | 'manual upgrade required';
 
 /**
- * What an agent says of itself. *Upgrading* is draining and switching, and probation until it is attested
- * (architecture, "The upgrade machine"); before and after it works as ever.
+ * What an agent says of itself (H5). *Upgrading* is draining and switching, and probation until it is attested
+ * (architecture, "The upgrade machine"); before and after it works as ever. A5: Upgrading hides Upgrade Failed, which hides Paused.
  */
-export function reportedStateOf(upgrade: UpgradeState): Extract<AgentState, 'Up' | 'Upgrading'> {
+export function reportedStateOf(
+  upgrade: UpgradeState,
+  condition: AgentCondition,
+): Exclude<AgentState, 'Down'> {
+  if (isUpgrading(upgrade)) return 'Upgrading';
+  if (condition.failedUpgrade !== null) return 'Upgrade Failed';
+  return condition.isPaused ? 'Paused' : 'Up';
+}
+
+function isUpgrading(upgrade: UpgradeState): boolean {
   switch (upgrade.kind) {
     case 'draining':
     case 'switching':
     case 'rolling-back':
-      return 'Upgrading';
+      return true;
     case 'probation':
-      return upgrade.isAttested ? 'Up' : 'Upgrading';
+      return !upgrade.isAttested;
     case 'idle':
     case 'preflight':
     case 'fetching':
@@ -30,7 +39,7 @@ export function reportedStateOf(upgrade: UpgradeState): Extract<AgentState, 'Up'
     case 'rehearsed':
     case 'committing':
     case 'reporting':
-      return 'Up';
+      return false;
   }
 }
 

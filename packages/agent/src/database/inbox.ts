@@ -17,10 +17,13 @@ const REMEMBERED_MAX = 1_000;
 export interface Inbox {
   /** `finished`: it ended here already; `finishAgain` repeats its report. */
   store(command: CommandMessage): Stored;
-  /** The oldest command without an end; null: none. */
-  oldest(): CommandMessage | null;
-  /** Ends a command and puts its report into the outbox, in one transaction. Repeating it changes nothing (U13). */
-  finish(finish: FinishMessage): void;
+  /** Commands without an end, in the order of their arrival. */
+  waiting(): readonly CommandMessage[];
+  /**
+   * Ends a command and puts its report into the outbox, in one transaction with what `effect` writes. Repeating it
+   * changes nothing, and has no effect (U13).
+   */
+  finish(finish: FinishMessage, effect?: () => void): void;
   /** Puts the report of an ended command into the outbox again, if it is no longer there. */
   finishAgain(command: Pick<CommandMessage, 'commandId' | 'attempt'>): void;
   /** Ended, and its report acknowledged. */
@@ -38,10 +41,10 @@ export function createInbox(database: DatabaseSync, outbox: Outbox): Inbox {
   const forget = database.prepare(
     'DELETE FROM inbox WHERE finish IS NOT NULL AND arrival <= (SELECT max(arrival) FROM inbox) - ?',
   );
-  const oldest = database.prepare(
-    'SELECT message FROM inbox WHERE finish IS NULL ORDER BY arrival LIMIT 1',
+  const waiting = database.prepare(
+    'SELECT message FROM inbox WHERE finish IS NULL ORDER BY arrival',
   );
-  const waiting = database.prepare('SELECT count(*) AS n FROM inbox WHERE finish IS NULL');
+  const waitingCount = database.prepare('SELECT count(*) AS n FROM inbox WHERE finish IS NULL');
   const finishOf = (ref: { readonly commandId: string; readonly attempt: number }) =>
     find.get(ref.commandId, ref.attempt);
   const idOf = (ref: { readonly commandId: string; readonly attempt: number }) =>
@@ -51,21 +54,19 @@ export function createInbox(database: DatabaseSync, outbox: Outbox): Inbox {
     store: (command) => {
       const row = finishOf(command);
       if (row !== undefined) return row['finish'] === null ? 'known' : 'finished';
-      if (Number(waiting.get()?.['n']) >= WAITING_MAX) return 'full';
+      if (Number(waitingCount.get()?.['n']) >= WAITING_MAX) return 'full';
       insert.run(command.commandId, command.attempt, JSON.stringify(command));
       return 'new';
     },
-    oldest: () => {
-      const row = oldest.get();
-      return row === undefined ? null : (JSON.parse(String(row['message'])) as CommandMessage);
-    },
-    finish: (finish) =>
+    waiting: () => waiting.all().map((row) => JSON.parse(String(row['message'])) as CommandMessage),
+    finish: (finish, effect) =>
       transact(database, () => {
         const row = finishOf(finish);
         const text = JSON.stringify(finish);
         // An upgrade can outlive its inbox (a database begun anew): its end is remembered all the same.
         if (row === undefined) insert.run(finish.commandId, finish.attempt, '{}');
         else if (row['finish'] !== null) return;
+        effect?.();
         end.run(text, finish.commandId, finish.attempt);
         outbox.append({ item: 'finish', finish }, idOf(finish));
         forget.run(REMEMBERED_MAX);

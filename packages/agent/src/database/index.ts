@@ -1,5 +1,7 @@
 import { newId, type Random } from '@moult/runtime/random';
+import { type ConditionRow, createConditionRow } from './condition-row.ts';
 import { createInbox, type Inbox } from './inbox.ts';
+import { createMeta, type Meta } from './meta.ts';
 import { openDatabase } from './open.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createSessionCopy } from './session-copy.ts';
@@ -7,6 +9,7 @@ import { createSessionRow, type SessionRow } from './session-row.ts';
 import { createUpgradeRecord, type UpgradeRecord } from './upgrade-record.ts';
 
 export type { Inbox } from './inbox.ts';
+export type { Meta } from './meta.ts';
 export { isCorrupt, isDiskTrouble } from './open.ts';
 export type { Outbox } from './outbox.ts';
 export type { SessionRow } from './session-row.ts';
@@ -18,16 +21,10 @@ export interface AgentStore {
   readonly outbox: Outbox;
   readonly session: SessionRow;
   readonly meta: Meta;
+  readonly condition: ConditionRow;
   /** Where an unreadable database was kept; null: the usual. */
   readonly setAsidePath: string | null;
   close(): void;
-}
-
-/** Small facts by name. */
-export interface Meta {
-  read(name: string): string | null;
-  write(name: string, value: string): void;
-  forget(name: string): void;
 }
 
 export interface OpenStoreOptions {
@@ -53,24 +50,15 @@ export function openStore(options: OpenStoreOptions): AgentStore {
     // Nobody knows how much was lost, so the count says nothing; the record says that there was something.
     outbox.append({ item: 'gap', gap: { reason: 'agent-database-lost', items: 0, bytes: 0 } });
   }
-  const read = database.prepare('SELECT value FROM meta WHERE name = ?');
-  const write = database.prepare(
-    'INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
-  );
-  const forget = database.prepare('DELETE FROM meta WHERE name = ?');
+  const meta = createMeta(database);
+  const condition = createConditionRow(meta);
   return {
-    upgradeRecord: createUpgradeRecord(database),
+    upgradeRecord: createUpgradeRecord(database, condition),
     inbox: createInbox(database, outbox),
     outbox,
     session,
-    meta: {
-      read: (name) => {
-        const row = read.get(name);
-        return row === undefined ? null : String(row['value']);
-      },
-      write: (name, value) => void write.run(name, value),
-      forget: (name) => void forget.run(name),
-    },
+    meta,
+    condition,
     setAsidePath,
     close: () => database.close(),
   };

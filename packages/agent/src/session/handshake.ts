@@ -22,6 +22,7 @@ export type Welcome = CoordinatorMessages['welcome'];
 export const CAPABILITIES: readonly string[] = [
   'auto-upgrade',
   'cleanup',
+  'control',
   'output',
   'upgrading-state',
 ];

@@ -1,5 +1,5 @@
 import type { Evidence, Slot } from '@moult/core/boot';
-import type { Course, Outcome } from '@moult/core/upgrade';
+import { type Course, namedFailure, type Outcome } from '@moult/core/upgrade';
 import type { EvidenceMessage, FinishMessage, SlotMessage } from '@moult/protocol';
 
 /** The report of an attempt's end, as the coordinator gets it. */
@@ -21,13 +21,37 @@ export function finishOf(course: Course, outcome: Outcome, current: Slot | null)
   };
 }
 
+/** The end of a command that took no steps: it was done at once, or not at all. */
+export function plainFinish(
+  of: { readonly commandId: string; readonly attempt: number },
+  ended: Pick<FinishMessage, 'outcome'> &
+    Partial<Pick<FinishMessage, 'code' | 'message' | 'component' | 'wantedVersion'>>,
+): FinishMessage {
+  return {
+    commandId: of.commandId,
+    attempt: of.attempt,
+    component: '',
+    code: '',
+    message: '',
+    evidence: null,
+    from: null,
+    current: null,
+    steps: [],
+    bytesFetched: 0,
+    bytesTotal: 0,
+    rehearsal: 'not-done',
+    wantedVersion: '',
+    ...ended,
+  };
+}
+
 function wordsOf(outcome: Outcome): Pick<FinishMessage, 'code' | 'message' | 'evidence'> {
   switch (outcome.kind) {
     case 'succeeded':
     case 'already-there':
       return { code: '', message: '', evidence: null };
     case 'failed':
-      return { code: outcome.code, message: outcome.message, evidence: null };
+      return { ...namedFailure(outcome), evidence: null };
     case 'denied':
       return { code: '', message: outcome.reason, evidence: null };
     case 'rolled-back':

@@ -1,6 +1,7 @@
 import { type Component, isComponent } from '@moult/core/component';
 import type { UpgradeOrder } from '@moult/core/upgrade';
 import type { CommandMessage, FinishMessage } from '@moult/protocol';
+import { plainFinish } from './finish.ts';
 
 /** Null: not an autoUpgrade, or of a component that this version does not know. */
 export function orderOf(command: CommandMessage): UpgradeOrder | null {
@@ -18,23 +19,14 @@ export function orderOf(command: CommandMessage): UpgradeOrder | null {
   };
 }
 
-/** The answer to a command that this version cannot carry out at all. */
+/** The answer to an upgrade of a component that this version does not know. */
 export function refusalOf(command: CommandMessage): FinishMessage {
   const component = command.autoUpgrade?.component ?? '';
-  return {
-    commandId: command.commandId,
-    attempt: command.attempt,
-    component,
+  return plainFinish(command, {
     outcome: 'failed',
+    component,
     code: 'component-unknown',
     message: `this version of the agent knows no component ${JSON.stringify(component)}`,
-    evidence: null,
-    from: null,
-    current: null,
-    steps: [],
-    bytesFetched: 0,
-    bytesTotal: 0,
-    rehearsal: 'not-done',
     wantedVersion: command.autoUpgrade?.version ?? '',
-  };
+  });
 }

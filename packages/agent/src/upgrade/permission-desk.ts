@@ -13,6 +13,8 @@ export interface Question {
   readonly point: PermissionPoint;
 }
 
+const POINTS: readonly PermissionPoint[] = ['drain', 'switch'];
+
 /** Asks the coordinator and pairs its answer with the question: a grant for one point grants nothing else (U5). */
 export class PermissionDesk {
   readonly #clock: Clock;
@@ -31,9 +33,15 @@ export class PermissionDesk {
     this.#open.get(nameOf(message))?.({ kind: 'granted' });
   }
 
-  denied(message: CoordinatorMessages['denied']): void {
+  /** False: nobody here has asked. What is final answers whatever is open about the attempt. */
+  denied(message: CoordinatorMessages['denied']): boolean {
     const { reason, isFinal } = message;
-    this.#open.get(nameOf(message))?.({ kind: 'denied', reason, isFinal });
+    const names = isFinal
+      ? POINTS.map((point) => nameOf({ ...message, point }))
+      : [nameOf(message)];
+    const open = names.flatMap((name) => this.#open.get(name) ?? []);
+    for (const settle of open) settle({ kind: 'denied', reason, isFinal });
+    return open.length > 0;
   }
 
   /** The session ended: whatever was asked over it will not be answered any more. */

@@ -14,6 +14,8 @@ export interface PreflightOptions {
   readonly course: Course;
   readonly view: BootView;
   readonly launcherVersion: string;
+  /** Digest of the agent that runs: not the committed one where that cannot be started. */
+  readonly runningDigest: string;
   readonly trust: Trust;
   readonly slots: Slots;
   readonly disk: DiskFacts;
@@ -38,7 +40,10 @@ export async function runPreflight(options: PreflightOptions): Promise<UpgradeEv
   // Trust first: platform, size and digest are known from what the release keys signed, and from nothing else (N4).
   const release = await trust.release({ component, version }, signal);
   const attemptId = attemptIdOf(course.order);
-  if (options.view[component].committed?.digest === release.digest) {
+  const isCommitted = options.view[component].committed?.digest === release.digest;
+  // U21: a committed slot that is damaged, so that the version before runs, is staged anew.
+  const isDamaged = component === 'agent' && options.runningDigest !== release.digest;
+  if (isCommitted && !isDamaged) {
     return { kind: 'found-current', attemptId, nowMs: clock.nowMs() };
   }
   const refused = refusedHere(options, release);

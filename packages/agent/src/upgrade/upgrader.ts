@@ -10,6 +10,7 @@
 import { codedErrorFrom } from '@moult/core/errors';
 import {
   attemptIdIn,
+  namedFailure,
   step,
   type UpgradeEvent,
   type UpgradeState,
@@ -69,7 +70,8 @@ export class Upgrader {
   /** `booted` is taken before any work: in `switching` two versions look the same (U7). */
   start(loaded: UpgradeState, booted: Extract<UpgradeEvent, { kind: 'booted' }>): void {
     const state = step(loaded, booted);
-    if (state !== loaded) this.#options.save(state);
+    // Also one that was read as `reporting` and was something else: what its end leaves behind is kept with it (A4).
+    if (state !== loaded || state.kind === 'reporting') this.#options.save(state);
     this.#enter(state);
   }
 
@@ -175,8 +177,10 @@ export class Upgrader {
     } catch (caught) {
       if (signal.aborted) return null;
       const error = codedErrorFrom(caught);
+      const named = namedFailure(error).code;
       log.warn('work of the upgrade failed', {
         work: work.kind,
+        ...(named === error.code ? {} : { named }),
         code: error.code,
         message: error.message,
         retryable: error.retryable,

@@ -4,7 +4,7 @@
  */
 import { type Evidence, EXIT, type Slot } from '@moult/core/boot';
 import { CodedError } from '@moult/core/errors';
-import { attemptIdOf, type BootView, type UpgradeOrder } from '@moult/core/upgrade';
+import { attemptIdOf, type BootView, isMend, type UpgradeOrder } from '@moult/core/upgrade';
 import type { AgentFrame } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
@@ -30,6 +30,8 @@ export interface WorkerOptions {
   readonly health: Health;
   readonly healthChecks: HealthChecks;
   readonly launcherVersion: string;
+  /** Digest of what this process runs. */
+  readonly runningDigest: string;
   /** What the boot record says now. */
   readonly view: () => BootView;
   /** Whether the version on trial is what runs: a launcher that could not count a try boots the one before. */
@@ -65,7 +67,8 @@ export function createWorkers(options: WorkerOptions): Workers {
     'await-order': (_work, signal) => awaitOrder(options, signal),
     'run-preflight': async (work, signal) => {
       await options.cleaned();
-      return runPreflight({ ...options, course: work.course, view: options.view(), signal });
+      const { course } = work;
+      return runPreflight({ ...options, course, view: options.view(), signal });
     },
     fetch: (work, signal) => fetchRelease(options, work.course.order, signal),
     // Recorded as not done until rehearsals come; the state is here because the record is frozen.
@@ -84,6 +87,8 @@ export function createWorkers(options: WorkerOptions): Workers {
     drain: (work, signal) => options.desk.ask({ ...work.course.order, point: 'switch' }, signal),
     'hand-over': async (work, signal): Promise<WorkResult> => {
       const { order } = work.course;
+      // U21: what is committed is booted by itself, now that its slot is whole again.
+      if (isMend(work)) return { kind: 'leave', exitCode: EXIT.bootRecorded };
       const manifest = await options.slots.manifestOf(order.component, work.slot);
       if (manifest === null) {
         throw new CodedError('slot-corrupt', `the slot ${work.slot.dir} has no readable manifest`);
@@ -183,8 +188,8 @@ async function settledByLauncher(work: () => Promise<WorkResult>): Promise<WorkR
 async function awaitOrder(options: WorkerOptions, signal: AbortSignal): Promise<WorkResult> {
   const { store, clock, ordered } = options;
   for (;;) {
-    const command = store.inbox.oldest();
-    if (command === null) {
+    const command = store.inbox.waiting().find(({ autoUpgrade }) => autoUpgrade);
+    if (command === undefined) {
       await ordered.next(signal);
       continue;
     }

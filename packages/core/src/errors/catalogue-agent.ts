@@ -26,6 +26,11 @@ export const AGENT_ERRORS = {
     retryable: false,
     remedy: 'Upgrade the agent first: this version does not know that component.',
   },
+  'command-unknown': {
+    status: 'unimplemented',
+    retryable: false,
+    remedy: 'Upgrade the agent first: this version does not know that kind of command.',
+  },
   'launcher-too-old': {
     status: 'failed-precondition',
     retryable: true,

@@ -19,3 +19,14 @@ export function fateOf(order: UpgradeOrder, slot: Slot | null, view: BootView): 
   if (slot !== null && component.committed?.digest === slot.digest) return { kind: 'committed' };
   return { kind: 'untried' };
 }
+
+/** What is said of an attempt that the boot record does not know any more. */
+export const TRIAL_LOST: Evidence = {
+  reason: 'not-started',
+  detail:
+    'the boot record no longer knew of the trial (it was unreadable and recovered, or replaced by hand)',
+  exitCode: null,
+  signal: null,
+  logLines: [],
+  samples: [],
+};

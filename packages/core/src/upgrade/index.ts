@@ -1,3 +1,9 @@
+export {
+  type AgentCondition,
+  conditionAfter,
+  type FailedUpgrade,
+  FIRST_CONDITION,
+} from './failure-policy.ts';
 export { type Fate, fateOf } from './fate.ts';
 export { PERMISSION_ANSWER_MS } from './limits.ts';
 export {
@@ -8,9 +14,11 @@ export {
   step,
   TRANSITIONS,
 } from './machine.ts';
+export { namedFailure } from './named-failures.ts';
 export {
   attemptIdOf,
   type Course,
+  isMend,
   type StepTime,
   UPGRADE_STEPS,
   type UpgradeOrder,

@@ -12,3 +12,6 @@ export const PATIENT_RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000, 60_000] as
 
 /** No answer to the last permission within this: go back to work (architecture, "Permission"). */
 export const PERMISSION_ANSWER_MS = 30_000;
+
+/** How often one step is begun sooner because a session came back: a few outages in a row, not a flapping line. */
+export const HURRIES_MAX = 3;

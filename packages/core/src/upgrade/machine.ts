@@ -12,16 +12,17 @@
  * The invariants U1… are in docs/spec/upgrade.md.
  */
 import type { Evidence, Slot } from '../boot/index.ts';
-import { fateOf } from './fate.ts';
+import { fateOf, TRIAL_LOST } from './fate.ts';
 import {
   FETCH_RETRY_MS,
   HAND_OVER_RETRY_MS,
   PATIENT_RETRY_MS,
   PREFLIGHT_RETRY_MS,
 } from './limits.ts';
-import { attemptIdOf, type Course, type UpgradeStep } from './order.ts';
+import { attemptIdOf, type Course, isMend, type UpgradeStep } from './order.ts';
 import type { Outcome } from './outcome.ts';
-import type { Retry, UpgradeEvent, UpgradeState } from './state.ts';
+import { hurriedRetry, NO_RETRY, nextRetry } from './retry.ts';
+import type { UpgradeEvent, UpgradeState } from './state.ts';
 
 export type StateOf<K extends UpgradeState['kind']> = Extract<UpgradeState, { readonly kind: K }>;
 export type EventOf<K extends UpgradeEvent['kind']> = Extract<UpgradeEvent, { readonly kind: K }>;
@@ -39,8 +40,6 @@ export type TransitionTable = {
 const STEPS_MAX = 100;
 const STEPS_FIRST = 20;
 
-const NO_RETRY: Retry = { failures: 0, notBeforeMs: 0 };
-
 /** Late answers of the coordinator, and repeated ones, are ordinary; they mean nothing outside their state. */
 const DEAF = {
   'permission-granted': 'ignore',
@@ -49,6 +48,7 @@ const DEAF = {
   attested: 'ignore',
   confirmed: 'ignore',
   rejected: 'ignore',
+  reconnected: 'ignore',
 } as const;
 
 /** What only another state's own work can say. The shell awaits the end of old work, so it cannot arrive here. */
@@ -77,6 +77,8 @@ export const TRANSITIONS: TransitionTable = {
     ...FOREIGN,
     ...BUSY,
     booted: 'ignore',
+    'permission-denied': takenBack,
+    reconnected: hurried,
     'found-current': (state, event) => report(state.course, { kind: 'already-there' }, event.nowMs),
     'preflight-passed': (state, event) => ({
       kind: 'fetching',
@@ -90,6 +92,8 @@ export const TRANSITIONS: TransitionTable = {
     ...FOREIGN,
     ...BUSY,
     booted: 'ignore',
+    'permission-denied': takenBack,
+    reconnected: hurried,
     fetched: (state, event) => ({
       kind: 'staged',
       course: {
@@ -107,6 +111,7 @@ export const TRANSITIONS: TransitionTable = {
     ...FOREIGN,
     ...BUSY,
     booted: 'ignore',
+    'permission-denied': takenBack,
     'rehearsal-ended': (state, event) => ({
       kind: 'rehearsed',
       course: { ...at(state.course, 'rehearsed', event.nowMs), rehearsal: event.rehearsal },
@@ -134,7 +139,7 @@ export const TRANSITIONS: TransitionTable = {
     'permission-denied': (state, event) =>
       event.isFinal
         ? report(state.course, { kind: 'denied', reason: event.reason }, event.nowMs)
-        : { ...state, retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS) },
+        : { ...state, retry: nextRetry(state.retry, event, PATIENT_RETRY_MS) },
     'permission-unanswered': patiently,
     'work-failed': patiently,
   },
@@ -165,10 +170,12 @@ export const TRANSITIONS: TransitionTable = {
     ...FOREIGN,
     ...BUSY,
     booted: (state, event) =>
-      afterBoot(state, event, {
-        onTrial: () => probation(state, event.nowMs),
-        untried: () => state,
-      }),
+      isMend(state)
+        ? afterMend(state, event)
+        : afterBoot(state, event, {
+            onTrial: () => probation(state, event.nowMs),
+            untried: () => state,
+          }),
     'work-failed': (state, event) => retried(state, event, HAND_OVER_RETRY_MS),
   },
   probation: {
@@ -277,6 +284,17 @@ function afterBoot(
   }
 }
 
+/** U21: the committed version was staged anew; it needs no trial, it has to run. */
+function afterMend(state: StateOf<'switching'>, event: EventOf<'booted'>): UpgradeState {
+  const { component } = state.course.order;
+  if (event.running[component] === state.slot.digest) {
+    return report(state.course, { kind: 'succeeded' }, event.nowMs);
+  }
+  const message = `${state.slot.dir} was staged anew, and the launcher still cannot start it`;
+  const failure = { code: 'slot-corrupt', message, isRetryable: true, nowMs: event.nowMs };
+  return retried(state, failure, HAND_OVER_RETRY_MS);
+}
+
 function begin(event: EventOf<'ordered'>): UpgradeState {
   const course: Course = {
     order: event.order,
@@ -322,13 +340,25 @@ function undrain(state: StateOf<'draining'>, nowMs: number): UpgradeState {
     kind: 'rehearsed',
     course: at(state.course, 'rehearsed', nowMs),
     slot: state.slot,
-    retry: nextRetry(state.retry, nowMs, PATIENT_RETRY_MS),
+    retry: nextRetry(state.retry, { nowMs }, PATIENT_RETRY_MS),
   };
 }
 
-function nextRetry(retry: Retry, nowMs: number, delaysMs: readonly number[]): Retry {
-  const delayMs = delaysMs[Math.min(retry.failures, delaysMs.length - 1)] ?? 0;
-  return { failures: retry.failures + 1, notBeforeMs: nowMs + delayMs };
+/** U20: an order that was taken back is not waited out; `not now` means nothing where nobody has asked. */
+function takenBack(
+  state: StateOf<'preflight' | 'fetching' | 'staged'>,
+  event: EventOf<'permission-denied'>,
+): UpgradeState {
+  if (!event.isFinal) return state;
+  return report(state.course, { kind: 'denied', reason: event.reason }, event.nowMs);
+}
+
+function hurried<S extends StateOf<'preflight' | 'fetching'>>(
+  state: S,
+  event: EventOf<'reconnected'>,
+): S {
+  const retry = hurriedRetry(state.retry, event.nowMs);
+  return retry === null ? state : { ...state, retry };
 }
 
 /** Work that must not be given up: tried again for ever, ever rarer. */
@@ -336,13 +366,13 @@ function patiently<S extends Exclude<UpgradeState, { readonly kind: 'idle' }>>(
   state: S,
   event: { readonly nowMs: number },
 ): S {
-  return { ...state, retry: nextRetry(state.retry, event.nowMs, PATIENT_RETRY_MS) };
+  return { ...state, retry: nextRetry(state.retry, event, PATIENT_RETRY_MS) };
 }
 
 /** Tries again while the schedule lasts and it can help; then the attempt has failed, the old version untouched. */
 function retried<S extends StateOf<'preflight' | 'fetching' | 'staged' | 'switching'>>(
   state: S,
-  event: EventOf<'work-failed'>,
+  event: Pick<EventOf<'work-failed'>, 'code' | 'message' | 'isRetryable' | 'nowMs'>,
   delaysMs: readonly number[],
 ): UpgradeState {
   if (!event.isRetryable || state.retry.failures >= delaysMs.length) {
@@ -352,21 +382,9 @@ function retried<S extends StateOf<'preflight' | 'fetching' | 'staged' | 'switch
       event.nowMs,
     );
   }
-  return { ...state, retry: nextRetry(state.retry, event.nowMs, delaysMs) };
+  return { ...state, retry: nextRetry(state.retry, event, delaysMs) };
 }
 
 function lost(state: { readonly course: Course }, nowMs: number): UpgradeState {
-  return rolledBack(state.course, trialLost(), nowMs);
-}
-
-function trialLost(): Evidence {
-  return {
-    reason: 'not-started',
-    detail:
-      'the boot record no longer knew of the trial (it was unreadable and recovered, or replaced by hand)',
-    exitCode: null,
-    signal: null,
-    logLines: [],
-    samples: [],
-  };
+  return rolledBack(state.course, TRIAL_LOST, nowMs);
 }

@@ -51,3 +51,8 @@ export interface Course {
   readonly bytesTotal: number;
   readonly rehearsal: 'not-done' | 'passed';
 }
+
+/** The committed version itself was ordered, where another one runs because its slot is damaged: it is staged anew. */
+export function isMend(attempt: { readonly course: Course; readonly slot: Slot }): boolean {
+  return attempt.course.from?.digest === attempt.slot.digest;
+}

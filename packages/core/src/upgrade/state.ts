@@ -7,6 +7,10 @@ import type { Outcome } from './outcome.ts';
 export interface Retry {
   readonly failures: number;
   readonly notBeforeMs: number;
+  /** True: the last failure was the network's. Records of older versions lack it, and `hurries`. */
+  readonly isOfNetwork?: boolean;
+  /** How often a wait was cut short because a session came back. */
+  readonly hurries?: number;
 }
 
 /** Saved as the upgrade record: a frozen contract between versions. Kinds and fields are added, never renamed. */
@@ -76,7 +80,13 @@ export type BootView = Readonly<
 
 /** Facts, in the past tense. Those about one attempt name it; a stale one changes nothing. */
 export type UpgradeEvent =
-  | { readonly kind: 'booted'; readonly view: BootView; readonly nowMs: number }
+  | {
+      readonly kind: 'booted';
+      readonly view: BootView;
+      /** Digests of what runs, which is not what is committed where that cannot be started; null: no slot. */
+      readonly running: Readonly<Record<Component, string | null>>;
+      readonly nowMs: number;
+    }
   | {
       readonly kind: 'ordered';
       readonly order: UpgradeOrder;
@@ -84,7 +94,7 @@ export type UpgradeEvent =
       readonly nowMs: number;
     }
   | { readonly kind: 'preflight-passed'; readonly attemptId: string; readonly nowMs: number }
-  /** The release that was ordered, by its digest, is the committed one: there is nothing to do. */
+  /** The release that was ordered, by its digest, is the committed one, and runs: there is nothing to do. */
   | { readonly kind: 'found-current'; readonly attemptId: string; readonly nowMs: number }
   | {
       readonly kind: 'fetched';
@@ -122,6 +132,8 @@ export type UpgradeEvent =
       readonly point: PermissionPoint;
       readonly nowMs: number;
     }
+  /** A session was opened. */
+  | { readonly kind: 'reconnected'; readonly attemptId: string; readonly nowMs: number }
   | { readonly kind: 'attested'; readonly attemptId: string; readonly nowMs: number }
   | { readonly kind: 'confirmed'; readonly attemptId: string; readonly nowMs: number }
   | {

@@ -83,9 +83,10 @@ const VIEWS = {
   committed: { agent: { ...EMPTY, committed: NEW, previous: OLD }, launcher: EMPTY },
 } as const satisfies Record<string, BootView>;
 
+const RUNS_OLD = { agent: OLD.digest, launcher: null };
 const about = { attemptId: ID, nowMs: NOW_MS };
 const EVENTS: { readonly [K in UpgradeEvent['kind']]: EventOf<K> } = {
-  booted: { kind: 'booted', view: VIEWS['on-trial'], nowMs: NOW_MS },
+  booted: { kind: 'booted', view: VIEWS['on-trial'], running: RUNS_OLD, nowMs: NOW_MS },
   ordered: { kind: 'ordered', order: ORDER, from: OLD, nowMs: NOW_MS },
   'preflight-passed': { kind: 'preflight-passed', ...about },
   'found-current': { kind: 'found-current', ...about },
@@ -103,6 +104,7 @@ const EVENTS: { readonly [K in UpgradeEvent['kind']]: EventOf<K> } = {
   attested: { kind: 'attested', ...about },
   confirmed: { kind: 'confirmed', ...about },
   rejected: { kind: 'rejected', reason: 'r', ...about },
+  reconnected: { kind: 'reconnected', ...about },
   committed: { kind: 'committed', ...about },
   reported: { kind: 'reported', ...about },
   'work-failed': {
@@ -123,6 +125,7 @@ const DEAF = {
   attested: 'same',
   confirmed: 'same',
   rejected: 'same',
+  reconnected: 'same',
 } as const;
 const FOREIGN = {
   'found-current': 'reject',
@@ -213,7 +216,7 @@ describe('a boot tells an attempt its fate (U7)', () => {
   ];
   for (const [kind, fate, expected] of fates) {
     test(`${fate} in ${kind}: ${expected}`, () => {
-      const next = step(STATES[kind], { kind: 'booted', view: VIEWS[fate], nowMs: NOW_MS });
+      const next = step(STATES[kind], { ...EVENTS.booted, view: VIEWS[fate] });
       expect(next.kind === 'reporting' ? next.outcome.kind : next.kind).toBe(expected);
     });
   }
@@ -223,7 +226,7 @@ describe('a boot tells an attempt its fate (U7)', () => {
       { version: NEW.version, digest: NEW.digest, attemptId: 'c/0', evidence: EVIDENCE },
     ];
     const view: BootView = { ...VIEWS['on-trial'], agent: { ...VIEWS['on-trial'].agent, refused } };
-    expect(step(STATES.switching, { kind: 'booted', view, nowMs: NOW_MS }).kind).toBe('probation');
+    expect(step(STATES.switching, { ...EVENTS.booted, view }).kind).toBe('probation');
   });
 
   test('an attestation does not outlive the process that showed it', () => {
@@ -245,13 +248,20 @@ describe('permission', () => {
     expect(step(STATES.draining, event).kind).toBe('switching');
   });
 
-  for (const kind of ['rehearsed', 'draining'] as const) {
-    test(`a final denial in ${kind} ends the attempt`, () => {
+  for (const kind of ['preflight', 'fetching', 'staged', 'rehearsed', 'draining'] as const) {
+    test(`U20: a final denial in ${kind} ends the attempt`, () => {
       const event: UpgradeEvent = { ...EVENTS['permission-denied'], isFinal: true };
       expect(step(STATES[kind], event)).toMatchObject({
         kind: 'reporting',
         outcome: { kind: 'denied', reason: 'r' },
       });
+    });
+  }
+
+  for (const kind of ['switching', 'probation', 'committing', 'rolling-back'] as const) {
+    test(`U20: a final denial in ${kind} comes too late, and changes nothing`, () => {
+      const event: UpgradeEvent = { ...EVENTS['permission-denied'], isFinal: true };
+      expect(step(STATES[kind], event)).toBe(STATES[kind]);
     });
   }
 
@@ -318,12 +328,76 @@ describe('retries', () => {
   });
 });
 
+describe('U9: a session that comes back', () => {
+  const away: UpgradeEvent = { ...EVENTS['work-failed'], code: 'trust-unreachable' };
+  const back = { ...EVENTS.reconnected, nowMs: NOW_MS + 10 };
+
+  for (const kind of ['preflight', 'fetching'] as const) {
+    test(`begins ${kind} at once, where the network was what failed, and gives the wait back`, () => {
+      const waiting = step(STATES[kind], away);
+      expect(workOf(waiting).notBeforeMs).toBe(NOW_MS + 60_000);
+      const begun = step(waiting, back);
+      expect(begun).toMatchObject({ kind, retry: { failures: 0, notBeforeMs: NOW_MS + 10 } });
+      expect(step(begun, away)).toMatchObject({ retry: { failures: 1, hurries: 1 } });
+    });
+  }
+
+  test('does not hurry what another thing than the network failed', () => {
+    const waiting = step(STATES.preflight, { ...away, code: 'disk-reserve' });
+    expect(step(waiting, back)).toBe(waiting);
+  });
+
+  test('hurries nothing that runs already', () => {
+    expect(step(STATES.fetching, back)).toBe(STATES.fetching);
+  });
+
+  test('hurries three times and then waits, so that a flapping session neither hammers nor uses the schedule up', () => {
+    let state: UpgradeState = step(STATES.fetching, away);
+    let tries = 1;
+    for (let flap = 0; flap < 50; flap++) {
+      const next = step(state, back);
+      if (next !== state) {
+        tries += 1;
+        state = step(next, away);
+      }
+    }
+    expect(tries).toBe(4);
+    expect(state).toMatchObject({ kind: 'fetching', retry: { failures: 1, hurries: 3 } });
+  });
+});
+
+describe('U21: the committed version, ordered where its damaged slot does not run', () => {
+  const mend: UpgradeState = { ...STATES.switching, course: { ...COURSE, from: NEW } };
+  const view = VIEWS.committed;
+
+  test('has succeeded when the next boot runs it', () => {
+    const running = { agent: NEW.digest, launcher: null };
+    expect(step(mend, { ...EVENTS.booted, view, running })).toMatchObject({
+      kind: 'reporting',
+      outcome: { kind: 'succeeded' },
+    });
+  });
+
+  test('is handed over again a few times where the boot still runs the version before, and then has failed', () => {
+    let state: UpgradeState = mend;
+    for (let boot = 1; boot <= 3; boot++) {
+      state = step(state, { ...EVENTS.booted, view });
+      expect(state).toMatchObject({ kind: 'switching', retry: { failures: boot } });
+    }
+    expect(step(state, { ...EVENTS.booted, view })).toMatchObject({
+      kind: 'reporting',
+      outcome: { kind: 'failed', code: 'slot-corrupt' },
+    });
+  });
+});
+
 describe('properties', () => {
   const attempts = fc.constantFrom(ID, 'c/2', 'd/1');
   const event: fc.Arbitrary<UpgradeEvent> = fc.oneof(
     fc.record({
       kind: fc.constant('booted' as const),
       view: fc.constantFrom<BootView>(...Object.values(VIEWS)),
+      running: fc.constant(RUNS_OLD),
       nowMs: fc.nat(),
     }),
     fc
