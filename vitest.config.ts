@@ -13,7 +13,9 @@ export default defineConfig({
           name: 'unit',
           globalSetup: GLOBAL_SETUP,
           include: ['packages/*/test/**/*.test.ts', 'test/*.test.ts', 'test/support/**/*.test.ts'],
-          testTimeout: 20_000,
+          // Bounds of a hang, not of speed: the machines are shared.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -20,6 +20,7 @@ import { Connections } from './http/connections.ts';
 import type { Handlers } from './http/handler.ts';
 import { agentHandlers } from './http/handlers/agents.ts';
 import { commandHandlers } from './http/handlers/commands.ts';
+import { controlHandlers } from './http/handlers/controls.ts';
 import { enrollmentHandlers } from './http/handlers/enrollment.ts';
 import { manyHandlers } from './http/handlers/many.ts';
 import { releaseHandlers } from './http/handlers/releases.ts';
@@ -84,6 +85,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
     ...manyHandlers({ store, clock, dispatcher, selection }),
     ...commandHandlers({ store }),
+    ...controlHandlers({ store, clock, sessions, dispatcher }),
     ...enrollmentHandlers({
       ...options,
       authentication,

@@ -1,34 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Store, WriteArgs } from '../src/index.ts';
-
-const NOW = 1_800_000_000_000;
-const order = { nowMs: NOW, principal: 'ann', why: 'because' };
-const D1 = '1'.repeat(64);
-const D2 = '2'.repeat(64);
-
-/** How the conformance suite makes its rows. */
-interface Rows {
-  agent(store: Store, name: string): Promise<{ readonly instanceId: string }>;
-  ordered(store: Store, name: string): Promise<{ readonly id: string; readonly nonce: string }>;
-  session(
-    store: Store,
-    args: {
-      readonly instanceId: string;
-      readonly counter: number;
-      readonly ticket?: string;
-      readonly commandNonce?: string;
-      readonly slot?: { readonly version: string; readonly digest: string };
-    },
-  ): Promise<unknown>;
-  finish(
-    store: Store,
-    args: { readonly instanceId: string; readonly commandId: string; readonly sequence: number },
-  ): Promise<unknown>;
-}
+import { agent, D1, D2, finish, NOW, order, ordered, session } from './support/rows.ts';
 
 /** An instance at rest, and what is read beside the writers: kept apart from the commands themselves. */
-export function restConformance(opened: () => Store, rows: Rows): void {
-  const { agent, ordered, session, finish } = rows;
+export function restConformance(opened: () => Store): void {
   const choice = { scope: 'fleet', subject: '', component: 'agent' } as const;
 
   test('at rest is who runs what is desired with nothing open: deciding about it writes nothing', async () => {
@@ -43,6 +18,7 @@ export function restConformance(opened: () => Store, rows: Rows): void {
     const done = await opened().write('dispatch', {
       instanceId,
       isConnected: true,
+      listeningSinceMs: 0,
       nowMs: NOW,
       resends: true,
     });

@@ -1,8 +1,24 @@
 /* What every engine of the store must do: written against the interface alone, run for each of them. */
 import { COMMAND_TRANSITIONS, type CommandState } from '@moult/core/command';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Store, WriteArgs } from '../src/index.ts';
+import type { Store } from '../src/index.ts';
+import { controls } from './conformance-controls.ts';
 import { restConformance } from './conformance-rest.ts';
+import {
+  agent,
+  D1,
+  D2,
+  enroll,
+  finish,
+  instance,
+  kinds,
+  NOW,
+  order,
+  ordered,
+  publish,
+  report,
+  session,
+} from './support/rows.ts';
 import { makeToken } from './support/tokens.ts';
 
 export interface Engine {
@@ -10,11 +26,6 @@ export interface Engine {
   /** An empty store. */
   open(): Promise<{ readonly store: Store; dispose(): Promise<void> }>;
 }
-
-const NOW = 1_800_000_000_000;
-const order = { nowMs: NOW, principal: 'ann', why: 'because' };
-const D1 = '1'.repeat(64);
-const D2 = '2'.repeat(64);
 
 export function conformance(engine: Engine): void {
   describe(`a store on ${engine.name}`, () => {
@@ -33,7 +44,8 @@ export function conformance(engine: Engine): void {
     commands(opened);
     output(opened);
     choices(opened);
-    restConformance(opened, { agent, ordered, session, finish });
+    restConformance(opened);
+    controls(opened);
   });
 }
 
@@ -202,10 +214,22 @@ async function commandIn(store: Store, state: CommandState): Promise<string> {
   }
   if (state === 'expired') {
     const late = NOW + 40 * 86_400_000;
-    await store.write('dispatch', { instanceId, isConnected, nowMs: late, resends: false });
+    await store.write('dispatch', {
+      instanceId,
+      isConnected,
+      listeningSinceMs: 0,
+      nowMs: late,
+      resends: false,
+    });
     return id;
   }
-  await store.write('dispatch', { instanceId, isConnected, nowMs: NOW, resends: false });
+  await store.write('dispatch', {
+    instanceId,
+    isConnected,
+    listeningSinceMs: 0,
+    nowMs: NOW,
+    resends: false,
+  });
   if (state === 'sent') return id;
   await store.write('recordAccepted', ref);
   if (state === 'accepted') return id;
@@ -263,7 +287,12 @@ function commands(opened: () => Store): void {
   test('C4, C5: not-after ends what nobody accepted, and an accepted one goes on', async () => {
     const id = await commandIn(opened(), 'accepted');
     const instanceId = (await opened().read('commandById', id))?.instance_id ?? '';
-    const late = { isConnected: true, nowMs: NOW + 40 * 86_400_000, resends: false };
+    const late = {
+      isConnected: true,
+      listeningSinceMs: 0,
+      nowMs: NOW + 40 * 86_400_000,
+      resends: false,
+    };
     await opened().write('dispatch', { instanceId, ...late });
     expect(await opened().read('commandById', id)).toMatchObject({
       state: 'accepted',
@@ -351,6 +380,7 @@ function choices(opened: () => Store): void {
     const done = await opened().write('dispatch', {
       instanceId,
       isConnected: true,
+      listeningSinceMs: 0,
       nowMs: NOW,
       resends: false,
     });
@@ -362,7 +392,12 @@ function choices(opened: () => Store): void {
     const choice = { scope: 'fleet', subject: '', component: 'agent', version: '2.0.0' } as const;
     await opened().write('choose', { ...order, ...choice });
     await opened().write('issueWanted', { instanceIds: [instanceId], nowMs: NOW });
-    const late = { isConnected: false, nowMs: NOW + 31 * 86_400_000, resends: false };
+    const late = {
+      isConnected: false,
+      listeningSinceMs: 0,
+      nowMs: NOW + 31 * 86_400_000,
+      resends: false,
+    };
     const done = await opened().write('dispatch', { instanceId, ...late });
     expect(done.open).toMatchObject([{ state: 'queued', hold_reason: 'agent-down' }]);
     const page = { agent: 'a', state: 'all', before: null, limit: 10 } as const;
@@ -392,145 +427,4 @@ function choices(opened: () => Store): void {
     const tried = opened().write('choose', { ...order, ...choice });
     await expect(tried).rejects.toMatchObject({ code: 'desired-version-invalid' });
   });
-}
-
-function enroll(
-  store: Store,
-  args: {
-    readonly tokenId: string;
-    readonly name: string;
-    readonly publicKey: string;
-    readonly nowMs?: number;
-  },
-) {
-  return store.write('enroll', {
-    secretHash: 'hash',
-    platform: 'linux-x64',
-    bindsChannel: false,
-    nowMs: NOW,
-    ...args,
-  });
-}
-
-async function agent(store: Store, name: string): Promise<{ readonly instanceId: string }> {
-  await publish(store);
-  const token = await makeToken(store, {});
-  const enrolled = await enroll(store, { tokenId: token.id, name, publicKey: name });
-  await report(store, enrolled.instanceId, []);
-  return enrolled;
-}
-
-async function publish(store: Store): Promise<void> {
-  for (const [version, digest] of [
-    ['1.0.0', D1],
-    ['2.0.0', D2],
-  ] as const) {
-    const name = { ...order, component: 'agent', version } as const;
-    const built = {
-      platform: 'linux-x64',
-      digest,
-      manifestBytes: 1,
-      bytes: 1,
-      files: 1,
-      minimumLauncher: null,
-    };
-    await store.write('recordImport', { ...name, ...built });
-    await store.write('recordPublish', name);
-  }
-}
-
-async function report(
-  store: Store,
-  instanceId: string,
-  refused: WriteArgs<'recordReport'>['components'][number]['refused'],
-): Promise<void> {
-  const current = { version: '1.0.0', digest: D1 };
-  await store.write('recordReport', {
-    instanceId,
-    state: 'Up',
-    marks: [],
-    isIdle: true,
-    facts: [],
-    upgrade: null,
-    nowMs: NOW,
-    components: [{ component: 'agent', current, previous: null, refused, trialAttemptId: '' }],
-  });
-}
-
-async function ordered(store: Store, agentName: string, key: string | null = null) {
-  const wanted = {
-    agentName,
-    component: 'agent',
-    version: '2.0.0',
-    isForced: false,
-    key,
-  } as const;
-  return (await store.write('orderUpgrade', { ...order, ...wanted })).command;
-}
-
-function session(
-  store: Store,
-  args: {
-    readonly instanceId: string;
-    readonly counter: number;
-    readonly ticket?: string;
-    readonly newTicket?: string;
-    readonly commandNonce?: string;
-    readonly slot?: { readonly version: string; readonly digest: string };
-  },
-) {
-  const { slot, ...rest } = args;
-  return store.write('openSession', {
-    ticket: '',
-    newTicket: 'ff',
-    commandNonce: '',
-    capabilities: [],
-    bootId: '',
-    nowMs: NOW,
-    slots: { agent: slot ?? { version: '1.0.0', digest: D1 }, launcher: null },
-    ...rest,
-  });
-}
-
-function finish(
-  store: Store,
-  args: {
-    readonly instanceId: string;
-    readonly commandId: string;
-    readonly sequence: number;
-    readonly outcome?: string;
-  },
-) {
-  const report = {
-    commandId: args.commandId,
-    attempt: 1,
-    outcome: args.outcome ?? 'succeeded',
-    code: '',
-    message: '',
-    evidence: null,
-    from: null,
-    current: null,
-    steps: [],
-    bytesFetched: 0,
-    bytesTotal: 0,
-    rehearsal: 'not-done',
-  };
-  return store.write('storeOutput', {
-    instanceId: args.instanceId,
-    epoch: 'e',
-    firstSequence: args.sequence,
-    items: [{ kind: 'finish', finish: report }],
-    nowMs: NOW,
-  });
-}
-
-async function instance(store: Store, id: string) {
-  const row = await store.read('instanceById', id);
-  if (row === null) throw new Error(`no instance ${id}`);
-  return row;
-}
-
-async function kinds(store: Store): Promise<readonly string[]> {
-  const page = { agent: null, before: null, after: null, limit: 1000 };
-  return (await store.read('historyPage', page)).map((row) => row.kind);
 }

@@ -1,7 +1,15 @@
 import * as agents from './agents.ts';
 import * as commands from './commands.ts';
+import * as controls from './controls.ts';
 import * as enrollment from './enrollment.ts';
 import * as many from './many.ts';
 import * as releases from './releases.ts';
 
-export const ROUTES = { ...agents, ...commands, ...enrollment, ...many, ...releases };
+export const ROUTES = {
+  ...agents,
+  ...commands,
+  ...controls,
+  ...enrollment,
+  ...many,
+  ...releases,
+};

@@ -2,6 +2,7 @@
  * Sends what may be sent. Level-triggered: whoever changes something touches the instance, the store decides again
  * from facts (C1), and what comes out goes on the wire. A touch that is lost costs a minute: the sweep finds it.
  */
+import type { CommandMessage } from '@moult/protocol';
 import { type Clock, everyMs } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { CommandTable, Store } from '@moult/store';
@@ -23,11 +24,13 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #stop = new AbortController();
   readonly #touched = new Map<string, boolean>();
+  readonly #listeningSinceMs: number;
   #running: Promise<void> | null = null;
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#listeningSinceMs = options.clock.nowMs();
   }
 
   /** Takes back what was on the wire when the last process ended. */
@@ -64,6 +67,13 @@ export class Dispatcher {
     const decided = await this.#dispatch(instanceId, true);
     if (decided === 'at-rest') return 'at-rest';
     return decided.sends > 0 ? null : (decided.open[0] ?? 'nothing-open');
+  }
+
+  /** C19: a host that has a command which was taken back hears so at once; what it asks later is denied anyway. */
+  tellTakenBack(command: CommandTable): void {
+    const { id: commandId, attempt, state: reason } = command;
+    const message = { commandId, attempt, point: 'drain', reason, isFinal: true };
+    this.#options.sessions.of(command.instance_id)?.send({ kind: 'denied', message });
   }
 
   /** Resolves when nothing is left to decide. */
@@ -104,7 +114,13 @@ export class Dispatcher {
     if (await store.read('isAtRest', instanceId)) return 'at-rest';
     const isConnected = sessions.of(instanceId) !== null;
     const nowMs = clock.nowMs();
-    const done = await store.write('dispatch', { instanceId, isConnected, nowMs, resends });
+    const done = await store.write('dispatch', {
+      instanceId,
+      isConnected,
+      listeningSinceMs: this.#listeningSinceMs,
+      nowMs,
+      resends,
+    });
     if (done.sends.length > 0) await this.#send(instanceId, done.sends);
     if (done.group !== null) await this.touchGroup(done.group);
     return { sends: done.sends.length, open: done.open };
@@ -125,13 +141,7 @@ export class Dispatcher {
           attempt: command.attempt,
           notAfterMs: command.not_after_ms,
           ...life,
-          autoUpgrade: {
-            component: command.component,
-            version: command.version,
-            isForced: command.is_forced === 1,
-            isRevert: command.is_revert === 1,
-            nonce: command.nonce,
-          },
+          ...kindOf(command),
         },
       });
     }
@@ -147,4 +157,17 @@ export class Dispatcher {
       this.#options.log.error('the sweep failed; the next one tries again', { err: error });
     }
   }
+}
+
+function kindOf(command: CommandTable): Pick<CommandMessage, 'autoUpgrade' | 'control'> {
+  if (command.kind !== 'autoUpgrade') return { control: { action: command.kind } };
+  return {
+    autoUpgrade: {
+      component: command.component,
+      version: command.version,
+      isForced: command.is_forced === 1,
+      isRevert: command.is_revert === 1,
+      nonce: command.nonce,
+    },
+  };
 }

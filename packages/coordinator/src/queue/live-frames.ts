@@ -1,7 +1,8 @@
 /* What a live session says becomes facts in the store; the answers go back on the same session. */
 import { createHash } from 'node:crypto';
+import type { CommandState } from '@moult/core/command';
 import type { PermissionPoint } from '@moult/core/upgrade';
-import type { AgentFrame, AgentMessages, Report } from '@moult/protocol';
+import type { AgentFrame, AgentMessages, Report, UpgradeReport } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Store } from '@moult/store';
 import type { LiveSessions } from '../gateway/gateway.ts';
@@ -16,6 +17,9 @@ export interface LiveFramesOptions {
   readonly dispatcher: Dispatcher;
   readonly why: Why;
 }
+
+/** Ended by an operator or by time, not by the host. */
+const TAKEN_BACK: ReadonlySet<CommandState> = new Set(['revoked', 'skipped', 'expired']);
 
 export class LiveFrames implements LiveSessions {
   readonly #options: LiveFramesOptions;
@@ -77,7 +81,8 @@ export class LiveFrames implements LiveSessions {
     }
     const { upgrade } = report;
     const { trial } = session;
-    if (upgrade === null || trial === null) return;
+    if (upgrade === null) return;
+    if (trial === null) return this.#tellIfTakenBack(session, upgrade);
     if (upgrade.commandId !== trial.commandId || upgrade.attempt !== trial.attempt) return;
     const { commandId, attempt } = trial;
     if (trial.rejected !== null) {
@@ -90,6 +95,15 @@ export class LiveFrames implements LiveSessions {
     if (await store.write('confirmAttempt', ref)) {
       session.send({ kind: 'confirm', message: { commandId, attempt } });
     }
+  }
+
+  /** C19, level-triggered: the word may have been lost with an earlier session. */
+  async #tellIfTakenBack(session: Session, upgrade: UpgradeReport): Promise<void> {
+    const { store, dispatcher } = this.#options;
+    const command = await store.read('commandById', cut(upgrade.commandId));
+    if (command === null || command.instance_id !== session.instanceId) return;
+    if (command.attempt !== upgrade.attempt || !TAKEN_BACK.has(command.state)) return;
+    dispatcher.tellTakenBack(command);
   }
 
   async #check(session: Session): Promise<void> {

@@ -2,6 +2,7 @@ export { type HoldFacts, holdReasonOf, NO_UPGRADE_FACTS, type UpgradeFacts } fro
 export {
   CAPABILITY_FOR,
   COMMAND_KINDS,
+  CONTROL_KINDS,
   type CommandKind,
   type ControlKind,
   isControlKind,

@@ -1,13 +1,14 @@
+/** Done by the agent's process at once, in any order of arrival; they travel as one message of the wire. */
+export const CONTROL_KINDS = ['pause', 'resume', 'restart', 'clear'] as const;
+
 /** What a command orders. Tasks will join this list. */
 export const COMMAND_KINDS = ['autoUpgrade', 'pause', 'resume', 'restart', 'clear'] as const;
 
+export type ControlKind = (typeof CONTROL_KINDS)[number];
 export type CommandKind = (typeof COMMAND_KINDS)[number];
 
-/** Done by the agent's process at once, in any order of arrival; they travel as one message of the wire. */
-export type ControlKind = Exclude<CommandKind, 'autoUpgrade'>;
-
 export function isControlKind(text: string): text is ControlKind {
-  return text !== 'autoUpgrade' && (COMMAND_KINDS as readonly string[]).includes(text);
+  return (CONTROL_KINDS as readonly string[]).includes(text);
 }
 
 /** What an agent must have declared to be sent a command of this kind. */

@@ -78,7 +78,8 @@ export const COMMAND_TRANSITIONS: Readonly<
     progressed: 'running',
     'finished-well': 'succeeded',
     'finished-badly': 'failed',
-    skipped: 'ignore',
+    // Until its fetching starts (R11), which its progress says.
+    skipped: 'skipped',
     revoked: 'revoked',
     outlived: 'ignore',
     vanished: 'expired',

@@ -3,7 +3,7 @@ import type { AttemptTable, CommandTable } from '../database.ts';
 import { applyEvent, commandOf } from './command-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { holdFactsOf } from './dispatch.ts';
-import { addHistory } from './history.ts';
+import { addHistory, addHistoryOnce } from './history.ts';
 import { instanceById } from './instances.ts';
 import { startAttempt } from './sessions.ts';
 
@@ -95,7 +95,7 @@ export async function decidePermission(
   const refusal = await refusalOf(context.db, { command, instance, ask });
   if (refusal !== null) {
     const detail = { point: ask.point, reason: refusal.reason, final: refusal.isFinal };
-    await addHistory(context, { ...about, kind: 'permission-denied', detail });
+    await addHistoryOnce(context, { ...about, kind: 'permission-denied', detail });
     return { kind: 'denied', ...refusal };
   }
   await startAttempt(context, { command, nowMs });
@@ -105,7 +105,11 @@ export async function decidePermission(
     .where('command_id', '=', command.id)
     .where('attempt', '=', attempt)
     .execute();
-  await addHistory(context, { ...about, kind: 'permission-granted', detail: { point: ask.point } });
+  await addHistoryOnce(context, {
+    ...about,
+    kind: 'permission-granted',
+    detail: { point: ask.point },
+  });
   return { kind: 'granted' };
 }
 

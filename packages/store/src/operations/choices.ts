@@ -174,6 +174,7 @@ async function manualVersions(
     )
     .where('component', '=', of.component)
     .where('origin', '=', 'manual')
+    .where('kind', '=', 'autoUpgrade')
     .where('state', 'in', OPEN_STATES)
     .orderBy('position')
     .execute();

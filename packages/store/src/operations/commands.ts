@@ -1,3 +1,4 @@
+import type { CommandKind } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import type { Version } from '@moult/core/versions';
@@ -32,6 +33,7 @@ export async function orderUpgrade(
   if (same !== null) return { command: same, isNew: false };
   const command = await addCommand(context, {
     ...args,
+    kind: 'autoUpgrade',
     instance,
     version,
     notBeforeMs: 0,
@@ -98,7 +100,9 @@ export async function commandByKey(
 
 export interface NewCommand extends Order {
   readonly instance: InstanceRow;
+  readonly kind: CommandKind;
   readonly component: Component;
+  /** Empty for all kinds but autoUpgrade. */
   readonly version: Version;
   readonly isForced: boolean;
   /** Wall clock, ms; 0: at once. */
@@ -107,10 +111,12 @@ export interface NewCommand extends Order {
   readonly origin: CommandTable['origin'];
 }
 
-/** Queues a command after skipping what still waits for the same component (C7: who ordered, and why, stay with each). */
+/** Queues a command; an upgrade after skipping those that still wait for the component (C7: who ordered, and why, stay with each). */
 export async function addCommand(context: WriteContext, args: NewCommand): Promise<CommandTable> {
-  const { instance, component, version, nowMs, principal, why } = args;
-  await skipQueued(context, { instanceId: instance.id, component, nowMs, principal });
+  const { instance, kind, component, version, nowMs, principal, why } = args;
+  if (kind === 'autoUpgrade') {
+    await skipQueued(context, { instanceId: instance.id, component, nowMs, principal });
+  }
   const id = context.newId(nowMs);
   const position = await addHistory(context, {
     nowMs,
@@ -121,11 +127,14 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     instanceId: instance.id,
     component,
     commandId: id,
-    detail: { version, origin: args.origin, isForced: args.isForced },
+    detail:
+      kind === 'autoUpgrade'
+        ? { version, origin: args.origin, isForced: args.isForced }
+        : { kind, origin: args.origin },
   });
   const row: CommandTable = {
     id,
-    kind: 'autoUpgrade',
+    kind,
     instance_id: instance.id,
     agent_name: instance.agent_name,
     group_name: instance.group_name,
@@ -172,6 +181,7 @@ export async function skipQueued(
     .selectAll()
     .where('instance_id', '=', args.instanceId)
     .where('component', '=', args.component)
+    .where('kind', '=', 'autoUpgrade')
     .where('state', '=', 'queued')
     .execute();
   for (const row of rows) {

@@ -10,10 +10,11 @@ import {
   holdReasonOf,
   NO_UPGRADE_FACTS,
   type UpgradeFacts,
+  VANISHED_MS,
 } from '@moult/core/command';
 import { compareVersions } from '@moult/core/versions';
 import type { CommandTable } from '../database.ts';
-import { applyEvent, IN_FLIGHT_STATES, openCommandsOf } from './command-rows.ts';
+import { applyEvent, IN_FLIGHT_STATES, OPEN_STATES, openCommandsOf } from './command-rows.ts';
 import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
@@ -29,6 +30,8 @@ const UPGRADE_FIRST_MS = 600_000;
 export interface Dispatching {
   readonly instanceId: string;
   readonly isConnected: boolean;
+  /** How long its session has been away for certain: since this coordinator listens. Ms by the wall clock. */
+  readonly listeningSinceMs: number;
   readonly nowMs: number;
   /** Everything that is on the wire without an answer goes out again. */
   readonly resends: boolean;
@@ -43,14 +46,18 @@ export interface Dispatched {
 
 export async function dispatch(context: WriteContext, args: Dispatching): Promise<Dispatched> {
   const instance = await instanceById(context.db, args.instanceId);
-  if (instance === null) return { sends: [], open: [], group: null };
-  const hasExpired = await expire(context, args);
+  if (instance === null || instance.role === 'removed') return { sends: [], open: [], group: null };
+  const hasExpired = await expire(context, { ...args, instance });
   if (hasExpired || args.resends) {
     await issueWanted(context, { instanceIds: [args.instanceId], nowMs: args.nowMs });
   }
   const sends: CommandTable[] = [];
   const open: CommandTable[] = [];
-  for (const command of await openCommandsOf(context.db, args.instanceId)) {
+  const commands = await openCommandsOf(context.db, args.instanceId);
+  // C17: an upgrade that waited goes out before what was ordered earlier.
+  const upgrades = commands.filter(({ kind }) => kind === 'autoUpgrade');
+  const others = commands.filter(({ kind }) => kind !== 'autoUpgrade');
+  for (const command of [...upgrades, ...others]) {
     const after = await dispatchOne(context, { ...args, instance, command });
     open.push(after);
     if (after !== command && after.state === 'sent') sends.push(after);
@@ -64,19 +71,33 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
   };
 }
 
-/** C4: not-after ends what no host has accepted. */
-async function expire(context: WriteContext, args: Dispatching): Promise<boolean> {
+/** C4: not-after ends what no host has accepted, and a host that vanished what it has. */
+async function expire(
+  context: WriteContext,
+  args: Dispatching & { readonly instance: InstanceRow },
+): Promise<boolean> {
+  const { nowMs } = args;
+  const hasVanished = !args.isConnected && nowMs - awaySinceMs(args) >= VANISHED_MS;
   let hasExpired = false;
   for (const command of await openCommandsOf(context.db, args.instanceId)) {
-    if (command.not_after_ms > args.nowMs) continue;
-    const after = await applyEvent(context, command, {
-      event: 'outlived',
-      nowMs: args.nowMs,
-      ending: { outcome: 'expired', code: null, message: 'its time has passed' },
-    });
+    let after = command;
+    if (command.not_after_ms <= nowMs) {
+      const ending = { outcome: 'expired', code: null, message: 'its time has passed' };
+      after = await applyEvent(context, command, { event: 'outlived', nowMs, ending });
+    }
+    if (hasVanished) {
+      const message = `the host has it, and was not seen since ${new Date(awaySinceMs(args)).toISOString()}`;
+      const ending = { outcome: 'expired', code: 'host-vanished', message };
+      after = await applyEvent(context, after, { event: 'vanished', nowMs, ending });
+    }
     hasExpired ||= after.state === 'expired';
   }
   return hasExpired;
+}
+
+/** A coordinator that was away itself knows of nobody since when. */
+function awaySinceMs(args: Dispatching & { readonly instance: InstanceRow }): number {
+  return Math.max(args.instance.last_seen_ms ?? 0, args.listeningSinceMs);
 }
 
 async function dispatchOne(
@@ -232,7 +253,7 @@ export async function lapse(
   }
 }
 
-/** Instances with commands that wait or are on the wire; for the sweep and for turns in a group. */
+/** Instances with commands that wait or are on the wire, for turns in a group; for the sweep (null) also with those that a host has. */
 export async function openInstanceIds(
   db: ReadContext,
   of: { readonly group: string | null },
@@ -241,7 +262,7 @@ export async function openInstanceIds(
     .selectFrom('commands')
     .select('instance_id')
     .distinct()
-    .where('state', 'in', ['queued', 'sent']);
+    .where('state', 'in', of.group === null ? OPEN_STATES : ['queued', 'sent']);
   if (of.group !== null) query = query.where('group_name', '=', of.group);
   return (await query.execute()).map((row) => row.instance_id);
 }

@@ -39,6 +39,26 @@ export async function addHistory(context: WriteContext, entry: NewEntry): Promis
   return row.position;
 }
 
+/** For what a host may ask again and again: said once, until something else happened to the agent. */
+export async function addHistoryOnce(
+  context: WriteContext,
+  entry: NewEntry & { readonly agentName: string },
+): Promise<void> {
+  const last = await context.db
+    .selectFrom('history')
+    .select(['kind', 'command_id', 'attempt', 'detail'])
+    .where('agent_name', '=', entry.agentName)
+    .orderBy('position', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  const isSame =
+    last?.kind === entry.kind &&
+    last.command_id === entry.commandId &&
+    last.attempt === entry.attempt &&
+    last.detail === JSON.stringify(entry.detail ?? {});
+  if (!isSame) await addHistory(context, entry);
+}
+
 export interface HistoryPage {
   readonly agent: string | null;
   /** Positions below this one; null: from the newest. */

@@ -16,6 +16,7 @@ import {
   orderUpgrade,
   plannedUpgrade,
 } from './commands.ts';
+import { orderControl, removeInstance } from './controls.ts';
 import { dispatch, lapse, openInstanceIds } from './dispatch.ts';
 import { enroll } from './enrollment.ts';
 import { historyPage } from './history.ts';
@@ -40,11 +41,13 @@ import {
 import { isReportStored, recordReport } from './reports.ts';
 import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';
+import { revokeCommand, skipCommand } from './taking-back.ts';
 import { allTokens, createToken, revokeToken, tokenById } from './tokens.ts';
 import { issueWanted } from './wanted.ts';
 
 export type { AttemptView, PermissionAnswer } from './attempts.ts';
 export type { DesiredOf, DesiredSubject } from './choices.ts';
+export type { Controlled, Removed } from './controls.ts';
 export type { Dispatched } from './dispatch.ts';
 export type { Enrolled } from './enrollment.ts';
 export type { Finished, FinishReport } from './finish.ts';
@@ -55,6 +58,7 @@ export type { ReleaseView } from './releases.ts';
 export type { AgentReport, Slot } from './reports.ts';
 export type { SelectionRow } from './selection.ts';
 export type { Attestation, SessionOpened } from './sessions.ts';
+export type { TakenBack } from './taking-back.ts';
 
 export interface Reads {
   readonly agentByName: typeof agentByName;
@@ -94,6 +98,7 @@ export interface Writes {
   readonly issueWanted: typeof issueWanted;
   readonly lapse: typeof lapse;
   readonly openSession: typeof openSession;
+  readonly orderControl: typeof orderControl;
   readonly orderUpgrade: typeof orderUpgrade;
   readonly recordAccepted: typeof recordAccepted;
   readonly recordImport: typeof recordImport;
@@ -101,7 +106,10 @@ export interface Writes {
   readonly recordPublish: typeof recordPublish;
   readonly recordReport: typeof recordReport;
   readonly recordRoot: typeof recordRoot;
+  readonly removeInstance: typeof removeInstance;
+  readonly revokeCommand: typeof revokeCommand;
   readonly revokeToken: typeof revokeToken;
+  readonly skipCommand: typeof skipCommand;
   readonly storeOutput: typeof storeOutput;
   readonly touchSeen: typeof touchSeen;
   readonly validateAgent: typeof validateAgent;
@@ -145,6 +153,7 @@ export const WRITES: Writes = {
   issueWanted,
   lapse,
   openSession,
+  orderControl,
   orderUpgrade,
   recordAccepted,
   recordImport,
@@ -152,7 +161,10 @@ export const WRITES: Writes = {
   recordPublish,
   recordReport,
   recordRoot,
+  removeInstance,
+  revokeCommand,
   revokeToken,
+  skipCommand,
   storeOutput,
   touchSeen,
   validateAgent,

@@ -12,6 +12,7 @@ import { addCommand, commandByKey } from './commands.ts';
 import { componentsOf } from './component-rows.ts';
 import { COORDINATOR, type WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
+import { repairIfNeeded } from './repair.ts';
 
 /** A choice that outlived as many commands needs a person: three months of daily failures, or years of absence. */
 const REISSUES_MAX = 100;
@@ -27,7 +28,7 @@ export async function issueWanted(
   const issued: CommandTable[] = [];
   for (const id of args.instanceIds) {
     const instance = await instanceById(context.db, id);
-    if (instance === null) continue;
+    if (instance === null || instance.role === 'removed') continue;
     const rows = await componentsOf(context.db, id);
     for (const component of COMPONENTS) {
       const row = rows.find((one) => one.component === component) ?? null;
@@ -56,6 +57,9 @@ async function issueFor(context: WriteContext, args: Wanting): Promise<CommandTa
   });
   if (desired?.from === 'manual-command') return null;
   await skipOutdated(context, { ...args, version: desired?.version ?? null });
+  if (desired?.from === 'last-finished' && row !== null) {
+    return repairIfNeeded(context, { instance, component, row, nowMs });
+  }
   // A host that never said what it runs, or has no such component, says so first.
   if (choice === null || row === null || row.current_version === null) return null;
   if (row.current_version === choice.version) return null;
@@ -67,6 +71,7 @@ async function issueFor(context: WriteContext, args: Wanting): Promise<CommandTa
     version: choice.version,
     isForced: false,
     ...free,
+    kind: 'autoUpgrade',
     origin: 'choice',
     nowMs,
     principal: choice.created_by,
@@ -93,7 +98,7 @@ async function freeKey(
   return null;
 }
 
-/** Commands of an earlier choice that were not accepted: skipped, or revoked where the host may have them. */
+/** Commands of an earlier choice, and repairs of what is whole, that were not accepted: skipped, or revoked where the host may have them. */
 async function skipOutdated(
   context: WriteContext,
   args: Wanting & { readonly version: string | null },
@@ -103,18 +108,19 @@ async function skipOutdated(
     .selectAll()
     .where('instance_id', '=', args.instance.id)
     .where('component', '=', args.component)
-    .where('origin', '=', 'choice')
+    .where('origin', 'in', ['choice', 'repair'])
     .where('state', 'in', OPEN_STATES.slice(0, 2))
     .execute();
   for (const row of rows) {
-    if (row.version === args.version) continue;
+    const isWhole = row.origin === 'repair' && args.row?.given_digest === args.row?.attested_digest;
+    if (row.version === args.version && !isWhole) continue;
     await applyEvent(context, row, {
       event: row.state === 'queued' ? 'skipped' : 'revoked',
       nowMs: args.nowMs,
       ending: {
         outcome: row.state === 'queued' ? 'skipped' : 'revoked',
         code: null,
-        message: 'another version was chosen',
+        message: isWhole ? 'the host shows what it was given' : 'another version was chosen',
         principal: COORDINATOR,
       },
     });

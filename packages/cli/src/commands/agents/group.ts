@@ -1,7 +1,10 @@
+import { CONTROL_KINDS } from '@moult/core/command';
 import type { Command } from 'commander';
 import type { Shell } from '../../shell.ts';
+import { addAgentsControl } from './control.ts';
 import { addAgentsDesired } from './desired.ts';
 import { addAgentsList } from './list.ts';
+import { addAgentsRemove } from './remove.ts';
 import { addAgentsShow } from './show.ts';
 import { addAgentsUpgrade } from './upgrade.ts';
 import { addAgentsValidate } from './validate.ts';
@@ -9,10 +12,12 @@ import { addAgentsValidate } from './validate.ts';
 export function addAgentsGroup(program: Command, shell: Shell): void {
   const group = program
     .command('agents')
-    .description('the fleet: see agents, validate and upgrade them');
+    .description('the fleet: see agents, validate, upgrade, pause and remove them');
   addAgentsList(group, shell);
   addAgentsShow(group, shell);
   addAgentsValidate(group, shell);
   addAgentsDesired(group, shell);
   addAgentsUpgrade(group, shell);
+  for (const action of CONTROL_KINDS) addAgentsControl(group, shell, action);
+  addAgentsRemove(group, shell);
 }

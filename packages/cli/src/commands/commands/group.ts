@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Shell } from '../../shell.ts';
 import { addCommandsList } from './list.ts';
 import { addCommandsShow } from './show.ts';
+import { addCommandsTakeBack } from './take-back.ts';
 
 export function addCommandsGroup(program: Command, shell: Shell): void {
   const group = program
@@ -9,4 +10,5 @@ export function addCommandsGroup(program: Command, shell: Shell): void {
     .description('the orders to agents, and what became of them');
   addCommandsList(group, shell);
   addCommandsShow(group, shell);
+  for (const verb of ['revoke', 'skip'] as const) addCommandsTakeBack(group, shell, verb);
 }

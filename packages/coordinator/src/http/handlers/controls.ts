@@ -1,0 +1,129 @@
+/* What operators do with agents besides upgrading them, and with commands that they no longer want. */
+import { HOLD_REASONS, type HoldReason } from '@moult/core/command';
+import { CodedError } from '@moult/core/errors';
+import type { Clock } from '@moult/runtime/clock';
+import type { CommandTable, Controlled, Removed, Store, TakenBack } from '@moult/store';
+import type { Sessions } from '../../gateway/sessions.ts';
+import type { Dispatcher } from '../../queue/dispatcher.ts';
+import type { Handlers } from '../handler.ts';
+import { commandViewOf } from '../views.ts';
+
+export interface ControlHandlersOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly sessions: Sessions;
+  readonly dispatcher: Dispatcher;
+}
+
+type ControlHandlers = Pick<
+  Handlers,
+  'controlAgents' | 'removeAgents' | 'revokeCommand' | 'skipCommand'
+>;
+
+export function controlHandlers(options: ControlHandlersOptions): ControlHandlers {
+  const { store, clock, dispatcher, sessions } = options;
+  const takeBack = async (
+    write: 'revokeCommand' | 'skipCommand',
+    of: { readonly id: string; readonly principal: string; readonly why: string },
+  ) => {
+    const done: TakenBack = await store.write(write, { ...of, nowMs: clock.nowMs() });
+    dispatcher.tellTakenBack(done.command);
+    dispatcher.touch(done.command.instance_id);
+    await dispatcher.touchGroup(done.command.group_name);
+    return { command: commandViewOf(done.command), effect: done.effect };
+  };
+  return {
+    controlAgents: async ({ body, caller }) => {
+      const { action: kind, why, key = null } = body;
+      const ordered: { readonly agent: string; readonly done: Controlled }[] = [];
+      for (const { agent, instanceId } of await instancesOf(store, body.agents)) {
+        const isConnected = sessions.of(instanceId) !== null;
+        const order = { nowMs: clock.nowMs(), principal: caller.principal, why };
+        const act = { ...order, instanceId, isConnected, kind, key };
+        ordered.push({ agent, done: await store.write('orderControl', act) });
+      }
+      const commands = ordered.flatMap(({ done }) =>
+        done.kind === 'ordered' ? [done.command] : [],
+      );
+      await dispatcher.decide(commands.map((command) => command.instance_id));
+      const results = [];
+      for (const one of ordered) results.push(await controlResult(store, { ...one, action: kind }));
+      return { results };
+    },
+    removeAgents: async ({ body, caller }) => {
+      const results = [];
+      for (const { agent, instanceId } of await instancesOf(store, body.agents)) {
+        const isConnected = sessions.of(instanceId) !== null;
+        const order = { nowMs: clock.nowMs(), principal: caller.principal, why: body.why };
+        const done = await store.write('removeInstance', { ...order, instanceId, isConnected });
+        if (done.kind === 'removed') sessions.of(instanceId)?.close('decommissioned');
+        results.push(removeResult(agent, done));
+      }
+      return { results };
+    },
+    revokeCommand: ({ params, body, caller }) =>
+      takeBack('revokeCommand', { id: params.id, principal: caller.principal, why: body.why }),
+    skipCommand: ({ params, body, caller }) =>
+      takeBack('skipCommand', { id: params.id, principal: caller.principal, why: body.why }),
+  };
+}
+
+/** All or none: a name that is wrong is said before anything is done to the others. Throws `not-found`. */
+async function instancesOf(
+  store: Store,
+  agents: readonly string[],
+): Promise<readonly { readonly agent: string; readonly instanceId: string }[]> {
+  const found = [];
+  for (const agent of new Set(agents)) {
+    const view = await store.read('agentByName', agent);
+    if (view === null) throw new CodedError('not-found', `there is no agent ${agent}`);
+    found.push({ agent, instanceId: view.instance.id });
+  }
+  return found;
+}
+
+async function controlResult(
+  store: Store,
+  of: { readonly agent: string; readonly action: string; readonly done: Controlled },
+) {
+  const { agent, action, done } = of;
+  const plain = { agent, command: null, code: null, message: null };
+  switch (done.kind) {
+    case 'ordered': {
+      const now: CommandTable = (await store.read('commandById', done.command.id)) ?? done.command;
+      return { ...plain, outcome: 'ordered' as const, command: commandViewOf(now) };
+    }
+    case 'nothing':
+      return {
+        ...plain,
+        outcome: 'nothing' as const,
+        message: `${agent} is ${done.state}: there is nothing to ${action}`,
+      };
+    case 'refused': {
+      const message = refusalText({ agent, action, reason: done.reason });
+      return { ...plain, outcome: 'refused' as const, code: done.reason, message };
+    }
+    case 'incapable': {
+      const message = `${agent} runs a version that cannot be asked to ${action}`;
+      return { ...plain, outcome: 'refused' as const, code: 'capability-missing', message };
+    }
+  }
+}
+
+function removeResult(agent: string, done: Removed) {
+  if (done.kind === 'removed') {
+    return { agent, outcome: 'removed' as const, code: null, message: null };
+  }
+  const message = refusalText({ agent, action: 'remove', reason: done.reason });
+  return { agent, outcome: 'refused' as const, code: done.reason, message };
+}
+
+function refusalText(of: {
+  readonly agent: string;
+  readonly action: string;
+  readonly reason: HoldReason;
+}): string {
+  const { text, freedBy } = HOLD_REASONS[of.reason];
+  const next = freedBy === null ? '' : `; ${freedBy.replace(/\bAGENT\b/g, of.agent)}`;
+  return `${of.agent}: cannot ${of.action} now: ${text}${next}`;
+}

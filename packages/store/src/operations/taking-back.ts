@@ -1,0 +1,76 @@
+/*
+ * Taking a command back. `skip` is for what has not begun to cost anything: until its fetching starts (R11).
+ * `revoke` ends whatever is open: what has not switched will not, and what has goes on to its end, with nobody waiting
+ * for it any more (C12, C20).
+ */
+import { isEnded } from '@moult/core/command';
+import { CodedError } from '@moult/core/errors';
+import type { CommandTable } from '../database.ts';
+import { attemptOf } from './attempts.ts';
+import { applyEvent } from './command-rows.ts';
+import { commandById } from './commands.ts';
+import type { Order, WriteContext } from './context.ts';
+import { instanceById } from './instances.ts';
+import type { ReportedUpgrade } from './reports.ts';
+
+export interface TakingBack extends Order {
+  readonly id: string;
+}
+
+export interface TakenBack {
+  readonly command: CommandTable;
+  /** `too-late`: the switch was granted before; the host ends it by itself, and its report counts (C15). */
+  readonly effect: 'stopped' | 'too-late';
+}
+
+/** Throws `not-found`, `command-ended`. */
+export async function revokeCommand(context: WriteContext, args: TakingBack): Promise<TakenBack> {
+  const command = await openCommand(context, args.id);
+  const attempt = await attemptOf(context.db, { commandId: command.id, attempt: command.attempt });
+  const isLate = attempt !== null && attempt.switched_ms !== null;
+  const after = await applyEvent(context, command, {
+    event: 'revoked',
+    nowMs: args.nowMs,
+    ending: endingOf('revoked', args),
+  });
+  return { command: after, effect: isLate ? 'too-late' : 'stopped' };
+}
+
+/** Throws `not-found`, `command-ended`, and `too-late` once the host has begun to fetch. */
+export async function skipCommand(context: WriteContext, args: TakingBack): Promise<TakenBack> {
+  const command = await openCommand(context, args.id);
+  const step = await stepOf(context, command);
+  const after =
+    step === null || step === 'preflight'
+      ? await applyEvent(context, command, {
+          event: 'skipped',
+          nowMs: args.nowMs,
+          ending: endingOf('skipped', args),
+        })
+      : command;
+  if (after.state === 'skipped') return { command: after, effect: 'stopped' };
+  throw new CodedError(
+    'too-late',
+    `${command.agent_name} is past the point of skipping ${command.id}: ${step ?? command.state}`,
+  );
+}
+
+/** What the host said last of this very command; null: nothing. */
+async function stepOf(context: WriteContext, command: CommandTable): Promise<string | null> {
+  const instance = await instanceById(context.db, command.instance_id);
+  if (instance === null || instance.upgrade === null) return null;
+  const reported = JSON.parse(instance.upgrade) as ReportedUpgrade;
+  return reported.commandId === command.id ? reported.step : null;
+}
+
+async function openCommand(context: WriteContext, id: string): Promise<CommandTable> {
+  const command = await commandById(context.db, id);
+  if (command === null) throw new CodedError('not-found', `there is no command ${id}`);
+  if (!isEnded(command.state)) return command;
+  throw new CodedError('command-ended', `the command ${id} has ended: ${command.state}`);
+}
+
+function endingOf(outcome: string, args: TakingBack) {
+  const message = args.why === '' ? `${outcome} by ${args.principal}` : args.why;
+  return { outcome, code: null, message, principal: args.principal };
+}
