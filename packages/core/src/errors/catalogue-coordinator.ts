@@ -75,6 +75,11 @@ export const COORDINATOR_ERRORS = {
     retryable: false,
     remedy: 'Nothing was done. See whom a selector means: `moult agents list SELECTOR`.',
   },
+  'action-refused': {
+    status: 'failed-precondition',
+    retryable: true,
+    remedy: 'Wait until the state of the agent allows it: `moult agents show AGENT`.',
+  },
   'capability-missing': {
     status: 'failed-precondition',
     retryable: false,
