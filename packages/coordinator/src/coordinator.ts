@@ -13,6 +13,8 @@ import type { Store } from '@moult/store';
 import type { FastifyInstance } from 'fastify';
 import type { Carrier } from './gateway/carrier.ts';
 import { Gateway } from './gateway/gateway.ts';
+import { addHttpsRoutes } from './gateway/https-routes.ts';
+import { HttpsSessions } from './gateway/https-sessions.ts';
 import { Sessions } from './gateway/sessions.ts';
 import { createUpgradeListener } from './gateway/web-socket.ts';
 import { Authentication } from './http/authentication.ts';
@@ -100,6 +102,10 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     authentication,
     wheel: gateway.wheel,
     isReady: async () => !isStopping && (await isStoreReady(store, log)),
+  });
+  addHttpsRoutes(app, {
+    sessions: new HttpsSessions(gateway),
+    failed: (address, error) => authentication.failed(address, error),
   });
   const connections = new Connections(app.server);
   app.server.on('upgrade', createUpgradeListener({ sessions: gateway, log }));

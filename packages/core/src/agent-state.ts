@@ -9,6 +9,7 @@ export type AgentMark =
   | 'busy'
   | 'standby'
   | 'quarantined'
+  | 'over HTTPS'
   | 'manual upgrade required';
 
 /**

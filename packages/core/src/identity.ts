@@ -50,6 +50,7 @@ export interface Proof {
 }
 
 const PROOF_DOMAIN = 'moult.v1.prove';
+const REQUEST_DOMAIN = 'moult.v1.https';
 
 /**
  * The text whose UTF-8 bytes `prove` signs. A JSON list of texts is unambiguous: no field can run into the next. Frozen.
@@ -65,4 +66,13 @@ export function proofText(proof: Proof): string {
     proof.commandNonce,
     proof.channelBinding,
   ]);
+}
+
+/**
+ * The text that each request of a session over HTTPS shows the HMAC-SHA256 of, by the session's secret. With the
+ * exporter value of the connection that it travels on, where the binding was fixed at enrollment, it is good on that
+ * connection and on no other; else the value is empty. Frozen.
+ */
+export function requestText(channelBinding: string): string {
+  return JSON.stringify([REQUEST_DOMAIN, channelBinding]);
 }

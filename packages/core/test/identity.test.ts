@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { judgeSession, proofText, type SessionRecord, sessionAfter } from '../src/identity.ts';
+import {
+  judgeSession,
+  proofText,
+  requestText,
+  type SessionRecord,
+  sessionAfter,
+} from '../src/identity.ts';
 
 const NEW: SessionRecord = { counter: 0, ticket: '', previousTicket: '' };
 
@@ -71,4 +77,9 @@ test('two proofs that differ anywhere have two texts', () => {
       );
     }),
   );
+});
+
+test('S4: what the requests of a session over HTTPS show is frozen', () => {
+  expect(requestText('ab')).toBe('["moult.v1.https","ab"]');
+  expect(requestText('')).toBe('["moult.v1.https",""]');
 });

@@ -12,10 +12,17 @@ export {
   encodeAgentFrame,
   encodeCoordinatorFrame,
 } from './codec.ts';
+export { joinFrames, splitFrames } from './delimited.ts';
 export {
   FRAME_BYTES_MAX,
   HANDSHAKE_BYTES_MAX,
   HANDSHAKE_MS_MAX,
+  HTTPS_BODY_BYTES_MAX,
+  HTTPS_BODY_FRAMES_MAX,
+  HTTPS_FRAMES_PATH,
+  HTTPS_POLL_MS,
+  HTTPS_SESSION_PATH,
+  HTTPS_SESSION_SCHEME,
   MINORS_SERVED,
   PING_MS,
   PONG_MS_MAX,

@@ -4,6 +4,12 @@ import type { AgentFrame, CoordinatorFrame } from './messages.ts';
 export const SESSION_PATH = '/v1/agent';
 export const SUBPROTOCOL = 'moult.v1';
 
+/** Paths of a session over plain HTTPS (docs/spec/session.md): one opens it, the other carries its frames. */
+export const HTTPS_SESSION_PATH = '/v1/agent/https';
+export const HTTPS_FRAMES_PATH = '/v1/agent/https/frames';
+/** Scheme of the `authorization` header of its requests. */
+export const HTTPS_SESSION_SCHEME = 'Moult-Session';
+
 /**
  * This program's minor version of moult.v1; a coordinator serves its own and the two before. 1: control commands, the
  * agent's name in the welcome.
@@ -51,6 +57,13 @@ export const COORDINATOR_FRAME_BYTES_MAX: Readonly<Record<CoordinatorFrame['kind
   goodbye: SMALL,
   unsupported: SMALL,
 };
+
+/** One frame of the largest kind with its length, and some small ones beside it. */
+export const HTTPS_BODY_BYTES_MAX: number = FRAME_BYTES_MAX + SMALL;
+/** The smallest frames are a few bytes: a body full of them would hold everybody else up while it is read. */
+export const HTTPS_BODY_FRAMES_MAX = 256;
+/** How long a question for frames waits for one; proxies and address translators forget what is silent for longer. */
+export const HTTPS_POLL_MS = 20_000;
 
 /** Items in one output batch: more would be a flood of empty ones. */
 export const OUTPUT_ITEMS_MAX = 10_000;

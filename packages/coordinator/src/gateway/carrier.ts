@@ -4,7 +4,14 @@
  * ends once; after its end nothing comes.
  */
 
+import type { Clock } from '@moult/runtime/clock';
+import type { Random } from '@moult/runtime/random';
+import type { TimerWheel } from './timer-wheel.ts';
+
+export type CarrierKind = 'web-socket' | 'https';
+
 export interface Carrier {
+  readonly kind: CarrierKind;
   /** Called once, before anything can have arrived. */
   listen(listener: CarrierListener): void;
   /** One frame. Never throws: into a carrier that has ended it is lost. */
@@ -31,4 +38,14 @@ export interface CarrierListener {
   onArriving(byteCount: number): boolean;
   /** However it came about. Nothing follows. */
   onEnded(): void;
+}
+
+/** Where carriers go: the gateway. */
+export interface SessionOpener {
+  /** False: no new ones, the coordinator stops. */
+  readonly isOpen: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly wheel: TimerWheel;
+  open(carrier: Carrier): { readonly wasLive: boolean };
 }

@@ -7,7 +7,7 @@ import { type Clock, everyMs } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import type { Store } from '@moult/store';
-import type { Carrier } from './carrier.ts';
+import type { Carrier, SessionOpener } from './carrier.ts';
 import { Handshake } from './handshake.ts';
 import { Session, type SessionOwner } from './session.ts';
 import type { Sessions } from './sessions.ts';
@@ -40,7 +40,7 @@ export interface GatewayOptions {
   readonly live: LiveSessions;
 }
 
-export class Gateway implements SessionOwner {
+export class Gateway implements SessionOwner, SessionOpener {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -106,7 +106,7 @@ export class Gateway implements SessionOwner {
 
   onEnded(session: Session): void {
     this.#all.delete(session);
-    if (session.sinceMs === 0) {
+    if (!session.wasLive) {
       this.#unproven -= 1;
       return;
     }

@@ -22,7 +22,7 @@ import {
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
-import type { Carrier } from './carrier.ts';
+import type { Carrier, CarrierKind } from './carrier.ts';
 import type { TimerWheel, WheelItem } from './timer-wheel.ts';
 
 /** Frames that wait for their turn before the carrier is paused, and when it goes on. */
@@ -96,6 +96,15 @@ export class Session implements WheelItem {
       onArriving: (byteCount) => this.#arriving(byteCount),
       onEnded: () => this.#ended(),
     });
+  }
+
+  get carrierKind(): CarrierKind {
+    return this.#carrier.kind;
+  }
+
+  /** A proven serve session, or one that has ended. */
+  get wasLive(): boolean {
+    return this.sinceMs !== 0;
   }
 
   /** RFC 9266 tls-exporter of this connection, hex; empty without TLS. */

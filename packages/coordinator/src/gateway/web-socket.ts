@@ -4,18 +4,11 @@ import type { Duplex } from 'node:stream';
 import { FRAME_BYTES_MAX, SESSION_PATH, SUBPROTOCOL } from '@moult/protocol';
 import type { Logger } from '@moult/runtime/logger';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import type { Carrier, CarrierListener } from './carrier.ts';
+import type { Carrier, CarrierListener, SessionOpener } from './carrier.ts';
 import { channelBindingOf } from './channel-binding.ts';
 
 /** A message in more pieces than this is made to cost memory. */
 const FRAGMENTS_MAX = 16;
-
-/** Where carriers go. */
-export interface SessionOpener {
-  /** False: no new ones, the coordinator stops. */
-  readonly isOpen: boolean;
-  open(carrier: Carrier): unknown;
-}
 
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -49,6 +42,7 @@ export function createUpgradeListener(options: {
 }
 
 class WebSocketCarrier implements Carrier {
+  readonly kind = 'web-socket';
   readonly #webSocket: WebSocket;
   readonly #raw: Duplex;
   readonly #log: Logger;

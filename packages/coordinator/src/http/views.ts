@@ -1,5 +1,6 @@
 /* Rows of the store in the shapes of the API. */
 import type { Agent, Attempt, Command, HistoryEntry, Release, Token } from '@moult/api';
+import type { AgentMark } from '@moult/core/agent-state';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { isPlatform } from '@moult/core/platform';
 import type {
@@ -15,6 +16,9 @@ import type {
 } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
 import { marksOf } from '../registry/marks.ts';
+
+/** P10: its WebSocket does not come about, and it is served all the same. */
+const OVER_HTTPS: AgentMark = 'over HTTPS';
 
 export interface AgentViews {
   readonly store: Store;
@@ -44,14 +48,15 @@ export async function agentsOf(with_: AgentViews, views: readonly AgentView[]): 
 
 function plainOf(with_: AgentViews, view: AgentView): Omit<Agent, 'components' | 'upgrade'> {
   const { instance } = view;
-  const isConnected = with_.sessions.of(instance.id) !== null;
+  const session = with_.sessions.of(instance.id);
+  const isConnected = session !== null;
   const facts = JSON.parse(instance.facts) as readonly { name: string; value: string }[];
   return {
     name: instance.agent_name,
     instanceId: instance.id,
     group: instance.group_name,
     state: isConnected ? instance.state : 'Down',
-    marks: marksOf(instance),
+    marks: [...marksOf(instance), ...(session?.carrierKind === 'https' ? [OVER_HTTPS] : [])],
     platform: instance.platform,
     lastSeenMs: isConnected ? with_.nowMs : instance.last_seen_ms,
     enrolledMs: instance.enrolled_ms,

@@ -3,6 +3,7 @@ import type { Carrier, CarrierListener } from '../../src/gateway/carrier.ts';
 
 /** The agent's end in this process: what the session does to its carrier can be looked at. */
 export class MemoryCarrier implements Carrier {
+  readonly kind = 'web-socket';
   readonly sent: CoordinatorFrame[] = [];
   closed: { readonly code: number; readonly reason: string } | null = null;
   isTerminated = false;

@@ -167,6 +167,22 @@ export const COORDINATOR_ERRORS = {
     retryable: false,
     remedy: 'Check that tls.cert and tls.key are readable PEM files and belong together.',
   },
+  'session-unknown': {
+    status: 'unauthenticated',
+    retryable: true,
+    remedy: 'The session is over, or was never there; the agent opens a new one by itself.',
+  },
+  'session-broken': {
+    status: 'aborted',
+    retryable: true,
+    remedy:
+      'A request or an answer was lost or repeated on the way; the agent opens a new session by itself.',
+  },
+  'too-many-sessions': {
+    status: 'unavailable',
+    retryable: true,
+    remedy: 'Agents try again by themselves; mend what keeps them from their WebSocket.',
+  },
   'shutting-down': {
     status: 'unavailable',
     retryable: true,

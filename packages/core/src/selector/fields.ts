@@ -48,6 +48,7 @@ const MARKS: Readonly<Record<AgentMark, true>> = {
   busy: true,
   standby: true,
   quarantined: true,
+  'over HTTPS': true,
   'manual upgrade required': true,
 };
 
