@@ -15,12 +15,15 @@ import { createSlots } from './host/slots.ts';
 import { createTrust } from './host/trust.ts';
 import { readIdentityKey } from './identity-key.ts';
 import type { AgentPorts, LauncherChannel, Self, Timetable, Transport, Trust } from './ports.ts';
+import type { CarrierKind } from './session/fallback.ts';
+import { FallbackTransport } from './session/fallback-transport.ts';
+import { createHttpsTransport } from './session/https-transport.ts';
 import { createWsTransport } from './session/ws-transport.ts';
 
 export interface HostParts {
   readonly clock: Clock;
   readonly self: Self;
-  readonly transport: Transport;
+  readonly transports: Readonly<Record<CarrierKind, Transport>>;
   readonly trust: Trust;
   readonly ca: string | null;
   readonly baseUrl: string;
@@ -44,7 +47,15 @@ export async function composeHost(options: {
     self,
     ca,
     baseUrl,
-    transport: createWsTransport({ url: sessionUrlOf(config.coordinator), ca }),
+    transports: {
+      'web-socket': createWsTransport({ url: sessionUrlOf(config.coordinator), ca }),
+      https: createHttpsTransport({
+        coordinator: config.coordinator,
+        ca,
+        bindsChannel: self.bindsChannel,
+        clock,
+      }),
+    },
     trust: createTrust({
       layout,
       trustDir: options.trustDir,
@@ -68,6 +79,7 @@ export async function composeAgent(options: {
   const { clock } = host;
   return {
     ...host,
+    transport: new FallbackTransport({ transports: host.transports, clock, log }),
     random: systemRandom,
     log,
     launcher,

@@ -18,7 +18,8 @@ export interface ProbePorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly self: Self;
-  readonly transport: Transport;
+  /** In the order in which they are tried: whoever is reached over any of them is reached (P10). */
+  readonly transports: readonly Transport[];
   readonly trust: Trust;
   readonly own: { readonly version: string; readonly digest: string };
 }
@@ -39,11 +40,7 @@ export async function probe(ports: ProbePorts, stop: AbortSignal): Promise<numbe
 async function isReached(ports: ProbePorts, signal: AbortSignal): Promise<boolean> {
   const { log, trust } = ports;
   try {
-    const session = await trySession(ports, signal);
-    if (session !== null) {
-      log.warn('probe: no session', { why: session });
-      return false;
-    }
+    if (!(await hasSession(ports, signal))) return false;
     await trust.refresh(signal);
     log.info('probe: reached');
     return true;
@@ -54,8 +51,23 @@ async function isReached(ports: ProbePorts, signal: AbortSignal): Promise<boolea
   }
 }
 
+async function hasSession(ports: ProbePorts, signal: AbortSignal): Promise<boolean> {
+  for (const transport of ports.transports) {
+    const why = await trySession({ ...ports, transport }, signal).catch((caught: unknown) => {
+      signal.throwIfAborted();
+      return codedErrorFrom(caught).message;
+    });
+    if (why === null) return true;
+    ports.log.warn('probe: no session', { why });
+  }
+  return false;
+}
+
 /** Null: welcomed, or answered otherwise by a coordinator that knows us. Else why not. */
-async function trySession(ports: ProbePorts, signal: AbortSignal): Promise<string | null> {
+async function trySession(
+  ports: ProbePorts & { readonly transport: Transport },
+  signal: AbortSignal,
+): Promise<string | null> {
   const { clock, self, transport, own } = ports;
   const connection = await transport.connect(signal);
   try {

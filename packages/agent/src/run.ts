@@ -74,7 +74,8 @@ export async function runProbe(options: RunOptions): Promise<number> {
     const host = await composeHost({ layout, config, trustDir: `${layout.trustDir}-probe` });
     const slot = await ownSlot(readInvocation().scriptPath);
     const own = { version: slot?.version ?? options.version, digest: slot?.digest ?? '' };
-    return await probe({ ...host, log, own }, stop);
+    const { 'web-socket': webSocket, https } = host.transports;
+    return await probe({ ...host, transports: [webSocket, https], log, own }, stop);
   } catch (caught) {
     const error = codedErrorFrom(caught);
     log.error(error.message, { code: error.code, remedy: error.remedy });

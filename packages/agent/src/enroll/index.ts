@@ -9,11 +9,11 @@ import type { Layout } from '@moult/core/layout';
 import type { Version } from '@moult/core/versions';
 import { makeDirectoryDurably, readTextIfPresent, writeFileDurably } from '@moult/runtime/files';
 import { baseUrlOf, coordinatorUrl } from '../address.ts';
+import { openBoundConnection } from '../bound-connection.ts';
 import { readAgentValues } from '../config/agent-config.ts';
 import { ownPlatform } from '../host/self.ts';
 import { ensureIdentityKey } from '../identity-key.ts';
 import { type Anchors, fetchAnchors } from './anchors.ts';
-import { openBoundConnection } from './bound-connection.ts';
 import { decodeEnrollmentToken } from './token.ts';
 
 export { type FirstInstallation, installFirst } from './install-first.ts';

@@ -13,6 +13,7 @@ import { isDiskTrouble, type SessionRow } from '../database/index.ts';
 import type { Connection, Received, Self, Transport } from '../ports.ts';
 import { Bell, pause } from '../waiting.ts';
 import { type Ending, isAnswer, reconnectDelayMs } from './backoff.ts';
+import { GOOD_SESSION_MS } from './fallback.ts';
 import { endIn, type HelloFacts, shakeHands, type Welcome } from './handshake.ts';
 
 export interface LinkListener {
@@ -45,8 +46,6 @@ const REACHED_MS_MAX = 90_000;
 const CONNECT_MS_MAX = 15_000;
 /** Between two tries while the launcher waits for the answer to its dial. */
 const DIAL_RETRY_MS = 2_000;
-/** A session that lived so long was a good one: the next failure starts counting anew. */
-const GOOD_SESSION_MS = 10_000;
 
 export class Link {
   readonly #options: LinkOptions;

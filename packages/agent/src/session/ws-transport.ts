@@ -1,15 +1,10 @@
 /* The session's connection as it is: one WebSocket over TLS 1.3, binary frames, limits from the protocol. */
 import { TLSSocket } from 'node:tls';
 import { CodedError } from '@moult/core/errors';
-import {
-  decodeCoordinatorFrame,
-  encodeAgentFrame,
-  FRAME_BYTES_MAX,
-  HANDSHAKE_MS_MAX,
-  SUBPROTOCOL,
-} from '@moult/protocol';
+import { encodeAgentFrame, FRAME_BYTES_MAX, HANDSHAKE_MS_MAX, SUBPROTOCOL } from '@moult/protocol';
 import { WebSocket } from 'ws';
 import type { Connection, Received, Transport } from '../ports.ts';
+import { receivedOf, Unread } from './unread.ts';
 
 export interface WsTransportOptions {
   readonly url: string;
@@ -19,8 +14,6 @@ export interface WsTransportOptions {
 
 const EXPORTER_LABEL = 'EXPORTER-Channel-Binding';
 const EXPORTER_BYTES = 32;
-/** A coordinator sends a few frames and waits; this many unread ones mean that something is wrong. */
-const UNREAD_MAX = 1_000;
 /** Unsent bytes beyond which a connection is as good as dead: some batches. */
 const UNSENT_BYTES_MAX = 8 * FRAME_BYTES_MAX;
 
@@ -66,13 +59,10 @@ function connect(options: WsTransportOptions, signal: AbortSignal): Promise<Conn
 }
 
 function channelOf(socket: WebSocket): Connection {
-  const unread: Received[] = [];
-  let wake: (() => void) | null = null;
+  const unread = new Unread();
   let binding = '';
   const arrived = (received: Received) => {
-    unread.push(received);
-    if (unread.length > UNREAD_MAX) socket.terminate();
-    wake?.();
+    if (!unread.arrive(received)) socket.terminate();
   };
   socket.once('upgrade', (response) => {
     if (!(response.socket instanceof TLSSocket)) return;
@@ -99,25 +89,7 @@ function channelOf(socket: WebSocket): Connection {
       if (socket.bufferedAmount > UNSENT_BYTES_MAX) return socket.terminate();
       socket.send(encodeAgentFrame(frame), () => undefined);
     },
-    next: async (signal) => {
-      for (;;) {
-        const first = unread.shift();
-        if (first !== undefined) return first;
-        await new Promise<void>((resolve, reject) => {
-          if (signal.aborted) {
-            reject(signal.reason);
-            return;
-          }
-          const aborted = () => reject(signal.reason);
-          signal.addEventListener('abort', aborted, { once: true });
-          wake = () => {
-            signal.removeEventListener('abort', aborted);
-            resolve();
-          };
-        });
-        wake = null;
-      }
-    },
+    next: (signal) => unread.next(signal),
     channelBinding: () => binding,
     close: () => {
       if (socket.readyState === WebSocket.OPEN) socket.close(1000);
@@ -125,18 +97,4 @@ function channelOf(socket: WebSocket): Connection {
       else socket.terminate();
     },
   };
-}
-
-function receivedOf(data: Buffer): Received {
-  const decoded = decodeCoordinatorFrame(data);
-  switch (decoded.kind) {
-    case 'frame':
-      return decoded;
-    case 'unsupported':
-      return decoded;
-    case 'too-large':
-      return { kind: 'invalid', reason: `a frame larger than ${decoded.limitBytes} bytes` };
-    case 'invalid':
-      return decoded;
-  }
 }

@@ -1,6 +1,5 @@
 /* Rows of the store in the shapes of the API. */
 import type { Agent, Attempt, Command, HistoryEntry, Release, Token } from '@moult/api';
-import type { AgentMark } from '@moult/core/agent-state';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { isPlatform } from '@moult/core/platform';
 import type {
@@ -16,9 +15,6 @@ import type {
 } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
 import { marksOf } from '../registry/marks.ts';
-
-/** P10: its WebSocket does not come about, and it is served all the same. */
-const OVER_HTTPS: AgentMark = 'over HTTPS';
 
 export interface AgentViews {
   readonly store: Store;
@@ -56,7 +52,7 @@ function plainOf(with_: AgentViews, view: AgentView): Omit<Agent, 'components' |
     instanceId: instance.id,
     group: instance.group_name,
     state: isConnected ? instance.state : 'Down',
-    marks: [...marksOf(instance), ...(session?.carrierKind === 'https' ? [OVER_HTTPS] : [])],
+    marks: marksOf(instance, session),
     platform: instance.platform,
     lastSeenMs: isConnected ? with_.nowMs : instance.last_seen_ms,
     enrolledMs: instance.enrolled_ms,

@@ -80,11 +80,12 @@ export class Selection {
   }
 
   #factsOf(row: SelectionRow): SelectorFacts {
+    const session = this.#options.sessions.of(row.id);
     return {
       agent: row.agent_name,
       group: row.group_name,
-      state: this.#options.sessions.of(row.id) === null ? 'Down' : row.state,
-      marks: marksOf(row),
+      state: session === null ? 'Down' : row.state,
+      marks: marksOf(row, session),
       isBusy: row.is_idle === 0,
       platform: row.platform,
       version: row.agent_version,
