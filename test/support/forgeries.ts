@@ -19,6 +19,8 @@ export interface Loot {
   readonly repositoryDir: string;
   readonly blobsDir: string;
   readonly keysDir: string;
+  /** Online keys of another time than the live root's. */
+  readonly onlineKeys?: OnlineKeys;
   /** A genuine, published release of the agent. */
   readonly genuine: { readonly version: string; readonly digest: string };
   /** Written by the attacker's program, should it ever run. */
@@ -107,12 +109,13 @@ export async function forge(forgery: Forgery, loot: Loot, dir: string): Promise<
     dir,
     ownBlobsDir,
     state,
-    keys: await loadOnlineKeys(loot.keysDir, state.root.metadata),
+    keys: loot.onlineKeys ?? (await loadOnlineKeys(loot.keysDir, state.root.metadata)),
     ownKey: signingKeyOf(generateKeyPem(), 'the attacker’s key'),
   });
 }
 
-async function forgedRelease(bench: Bench, keys: readonly SigningKey[]): Promise<Forged> {
+/** A release of the attacker's program, signed with these keys. */
+export async function forgedRelease(bench: Bench, keys: readonly SigningKey[]): Promise<Forged> {
   const document = await forgedDocument(bench);
   const signed = signRelease({
     keys,

@@ -20,6 +20,7 @@ import {
   publish,
   publishedReleases,
   publishRoot,
+  publishState,
   type RepositoryOptions,
   type RootSubmission,
   readCurrentState,
@@ -89,12 +90,25 @@ export class Releases {
     const { log } = this.#options;
     try {
       const done = await this.#oneByOne(async () => sign(await this.#place()));
-      if (done !== null)
-        log.info('signed the metadata of releases anew', { version: done.timestampVersion });
+      if (done === null) return;
+      log.info('signed the metadata of releases anew', { version: done.timestampVersion });
+      await this.#warnOfExpiry();
     } catch (error) {
       log.error('the metadata of releases could not be signed anew; the next try is due', {
         err: error,
       });
+    }
+  }
+
+  /** Of what offline keys signed: nobody else will say so in time. Every few days, as often as something is signed. */
+  async #warnOfExpiry(): Promise<void> {
+    const { clock, log, repositoryDir } = this.#options;
+    for (const role of (await publishState(repositoryDir, clock.nowMs())).roles) {
+      if (!role.isRenewalDue) continue;
+      const remedy =
+        role.role === 'root' ? 'moult keys renew root' : 'moult release publish-root --keys DIR';
+      const expires = new Date(role.expiresMs).toISOString();
+      log.warn('signed metadata expires soon', { role: role.role, expires, remedy });
     }
   }
 
@@ -181,11 +195,11 @@ export class Releases {
     });
   }
 
-  publish(submission: Submission, order: Order): Promise<void> {
+  publish(submission: Submission, order: Order): Promise<Published> {
     return this.#oneByOne(() => this.#publish(submission, order));
   }
 
-  async #publish(submission: Submission, order: Order): Promise<void> {
+  async #publish(submission: Submission, order: Order): Promise<Published> {
     const { store, log, blobStore } = this.#options;
     const { component, version, document, role, targets } = submission;
     if (document !== encodeReleaseDocument(await this.#documentOf({ component, version }))) {
@@ -202,6 +216,7 @@ export class Releases {
     });
     for (const warning of published.warnings) log.warn(warning);
     await store.write('recordPublish', { ...order, component, version });
+    return published;
   }
 
   async settled(): Promise<void> {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LIFETIME_MS } from '@moult/core/trust';
 import { loadNamedKeys } from '@moult/release/keys';
 import { readCurrentState, signRoot } from '@moult/release/repository';
 import { readRootChain } from '@moult/release/root-files';
@@ -133,4 +134,18 @@ test('a start signs anew: a state from a backup is not behind what agents saw (R
   expect(timestamp.metadata.signed.version).toBe(minutes);
   expect(snapshot.metadata.signed.version).toBe(minutes);
   expect(minutes).toBeGreaterThan(seen);
+});
+
+test('what offline keys signed is warned of when a quarter of its life is left', async () => {
+  // Stopped meanwhile: whoever sleeps on the clock would be woken for every ping of a year.
+  await fixture.coordinator.stop();
+  await fixture.clock.advance(LIFETIME_MS.release * 0.7);
+  await fixture.restart();
+  expect(fixture.warnings).toEqual([]);
+  await fixture.coordinator.stop();
+  await fixture.clock.advance(LIFETIME_MS.release * 0.1);
+  await fixture.restart();
+  expect(fixture.warnings).toMatchObject([
+    { role: 'targets', remedy: 'moult release publish-root --keys DIR' },
+  ]);
 });

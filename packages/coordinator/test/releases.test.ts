@@ -87,7 +87,7 @@ describe('releases', () => {
     const published = await publish('1.0.0');
     expect(published).toMatchObject({
       status: 201,
-      body: { state: 'published', publishedBy: 'admin' },
+      body: { state: 'published', publishedBy: 'admin', warnings: [] },
     });
     await upload(await makePack('1.1.0'));
     expect((await publish('1.1.0')).status).toBe(201);

@@ -90,7 +90,8 @@ export const publishRelease = defineRoute({
     why,
   }),
   status: 201,
-  response: release,
+  /** With metadata that is near to a limit of what agents read. */
+  response: release.extend({ warnings: z.array(z.string()) }),
 });
 
 const signedRole = z.object({ name: z.string().max(64), metadata: z.string() });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openBlobStore } from '@moult/release/blob-store';
 import { initKeys } from '@moult/release/keys';
 import { systemClock } from '@moult/runtime/clock';
-import { silentLogger } from '@moult/runtime/logger';
+import { type Logger, silentLogger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
 import { openSqliteStore, type Store, sourceWorkerPath } from '@moult/store';
 import {
@@ -29,6 +29,8 @@ export class Fixture {
   readonly clock: FakeClock;
   readonly store: Store;
   readonly init: InitResult;
+  /** What was logged as warnings, oldest first. */
+  readonly warnings: readonly object[];
   coordinator: Coordinator;
   url = '';
   readonly #options: CoordinatorOptions;
@@ -41,6 +43,7 @@ export class Fixture {
     readonly init: InitResult;
     readonly coordinator: Coordinator;
     readonly options: CoordinatorOptions;
+    readonly warnings: readonly object[];
   }) {
     this.dir = of.dir;
     this.clock = of.clock;
@@ -48,6 +51,7 @@ export class Fixture {
     this.init = of.init;
     this.coordinator = of.coordinator;
     this.#options = of.options;
+    this.warnings = of.warnings;
   }
 
   static async make(): Promise<Fixture> {
@@ -60,11 +64,17 @@ export class Fixture {
       path: init.paths.databasePath,
       workerPath: sourceWorkerPath(),
     });
+    const warnings: object[] = [];
+    const log: Logger = {
+      ...silentLogger,
+      warn: (text, fields) => warnings.push({ text, ...fields }),
+      child: () => log,
+    };
     const options: CoordinatorOptions = {
       store,
       clock,
       random: systemRandom,
-      log: silentLogger,
+      log,
       version: '9.9.9',
       blobStore: await openBlobStore(init.paths.blobsDir),
       repositoryDir: init.paths.repositoryDir,
@@ -73,7 +83,7 @@ export class Fixture {
       caPem: null,
     };
     const coordinator = await createCoordinator(options);
-    const fixture = new Fixture({ dir, clock, store, init, coordinator, options });
+    const fixture = new Fixture({ dir, clock, store, init, coordinator, options, warnings });
     await fixture.#listen();
     return fixture;
   }

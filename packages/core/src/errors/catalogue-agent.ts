@@ -85,7 +85,7 @@ export const AGENT_ERRORS = {
     status: 'permission-denied',
     retryable: false,
     remedy:
-      'Something stands between this host and the coordinator, or the token is of another one: check the address.',
+      'Something stands between this host and the coordinator, or the token is of another one or of an older release root: check the address, then make a new token.',
   },
   'enrolled-elsewhere': {
     status: 'failed-precondition',

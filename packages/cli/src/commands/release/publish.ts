@@ -4,8 +4,7 @@
  * so that a coordinator in the wrong hands cannot have its own files signed.
  */
 import { resolve } from 'node:path';
-import type { Release } from '@moult/api';
-import type { Client } from '@moult/api/client';
+import type { Client, ResponseOf } from '@moult/api/client';
 import { CodedError } from '@moult/core/errors';
 import type { ReleaseDocument } from '@moult/core/release-document';
 import { checkReleaseDocument } from '@moult/core/trust';
@@ -52,6 +51,7 @@ export function addReleasePublish(group: Command, shell: Shell): void {
       await importMissing(run, client, packs);
       const release = await publish(run, client, { ...options, packs });
       run.output.stepDone(`${release.component} ${release.version} is published`);
+      for (const warning of release.warnings) run.output.notice(warning);
       run.output.result(release, () => releaseLines(release));
       return EXIT.ok;
     }),
@@ -94,7 +94,7 @@ async function publish(
   run: Run,
   client: Client,
   wanted: PublishOptions & { readonly packs: readonly PackManifest[] },
-): Promise<Release> {
+): Promise<ResponseOf<'publishRelease'>> {
   const [pack] = wanted.packs;
   if (pack === undefined) throw new CodedError('usage', 'no pack was given');
   const { component, version } = pack.manifest;

@@ -43,8 +43,9 @@ export function releaseHandlers(options: ReleaseHandlersOptions): ReleaseHandler
     publishRelease: async ({ body, caller }) => {
       const { component, version, document, role, targets } = body;
       const order = { nowMs: clock.nowMs(), principal: caller.principal, why: body.why };
-      await releases.publish({ component, version, document, role, targets }, order);
-      return readRelease(store, { component, version });
+      const submission = { component, version, document, role, targets };
+      const { warnings } = await releases.publish(submission, order);
+      return { ...(await readRelease(store, { component, version })), warnings: [...warnings] };
     },
     getTrustState: async () => {
       const { root, targets, roles } = await releases.trustState();
