@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { type Layout, layoutOf } from '@moult/core/layout';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readAgentConfig } from '../src/config/agent-config.ts';
-import { decodeEnrollmentToken, encodeEnrollmentToken, enroll } from '../src/enroll/index.ts';
+import {
+  decodeEnrollmentToken,
+  encodeEnrollmentToken,
+  enroll,
+  pinAnew,
+} from '../src/enroll/index.ts';
 import { WsCoordinator } from './support/ws-coordinator.ts';
 
 const fixture = (name: string) =>
@@ -177,6 +182,41 @@ describe('enrollment', () => {
         expect.objectContaining({ message: expect.stringContaining(bad) }),
       );
     }
+  });
+});
+
+describe('pinning anew', () => {
+  const NEW_ROOT = '{"signed":{"_type":"root","version":70}}';
+  const pinning = (layout: Layout, token: typeof TOKEN) =>
+    pinAnew({
+      layout,
+      token: encodeEnrollmentToken(token),
+      signal: AbortSignal.timeout(10_000),
+    });
+
+  test('takes the root that a new token names, and leaves the identity as it is', async () => {
+    const served = await serve();
+    const layout = freshLayout();
+    await enrolling(layout);
+    const kept = () =>
+      [layout.agentConfigPath, layout.identityKeyPath].map((path) => readFileSync(path, 'utf8'));
+    const before = kept();
+    served.anchors = { caPem: CA, root: NEW_ROOT };
+    const pinned = await pinning(layout, { ...TOKEN, rootSha256: sha256(NEW_ROOT) });
+    expect(pinned).toEqual({ coordinator: coordinator?.url, rootSha256: sha256(NEW_ROOT) });
+    expect(readFileSync(layout.pinnedRootPath, 'utf8')).toBe(NEW_ROOT);
+    expect(kept()).toEqual(before);
+    expect(served.keys).toHaveLength(1);
+  });
+
+  test('T2: another root than the token names is refused, and a host that was never enrolled is told so', async () => {
+    const served = await serve();
+    const layout = freshLayout();
+    await expect(pinning(layout, TOKEN)).rejects.toMatchObject({ code: 'not-enrolled' });
+    await enrolling(layout);
+    served.anchors = { caPem: CA, root: NEW_ROOT };
+    await expect(pinning(layout, TOKEN)).rejects.toMatchObject({ code: 'enrollment-pin-mismatch' });
+    expect(readFileSync(layout.pinnedRootPath, 'utf8')).toBe(ROOT);
   });
 });
 

@@ -26,7 +26,7 @@ export async function requireAcceptance(options: AcceptanceOptions): Promise<voi
   const roots = names
     .map((name) => versionedName(name, 'root'))
     .filter((version) => version !== null);
-  // Who is further behind than an agent walks is enrolled anew.
+  // Who is further behind than an agent walks is pinned anew.
   const oldest = Math.max(
     Math.min(...roots),
     state.root.metadata.signed.version - TRUST_LIMITS.rootRotationsMax,

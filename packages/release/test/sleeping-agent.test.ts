@@ -1,5 +1,5 @@
 /* O3: hosts that were away while keys changed, through the code that agents run. */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIFETIME_MS, TRUST_LIMITS } from '@moult/core/trust';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -80,7 +80,7 @@ describe('an agent that slept', () => {
     await expect(host.trust.refresh()).rejects.toMatchObject({ code: 'trust-expired' });
   });
 
-  test('through 64 roots arrives, and through 65 says that it must be enrolled anew (RL54)', async () => {
+  test('through 64 roots arrives, and through 65 says that it must be pinned anew (RL54)', async () => {
     const { world, host } = await awakeHost();
     const limit = TRUST_LIMITS.rootRotationsMax;
     await rotate(world, 'renewal');
@@ -93,11 +93,12 @@ describe('an agent that slept', () => {
     const before = await trusted(host);
     await expect(host.trust.refresh()).rejects.toMatchObject({
       code: 'trust-root-too-old',
-      remedy: expect.stringContaining('Enroll this host again'),
+      remedy: expect.stringContaining('moult agent pin'),
     });
     expect(await trusted(host)).toBe(before);
-    const again = await newHost(world);
-    await expect(again.trust.refresh()).resolves.toMatchObject({ rootVersion: limit + 3 });
+    // What `agent pin` does.
+    await writeFile(host.layout.pinnedRootPath, await readFile(join(world.keysDir, 'root.json')));
+    await expect(host.trust.refresh()).resolves.toMatchObject({ rootVersion: limit + 3 });
   });
 });
 

@@ -17,6 +17,7 @@ import { type Anchors, fetchAnchors } from './anchors.ts';
 import { decodeEnrollmentToken } from './token.ts';
 
 export { type FirstInstallation, installFirst } from './install-first.ts';
+export { type Pinned, pinAnew } from './pin.ts';
 export { decodeEnrollmentToken, type EnrollmentToken, encodeEnrollmentToken } from './token.ts';
 
 export interface EnrollOptions {

@@ -225,7 +225,7 @@ export const RELEASE_ERRORS = {
     status: 'failed-precondition',
     retryable: false,
     remedy:
-      'Enroll this host again with a new token (`moult tokens create`): it then begins with the newest root.',
+      'Pin the newest root on this host, as root: `moult agent pin --token TOKEN`, with a new token of `moult tokens create`.',
   },
   'trust-root-invalid': {
     status: 'failed-precondition',

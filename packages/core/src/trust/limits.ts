@@ -11,7 +11,7 @@ export const TRUST_LIMITS = {
   snapshotBytesMax: 65_536,
   /** Some 180 bytes a release: 700 releases of one component and major version. Parses within 1.5 s. */
   roleBytesMax: 131_072,
-  /** A host asleep through 64 root rotations is enrolled anew. */
+  /** A host asleep through more root rotations is pinned anew. */
   rootRotationsMax: 64,
   /** Top-level targets and one delegation; two more leave room for a level between. */
   delegationsMax: 4,

@@ -9,6 +9,7 @@ import { withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { Run, Shell } from '../../shell.ts';
 import { formatBytes, shortDigest } from '../../terminal/format.ts';
+import { enrollmentTokenOf } from './token.ts';
 
 interface EnrollOptions {
   readonly coordinator?: string;
@@ -47,7 +48,7 @@ export function addAgentEnroll(group: Command, shell: Shell): void {
       run.output.step(`enrolling ${name}`);
       const enrolled = await enroll({
         coordinator: coordinatorOf(options, run),
-        token: await tokenOf(options, run),
+        token: await enrollmentTokenOf(options.token, run),
         name,
         layout,
         signal: run.stop,
@@ -104,15 +105,6 @@ function coordinatorOf(options: EnrollOptions, run: Run): string {
   if (given !== null) return given;
   throw new CodedError('usage', 'no coordinator was named', {
     remedy: 'Give --coordinator https://host:port.',
-  });
-}
-
-async function tokenOf(options: EnrollOptions, run: Run): Promise<string> {
-  const given = options.token === '-' ? await run.invocation.readInput() : options.token;
-  if (given !== undefined && given !== '') return given;
-  throw new CodedError('usage', 'no enrollment token was given', {
-    remedy:
-      'Make one with `moult tokens create`, and give it with --token, or on standard input with `--token -`.',
   });
 }
 
