@@ -73,8 +73,8 @@ interface AnyRequest {
 const CONNECT_MS_MAX = 10_000;
 /** Publishing asks a TUF client to accept the new state, which may take its ten seconds. */
 const ANSWER_MS_MAX = 60_000;
-/** A pack of 40 MB over a slow line. */
-const UPLOAD_MS_MAX = 30 * 60_000;
+/** A pack of 40 MB over a slow line; an order for more agents than one coordinator holds. */
+const LONG_MS_MAX = 30 * 60_000;
 const READ_RETRIES_MAX = 2;
 /** A person waits: somebody who is not there is told about within a second. */
 const RETRY_AFTER_MS_MAX = 300;
@@ -99,6 +99,7 @@ async function send(sending: Sending): Promise<unknown> {
   const { base, route, request } = sending;
   const url = urlOf(base, route, request);
   const octets = route.body === 'octets' ? (request.body as Octets) : null;
+  const answerMsMax = route.isLong === true ? LONG_MS_MAX : ANSWER_MS_MAX;
   const { default: got } = await import('got');
   let answer: { readonly statusCode: number; readonly body: string };
   try {
@@ -123,8 +124,8 @@ async function send(sending: Sending): Promise<unknown> {
         lookup: CONNECT_MS_MAX,
         connect: CONNECT_MS_MAX,
         secureConnect: CONNECT_MS_MAX,
-        response: octets === null ? ANSWER_MS_MAX : UPLOAD_MS_MAX,
-        request: octets === null ? ANSWER_MS_MAX : UPLOAD_MS_MAX,
+        response: answerMsMax,
+        request: answerMsMax,
       },
     });
   } catch (caught) {

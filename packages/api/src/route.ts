@@ -27,6 +27,8 @@ export interface Route<
   readonly body: Body | 'octets';
   readonly status: 200 | 201 | 202 | 204;
   readonly response: Response;
+  /** Acts on many, or takes many bytes: whoever asks waits for more than a minute. */
+  readonly isLong?: true;
 }
 
 /** Keeps the schemas' own types. */

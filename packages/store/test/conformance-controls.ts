@@ -46,6 +46,17 @@ function ordering(opened: () => Store): void {
     expect(await act('pause', false)).toMatchObject({ kind: 'ordered', isNew: true });
   });
 
+  test('an order that is no upgrade wants no version', async () => {
+    const { instanceId } = await connected(opened());
+    await controlled(opened(), instanceId, 'pause', false);
+    const subject = { instanceId, agentName: 'a', group: 'default', row: null };
+    const nothing = { desired: null, choice: null };
+    const one = { ...subject, component: 'agent' } as const;
+    expect(await opened().read('desiredOf', one)).toEqual(nothing);
+    const all = { component: 'agent', subjects: [subject] } as const;
+    expect(await opened().read('desiredOfAll', all)).toEqual([nothing]);
+  });
+
   test('an agent that cannot do it is not sent it', async () => {
     const { instanceId } = await agent(opened(), 'a');
     await session(opened(), { instanceId, counter: 1, capabilities: ['auto-upgrade'] });

@@ -22,6 +22,7 @@ export const importPack = defineRoute({
     bytes: z.number().int(),
     isNew: z.boolean(),
   }),
+  isLong: true,
 });
 
 export const listReleases = defineRoute({

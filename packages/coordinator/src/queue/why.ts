@@ -25,7 +25,7 @@ export interface WhyPage {
 }
 
 /** Looked at in one turn of the loop: a few milliseconds. */
-const SIDE_BY_SIDE = 10;
+const SIDE_BY_SIDE = 5;
 
 export class Why {
   readonly #options: WhyOptions;

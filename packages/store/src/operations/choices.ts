@@ -99,6 +99,7 @@ const manualFor = prepared(
       .where('instance_id', '=', of.instanceId)
       .where('component', '=', of.component)
       .where('origin', '=', 'manual')
+      .where('kind', '=', 'autoUpgrade')
       .where('state', 'in', OPEN_STATES)
       .orderBy('position', 'desc')
       .limit(1),
