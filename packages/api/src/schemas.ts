@@ -24,6 +24,15 @@ export const id = z.string().regex(/^[0-9a-z]{4,40}$/);
 export const timeMs = z.number().int().nonnegative();
 /** Which agents are meant, `group=eu and version<2.1`; read by core/selector, which says what is wrong where. */
 export const select = z.string();
+/** Whom an order is for: either of them, which `hasOneTarget` sees to. */
+export const target = { agents: z.array(name).min(1).optional(), select: select.optional() };
+export const hasOneTarget = (body: {
+  readonly agents?: unknown;
+  readonly select?: unknown;
+}): boolean => (body.agents === undefined) !== (body.select === undefined);
+export const ONE_TARGET = { error: 'give either agents or select' };
+/** A failure, as it is told. */
+export const told = z.object({ code: z.string(), message: z.string(), remedy: z.string() });
 export const why = z.string().max(500).default('');
 
 export const slot = z.object({ version, digest: sha256 });

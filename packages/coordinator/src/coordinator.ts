@@ -87,7 +87,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
     ...manyHandlers({ store, clock, dispatcher, selection }),
     ...commandHandlers({ store }),
-    ...controlHandlers({ store, clock, sessions, dispatcher }),
+    ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
     ...enrollmentHandlers({
       ...options,
       authentication,

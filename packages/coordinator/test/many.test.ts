@@ -122,27 +122,53 @@ test('many are validated by a selector, and get what waited for that', async () 
   expect(await agent.expect('command')).toMatchObject({ autoUpgrade: { version: '2.0.0' } });
 });
 
+test('agents are paused and removed by a selector too', async () => {
+  const agent = await fixture.enroll('web-1', { group: 'eu' });
+  await agent.connect();
+  agent.report();
+  await fixture.enroll('web-2', { group: 'eu' });
+  await fixture.enroll('db-1', { group: 'us' });
+  const act = (path: string, body: object) => fixture.call('POST', path, { body });
+  const paused = await act('/v1/agents/control', { select: 'group=eu', action: 'pause' });
+  expect(paused.body.unfinished).toBeNull();
+  expect(paused.body.results.map((one: { agent: string }) => one.agent)).toEqual([
+    'web-1',
+    'web-2',
+  ]);
+  const keyed = { select: 'agent=db-1 and waiting!=*', action: 'pause', key: 'k' };
+  const first = await act('/v1/agents/control', keyed);
+  expect(first.body.results).toMatchObject([{ agent: 'db-1', command: { state: 'queued' } }]);
+  const same = await act('/v1/agents/control', keyed);
+  expect(same.body.results[0].command.id).toBe(first.body.results[0].command.id);
+  const removed = await act('/v1/agents/remove', { select: 'group=us' });
+  expect(removed.body).toMatchObject({ results: [{ agent: 'db-1', outcome: 'removed' }] });
+  const again = await act('/v1/agents/remove', { select: 'group=us' });
+  expect(again).toMatchObject({ status: 404, body: { code: 'nothing-selected' } });
+});
+
 test('SE5: what stops everything is said beside what was done until then', async () => {
   const done: string[] = [];
-  const names = Array.from({ length: 200 }, (_, index) => `web-${index}`);
-  const acted = await actOnAll(names, async (name) => {
+  const names = Array.from({ length: 500 }, (_, index) => ({ agentName: `web-${index}` }));
+  const acted = await actOnAll(names, async ({ agentName: name }) => {
     if (name === 'web-70') throw new CodedError('not-found', 'gone');
     if (name === 'web-100') throw new CodedError('disk-full', 'no space');
     done.push(name);
     return name;
   });
   expect(acted).toMatchObject({
-    selected: 200,
+    selected: 500,
     refused: [{ agent: 'web-70', code: 'not-found' }],
     unfinished: { code: 'disk-full', message: 'no space' },
   });
   expect([...acted.done].sort()).toEqual(done.sort());
-  expect(done.length).toBeLessThan(200);
+  expect(done.length).toBeLessThan(500);
 });
 
 test('what stops everything before anything was done is an error', async () => {
   const full = async (): Promise<never> => {
     throw new CodedError('disk-full', 'no space');
   };
-  await expect(actOnAll(['web-1', 'web-2'], full)).rejects.toMatchObject({ code: 'disk-full' });
+  await expect(
+    actOnAll([{ agentName: 'web-1' }, { agentName: 'web-2' }], full),
+  ).rejects.toMatchObject({ code: 'disk-full' });
 });

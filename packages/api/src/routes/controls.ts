@@ -1,9 +1,20 @@
 import { CONTROL_KINDS } from '@moult/core/command';
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
-import { command, id, name, none, why } from '../schemas.ts';
+import {
+  command,
+  hasOneTarget,
+  id,
+  name,
+  none,
+  ONE_TARGET,
+  target,
+  told,
+  why,
+} from '../schemas.ts';
 
-const agents = z.array(name).min(1);
+/** What stopped it before everybody had a turn; null: each has its result. */
+const unfinished = told.nullable();
 
 export const controlAgents = defineRoute({
   id: 'controlAgents',
@@ -14,13 +25,15 @@ export const controlAgents = defineRoute({
   permission: 'operate',
   params: none,
   query: none,
-  body: z.object({
-    action: z.enum(CONTROL_KINDS),
-    agents,
-    why,
-    /** The same key gives the same commands: a repeated request orders nothing twice. */
-    key: z.string().max(64).optional(),
-  }),
+  body: z
+    .object({
+      ...target,
+      action: z.enum(CONTROL_KINDS),
+      why,
+      /** The same key gives the same commands: a repeated request orders nothing twice. */
+      key: z.string().max(64).optional(),
+    })
+    .refine(hasOneTarget, ONE_TARGET),
   status: 202,
   response: z.object({
     results: z.array(
@@ -34,7 +47,9 @@ export const controlAgents = defineRoute({
         message: z.string().nullable(),
       }),
     ),
+    unfinished,
   }),
+  isLong: true,
 });
 
 export const removeAgents = defineRoute({
@@ -46,7 +61,7 @@ export const removeAgents = defineRoute({
   permission: 'administer',
   params: none,
   query: none,
-  body: z.object({ agents, why }),
+  body: z.object({ ...target, why }).refine(hasOneTarget, ONE_TARGET),
   status: 200,
   response: z.object({
     results: z.array(
@@ -57,7 +72,9 @@ export const removeAgents = defineRoute({
         message: z.string().nullable(),
       }),
     ),
+    unfinished,
   }),
+  isLong: true,
 });
 
 const takenBack = z.object({

@@ -1,18 +1,18 @@
 /* One order for many agents, by name or by selector. Never capped; who is refused keeps nobody else from being done. */
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
-import { component, id, name, none, select, version, why } from '../schemas.ts';
-
-const target = {
-  agents: z.array(name).min(1).optional(),
-  select: select.optional(),
-};
-
-const hasOneTarget = (body: { readonly agents?: unknown; readonly select?: unknown }): boolean =>
-  (body.agents === undefined) !== (body.select === undefined);
-const oneTarget = { error: 'give either agents or select' };
-
-const told = z.object({ code: z.string(), message: z.string(), remedy: z.string() });
+import {
+  component,
+  hasOneTarget,
+  id,
+  name,
+  none,
+  ONE_TARGET,
+  target,
+  told,
+  version,
+  why,
+} from '../schemas.ts';
 
 const ends = {
   /** How many agents are meant. */
@@ -44,7 +44,7 @@ export const upgradeAgents = defineRoute({
       /** Says what would be ordered, and orders nothing. */
       isDryRun: z.boolean().default(false),
     })
-    .refine(hasOneTarget, oneTarget),
+    .refine(hasOneTarget, ONE_TARGET),
   status: 202,
   response: z.object({
     ...ends,
@@ -59,6 +59,7 @@ export const upgradeAgents = defineRoute({
       }),
     ),
   }),
+  isLong: true,
 });
 
 export const validateAgents = defineRoute({
@@ -69,7 +70,8 @@ export const validateAgents = defineRoute({
   permission: 'operate',
   params: none,
   query: none,
-  body: z.object({ ...target, why }).refine(hasOneTarget, oneTarget),
+  body: z.object({ ...target, why }).refine(hasOneTarget, ONE_TARGET),
   status: 200,
   response: z.object({ ...ends, validated: z.array(name) }),
+  isLong: true,
 });

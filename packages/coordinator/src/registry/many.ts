@@ -5,10 +5,10 @@
  */
 import { CodedError, type Status } from '@moult/core/errors';
 import { nextTurn } from '@moult/runtime/clock';
-import { type Selection, selectorOf } from './selection.ts';
+import { type Selected, type Selection, selectorOf } from './selection.ts';
 
 /** In flight at once: the store makes one commit of them, and others wait no longer than for that. */
-const SIDE_BY_SIDE = 64;
+const SIDE_BY_SIDE = 200;
 
 /** Says something of this one agent; all others are troubles of this coordinator. */
 const OF_ONE_AGENT: ReadonlySet<Status> = new Set([
@@ -24,41 +24,55 @@ export interface Target {
   readonly select?: string | undefined;
 }
 
+export type Named = Pick<Selected, 'agentName'>;
+
 export interface Told {
   code: string;
   message: string;
   remedy: string;
 }
 
+export interface Refusal extends Told {
+  agent: string;
+}
+
 export interface Acted<Done> {
   /** How many agents are meant. */
   selected: number;
   done: Done[];
-  refused: (Told & { agent: string })[];
+  refused: Refusal[];
   /** Null: each of the selected was done or refused. */
   unfinished: Told | null;
 }
 
-/** Names, in order. Those that are given by name need not exist. Throws `selector-invalid`, `nothing-selected`. */
-export async function namesOf(
+/** By name. Throws `selector-invalid`, `nothing-selected` (SE6). */
+export async function selectedBy(
   selection: Selection,
-  target: Target & { readonly key?: string | null },
-): Promise<readonly string[]> {
-  if (target.select === undefined) return [...new Set(target.agents)].sort();
-  const selector = selectorOf(target.select);
-  const selected = await selection.all({ selector, key: target.key ?? null });
-  if (selected.length > 0) return selected.map(({ agentName }) => agentName);
-  throw new CodedError('nothing-selected', `no agent matches ${target.select}`);
+  of: { readonly select: string; readonly key?: string | null },
+): Promise<readonly Selected[]> {
+  const selector = selectorOf(of.select);
+  const selected = await selection.all({ selector, key: of.key ?? null });
+  if (selected.length > 0) return selected;
+  throw new CodedError('nothing-selected', `no agent matches ${of.select}`);
+}
+
+/** By name; those that are given by name need not exist. Throws what `selectedBy` throws. */
+export async function namedOrSelected(
+  selection: Selection,
+  { agents, select, key = null }: Target & { readonly key?: string | null },
+): Promise<readonly Named[]> {
+  if (select !== undefined) return selectedBy(selection, { select, key });
+  return [...new Set(agents)].sort().map((agentName) => ({ agentName }));
 }
 
 /** Throws only where nothing was done. */
-export async function actOnAll<Done>(
-  names: readonly string[],
-  act: (name: string) => Promise<Done>,
+export async function actOnAll<One extends Named, Done>(
+  all: readonly One[],
+  act: (one: One) => Promise<Done>,
 ): Promise<Acted<Done>> {
-  const acted: Acted<Done> = { selected: names.length, done: [], refused: [], unfinished: null };
-  for (let from = 0; from < names.length; from += SIDE_BY_SIDE) {
-    const page = names.slice(from, from + SIDE_BY_SIDE);
+  const acted: Acted<Done> = { selected: all.length, done: [], refused: [], unfinished: null };
+  for (let from = 0; from < all.length; from += SIDE_BY_SIDE) {
+    const page = all.slice(from, from + SIDE_BY_SIDE);
     const ends = await Promise.allSettled(page.map(act));
     const trouble = takeEnds(acted, { page, ends });
     if (trouble !== null) {
@@ -74,7 +88,7 @@ export async function actOnAll<Done>(
 /** Gives what stops everything, if something does; what else was done side by side with it counts. */
 function takeEnds<Done>(
   acted: Acted<Done>,
-  of: { readonly page: readonly string[]; readonly ends: readonly PromiseSettledResult<Done>[] },
+  of: { readonly page: readonly Named[]; readonly ends: readonly PromiseSettledResult<Done>[] },
 ): CodedError | null {
   let trouble: CodedError | null = null;
   for (const [index, end] of of.ends.entries()) {
@@ -86,7 +100,7 @@ function takeEnds<Done>(
     // A defect is no refusal: it fails the whole request, loudly.
     if (!(reason instanceof CodedError)) throw reason;
     if (!reason.retryable && OF_ONE_AGENT.has(reason.status)) {
-      acted.refused.push({ agent: of.page[index] ?? '', ...toldOf(reason) });
+      acted.refused.push({ agent: of.page[index]?.agentName ?? '', ...toldOf(reason) });
     } else trouble ??= reason;
   }
   return trouble;

@@ -5,6 +5,8 @@ import { durationMs, withConnection, withExamples, withOutput } from '../../desc
 import { EXIT } from '../../exit-codes.ts';
 import { follow } from '../../follow/follow.ts';
 import type { Shell } from '../../shell.ts';
+import { pointingAt, SELECTOR_HELP, targetOf } from '../../targets.ts';
+import { requireFinished } from './many.ts';
 
 interface ControlOptions {
   readonly wait?: boolean;
@@ -26,7 +28,7 @@ export function addAgentsControl(group: Command, shell: Shell, action: ControlKi
   const command = group
     .command(action)
     .description(TEXTS[action])
-    .argument('<agent...>', 'names of agents')
+    .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
     .option('--wait', 'until the agents have done it: 0 done, 5 failed, 3 timeout')
     .addOption(
       new Option('--timeout <duration>', 'longest wait')
@@ -38,24 +40,30 @@ export function addAgentsControl(group: Command, shell: Shell, action: ControlKi
   withExamples(withOutput(withConnection(command)), [
     { does: 'two agents', line: `moult agents ${action} web-1 web-2 --why "change 42"` },
   ]).action(
-    shell.action<ControlOptions, [string[]]>(async (run, options, [agents]) => {
+    shell.action<ControlOptions, [string[]]>(async (run, options, [given]) => {
+      const target = targetOf(given);
       const client = await run.connect();
       const { why, key } = options;
-      const body = { action, agents, why, key };
-      const { results } = await client.controlAgents({ body, signal: run.stop });
+      const body = { ...target, action, why, key };
+      const answer = await pointingAt(run, target, () =>
+        client.controlAgents({ body, signal: run.stop }),
+      );
+      const { results } = answer;
       const commands = results.flatMap((result) => result.command ?? []);
       const isRefused = results.some((result) => result.outcome === 'refused');
       for (const { message } of results) if (message !== null) run.output.notice(message);
       if (options.wait === true && commands.length > 0) {
         const code = await follow(run, { client, commands, timeoutMs: options.timeout });
+        await requireFinished(answer);
         return isRefused ? EXIT.conflict : code;
       }
-      run.output.result({ results }, () =>
+      run.output.result(answer, () =>
         commands.map(({ agent, id, state, holdReason }) => {
           const held = holdReason === null ? '' : `, held by ${holdReason}`;
           return `${agent}: ${action} ${state}${held} (moult commands show ${id})`;
         }),
       );
+      await requireFinished(answer);
       return isRefused ? EXIT.conflict : EXIT.ok;
     }),
   );

@@ -48,6 +48,11 @@ export async function requireAllDone(many: Many, again: string): Promise<void> {
   throw new CodedError('agents-refused', `${refused.length} of ${selected} agents were refused`);
 }
 
+/** Throws what stopped it before everybody had a turn; those of whom it speaks had theirs. */
+export async function requireFinished(answer: Pick<Ends, 'unfinished'>): Promise<void> {
+  if (answer.unfinished !== null) throw await problem(answer.unfinished);
+}
+
 /** As the coordinator named it, also where this program is older and does not know the code. */
 async function problem(told: {
   readonly code: string;

@@ -1,10 +1,12 @@
 /* What operators do with agents besides upgrading them, and with commands that they no longer want. */
 import { HOLD_REASONS, type HoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
-import type { Clock } from '@moult/runtime/clock';
+import { type Clock, nextTurn } from '@moult/runtime/clock';
 import type { CommandTable, Controlled, Removed, Store, TakenBack } from '@moult/store';
 import type { Sessions } from '../../gateway/sessions.ts';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
+import { actOnAll, type Refusal, selectedBy, type Target } from '../../registry/many.ts';
+import type { Selected, Selection } from '../../registry/selection.ts';
 import type { Handlers } from '../handler.ts';
 import { commandViewOf } from '../views.ts';
 
@@ -13,7 +15,11 @@ export interface ControlHandlersOptions {
   readonly clock: Clock;
   readonly sessions: Sessions;
   readonly dispatcher: Dispatcher;
+  readonly selection: Selection;
 }
+
+/** Read in one turn of the loop: a few milliseconds. */
+const SIDE_BY_SIDE = 50;
 
 type ControlHandlers = Pick<
   Handlers,
@@ -35,31 +41,37 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
   return {
     controlAgents: async ({ body, caller }) => {
       const { action: kind, why, key = null } = body;
-      const ordered: { readonly agent: string; readonly done: Controlled }[] = [];
-      for (const { agent, instanceId } of await instancesOf(store, body.agents)) {
+      const ofKey = key === null ? null : `${kind}-${key}`;
+      const instances = await instancesOf(options, { ...body, key: ofKey });
+      const { done, refused, unfinished } = await actOnAll(instances, async (one) => {
+        const { agentName: agent, instanceId } = one;
         const isConnected = sessions.of(instanceId) !== null;
         const order = { nowMs: clock.nowMs(), principal: caller.principal, why };
         const act = { ...order, instanceId, isConnected, kind, key };
-        ordered.push({ agent, done: await store.write('orderControl', act) });
-      }
-      const commands = ordered.flatMap(({ done }) =>
-        done.kind === 'ordered' ? [done.command] : [],
+        return { agent, done: await store.write('orderControl', act) };
+      });
+      const commands = done.flatMap((one) =>
+        one.done.kind === 'ordered' ? [one.done.command] : [],
       );
       await dispatcher.decide(commands.map((command) => command.instance_id));
       const results = [];
-      for (const one of ordered) results.push(await controlResult(store, { ...one, action: kind }));
-      return { results };
+      for (const one of done) {
+        results.push(await controlResult(store, { ...one, action: kind }));
+        if (results.length % SIDE_BY_SIDE === 0) await nextTurn();
+      }
+      return { results: [...results, ...refused.map(goneResult)], unfinished };
     },
     removeAgents: async ({ body, caller }) => {
-      const results = [];
-      for (const { agent, instanceId } of await instancesOf(store, body.agents)) {
+      const instances = await instancesOf(options, body);
+      const { done, refused, unfinished } = await actOnAll(instances, async (one) => {
+        const { agentName: agent, instanceId } = one;
         const isConnected = sessions.of(instanceId) !== null;
         const order = { nowMs: clock.nowMs(), principal: caller.principal, why: body.why };
-        const done = await store.write('removeInstance', { ...order, instanceId, isConnected });
-        if (done.kind === 'removed') sessions.of(instanceId)?.close('decommissioned');
-        results.push(removeResult(agent, done));
-      }
-      return { results };
+        const removed = await store.write('removeInstance', { ...order, instanceId, isConnected });
+        if (removed.kind === 'removed') sessions.of(instanceId)?.close('decommissioned');
+        return removeResult(agent, removed);
+      });
+      return { results: [...done, ...refused.map(goneResult)], unfinished };
     },
     revokeCommand: ({ params, body, caller }) =>
       takeBack('revokeCommand', { id: params.id, principal: caller.principal, why: body.why }),
@@ -70,16 +82,26 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
 
 /** All or none: a name that is wrong is said before anything is done to the others. Throws `not-found`. */
 async function instancesOf(
-  store: Store,
-  agents: readonly string[],
-): Promise<readonly { readonly agent: string; readonly instanceId: string }[]> {
-  const found = [];
-  for (const agent of new Set(agents)) {
-    const view = await store.read('agentByName', agent);
-    if (view === null) throw new CodedError('not-found', `there is no agent ${agent}`);
-    found.push({ agent, instanceId: view.instance.id });
+  options: ControlHandlersOptions,
+  target: Target & { readonly key?: string | null },
+): Promise<readonly Selected[]> {
+  const { store, selection } = options;
+  if (target.select !== undefined)
+    return selectedBy(selection, { ...target, select: target.select });
+  const found: Selected[] = [];
+  for (const agentName of new Set(target.agents)) {
+    const view = await store.read('agentByName', agentName);
+    if (view === null) throw new CodedError('not-found', `there is no agent ${agentName}`);
+    found.push({ agentName, instanceId: view.instance.id });
+    if (found.length % SIDE_BY_SIDE === 0) await nextTurn();
   }
   return found;
+}
+
+/** It ceased to be there while others were acted on. */
+function goneResult(refusal: Refusal) {
+  const { agent, code, message } = refusal;
+  return { agent, outcome: 'refused' as const, command: null, code, message };
 }
 
 async function controlResult(

@@ -1,7 +1,7 @@
 import type { Clock } from '@moult/runtime/clock';
 import type { Store } from '@moult/store';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
-import { actOnAll, namesOf } from '../../registry/many.ts';
+import { actOnAll, namedOrSelected } from '../../registry/many.ts';
 import type { Selection } from '../../registry/selection.ts';
 import type { Handlers } from '../handler.ts';
 
@@ -23,8 +23,8 @@ export function manyHandlers(options: ManyHandlersOptions): ManyHandlers {
       const order = { component, isForced, why, principal: caller.principal };
       const what = { ...order, version: body.version ?? null, key: body.key ?? null };
       const key = what.key === null ? null : `manual-${what.key}`;
-      const names = await namesOf(selection, { ...body, key });
-      const { done: ordered, ...rest } = await actOnAll(names, async (agentName) => {
+      const all = await namedOrSelected(selection, { ...body, key });
+      const { done: ordered, ...rest } = await actOnAll(all, async ({ agentName }) => {
         const args = { ...what, agentName, nowMs: clock.nowMs() };
         if (body.isDryRun) {
           const { version, same } = await store.read('plannedUpgrade', args);
@@ -38,8 +38,8 @@ export function manyHandlers(options: ManyHandlersOptions): ManyHandlers {
     },
     validateAgents: async ({ body, caller }) => {
       const order = { principal: caller.principal, why: body.why };
-      const names = await namesOf(selection, body);
-      const { done: validated, ...rest } = await actOnAll(names, async (name) => {
+      const all = await namedOrSelected(selection, body);
+      const { done: validated, ...rest } = await actOnAll(all, async ({ agentName: name }) => {
         const nowMs = clock.nowMs();
         const instanceIds = await store.write('validateAgent', { ...order, name, nowMs });
         await store.write('issueWanted', { instanceIds, nowMs });
