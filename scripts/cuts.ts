@@ -79,6 +79,15 @@ async function run(
   range: Range,
   limits: { readonly jobs: number; readonly budgetMs: number },
 ): Promise<boolean> {
+  const stopping = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (!stopping.signal.aborted)
+        say('what has begun comes to its end, which takes a minute or two');
+      stopping.abort();
+    });
+  }
+  const { signal } = stopping;
   say('preparing a coordinator, releases and a host');
   const fleet = await RealFleet.open('cuts');
   try {
@@ -86,8 +95,9 @@ async function run(
     const onLog = values.verbose ? (lines: readonly string[]) => lines.forEach(say) : undefined;
     const place = { fleet, slotsOf, range, say, onLog };
     const rounds = values.faults ? faultRounds(place, chosen) : await cutRounds(place, chosen);
-    const tally = await runRounds({ rounds, ...limits, say });
-    if (tally.next !== null) say(`the time is over; the next would be: ${tally.next.command}`);
+    const tally = await runRounds({ rounds, ...limits, signal, say });
+    if (tally.next !== null)
+      say(`stopped before its end; the next would be: ${tally.next.command}`);
     say(`${tally.done} ${values.faults ? 'faults' : 'cuts'}, ${tally.failed} failed`);
     return tally.failed === 0;
   } finally {

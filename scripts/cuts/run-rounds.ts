@@ -15,6 +15,8 @@ export interface Rounds {
   readonly jobs: number;
   /** No round begins after this long. */
   readonly budgetMs: number;
+  /** Aborted: none begins any more; those that began come to their end. */
+  readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
 
@@ -25,7 +27,7 @@ export interface Tally {
   readonly next: Round | null;
 }
 
-export async function runRounds({ rounds, jobs, budgetMs, say }: Rounds): Promise<Tally> {
+export async function runRounds({ rounds, jobs, budgetMs, signal, say }: Rounds): Promise<Tally> {
   const startedMs = performance.now();
   const queue = rounds.values();
   let done = 0;
@@ -33,7 +35,7 @@ export async function runRounds({ rounds, jobs, budgetMs, say }: Rounds): Promis
   let next: Round | null = null;
   const worker = async (): Promise<void> => {
     for (const round of queue) {
-      if (performance.now() - startedMs > budgetMs) {
+      if (signal.aborted || performance.now() - startedMs > budgetMs) {
         next ??= round;
         return;
       }

@@ -10,6 +10,8 @@ export interface ReportFacts {
   readonly view: BootView;
   readonly isHealthy: boolean;
   readonly detail: string;
+  /** Why the upgrade does not go on for now; null: it does. */
+  readonly trouble: string | null;
   readonly facts: Report['facts'];
 }
 
@@ -45,7 +47,7 @@ function upgradeOf(facts: ReportFacts): UpgradeReport | null {
     component: order.component,
     step: upgrade.kind,
     isHealthy: facts.isHealthy && upgrade.kind === 'probation',
-    detail: facts.detail,
+    detail: facts.trouble ?? facts.detail,
     bytesDone: bytesFetched,
     bytesTotal,
   };

@@ -121,6 +121,7 @@ export class Serving {
       compose: () =>
         reportOf({
           upgrade: this.#upgrader.state,
+          trouble: this.#upgrader.trouble,
           condition: store.condition.read(),
           view: this.#view,
           ...this.#report,
@@ -133,6 +134,7 @@ export class Serving {
       save: (state) => store.upgradeRecord.save(state),
       workers: this.#workers(),
       onState: (state) => this.#onState(state),
+      onTrouble: () => this.#reporter.changed(),
       onLeave: (exitCode) => ending.end(exitCode),
       onDefect: (error) => ending.crash(error),
     });

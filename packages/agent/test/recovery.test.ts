@@ -391,6 +391,12 @@ test('a fetch that fails for now is tried again by its schedule, and the record 
   world.host.stageTrouble = new CodedError('fetch-mismatch', 'other bytes');
   const agent = world.boot();
   await world.host.clock.advance(70_000);
+  // T24: whoever looks meanwhile is told why it waits.
+  const report = world.host.coordinator.of('report').at(-1);
+  expect(report?.upgrade).toMatchObject({
+    step: 'fetching',
+    detail: 'fetch-mismatch: other bytes',
+  });
   agent.stop();
   await agent.ended;
   const store = world.host.store();

@@ -12,6 +12,7 @@ import {
   attemptIdIn,
   namedFailure,
   step,
+  troubleIn,
   type UpgradeEvent,
   type UpgradeState,
   type UpgradeWork,
@@ -39,6 +40,8 @@ export interface UpgraderOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onState: (state: UpgradeState) => void;
+  /** `trouble` has changed while the state has not. */
+  readonly onTrouble: () => void;
   /** The process ends with this code; nothing is started any more. */
   readonly onLeave: (exitCode: number) => void;
   /** A defect: the process must crash. */
@@ -57,6 +60,8 @@ export class Upgrader {
   #work: { readonly abort: AbortController; readonly ended: Promise<void> } | null = null;
   #queue: Promise<void> = Promise.resolve();
   #saveFailures = 0;
+  /** Why the next state could not be saved; null: it could. */
+  #saveTrouble: string | null = null;
   #isStopped = false;
 
   constructor(options: UpgraderOptions) {
@@ -65,6 +70,11 @@ export class Upgrader {
 
   get state(): UpgradeState {
     return this.#state;
+  }
+
+  /** What keeps this upgrade from going on for now, in a sentence; null: nothing that failed. */
+  get trouble(): string | null {
+    return this.#saveTrouble ?? troubleIn(this.#state);
   }
 
   /** `booted` is taken before any work: in `switching` two versions look the same (U7). */
@@ -108,14 +118,18 @@ export class Upgrader {
     try {
       this.#options.save(next);
       this.#saveFailures = 0;
+      this.#saveTrouble = null;
       return true;
     } catch (error) {
       this.#saveFailures += 1;
+      const { message } = codedErrorFrom(error);
+      this.#saveTrouble = `the upgrade record cannot be saved: ${message}`;
+      this.#options.onTrouble();
       this.#options.log.error('the upgrade record cannot be saved', {
         from: this.#state.kind,
         to: next.kind,
         failures: this.#saveFailures,
-        message: codedErrorFrom(error).message,
+        message,
       });
       return false;
     }

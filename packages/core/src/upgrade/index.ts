@@ -26,4 +26,5 @@ export {
 } from './order.ts';
 export type { Outcome } from './outcome.ts';
 export type { BootView, PermissionPoint, Retry, UpgradeEvent, UpgradeState } from './state.ts';
+export { troubleIn } from './trouble.ts';
 export { type UpgradeWork, WORK, waitBefore, workOf } from './work.ts';

@@ -160,10 +160,10 @@ export const TRANSITIONS: TransitionTable = {
     'permission-denied': (state, event) =>
       event.isFinal
         ? report(state.course, { kind: 'denied', reason: event.reason }, event.nowMs)
-        : undrain(state, event.nowMs),
+        : undrain(state, event),
     // U6: without the last permission the host goes back to work.
-    'permission-unanswered': (state, event) => undrain(state, event.nowMs),
-    'work-failed': (state, event) => undrain(state, event.nowMs),
+    'permission-unanswered': undrain,
+    'work-failed': undrain,
   },
   switching: {
     ...DEAF,
@@ -335,12 +335,15 @@ function probation(
   };
 }
 
-function undrain(state: StateOf<'draining'>, nowMs: number): UpgradeState {
+function undrain(
+  state: StateOf<'draining'>,
+  event: EventOf<'permission-denied' | 'permission-unanswered' | 'work-failed'>,
+): UpgradeState {
   return {
     kind: 'rehearsed',
-    course: at(state.course, 'rehearsed', nowMs),
+    course: at(state.course, 'rehearsed', event.nowMs),
     slot: state.slot,
-    retry: nextRetry(state.retry, { nowMs }, PATIENT_RETRY_MS),
+    retry: nextRetry(state.retry, event, PATIENT_RETRY_MS),
   };
 }
 

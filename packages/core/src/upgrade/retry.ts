@@ -2,18 +2,25 @@ import { HURRIES_MAX } from './limits.ts';
 import { isOfTheNetwork } from './named-failures.ts';
 import type { Retry } from './state.ts';
 
+/** Saved, reported and shown while the work waits: a few lines of a terminal. */
+const MESSAGE_LENGTH_MAX = 500;
+
 export const NO_RETRY: Retry = { failures: 0, notBeforeMs: 0 };
 
 export function nextRetry(
   retry: Retry,
-  failure: { readonly nowMs: number; readonly code?: string },
+  failure: { readonly nowMs: number; readonly code?: string; readonly message?: string },
   delaysMs: readonly number[],
 ): Retry {
+  const { code, message } = failure;
   const delayMs = delaysMs[Math.min(retry.failures, delaysMs.length - 1)] ?? 0;
   return {
     failures: retry.failures + 1,
     notBeforeMs: failure.nowMs + delayMs,
-    ...(failure.code !== undefined && isOfTheNetwork(failure.code) ? { isOfNetwork: true } : {}),
+    ...(code !== undefined && isOfTheNetwork(code) ? { isOfNetwork: true } : {}),
+    ...(code === undefined || message === undefined
+      ? {}
+      : { last: { code, message: message.slice(0, MESSAGE_LENGTH_MAX) } }),
     ...(retry.hurries === undefined ? {} : { hurries: retry.hurries }),
   };
 }

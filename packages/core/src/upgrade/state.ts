@@ -9,6 +9,8 @@ export interface Retry {
   readonly notBeforeMs: number;
   /** True: the last failure was the network's. Records of older versions lack it, and `hurries`. */
   readonly isOfNetwork?: boolean;
+  /** How the last try failed; absent where nothing failed, and in records of older versions. */
+  readonly last?: { readonly code: string; readonly message: string };
   /** How often a wait was cut short because a session came back. */
   readonly hurries?: number;
 }

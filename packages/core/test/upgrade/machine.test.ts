@@ -7,6 +7,7 @@ import {
   IllegalTransitionError,
   step,
   TRANSITIONS,
+  troubleIn,
   type UpgradeEvent,
   type UpgradeOrder,
   type UpgradeState,
@@ -306,6 +307,20 @@ describe('retries', () => {
         outcome: { kind: 'failed', code: 'fetch-failed' },
       });
     }
+  });
+
+  test('T24: how work failed is kept while it waits to be tried again, and no longer', () => {
+    const state = failing(STATES.fetching);
+    expect(troubleIn(state)).toBe('fetch-failed: m');
+    expect(troubleIn(step(state, EVENTS.fetched))).toBeNull();
+    expect(troubleIn(STATES.fetching)).toBeNull();
+    const long = { ...EVENTS['work-failed'], message: 'x'.repeat(10_000) };
+    expect(troubleIn(step(STATES.fetching, long))?.length).toBeLessThan(600);
+  });
+
+  test('T24: what failed in draining is told when the host is back at work', () => {
+    expect(troubleIn(step(STATES.draining, EVENTS['work-failed']))).toMatch(/^fetch-failed/);
+    expect(troubleIn(step(STATES.draining, EVENTS['permission-unanswered']))).toBeNull();
   });
 
   test('what cannot be mended by waiting is not waited for', () => {

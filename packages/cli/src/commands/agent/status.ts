@@ -1,6 +1,7 @@
 import type { AgentStatus } from '@moult/agent/status';
 import { COMPONENTS } from '@moult/core/component';
 import { layoutOf } from '@moult/core/layout';
+import { troubleIn } from '@moult/core/upgrade';
 import type { Command } from 'commander';
 import { rootOf } from '../../config/root.ts';
 import { withExamples, withOutput } from '../../describe.ts';
@@ -41,11 +42,16 @@ function fieldsOf(status: AgentStatus): Fields {
     ['coordinator', status.coordinator ?? 'not enrolled'],
     ['serving', status.pid === null ? 'no' : `yes, process ${status.pid}`],
     ...COMPONENTS.flatMap((component) => bootFields(status, component)),
-    ['upgrade', status.upgrade.kind],
+    ['upgrade', upgradeText(status.upgrade)],
     ['commands', `${status.inboxItems} accepted and not ended`],
     ['output', `${status.outboxItems} items to be delivered`],
     ...(status.trouble === null ? [] : [['trouble', status.trouble] as const]),
   ];
+}
+
+function upgradeText(upgrade: AgentStatus['upgrade']): string {
+  const trouble = troubleIn(upgrade);
+  return trouble === null ? upgrade.kind : `${upgrade.kind}, tried again later: ${trouble}`;
 }
 
 function bootFields(status: AgentStatus, component: (typeof COMPONENTS)[number]): Fields {
