@@ -1,0 +1,78 @@
+/*
+ * A few of the cuts and faults of `npm run cuts` (docs/testing.md), chosen so that the places that matter are among
+ * them: the fetched blob, the finished slot, the trial in the boot record, the first start of the new version, its commit.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Cut, runCut } from '../../scripts/cuts/cut-round.ts';
+import { type FaultCase, runFault } from '../../scripts/cuts/fault-round.ts';
+import type { Host } from '../../scripts/fleet/host.ts';
+import { hasTracer } from '../../scripts/fleet/tracer.ts';
+import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
+
+const canTrace = await hasTracer();
+const ROUND_MS = 240_000;
+
+interface NamedCut extends Pick<Cut, 'kind' | 'of' | 'number' | 'victim'> {
+  readonly when: string;
+}
+
+const CUTS: readonly NamedCut[] = [
+  {
+    when: 'the finished slot got its name',
+    ...{ kind: 'rename', of: /versions\/agent\/[^/]+$/, number: 1, victim: 'both' },
+  },
+  {
+    when: 'the trial stood in the boot record',
+    ...{ kind: 'rename', of: /boot\.json$/, number: 1, victim: 'process' },
+  },
+  { when: 'the new version was executed', kind: 'exec', number: 1, victim: 'process' },
+  {
+    when: 'the commit stood in the boot record',
+    ...{ kind: 'rename', of: /boot\.json$/, number: 3, victim: 'both' },
+  },
+];
+
+const FAULTS: readonly FaultCase[] = [
+  { fault: 'io-error', step: 'switching' },
+  { fault: 'no-space', step: 'probation' },
+];
+
+let fleet: RealFleet;
+let slotsOf: Host;
+
+describe.skipIf(!canTrace)('under strace, which this machine must have', () => {
+  beforeAll(async () => {
+    fleet = await RealFleet.open('cuts');
+    slotsOf = await fleet.host('prepared', { starts: false });
+  }, PREPARE_MS);
+
+  afterAll(async () => {
+    expect(await fleet?.close()).toEqual([]);
+  });
+
+  describe.concurrent('side by side', () => {
+    for (const { when, ...cut } of CUTS) {
+      const { kind, number, victim } = cut;
+      const who = victim === 'both' ? 'everything on the host' : 'whoever did it';
+      test(`H11: T9 U17 B3: kill -9 of ${who} right after ${when}: the upgrade ends well, and so does the next`, {
+        timeout: ROUND_MS,
+      }, async () => {
+        const name = `${kind}-${number}-${victim}`;
+        const options = { name, slotsOf };
+        const { at, late } = await runCut(fleet, { ...cut, component: 'agent' }, options);
+        expect(at).not.toBeNull();
+        expect(late).toBe(0);
+      });
+    }
+
+    for (const { fault, step } of FAULTS) {
+      test(`H11: T24 U17 B4: ${fault} from ${step} on is said by name, and once it is mended the host upgrades`, {
+        timeout: ROUND_MS,
+      }, async () => {
+        const name = `${fault}-${step}`;
+        const { said } = await runFault(fleet, { fault, step }, { name, slotsOf });
+        expect(said).not.toEqual([]);
+      });
+    }
+  });
+});
