@@ -28,7 +28,9 @@ export class SimSpawner implements Spawner {
     await this.#launcher.pause(world.random.spread(1, 40));
     await this.#launcher.point('spawn:before');
     const release = this.#startable(slot);
-    if (release === null) return { kind: 'failed', message: 'it cannot be executed' };
+    if (release === null) {
+      return { kind: 'failed', message: 'it cannot be executed', isHostTrouble: false };
+    }
     world.invariants.spawning(slot);
     const process = new SimProcess(world, `agent ${slot.version}`);
     const pipe = new SimPipe(world, { agent: process, launcher: this.#launcher }, (line) =>

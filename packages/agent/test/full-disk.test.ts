@@ -25,14 +25,20 @@ const COMMAND = {
 /** As node:sqlite says it. */
 const FULL = () => Object.assign(new Error('database or disk is full'), { errcode: 13 });
 
+/** As node:fs says it. */
+const NO_HANDLES = () => Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+
 /** A host whose disk takes no write while `isFull`. */
-function hostWithDisk(): { host: TestHost; disk: { isFull: boolean } } {
+function hostWithDisk(trouble: () => Error = FULL): {
+  host: TestHost;
+  disk: { isFull: boolean };
+} {
   const host = new TestHost();
   const disk = { isFull: false };
   const failing =
     <A extends unknown[], R>(write: (...args: A) => R) =>
     (...args: A): R => {
-      if (disk.isFull) throw FULL();
+      if (disk.isFull) throw trouble();
       return write(...args);
     };
   host.adjust = (ports): AgentPorts => ({
@@ -52,8 +58,11 @@ function hostWithDisk(): { host: TestHost; disk: { isFull: boolean } } {
   return { host, disk };
 }
 
-test('T24: a disk that is full when the session ends does not end the agent', async () => {
-  const { host, disk } = hostWithDisk();
+test.each([
+  ['a disk that is full', FULL],
+  ['a process without handles', NO_HANDLES],
+])('T24: %s when the session ends does not end the agent', async (_what, trouble) => {
+  const { host, disk } = hostWithDisk(trouble);
   const agent = host.boot();
   await until(() => host.coordinator.of('check').length === 1, 'a session');
   disk.isFull = true;

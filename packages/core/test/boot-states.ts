@@ -114,7 +114,12 @@ export const EVENTS: {
 } = {
   started: { kind: 'started' },
   spawned: { kind: 'spawned' },
-  'spawn-failed': { kind: 'spawn-failed', message: 'EACCES', logLines: [] },
+  'spawn-failed': {
+    kind: 'spawn-failed',
+    message: 'EACCES',
+    isHostTrouble: false,
+    logLines: [],
+  },
   heartbeat: { kind: 'heartbeat', heartbeat: GOOD_BEAT },
   ticked: { kind: 'ticked' },
   'try-asked': {

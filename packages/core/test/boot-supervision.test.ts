@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import {
+  HOST_TROUBLES_MAX,
   SUPERVISION,
   type SupervisionEvent,
   type SupervisionState,
   stepSupervision,
 } from '../src/boot/index.ts';
-import { EVENTS, STATES } from './boot-states.ts';
+import { EVENTS, lifeWith, NEW, OLD, recordWith, STATES } from './boot-states.ts';
 
 /* What each cell does to the plain state of its row: next state, whether the record is saved, orders. */
 const SAME = 'same';
@@ -181,4 +182,39 @@ test('a new trial and a commit begin a new count of failures: what the version b
     const failing = { ...before, life: { ...before.life, failures: 6 } };
     expect(stepSupervision(failing, EVENTS[event]).state.life.failures).toBe(0);
   }
+});
+
+test('B5: a host that can start no program just now costs a version no try, for two minutes of backoff', () => {
+  const noHandles = { ...EVENTS['spawn-failed'], isHostTrouble: true };
+  let state: SupervisionState = STATES.starting;
+  let waitedMs = 0;
+  for (let failure = 0; failure < HOST_TROUBLES_MAX; failure++) {
+    const step = stepSupervision(state, noHandles);
+    expect(step.state.life.record.components.agent.trial?.tries).toBe(0);
+    waitedMs += step.orders.reduce((sum, order) => sum + ('ms' in order ? order.ms : 0), 0);
+    state = stepSupervision(step.state, EVENTS.waited).state;
+    expect(state).toMatchObject({ kind: 'starting', boot: { kind: 'trial', slot: NEW } });
+  }
+  expect(waitedMs).toBeGreaterThanOrEqual(120_000);
+  const blamed = stepSupervision(state, noHandles).state;
+  expect(blamed.life.record.components.agent.trial?.tries).toBe(1);
+});
+
+test('B5: the version before is not booted because the host can start no program just now', () => {
+  const committed: SupervisionState = {
+    ...STATES.starting,
+    boot: { kind: 'committed', slot: OLD },
+  };
+  const record = recordWith();
+  const { previous: _none, ...agent } = record.components.agent;
+  const life = lifeWith({
+    ...record,
+    components: { ...record.components, agent: { ...agent, previous: NEW } },
+  });
+  const state = { ...committed, life };
+  expect(stepSupervision(state, EVENTS['spawn-failed']).state).toMatchObject({
+    boot: { kind: 'previous' },
+  });
+  const noHandles = { ...EVENTS['spawn-failed'], isHostTrouble: true };
+  expect(stepSupervision(state, noHandles).state.kind).toBe('backing-off');
 });

@@ -366,7 +366,12 @@ export class BootWorld {
   #spawn(slot: Slot): void {
     const version = this.#versionIn(slot);
     if (!version.starts) {
-      this.#take({ kind: 'spawn-failed', message: 'its tree is damaged', logLines: [] });
+      this.#take({
+        kind: 'spawn-failed',
+        message: 'its tree is damaged',
+        isHostTrouble: false,
+        logLines: [],
+      });
       return;
     }
     this.#agent = {

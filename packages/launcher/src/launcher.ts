@@ -183,7 +183,8 @@ export class Launcher {
     });
     if (result.kind === 'failed') {
       log.warn('a version could not be started', { slot: slot.dir, why: result.message });
-      return { kind: 'spawn-failed', message: result.message, logLines: this.#logLines };
+      const { message, isHostTrouble } = result;
+      return { kind: 'spawn-failed', message, isHostTrouble, logLines: this.#logLines };
     }
     const { agent } = result;
     this.#agent = agent;

@@ -51,7 +51,12 @@ export interface AgentListener {
 
 export type SpawnResult =
   | { readonly kind: 'spawned'; readonly agent: AgentProcess }
-  | { readonly kind: 'failed'; readonly message: string };
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      /** The host could start no program just now, this one or another. */
+      readonly isHostTrouble: boolean;
+    };
 
 export interface Spawner {
   /** `<slot>/<program> <slot>/<script> run --root DIR` with the pipe. Expected failures are values. */

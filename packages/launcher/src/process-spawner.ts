@@ -17,6 +17,7 @@ import {
 import { type Layout, versionsDirOf } from '@moult/core/layout';
 import type { Clock } from '@moult/runtime/clock';
 import { cleanEnvironment } from '@moult/runtime/environment';
+import { codeOf } from '@moult/runtime/files';
 import { messageOf } from './boot-store.ts';
 import { firstMissing, readManifest } from './file-disk.ts';
 import { readLines } from './lines.ts';
@@ -111,22 +112,20 @@ export class ProcessSpawner implements Spawner {
     const slotDir = `${versionsDirOf(this.#options.layout, 'agent')}/${slot.dir}`;
     try {
       const read = await readManifest(slotDir);
-      if (read === null) return { kind: 'failed', message: `${slotDir} has no manifest` };
+      if (read === null) return failed(`${slotDir} has no manifest`);
       // The record names a digest: a slot whose manifest is another one is not that version.
-      if (read.digest !== slot.digest)
-        return { kind: 'failed', message: `${slotDir} has another manifest` };
+      if (read.digest !== slot.digest) return failed(`${slotDir} has another manifest`);
       // A script that is empty ends with 0, which would take the whole host down for good.
       const missing = await firstMissing(slotDir, read.manifest);
-      if (missing !== null)
-        return { kind: 'failed', message: `${slotDir}/${missing} is not all there` };
+      if (missing !== null) return failed(`${slotDir}/${missing} is not all there`);
       const { program, script } = read.manifest;
       const trouble = await troubleOfProgram(`${slotDir}/${program}`);
-      if (trouble !== null) return { kind: 'failed', message: trouble };
+      if (trouble !== null) return failed(trouble);
       const root = this.#options.root === null ? [] : ['--root', this.#options.root];
       const argv = [`${slotDir}/${script}`, ...verb, ...root];
       return await startedChild(spawn(`${slotDir}/${program}`, argv, { cwd: '/', ...options }));
     } catch (caught) {
-      return { kind: 'failed', message: messageOf(caught) };
+      return failedBy(caught);
     }
   }
 }
@@ -162,15 +161,34 @@ async function troubleOfProgram(path: string): Promise<string | null> {
 
 type Started =
   | { readonly kind: 'started'; readonly child: ChildProcess; readonly pid: number }
-  | { readonly kind: 'failed'; readonly message: string };
+  | Failed;
+
+type Failed = Extract<SpawnResult, { readonly kind: 'failed' }>;
+
+function failed(message: string): Failed {
+  return { kind: 'failed', message, isHostTrouble: false };
+}
+
+function failedBy(error: unknown): Failed {
+  return { kind: 'failed', message: messageOf(error), isHostTrouble: isHostTrouble(error) };
+}
+
+/** No process, no memory, no handle left: of this process or of the host. */
+const HOST_TROUBLES: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
+
+/** Also where an error of ours was made of it. */
+export function isHostTrouble(error: unknown): boolean {
+  if (HOST_TROUBLES.has(codeOf(error) ?? '')) return true;
+  return error instanceof Error && error.cause !== undefined && isHostTrouble(error.cause);
+}
 
 function startedChild(child: ChildProcess): Promise<Started> {
   return new Promise((resolve) => {
-    child.once('error', (error) => resolve({ kind: 'failed', message: error.message }));
+    child.once('error', (error) => resolve(failedBy(error)));
     child.once('spawn', () => {
       // Later errors are of signals that came too late.
       child.on('error', () => undefined);
-      if (child.pid === undefined) resolve({ kind: 'failed', message: 'it has no process id' });
+      if (child.pid === undefined) resolve(failed('it has no process id'));
       else resolve({ kind: 'started', child, pid: child.pid });
     });
   });

@@ -149,7 +149,11 @@ export function isCorrupt(error: unknown): boolean {
 
 /** SQLITE_BUSY, LOCKED, READONLY, IOERR, FULL and CANTOPEN. */
 const DISK_TROUBLES: ReadonlySet<number> = new Set([5, 6, 8, 10, 13, 14]);
-const FILE_TROUBLES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+const FILE_TROUBLES: ReadonlySet<string> = new Set([
+  ...['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'],
+  // No handle left, of this process or of the host.
+  ...['EMFILE', 'ENFILE'],
+]);
 
 /** Whether the disk did not take a write, or not now: what was to be kept is not, and may be tried again. */
 export function isDiskTrouble(error: unknown): boolean {

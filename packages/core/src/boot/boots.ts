@@ -23,6 +23,8 @@ export const STOP_GRACE_MS = 30_000;
 /** A version that is rolled back gets less: nothing that it says counts any more. */
 export const ROLLBACK_GRACE_MS = 10_000;
 export const BACKOFF_MS = { first: 1_000, max: 60_000 } as const;
+/** Starts that failed in a row for want of the host, two minutes of backoff: after that the version bears the blame. */
+export const HOST_TROUBLES_MAX = 7;
 /** A run as long as a hang takes to notice counts as healthy, and ends the backoff. */
 export const HEALTHY_TICKS: number = HANG_TICKS;
 /** Quicker exits with 75 or 76 than this (10 s) are backed off from: they could be a loop. */

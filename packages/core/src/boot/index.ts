@@ -1,4 +1,10 @@
-export { BACKOFF_MS, NEW_RUN, ROLLBACK_GRACE_MS, STOP_GRACE_MS } from './boots.ts';
+export {
+  BACKOFF_MS,
+  HOST_TROUBLES_MAX,
+  NEW_RUN,
+  ROLLBACK_GRACE_MS,
+  STOP_GRACE_MS,
+} from './boots.ts';
 export {
   EVIDENCE_LIMITS,
   type Evidence,

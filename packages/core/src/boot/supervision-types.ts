@@ -92,6 +92,8 @@ export type OccurredEvent =
   | {
       readonly kind: 'spawn-failed';
       readonly message: string;
+      /** The host could start no program just now (no process, memory or handle left): it says nothing of the version. */
+      readonly isHostTrouble: boolean;
       readonly logLines: readonly string[];
     }
   | { readonly kind: 'heartbeat'; readonly heartbeat: Heartbeat }

@@ -22,6 +22,7 @@ import {
   ended,
   endedByOrder,
   failedAnswer,
+  HOST_TROUBLES_MAX,
   isOnTrial,
   NEW_RUN,
   NO_END,
@@ -108,6 +109,10 @@ export const SUPERVISION: SupervisionTable = {
       return sent(alive, spawnedMessage(life, boot));
     },
     'spawn-failed': (state, event) => {
+      if (event.isHostTrouble && state.life.failures < HOST_TROUBLES_MAX) {
+        // B5: the version was not tried, and the version before could not be started either.
+        return backOff(state.boot.kind === 'trial' ? givenBack(state.life) : state.life);
+      }
       if (state.boot.kind === 'committed') return bootPrevious(state.life);
       if (state.boot.kind === 'previous') return backOff(state.life);
       const end = { ...NO_END, logLines: event.logLines };
