@@ -3,9 +3,11 @@
  * not. It may be away, busy, slow, or lose the answer to a frame that it has taken; what it acknowledged it has.
  */
 
+import type { ControlKind } from '@moult/core/command';
 import { judgeSession, type SessionRecord, sessionAfter } from '@moult/core/identity';
 import type { AgentFrame, AgentMessages, CoordinatorFrame, FinishMessage } from '@moult/protocol';
 import { CLOSE_REASONS } from '@moult/protocol';
+import { ControlOrders } from './control-orders.ts';
 import type { ServerEnd, ServerListener } from './network.ts';
 import { isShown, type OrderRow, shortOf } from './order-row.ts';
 import type { World } from './world.ts';
@@ -24,6 +26,7 @@ const PONG_MS = 50_000;
 export class CoordinatorModel {
   readonly #world: World;
   readonly orders: OrderRow[] = [];
+  readonly controls: ControlOrders;
   report: AgentMessages['report'] | null = null;
   /** The process must be up to be connected to. */
   isListening = true;
@@ -44,6 +47,21 @@ export class CoordinatorModel {
 
   constructor(world: World) {
     this.#world = world;
+    this.controls = new ControlOrders(world);
+  }
+
+  control(action: ControlKind): void {
+    this.controls.order(action);
+    if (this.#session !== null) this.#offer(this.#session);
+  }
+
+  /** Takes back what has no end yet, and says so, as a coordinator does where its word may still be in time. */
+  revoke(row: { isRevoked: boolean; readonly commandId: string; readonly attempt?: number }): void {
+    row.isRevoked = true;
+    if (this.#session === null) return;
+    const { commandId, attempt = 1 } = row;
+    const message = { commandId, attempt, point: '', reason: 'revoked', isFinal: true };
+    this.#answer(this.#session, { kind: 'denied', message });
   }
 
   order(
@@ -127,6 +145,7 @@ export class CoordinatorModel {
       case 'accept': {
         const order = this.orderOf(`${frame.message.commandId}/${frame.message.attempt}`);
         if (order !== null) order.isAccepted = true;
+        else this.controls.accepted(frame.message.commandId);
         return;
       }
       case 'permission':
@@ -251,7 +270,11 @@ export class CoordinatorModel {
   #finished(session: Session, finish: FinishMessage): void {
     const order = this.orderOf(`${finish.commandId}/${finish.attempt}`);
     this.#world.trace('end', { attempt: order?.attemptId, outcome: finish.outcome });
-    if (order === null) return;
+    if (order === null) {
+      this.controls.finished(finish);
+      return;
+    }
+    if (order.ends.length === 0) this.controls.upgradeEnded(order, finish);
     order.ends.push(finish);
     this.#world.invariants.ended(order);
     if (finish.outcome !== 'succeeded') return;
@@ -261,6 +284,7 @@ export class CoordinatorModel {
 
   /** Sending is a hint: what is not ended is sent at each check. */
   #offer(session: Session): void {
+    for (const message of this.controls.due()) this.#answer(session, { kind: 'command', message });
     const next = this.orders.find(
       (row) => row.ends.length === 0 && !row.isAccepted && !row.isRevoked,
     );

@@ -61,6 +61,8 @@ export class Invariants {
   #isCut = false;
   /** Probes for which the process on trial was stopped: each gives its try back. */
   stoppedProbes = 0;
+  /** Agents that were started so far. */
+  spawned = 0;
   readonly #boots = new Map<string, number>();
 
   constructor(world: World) {
@@ -104,6 +106,7 @@ export class Invariants {
   }
 
   spawning(slot: Slot): void {
+    this.spawned += 1;
     this.#booting('agent', slot);
   }
 

@@ -27,6 +27,7 @@ export interface LifeResult {
 }
 
 const HOUR_MS = 3_600_000;
+const CONTROLS = ['pause', 'pause', 'resume', 'restart', 'clear'] as const;
 /** Trouble ends by then; the longest waits of the machine (an hour) come after it. */
 const TROUBLE_MS_MAX = 4 * HOUR_MS;
 const REST_MS_MAX = 12 * HOUR_MS;
@@ -66,6 +67,7 @@ class Life {
   async run(): Promise<void> {
     this.#install();
     this.#world.unit.start();
+    this.#planControls();
     const count = this.#random.weighted({ 1: 4, 2: 3, 3: 2 });
     for (let order = 1; order <= Number(count); order++) await this.#orderOne(order);
     await this.#goOn(TROUBLE_MS_MAX, () => this.#isAtRest());
@@ -81,6 +83,17 @@ class Life {
         'U17',
         `a good version, in a good world, ended: ${JSON.stringify(last.ends)}`,
       );
+    }
+  }
+
+  /** In half of all lives somebody pauses, resumes, restarts and clears, at any time. */
+  #planControls(): void {
+    const { scheduler, coordinator, seed } = this.#world;
+    const random = new SeededRandom(seed, 5);
+    const count = random.weighted({ 0: 4, 1: 1, 2: 2, 4: 2 });
+    for (let control = 0; control < Number(count); control++) {
+      const action = random.pick(CONTROLS);
+      scheduler.after(random.spread(1_000, TROUBLE_MS_MAX), () => coordinator.control(action));
     }
   }
 
@@ -132,7 +145,7 @@ class Life {
     return this.#world.releases.add({
       component,
       character,
-      version: `1.${this.#releases}.0`,
+      version: `${this.#random.chance(0.25) ? 2 : 1}.${this.#releases}.0`,
       // Within its probation: what goes wrong after a commit is not a trial's to find.
       laterMs: this.#random.spread(50, probationMs * 0.8),
       probationMs,
@@ -166,6 +179,8 @@ class Life {
       const isOver = order.ends.length > 0 || (order.isRevoked && !order.isAccepted);
       if (!isOver) return `${order.attemptId} (${order.release.character}) has no end`;
     }
+    const control = coordinator.controls.unrest();
+    if (control !== null) return control;
     const record = invariants.record;
     if (record === null) return 'there is no boot record';
     const { agent, launcher } = record.components;
@@ -189,7 +204,10 @@ class Life {
         return `the coordinator believes in ${component} ${current?.version}, boots ${committed?.version}`;
       }
     }
-    return coordinator.report === null ? 'the coordinator has no report' : null;
+    const { report, controls } = coordinator;
+    if (report === null) return 'the coordinator has no report';
+    if (report.state === controls.expectedState) return null;
+    return `A3: the agent says that it is ${report.state}, and should be ${controls.expectedState}`;
   }
 
   /** U13, U7: once at rest, each attempt has had its end, and the last end fits what boots. */

@@ -78,8 +78,9 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   },
   stall: (world, fault) => world.scheduler.stall(Math.min(fault.durationMs, 600_000)),
   revoke: (world) => {
-    const order = world.coordinator.orders.findLast((row) => row.ends.length === 0);
-    if (order !== undefined) order.isRevoked = true;
+    const { orders, controls } = world.coordinator;
+    const open = [...orders, ...controls.rows].findLast((row) => row.ends.length === 0);
+    if (open !== undefined) world.coordinator.revoke(open);
   },
   reject: (world) => {
     const order = world.coordinator.orders.findLast((row) => row.ends.length === 0);

@@ -12,7 +12,7 @@ const REASONS: readonly (readonly [cell: RegExp, why: string])[] = [
     'orders are what the work of idle finds, and nothing else (U2)',
   ],
   [
-    /^upgrade: (?!rehearsed|draining).* × permission-/,
+    /^upgrade: (?!rehearsed|draining).* × permission-(granted|unanswered)$/,
     'the desk pairs answers with its open question, which ends with its state (U5)',
   ],
   [/^upgrade: (?!probation).* × attested$/, 'the shell says it in probation only'],

@@ -36,6 +36,7 @@ export interface WorldOptions {
 }
 
 export class World {
+  readonly seed: number;
   readonly random: SeededRandom;
   readonly scheduler: Scheduler;
   readonly files: FileSystem;
@@ -71,6 +72,7 @@ export class World {
   readonly #due: { readonly fault: Fault; left: number }[];
 
   constructor(options: WorldOptions) {
+    this.seed = options.seed;
     this.random = new SeededRandom(options.seed, 2);
     this.scheduler = new Scheduler(new SeededRandom(options.seed, 3));
     this.files = new FileSystem(new SeededRandom(options.seed, 4));
