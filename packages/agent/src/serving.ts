@@ -22,6 +22,7 @@ import { Reporter } from './reporter.ts';
 import { Delivery } from './session/delivery.ts';
 import type { Welcome } from './session/handshake.ts';
 import { Link } from './session/link.ts';
+import { SessionNotes } from './session/session-notes.ts';
 import { hourlyCheckOf } from './timing.ts';
 import { Health } from './upgrade/health.ts';
 import { withdrawOrphanTrial } from './upgrade/orphan-trial.ts';
@@ -52,6 +53,7 @@ export class Serving {
   readonly #desk: PermissionDesk;
   readonly #cleanup: Cleanup;
   readonly #commands: Commands;
+  readonly #notes: SessionNotes;
   readonly #ordered = new Bell();
   readonly #acknowledged = new Bell();
   readonly #sessionOpened = new Bell();
@@ -69,6 +71,7 @@ export class Serving {
     this.#spawned = spawned;
     this.#ending = ending;
     this.#view = spawned.components;
+    this.#notes = new SessionNotes(store.meta);
     this.#health = new Health(
       Object.values(spawned.components).some((component) => component.trialAttemptId !== null),
     );
@@ -85,6 +88,7 @@ export class Serving {
       listener: {
         onLive: (welcome, nonce) => this.#onLive(welcome, nonce),
         onFrame: (frame) => this.#onFrame(frame),
+        onNoSession: (trouble) => this.#notes.missed(trouble),
         onLost: () => {
           this.#shownNonce = null;
           this.#desk.lost();
@@ -224,6 +228,7 @@ export class Serving {
 
   #onLive(welcome: Welcome, nonce: string): void {
     this.#shownNonce = nonce;
+    this.#notes.welcomed(welcome);
     // H9: the question comes before everything else that a new session says.
     this.#check(true);
     this.#reporter.now();

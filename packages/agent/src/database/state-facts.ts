@@ -1,10 +1,17 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { UpgradeState } from '@moult/core/upgrade';
+import { type AgentCondition, FIRST_CONDITION, type UpgradeState } from '@moult/core/upgrade';
+import { type NoSession, readSessionNotes } from '../session/session-notes.ts';
+import { conditionFrom } from './condition-row.ts';
 
 /** What can be read of agent.db while another process serves from it, or none does. */
 export interface StateFacts {
   readonly upgrade: UpgradeState;
+  readonly condition: AgentCondition;
+  /** What the coordinator calls this agent; null: it never said. */
+  readonly nameAtCoordinator: string | null;
+  /** Why there is no session; null: there is one, or none was tried yet. */
+  readonly noSession: NoSession | null;
   /** Output that the coordinator has not acknowledged. */
   readonly outboxItems: number;
   /** Accepted commands that have not ended. */
@@ -16,6 +23,9 @@ export interface StateFacts {
 
 const NOTHING: StateFacts = {
   upgrade: { kind: 'idle' },
+  condition: FIRST_CONDITION,
+  nameAtCoordinator: null,
+  noSession: null,
   outboxItems: 0,
   inboxItems: 0,
   sessionCounter: 0,
@@ -29,7 +39,14 @@ export function readStateFacts(path: string): StateFacts {
     try {
       const record = database.prepare('SELECT state FROM upgrade_record').get();
       const count = (text: string) => Number(database.prepare(text).get()?.['n'] ?? 0);
+      const meta = database.prepare('SELECT value FROM meta WHERE name = ?');
+      const read = (name: string) => {
+        const row = meta.get(name);
+        return row === undefined ? null : String(row['value']);
+      };
       return {
+        condition: conditionFrom(read),
+        ...readSessionNotes(read),
         upgrade:
           record === undefined
             ? NOTHING.upgrade

@@ -5,7 +5,7 @@
 
 import { codedErrorFrom } from '@moult/core/errors';
 import type { AgentFrame, CoordinatorFrame } from '@moult/protocol';
-import { PONG_MS_MAX } from '@moult/protocol';
+import { type CloseReasonName, PONG_MS_MAX } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
@@ -15,12 +15,15 @@ import { Bell, pause } from '../waiting.ts';
 import { type Ending, isAnswer, reconnectDelayMs } from './backoff.ts';
 import { GOOD_SESSION_MS } from './fallback.ts';
 import { endIn, type HelloFacts, shakeHands, type Welcome } from './handshake.ts';
+import type { NoSession } from './session-notes.ts';
 
 export interface LinkListener {
   /** A session is welcomed. Frames sent from here go out in order. */
   onLive(welcome: Welcome, commandNonce: string): void;
   onFrame(frame: CoordinatorFrame): void;
   onLost(): void;
+  /** There is no session, and why; said before each wait for the next try. */
+  onNoSession(trouble: NoSession): void;
 }
 
 type OwnFacts = Pick<
@@ -114,7 +117,10 @@ export class Link {
       const isPressed = this.#dials > 0 && end.ending.reason === null;
       const delayMs = isPressed ? Math.min(advisedMs, DIAL_RETRY_MS) : advisedMs;
       failures += 1;
+      const missed = noSessionOf(end);
+      this.#keep(missed);
       log.info('no session', {
+        code: missed.code,
         why: end.detail,
         reason: end.ending.reason ?? undefined,
         nextTryMs: delayMs,
@@ -122,6 +128,15 @@ export class Link {
       await clock
         .sleep(delayMs, AbortSignal.any([signal, this.#wake.signal]))
         .catch(() => undefined);
+    }
+  }
+
+  /** For people to read: a disk that does not take it changes nothing else. */
+  #keep(trouble: NoSession): void {
+    try {
+      this.#options.listener.onNoSession(trouble);
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
     }
   }
 
@@ -240,3 +255,18 @@ interface SessionEnd {
 }
 
 const NO_REASON: Ending = { reason: null, retryAfterMs: 0 };
+
+/** H17: what a coordinator says of this very agent is a refusal; all else means that it could not be asked. */
+function noSessionOf(end: SessionEnd): NoSession {
+  const { reason } = end.ending;
+  const isRefusal = reason !== null && REFUSALS.has(reason);
+  const code = isRefusal ? 'session-refused' : 'desired-version-unavailable';
+  return { code, message: end.detail };
+}
+
+const REFUSALS: ReadonlySet<CloseReasonName> = new Set([
+  'not-enrolled',
+  'proof-failed',
+  'quarantined',
+  'decommissioned',
+]);

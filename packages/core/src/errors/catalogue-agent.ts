@@ -1,109 +1,130 @@
 export const AGENT_ERRORS = {
   'packages-not-refreshed': {
+    text: 'The metadata or the files of a release could not be brought to this host; the message names the cause.',
     status: 'failed-precondition',
     retryable: true,
     remedy: 'See the cause beside it; the version that runs is untouched.',
   },
   'desired-version-unavailable': {
+    text: 'The coordinator could not be asked which version this agent should run, or it speaks another major version of the protocol.',
     status: 'unavailable',
     retryable: true,
     remedy:
       'Check that the coordinator is reachable from this host; the next check is within the hour.',
   },
   'refused-here': {
+    text: 'This host has tried that version before and rolled it back.',
     status: 'failed-precondition',
     retryable: false,
     remedy:
       'See the evidence in `moult history AGENT`; publish a version that mends it, or force this one.',
   },
   'desired-version-invalid': {
+    text: 'What was assigned is not a version that fits this host: it is none, was not published, or not for this platform.',
     status: 'invalid-argument',
     retryable: false,
     remedy: 'Choose a published version: `moult release list`.',
   },
   'component-unknown': {
+    text: 'An upgrade was ordered for a component that this version of the agent does not know.',
     status: 'unimplemented',
     retryable: false,
     remedy: 'Upgrade the agent first: this version does not know that component.',
   },
   'command-unknown': {
+    text: 'A command arrived that this version of the agent cannot carry out.',
     status: 'unimplemented',
     retryable: false,
     remedy: 'Upgrade the agent first: this version does not know that kind of command.',
   },
   'launcher-too-old': {
+    text: 'The release demands a newer launcher than this host has.',
     status: 'failed-precondition',
     retryable: true,
     remedy: 'Upgrade the launcher first: `moult agents upgrade AGENT --component launcher`.',
   },
   'launcher-silent': {
+    text: 'The launcher did not answer the agent over the pipe between them.',
     status: 'unavailable',
     retryable: true,
     remedy: 'See the log of the launcher: it did not answer over the pipe.',
   },
   'launcher-missing': {
+    text: 'The agent was started without a launcher where one is needed.',
     status: 'failed-precondition',
     retryable: false,
     remedy: 'Start the agent under its launcher: `moult launcher run --root DIR`.',
   },
   'slots-unwritable': {
+    text: 'The directory of the versions cannot be written.',
     status: 'failed-precondition',
     retryable: true,
     remedy: 'Give the versions directory back to the user that the agent runs as.',
   },
   'agent-already-running': {
+    text: 'Another agent of the same root serves already.',
     status: 'failed-precondition',
     retryable: true,
     remedy: 'Stop the other agent of this root first, or give this one another --root.',
   },
   'state-too-new': {
+    text: 'agent.db was written by a version that this one cannot follow.',
     status: 'failed-precondition',
     retryable: false,
     remedy: 'Run the version that wrote agent.db, or a newer one; this one must not touch it.',
   },
   'not-enrolled': {
+    text: 'This host has no identity with a coordinator yet.',
     status: 'failed-precondition',
     retryable: false,
     remedy: 'Enroll this host: `moult agent enroll --coordinator URL --token TOKEN`.',
   },
   'identity-unreadable': {
+    text: 'The private key of this host cannot be read as an Ed25519 key.',
     status: 'failed-precondition',
     retryable: false,
     remedy: 'Restore identity.key from a backup, or remove it and enroll this host anew.',
   },
   'enrollment-token-invalid': {
+    text: 'The text that was given is not an enrollment token.',
     status: 'invalid-argument',
     retryable: false,
     remedy: 'Copy the whole token, or make a new one: `moult tokens create`.',
   },
   'enrollment-refused': {
+    text: 'The coordinator did not accept the enrollment.',
     status: 'permission-denied',
     retryable: false,
     remedy: 'Make a new token on the coordinator: `moult tokens create`.',
   },
   'enrollment-pin-mismatch': {
+    text: 'What answered is not the coordinator that made the token: CA or release root are others.',
     status: 'permission-denied',
     retryable: false,
     remedy:
       'Something stands between this host and the coordinator, or the token is of another one or of an older release root: check the address, then make a new token.',
   },
   'enrolled-elsewhere': {
+    text: 'This root is enrolled with another coordinator already.',
     status: 'failed-precondition',
     retryable: false,
     remedy:
       'Use another --root, or remove agent.yaml of this one if it may change its coordinator.',
   },
   'coordinator-insecure': {
+    text: 'The address of the coordinator is neither https nor on this very machine.',
     status: 'invalid-argument',
     retryable: false,
     remedy: 'Use an https address; plain http is for a coordinator on this very machine.',
   },
   'coordinator-unreachable': {
+    text: 'No connection to the coordinator came about.',
     status: 'unavailable',
     retryable: true,
     remedy: 'Check the address, the network, and that the coordinator runs.',
   },
   'session-refused': {
+    text: 'The coordinator answered, and did not open a session.',
     status: 'failed-precondition',
     retryable: true,
     remedy: 'See the reason beside it, and `moult agents show AGENT`.',

@@ -1,6 +1,8 @@
 import type { Status } from './status.ts';
 
 export interface CatalogueEntry {
+  /** What happened, as one sentence; the message of an error says to which thing. */
+  readonly text: string;
   readonly status: Status;
   /** True when the same request can succeed later without anybody changing anything. */
   readonly retryable: boolean;

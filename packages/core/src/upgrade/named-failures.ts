@@ -13,6 +13,7 @@ const NAMED: Readonly<Partial<Record<ErrorCode, ErrorCode>>> = {
   'trust-refused': 'packages-not-refreshed',
   'trust-too-large': 'packages-not-refreshed',
   'trust-timeout': 'packages-not-refreshed',
+  'trust-root-too-old': 'packages-not-refreshed',
   'trust-root-invalid': 'packages-not-refreshed',
   'manifest-invalid': 'packages-not-refreshed',
   'fetch-failed': 'packages-not-refreshed',

@@ -1,4 +1,5 @@
 import type { AgentStatus } from '@moult/agent/status';
+import { reportedStateOf } from '@moult/core/agent-state';
 import { COMPONENTS } from '@moult/core/component';
 import { layoutOf } from '@moult/core/layout';
 import { troubleIn } from '@moult/core/upgrade';
@@ -37,11 +38,15 @@ export function addAgentStatus(group: Command, shell: Shell): void {
 
 function fieldsOf(status: AgentStatus): Fields {
   return [
-    ['agent', status.name ?? 'not enrolled'],
+    ['agent', nameOf(status)],
+    ['state', stateOf(status)],
     ['instance', status.instanceId ?? 'not enrolled'],
     ['coordinator', status.coordinator ?? 'not enrolled'],
     ['serving', status.pid === null ? 'no' : `yes, process ${status.pid}`],
     ...COMPONENTS.flatMap((component) => bootFields(status, component)),
+    ...(status.noSession === null
+      ? []
+      : [['session', `${status.noSession.code}: ${status.noSession.message}`] as const]),
     ['upgrade', upgradeText(status.upgrade)],
     ['commands', `${status.inboxItems} accepted and not ended`],
     ['output', `${status.outboxItems} items to be delivered`],
@@ -52,6 +57,20 @@ function fieldsOf(status: AgentStatus): Fields {
 function upgradeText(upgrade: AgentStatus['upgrade']): string {
   const trouble = troubleIn(upgrade);
   return trouble === null ? upgrade.kind : `${upgrade.kind}, tried again later: ${trouble}`;
+}
+
+/** An operator may have renamed it: the host keeps the name that it was enrolled with. */
+function nameOf({ name, nameAtCoordinator }: AgentStatus): string {
+  if (name === null) return 'not enrolled';
+  const isRenamed = nameAtCoordinator !== null && nameAtCoordinator !== name;
+  return isRenamed ? `${name} (the coordinator calls it ${nameAtCoordinator})` : name;
+}
+
+function stateOf({ upgrade, condition }: AgentStatus): string {
+  const state = reportedStateOf(upgrade, condition);
+  const { failedUpgrade } = condition;
+  if (state !== 'Upgrade Failed' || failedUpgrade === null) return state;
+  return `${state}: ${failedUpgrade.version}: ${failedUpgrade.code}`;
 }
 
 function bootFields(status: AgentStatus, component: (typeof COMPONENTS)[number]): Fields {
