@@ -79,7 +79,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'an unanswered last permission counts as granted',
     file: MACHINE,
-    from: "'permission-unanswered': (state, event) => undrain(state, event.nowMs),",
+    from: "'permission-unanswered': undrain,",
     to: `'permission-unanswered': (state, event) => ({
       kind: 'switching',
       course: at(state.course, 'switching', event.nowMs),
@@ -113,7 +113,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a trial that no upgrade knows of stays',
-    file: 'agent/src/serving.ts',
+    file: 'agent/src/upgrade/orphan-trial.ts',
     from: 'if (attemptId === null || isExpected) continue;',
     to: 'if (attemptId !== "") continue;',
   },
