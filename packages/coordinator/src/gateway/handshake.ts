@@ -22,6 +22,7 @@ import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import type { InstanceRow, SessionOpened, Store } from '@moult/store';
+import { Admission } from './admission.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -49,9 +50,11 @@ const CAPABILITIES: readonly string[] = ['auto-upgrade', 'cleanup', 'control', '
 
 export class Handshake {
   readonly #options: HandshakeOptions;
+  readonly #admission: Admission;
 
   constructor(options: HandshakeOptions) {
     this.#options = options;
+    this.#admission = new Admission(options.random);
   }
 
   async onFrame(session: Session, frame: AgentFrame): Promise<void> {
@@ -70,6 +73,12 @@ export class Handshake {
     }
     if (!isSane(hello)) {
       session.close('invalid-frame');
+      return;
+    }
+    // Who shows a nonce is watched by its launcher meanwhile: it goes first.
+    const goesFirst = hello.commandNonce !== '';
+    if (!goesFirst && !this.#admission.hasRoom(clock.monotonicMs())) {
+      session.close('busy', this.#admission.retryAfterMs());
       return;
     }
     session.hello = hello;
@@ -120,7 +129,7 @@ export class Handshake {
   async #serve(session: Session, hello: Hello): Promise<void> {
     const { store, clock, random, log, sessions } = this.#options;
     const ticket = Buffer.from(random.bytes(TICKET_BYTES)).toString('hex');
-    const opened = await store.write('openSession', {
+    const opening = {
       instanceId: session.instanceId,
       counter: hello.counter,
       ticket: hello.ticket,
@@ -136,7 +145,10 @@ export class Handshake {
       bootId: hello.bootId,
       commandNonce: hello.commandNonce,
       nowMs: clock.nowMs(),
-    });
+    };
+    const opened = await this.#admission.count(session, clock.monotonicMs(), () =>
+      store.write('openSession', opening),
+    );
     const refusal = refusalOf(opened);
     if (refusal !== null) {
       if (refusal === 'quarantined') {

@@ -3,7 +3,7 @@
  * from facts (C1), and what comes out goes on the wire. A touch that is lost costs a minute: the sweep finds it.
  */
 import type { CommandMessage } from '@moult/protocol';
-import { type Clock, everyMs } from '@moult/runtime/clock';
+import { type Clock, everyMs, nextTurn } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { CommandTable, Store } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
@@ -93,6 +93,8 @@ export class Dispatcher {
       const batch = [...this.#touched].slice(0, SIDE_BY_SIDE);
       for (const [id] of batch) this.#touched.delete(id);
       await Promise.all(batch.map(([id, resends]) => this.#tryDispatch(id, resends)));
+      // Those at rest are read and never waited for: a whole fleet of them would hold up everybody else.
+      await nextTurn();
     }
     this.#running = null;
   }

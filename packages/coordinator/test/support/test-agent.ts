@@ -203,6 +203,7 @@ export class TestAgent {
 export class Connection {
   readonly socket: WebSocket;
   closeCode: number | null = null;
+  goodbye: CoordinatorMessages['goodbye'] | null = null;
   readonly #arrived: CoordinatorFrame[] = [];
   #wake: (() => void) | null = null;
 
@@ -214,6 +215,7 @@ export class Connection {
       if (decoded.frame.kind === 'ping') {
         this.send({ kind: 'pong', message: { id: decoded.frame.message.id } });
       }
+      if (decoded.frame.kind === 'goodbye') this.goodbye = decoded.frame.message;
       this.#arrived.push(decoded.frame);
       this.#wake?.();
     });

@@ -1,26 +1,36 @@
 import { COMPONENTS } from '@moult/core/component';
-import type { InstanceComponentTable } from '../database.ts';
 import { choicesOf, desiredAmong } from './choices.ts';
 import { OPEN_STATES } from './command-rows.ts';
-import { componentsOf } from './component-rows.ts';
 import type { ReadContext } from './context.ts';
 import { prepared } from './prepared.ts';
 
-const place = prepared((db, of: { readonly instanceId: string }) =>
+/** One row a component, with its agent's name and group; none where a command is open, or there is no component. */
+const withNothingOpen = prepared((db, of: { readonly instanceId: string }) =>
   db
-    .selectFrom('instances')
+    .selectFrom('instance_components as part')
+    .innerJoin('instances', 'instances.id', 'part.instance_id')
     .innerJoin('agents', 'agents.name', 'instances.agent_name')
-    .select(['agents.name', 'agents.group_name'])
-    .where('instances.id', '=', of.instanceId),
-);
-
-const anyOpen = prepared((db, of: { readonly instanceId: string }) =>
-  db
-    .selectFrom('commands')
-    .select('id')
-    .where('instance_id', '=', of.instanceId)
-    .where('state', 'in', OPEN_STATES)
-    .limit(1),
+    .select([
+      'agents.name',
+      'agents.group_name',
+      'part.component',
+      'part.current_version',
+      'part.given_version',
+      'part.given_digest',
+      'part.given_position',
+      'part.attested_digest',
+    ])
+    .where('part.instance_id', '=', of.instanceId)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('commands')
+            .select('commands.id')
+            .where('commands.instance_id', '=', of.instanceId)
+            .where('commands.state', 'in', OPEN_STATES),
+        ),
+      ),
+    ),
 );
 
 /**
@@ -28,22 +38,18 @@ const anyOpen = prepared((db, of: { readonly instanceId: string }) =>
  * instance again would write nothing. Most of a fleet is at rest most of the time, and asks every hour.
  */
 export async function isAtRest(db: ReadContext, instanceId: string): Promise<boolean> {
-  const [open] = await anyOpen(db, { instanceId });
-  if (open !== undefined) return false;
-  const [agent] = await place(db, { instanceId });
-  if (agent === undefined) return false;
-  const of = { instanceId, agentName: agent.name, group: agent.group_name };
+  const rows = await withNothingOpen(db, { instanceId });
+  const [first] = rows;
+  // A host that never said what it runs says so first.
+  if (first === undefined) return false;
+  const of = { instanceId, agentName: first.name, group: first.group_name };
   const choices = await choicesOf(db, of);
-  const rows = await componentsOf(db, instanceId);
   return COMPONENTS.every((component) => {
     const row = rows.find((one) => one.component === component) ?? null;
     const { desired } = desiredAmong(choices, { ...of, component, row, manualCommand: null });
-    // A host without a launcher has none to bring anywhere; one that never said what it runs says so first.
+    // A host without a launcher has none to bring anywhere.
     if (row === null) return desired === null || component === 'launcher';
-    return (desired === null || row.current_version === desired.version) && showsWhatWasGiven(row);
+    const showsWhatWasGiven = row.given_digest === null || row.given_digest === row.attested_digest;
+    return showsWhatWasGiven && (desired === null || row.current_version === desired.version);
   });
-}
-
-function showsWhatWasGiven(row: InstanceComponentTable): boolean {
-  return row.given_digest === null || row.given_digest === row.attested_digest;
 }

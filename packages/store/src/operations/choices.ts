@@ -80,7 +80,12 @@ export interface DesiredSubject {
 }
 
 const choicesFor = prepared((db, of: { readonly group: string; readonly agentName: string }) =>
-  db.selectFrom('choices').selectAll().where('subject', 'in', ['', of.group, of.agentName]),
+  db
+    .selectFrom('choices')
+    .selectAll()
+    // By the key: an agent's choice must not be looked for among those of all.
+    .where('scope', 'in', ['fleet', 'group', 'agent'])
+    .where('subject', 'in', ['', of.group, of.agentName]),
 );
 
 /** Everything that can concern an agent, of every component. */

@@ -1,13 +1,20 @@
 /* The beginning of a serve session: clones, what the new process proved, and what the welcome says. */
 import type { Component } from '@moult/core/component';
 import { judgeSession, sessionAfter } from '@moult/core/identity';
-import type { AttemptTable, CommandTable } from '../database.ts';
+import type {
+  AttemptTable,
+  CommandTable,
+  InstanceComponentTable,
+  InstanceTable,
+} from '../database.ts';
 import { componentRow, setComponent } from './component-rows.ts';
 import type { WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import { storeLife } from './meta.ts';
+import { prepared } from './prepared.ts';
 import { platformOf } from './releases.ts';
+import type { Slot } from './reports.ts';
 
 /** From a hello whose proof was verified. */
 export interface ProvenHello {
@@ -49,6 +56,37 @@ export type SessionOpened =
       readonly attestation: Attestation;
     };
 
+const keepSession = prepared(
+  (
+    db,
+    row: Pick<
+      InstanceTable,
+      | 'id'
+      | 'session_counter'
+      | 'session_ticket'
+      | 'session_previous_ticket'
+      | 'capabilities'
+      | 'boot_id'
+      | 'last_seen_ms'
+      | 'came_up_ms'
+      | 'revision'
+    >,
+  ) =>
+    db
+      .updateTable('instances')
+      .set({
+        session_counter: row.session_counter,
+        session_ticket: row.session_ticket,
+        session_previous_ticket: row.session_previous_ticket,
+        capabilities: row.capabilities,
+        boot_id: row.boot_id,
+        last_seen_ms: row.last_seen_ms,
+        came_up_ms: row.came_up_ms,
+        revision: row.revision,
+      })
+      .where('id', '=', row.id),
+);
+
 export async function openSession(
   context: WriteContext,
   hello: ProvenHello,
@@ -66,20 +104,17 @@ export async function openSession(
     return { kind: 'quarantined', isNew: true };
   }
   const record = sessionAfter(hello, hello.newTicket);
-  await context.db
-    .updateTable('instances')
-    .set({
-      session_counter: record.counter,
-      session_ticket: record.ticket,
-      session_previous_ticket: record.previousTicket,
-      capabilities: JSON.stringify(hello.capabilities),
-      boot_id: hello.bootId,
-      last_seen_ms: hello.nowMs,
-      came_up_ms: hello.nowMs,
-      revision: instance.revision + 1,
-    })
-    .where('id', '=', instance.id)
-    .execute();
+  await keepSession(context.db, {
+    id: instance.id,
+    session_counter: record.counter,
+    session_ticket: record.ticket,
+    session_previous_ticket: record.previousTicket,
+    capabilities: JSON.stringify(hello.capabilities),
+    boot_id: hello.bootId,
+    last_seen_ms: hello.nowMs,
+    came_up_ms: hello.nowMs,
+    revision: instance.revision + 1,
+  });
   for (const component of ['agent', 'launcher'] as const) {
     await noteAttested(context, { instance, component, hello });
   }
@@ -136,6 +171,8 @@ async function noteAttested(
     row.given_digest !== null &&
     row.given_digest !== slot.digest &&
     row.reopened_digest !== slot.digest;
+  // Most come back as they were, and a whole fleet does after a restart.
+  if (row !== null && !isReopened && isAttestedAs(row, slot)) return;
   await setComponent(context, of, {
     attested_version: slot.version,
     attested_digest: slot.digest,
@@ -152,6 +189,15 @@ async function noteAttested(
     component,
     detail: { given: row.given_version, shown: slot.version, digest: slot.digest },
   });
+}
+
+/** What it proves is what is kept, and what was said of another digest is over. */
+function isAttestedAs(row: InstanceComponentTable, slot: Slot): boolean {
+  return (
+    row.attested_version === slot.version &&
+    row.attested_digest === slot.digest &&
+    (row.reopened_digest === null || row.given_digest !== slot.digest)
+  );
 }
 
 /** The process that shows a command's nonce is the one that was ordered if its digest is the release's (C10). */

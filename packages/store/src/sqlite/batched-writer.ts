@@ -5,12 +5,20 @@
 import { CodedError, type ErrorCode } from '@moult/core/errors';
 import type { WriteAnswer, WriteRequest } from './engine.ts';
 
-/** A batch is one transaction: more than this would make the first writer wait for the last. */
-const BATCH_MAX = 512;
+/**
+ * A batch is one transaction, and its answers come back to the event loop in one turn, each with work behind it: more
+ * than this would make the first writer wait for the last, and everybody for both.
+ */
+const BATCH_MAX = 128;
+/** Output of some hosts in one batch; it is copied to the thread that writes. */
+const BATCH_BYTES_MAX = 8_388_608;
 /** Beyond this the disk does not keep up; callers are told instead of filling the memory. */
 export const WAITING_MAX = 20_000;
+/** The same in bytes: thousands of hosts may bring full batches of output at once. */
+export const WAITING_BYTES_MAX = 268_435_456;
 
 interface Waiting extends WriteRequest {
+  readonly bytes: number;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -18,6 +26,7 @@ interface Waiting extends WriteRequest {
 export class BatchedWriter {
   readonly #runBatch: (requests: readonly WriteRequest[]) => Promise<readonly WriteAnswer[]>;
   #waiting: Waiting[] = [];
+  #waitingBytes = 0;
   #running: Promise<void> | null = null;
   #isClosed = false;
 
@@ -29,13 +38,14 @@ export class BatchedWriter {
     if (this.#isClosed) {
       return Promise.reject(new CodedError('store-closed', `${name}: the store is closed`));
     }
-    if (this.#waiting.length >= WAITING_MAX) {
-      return Promise.reject(
-        new CodedError('store-overloaded', `${name}: ${WAITING_MAX} writes are waiting`),
-      );
+    const bytes = bytesOf(args);
+    if (this.#waiting.length >= WAITING_MAX || this.#waitingBytes + bytes > WAITING_BYTES_MAX) {
+      const waiting = `${this.#waiting.length} writes of ${this.#waitingBytes} bytes are waiting`;
+      return Promise.reject(new CodedError('store-overloaded', `${name}: ${waiting}`));
     }
+    this.#waitingBytes += bytes;
     const done = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.push({ name, args, resolve, reject });
+      this.#waiting.push({ name, args, bytes, resolve, reject });
     });
     // In a microtask: what is submitted together travels together.
     this.#running ??= Promise.resolve().then(() => this.#run());
@@ -51,12 +61,13 @@ export class BatchedWriter {
   /** The engine is gone: answers all that wait. */
   fail(error: unknown): void {
     this.#isClosed = true;
+    this.#waitingBytes = 0;
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
   }
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, BATCH_MAX);
+      const batch = this.#nextBatch();
       try {
         const answers = await this.#runBatch(batch.map(({ name, args }) => ({ name, args })));
         batch.forEach((one, index) => {
@@ -68,6 +79,28 @@ export class BatchedWriter {
     }
     this.#running = null;
   }
+
+  /** At least one. */
+  #nextBatch(): readonly Waiting[] {
+    let count = 0;
+    let bytes = 0;
+    for (const one of this.#waiting) {
+      const isFull = count >= BATCH_MAX || (count > 0 && bytes + one.bytes > BATCH_BYTES_MAX);
+      if (isFull) break;
+      count += 1;
+      bytes += one.bytes;
+    }
+    this.#waitingBytes -= bytes;
+    return this.#waiting.splice(0, count);
+  }
+}
+
+/** About what it takes in memory: texts and bytes are what grows. */
+function bytesOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (value instanceof Uint8Array) return value.byteLength;
+  if (typeof value !== 'object' || value === null) return 8;
+  return Object.values(value).reduce<number>((sum, part) => sum + bytesOf(part), 16);
 }
 
 function settle(one: Waiting, answer: WriteAnswer | undefined): void {
