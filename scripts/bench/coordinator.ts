@@ -110,6 +110,8 @@ async function measureServer(run: Run): Promise<Measured> {
     say(`p99 from order to acceptance ${percentile(orderMs, 0.99).toFixed(1)} ms`);
     const back = await killAndRestart({ server, crowd });
     say(`all back after ${back.backSeconds.toFixed(1)} s, ${JSON.stringify(back.loopBack)}`);
+    const { refused } = await crowd.order({ kind: 'status' });
+    say(`goodbyes by their reasons: ${JSON.stringify(refused)}`);
     for (const line of server.trouble()) say(line);
     return { rssKb, rssKbBefore, answers, cpuUs, loopIdle: after.loopMs, orderMs, ...back };
   } finally {
