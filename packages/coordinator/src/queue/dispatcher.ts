@@ -90,7 +90,7 @@ export class Dispatcher {
   async #run(): Promise<void> {
     await Promise.resolve();
     while (this.#touched.size > 0) {
-      const batch = [...this.#touched].slice(0, SIDE_BY_SIDE);
+      const batch = firstOf(this.#touched, SIDE_BY_SIDE);
       for (const [id] of batch) this.#touched.delete(id);
       await Promise.all(batch.map(([id, resends]) => this.#tryDispatch(id, resends)));
       // Those at rest are read and never waited for: a whole fleet of them would hold up everybody else.
@@ -159,6 +159,16 @@ export class Dispatcher {
       this.#options.log.error('the sweep failed; the next one tries again', { err: error });
     }
   }
+}
+
+/** Without a copy of all: a whole fleet may be touched at once. */
+function firstOf<K, V>(map: ReadonlyMap<K, V>, count: number): readonly (readonly [K, V])[] {
+  const found: (readonly [K, V])[] = [];
+  for (const entry of map) {
+    if (found.length >= count) break;
+    found.push(entry);
+  }
+  return found;
 }
 
 function kindOf(command: CommandTable): Pick<CommandMessage, 'autoUpgrade' | 'control'> {
