@@ -1,5 +1,6 @@
 /* What the owner of a host may know of its agent, read from the disk: it works while the agent runs or is stopped. */
 import { readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { type BootRecord, readBootRecord, readHolder, startTimeOf } from '@moult/core/boot';
 import type { Layout } from '@moult/core/layout';
 import { readTextIfPresent } from '@moult/runtime/files';
@@ -14,6 +15,8 @@ export interface AgentStatus extends StateFacts {
   readonly pid: number | null;
   /** Null: there is none that can be read. */
   readonly boot: BootRecord['components'] | null;
+  /** Left where the state lies: without either an agent cannot start. Inodes null: made as they are needed. */
+  readonly free: { readonly bytes: number; readonly inodes: number | null } | null;
 }
 
 export async function readStatus(layout: Layout): Promise<AgentStatus> {
@@ -25,8 +28,19 @@ export async function readStatus(layout: Layout): Promise<AgentStatus> {
     instanceId: values.instance,
     pid: await servingPid(layout),
     boot: reading.kind === 'read' ? reading.record.components : null,
+    free: await freeIn(layout.stateDir),
     ...readStateFacts(layout.agentDatabasePath),
   };
+}
+
+/** Null: there is no state yet, or it cannot be looked at. */
+async function freeIn(dir: string): Promise<AgentStatus['free']> {
+  try {
+    const free = await statfs(dir);
+    return { bytes: free.bavail * free.bsize, inodes: free.files > 0 ? free.ffree : null };
+  } catch {
+    return null;
+  }
 }
 
 async function servingPid(layout: Layout): Promise<number | null> {

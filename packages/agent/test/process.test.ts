@@ -112,6 +112,7 @@ describe('the program', () => {
         startTimeOf(readFileSync(`/proc/${agent.child.pid}/stat`, 'utf8')),
       );
       expect(await readStatus(layout)).toMatchObject({
+        free: { bytes: expect.any(Number) },
         pid: agent.child.pid,
         name: 'web-1',
         sessionCounter: 1,

@@ -8,7 +8,7 @@ import { rootOf } from '../../config/root.ts';
 import { withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
-import { shortDigest } from '../../terminal/format.ts';
+import { formatBytes, shortDigest } from '../../terminal/format.ts';
 
 interface StatusOptions {
   readonly root?: string;
@@ -50,8 +50,21 @@ function fieldsOf(status: AgentStatus): Fields {
     ['upgrade', upgradeText(status.upgrade)],
     ['commands', `${status.inboxItems} accepted and not ended`],
     ['output', `${status.outboxItems} items to be delivered`],
+    ...freeFields(status.free),
     ...(status.trouble === null ? [] : [['trouble', status.trouble] as const]),
   ];
+}
+
+/** What an agent writes at its start, with room to spare. */
+const START_BYTES = 1024 * 1024;
+const START_INODES = 8;
+
+function freeFields(free: AgentStatus['free']): Fields {
+  if (free === null) return [];
+  const { bytes, inodes } = free;
+  const isShort = bytes < START_BYTES || (inodes !== null && inodes < START_INODES);
+  const text = `${formatBytes(bytes)}${inodes === null ? '' : `, ${inodes} inodes`}`;
+  return [['free', isShort ? `${text}: the disk is full, an agent cannot start` : text]];
 }
 
 function upgradeText(upgrade: AgentStatus['upgrade']): string {
