@@ -32,6 +32,8 @@ export class CoordinatorModel {
   isListening = true;
   isBusy = false;
   isSlow = false;
+  /** Answers a hello, and says nothing to a proof. */
+  isMute = false;
   /** Some answers get lost. */
   isForgetful = false;
   /** Everything is said twice. */
@@ -173,6 +175,7 @@ export class CoordinatorModel {
 
   #prove(session: Session): void {
     const { hello } = session;
+    if (this.isMute) return;
     if (hello === null) {
       this.#close(session, 'unexpected-frame');
       return;

@@ -15,6 +15,13 @@ export const CRASHES = [
 
 export const TROUBLES = [
   'outage',
+  'cut-upwards',
+  'cut-downwards',
+  'never-answered',
+  'certificate-refused',
+  'proof-unanswered',
+  'probes-hang',
+  'metadata-slow',
   'coordinator-away',
   'coordinator-busy',
   'coordinator-slow',
@@ -31,6 +38,7 @@ export const TROUBLES = [
   'disk-sync-error',
   'clock-forward',
   'clock-back',
+  'suspend',
   'stall',
   'revoke',
   'reject',
@@ -81,6 +89,23 @@ const THEMES = {
       }),
     ),
     ...many(random, 2, () => drawFault(random)),
+  ],
+  /** The world changes while the verdict asks about it, again and again, and one thing is answered in each. */
+  verdict: (random) => [
+    ...many(random, 2, () =>
+      fault(random, random.pick(WORLD_TROUBLES), {
+        on: 'point',
+        name: random.pick(PROBATION_POINTS),
+        nth: random.between(1, 2),
+      }),
+    ),
+    ...many(random, 5, () =>
+      fault(random, random.pick(VERDICT_TROUBLES), {
+        on: 'point',
+        name: random.pick(VERDICT_POINTS),
+        nth: random.between(1, 4),
+      }),
+    ),
   ],
   /** The disk fails where something is written. */
   disk: (random) => [
@@ -210,20 +235,58 @@ const TRIAL_POINTS = [
   'pipe:dial:sent',
   'pipe:stop:received',
 ] as const;
+const PROBATION_POINTS = ['spawn:after', 'agent:start', 'save:probation:after'] as const;
+const VERDICT_POINTS = [
+  'probe:begin',
+  'probe:end',
+  'pipe:dial:sent',
+  'pipe:dial:received',
+  'pipe:dialled:sent',
+  'pipe:dialled:received',
+  'pipe:probed:sent',
+  'pipe:stop:received',
+] as const;
 const WORLD_TROUBLES = [
   'outage',
+  'cut-upwards',
+  'cut-downwards',
+  'never-answered',
+  'certificate-refused',
+  'proof-unanswered',
+  'metadata-slow',
+  'coordinator-slow',
+  'clock-forward',
+  'clock-back',
   'coordinator-away',
   'coordinator-busy',
   'metadata-away',
   'coordinator-forgetful',
   'coordinator-confused',
 ] as const;
+const VERDICT_TROUBLES = [
+  ...WORLD_TROUBLES,
+  'probes-hang',
+  'suspend',
+  'connections-break',
+  'coordinator-restart',
+  'kill-launcher',
+  'reboot',
+  'stop-launcher',
+] as const;
 const DISK_TROUBLES = ['disk-full', 'disk-slow', 'disk-error'] as const;
 const WRITING =
   /^(record|link|aside|stage|cleanup|holder|save|inbox|session|spawn|unit|pipe:(try|commit))/;
 
 export function drawFaults(random: SeededRandom): readonly Fault[] {
-  const theme = random.weighted({ calm: 1, mixed: 8, storm: 3, outage: 4, disk: 3, rare: 5 });
+  const theme = random.weighted({
+    calm: 1,
+    mixed: 8,
+    storm: 3,
+    outage: 4,
+    verdict: 4,
+    disk: 3,
+    rare: 5,
+  });
   return THEMES[theme](random);
 }
 

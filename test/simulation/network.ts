@@ -30,6 +30,12 @@ export class Network {
   readonly #world: World;
   readonly #open = new Set<SimConnection>();
   isDown = false;
+  /** Frames that go this way are lost: up, from the host; down, to it. Connections need both. */
+  cut: 'none' | 'up' | 'down' = 'none';
+  /** Connections are accepted, and nothing on them is ever answered. */
+  isDeaf = false;
+  /** Its certificate is one that no version takes. */
+  isRefused = false;
 
   constructor(world: World) {
     this.#world = world;
@@ -38,14 +44,21 @@ export class Network {
   async connect(process: SimProcess, signal: AbortSignal): Promise<SimConnection> {
     const { random, coordinator } = this.#world;
     // A refused connection is told at once, a lost packet is waited for.
-    await process.clock.sleep(this.isDown ? random.spread(10, 10_000) : this.delayMs(), signal);
-    if (this.isDown || !coordinator.isListening) {
+    const isLost = this.isDown || this.cut !== 'none';
+    await process.clock.sleep(isLost ? random.spread(10, 10_000) : this.delayMs(), signal);
+    // Whoever called gives up one day.
+    if (this.isDeaf) await process.clock.sleep(Number.MAX_SAFE_INTEGER, signal);
+    if (!this.opensConnections || this.#world.isClockWrong || !coordinator.isListening) {
       throw new CodedError('coordinator-unreachable', 'no connection');
     }
     const connection = new SimConnection(this.#world, process);
     this.#open.add(connection);
     connection.begin(coordinator.accept(connection.server));
     return connection;
+  }
+
+  get opensConnections(): boolean {
+    return !this.isDown && this.cut === 'none' && !this.isDeaf && !this.isRefused;
   }
 
   /** All connections end, neither side knowing at once. */
@@ -68,6 +81,9 @@ export class SimConnection {
   #wake: (() => void) | null = null;
   #isCut = false;
   #isClosed = false;
+  /** What was lost one way is never made up for: a hole would be a lie of TCP. */
+  #isLostUp = false;
+  #isLostDown = false;
   #upMs = 0;
   #downMs = 0;
 
@@ -90,7 +106,8 @@ export class SimConnection {
     if (!this.#process.pointNow(`wire:${frame.kind}:sent`) || this.#isClosed) return;
     this.#upMs = Math.max(this.#upMs, this.#now()) + this.#world.network.delayMs();
     this.#world.scheduler.after(this.#upMs - this.#now(), () => {
-      if (this.#isCut) return;
+      this.#isLostUp ||= this.#world.network.cut === 'up';
+      if (this.#isCut || this.#isLostUp) return;
       this.#world.point(`wire:${frame.kind}:received`);
       this.#listener?.onFrame(frame);
     });
@@ -143,7 +160,8 @@ export class SimConnection {
     if (point !== null) this.#world.point(`${point}:sent`);
     this.#downMs = Math.max(this.#downMs, this.#now()) + this.#world.network.delayMs();
     this.#process.after(this.#downMs - this.#now(), () => {
-      if (this.#isCut || this.#isClosed) return;
+      this.#isLostDown ||= this.#world.network.cut === 'down';
+      if (this.#isCut || this.#isClosed || this.#isLostDown) return;
       if (point === null || this.#process.pointNow(`${point}:received`)) this.#take(arrived);
     });
   }

@@ -21,7 +21,7 @@ export class SimProcess {
     this.pid = world.nextPid();
     this.clock = {
       nowMs: () => world.wallMs,
-      monotonicMs: () => world.scheduler.nowMs,
+      monotonicMs: () => world.hostClock.monotonicMs,
       sleep: (ms, signal) => this.#sleep(ms, signal),
     };
   }
@@ -56,7 +56,7 @@ export class SimProcess {
 
   /** Runs later, if the process then runs. */
   after(delayMs: number, run: () => void): void {
-    this.#world.scheduler.after(delayMs, () => {
+    this.#world.hostClock.after(delayMs, () => {
       if (this.isRunning) run();
     });
   }
@@ -84,7 +84,7 @@ export class SimProcess {
         reject(signal.reason);
         return;
       }
-      const task = this.#world.scheduler.after(ms, () => {
+      const task = this.#world.hostClock.after(ms, () => {
         signal?.removeEventListener('abort', aborted);
         if (this.isRunning) resolve();
       });

@@ -115,7 +115,7 @@ export function simTrust(
   options: { readonly canUpgrade: boolean },
 ): AgentPorts['trust'] {
   const refresh = async (signal: AbortSignal): Promise<void> => {
-    await process.clock.sleep(world.random.spread(5, 2_000), signal);
+    await process.clock.sleep(world.refreshMs(), signal);
     if (!options.canUpgrade) throw new CodedError('trust-refused', 'its own code cannot read it');
     if (!world.isMetadataReachable) throw unreachable();
   };

@@ -67,13 +67,16 @@ export class SimSpawner implements Spawner {
     if (world.agents.size === 0) world.invariants.stoppedProbes += 1;
     const release = this.#startable(slot);
     if (release === null) return false;
-    const ms = Math.min(PROBE_MS, world.random.spread(100, 8_000));
-    await this.#launcher.clock.sleep(ms, signal);
+    const sessionMs = world.random.spread(100, world.coordinator.isSlow ? 40_000 : 6_000);
+    const wantedMs = sessionMs + world.refreshMs();
+    const isLate = world.areProbesHanging || wantedMs > PROBE_MS;
+    await this.#launcher.clock.sleep(isLate ? PROBE_MS : wantedMs, signal);
     await this.#launcher.point('probe:end');
     const { character } = release;
     const canReach = character !== 'deaf' && character !== 'cannot-upgrade';
     const starts = character !== 'crashes-at-start' && character !== 'hangs-at-start';
-    const isReached = canReach && starts && world.isReachable && world.isMetadataReachable;
+    const isThere = !isLate && world.isReachable && world.isMetadataReachable;
+    const isReached = canReach && starts && isThere;
     world.trace('probed', { version: slot.version, isReached });
     return isReached;
   }

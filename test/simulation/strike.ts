@@ -29,6 +29,31 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     world.network.isDown = isOn;
     if (isOn) world.network.breakAll();
   }),
+  'cut-upwards': lasting((world, isOn) => {
+    world.network.cut = isOn ? 'up' : 'none';
+  }),
+  'cut-downwards': lasting((world, isOn) => {
+    world.network.cut = isOn ? 'down' : 'none';
+  }),
+  'never-answered': lasting((world, isOn) => {
+    world.network.isDeaf = isOn;
+    if (isOn) world.network.breakAll();
+  }),
+  'certificate-refused': lasting((world, isOn) => {
+    world.network.isRefused = isOn;
+    if (isOn && world.random.chance(0.5)) world.network.breakAll();
+  }),
+  'proof-unanswered': lasting((world, isOn) => {
+    world.coordinator.isMute = isOn;
+    if (isOn) world.network.breakAll();
+  }),
+  'probes-hang': lasting((world, isOn) => {
+    world.areProbesHanging = isOn;
+  }),
+  'metadata-slow': lasting((world, isOn) => {
+    // The agent's own deadline for a refresh is two minutes.
+    world.metadataDelayMs = isOn ? world.random.spread(10_000, 110_000) : null;
+  }),
   'coordinator-away': lasting((world, isOn) => {
     world.coordinator.isListening = !isOn;
     if (isOn) world.coordinator.restart();
@@ -70,12 +95,14 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   'disk-sync-error': lasting((world, isOn) => {
     world.isRecordUnsyncable = isOn;
   }),
-  'clock-forward': (world) => {
-    world.wallOffsetMs += TEN_YEARS_MS;
-  },
-  'clock-back': (world) => {
-    world.wallOffsetMs -= TEN_YEARS_MS;
-  },
+  // Somebody sets it right again in the end.
+  'clock-forward': lasting((world, isOn) => {
+    world.wallOffsetMs += isOn ? TEN_YEARS_MS : -TEN_YEARS_MS;
+  }),
+  'clock-back': lasting((world, isOn) => {
+    world.wallOffsetMs += isOn ? -TEN_YEARS_MS : TEN_YEARS_MS;
+  }),
+  suspend: (world, fault) => world.hostClock.suspend(8 * fault.durationMs),
   stall: (world, fault) => world.scheduler.stall(Math.min(fault.durationMs, 600_000)),
   revoke: (world) => {
     const { orders, controls } = world.coordinator;
@@ -95,7 +122,13 @@ export function strike(world: World, fault: Fault): void {
 /** The world works again, all of it. */
 export function mend(world: World): void {
   world.network.isDown = false;
+  world.network.cut = 'none';
+  world.network.isDeaf = false;
+  world.network.isRefused = false;
   world.isMetadataAway = false;
+  world.metadataDelayMs = null;
+  world.areProbesHanging = false;
+  world.setClockRight();
   world.files.isFull = false;
   world.isDiskSlow = false;
   world.diskErrorsDue = 0;
@@ -104,6 +137,7 @@ export function mend(world: World): void {
   coordinator.isListening = true;
   coordinator.isBusy = false;
   coordinator.isSlow = false;
+  coordinator.isMute = false;
   coordinator.isForgetful = false;
   coordinator.isRepeating = false;
   coordinator.isReluctant = false;

@@ -4,6 +4,7 @@
  */
 import { SUPERVISION, VERDICTS } from '@moult/core/boot';
 import { TRANSITIONS } from '@moult/core/upgrade';
+import { CRASHES, TROUBLES } from './faults.ts';
 import { POINTS } from './points.ts';
 
 type Table = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -18,7 +19,7 @@ export class Tally {
   readonly cells = new Map<string, number>();
   readonly points = new Map<string, number>(POINTS.map((name) => [name, 0]));
   readonly crashes = new Map<string, number>(POINTS.map((name) => [name, 0]));
-  readonly faults = new Map<string, number>();
+  readonly faults = new Map<string, number>([...CRASHES, ...TROUBLES].map((kind) => [kind, 0]));
   readonly outcomes = new Map<string, number>();
 
   constructor() {

@@ -38,7 +38,7 @@ export class Unit {
     this.#process = process;
     this.#stop = new AbortController();
     this.#isReady = false;
-    this.#aliveMs = this.#world.scheduler.nowMs;
+    this.#aliveMs = this.#world.hostClock.monotonicMs;
     process.atEnd((end) => this.#exited(process, end.exitCode));
     this.#watch(process);
     this.#runFirst(process, this.#stop.signal).then(
@@ -66,7 +66,7 @@ export class Unit {
     }
     process.atEnd(() => this.#world.scheduler.after(0, over));
     this.#stop.abort(new Error('SIGTERM'));
-    this.#world.scheduler.after(STOP_MS, () => process.kill());
+    this.#world.hostClock.after(STOP_MS, () => process.kill());
   }
 
   /** The machine went down: nothing is restarted. */
@@ -87,15 +87,15 @@ export class Unit {
       world.fail('B6', 'the launcher ended as if it had been told to: nothing starts it again');
       return;
     }
-    world.scheduler.after(RESTART_MS, () => {
+    world.hostClock.after(RESTART_MS, () => {
       if (this.#process === process && !this.#isStopping) this.start();
     });
   }
 
   #watch(process: SimProcess): void {
-    this.#world.scheduler.after(10_000, () => {
+    this.#world.hostClock.after(10_000, () => {
       if (!process.isAlive) return;
-      const silentMs = this.#world.scheduler.nowMs - this.#aliveMs;
+      const silentMs = this.#world.hostClock.monotonicMs - this.#aliveMs;
       if (silentMs > (this.#isReady ? WATCHDOG_MS : READY_MS)) {
         this.#world.trace('watchdog');
         process.end({ exitCode: null, signal: 'SIGABRT' });
@@ -153,10 +153,10 @@ export class Unit {
         ready: async () => {
           await process.point('unit:ready');
           this.#isReady = true;
-          this.#aliveMs = world.scheduler.nowMs;
+          this.#aliveMs = world.hostClock.monotonicMs;
         },
         alive: async () => {
-          this.#aliveMs = world.scheduler.nowMs;
+          this.#aliveMs = world.hostClock.monotonicMs;
         },
       },
       log: world.launcherLog(process),

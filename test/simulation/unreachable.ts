@@ -50,7 +50,7 @@ const REASONS: readonly (readonly [cell: RegExp, why: string])[] = [
   ],
   [
     /^verdict: (probing-own|probing-previous|world-broken|dial-due) × dialled$/,
-    'an agent answers in 20 s, the launcher waits 60 s',
+    'an agent answers in 45 s, the launcher waits for 55 s at least',
   ],
 ];
 

@@ -8,6 +8,7 @@ import { HostDatabase } from './agent-store.ts';
 import { CoordinatorModel } from './coordinator-model.ts';
 import { type Fault, isCrash } from './faults.ts';
 import { FileSystem } from './file-system.ts';
+import { HostClock } from './host-clock.ts';
 import { Invariants } from './invariants.ts';
 import { Network } from './network.ts';
 import { Scheduler } from './scheduler.ts';
@@ -20,6 +21,8 @@ import { Releases } from './versions.ts';
 
 /** A wall clock somewhere in 2026. */
 const WALL_BEGIN_MS = 1_790_000_000_000;
+/** A year: less does not make anything that is signed look expired. */
+const CLOCK_MS_OFF_MAX = 365 * 86_400_000;
 const EVENTS_KEPT = 60;
 
 /** What a run of a seed found wrong: an invariant's id, and how it showed. */
@@ -39,6 +42,7 @@ export class World {
   readonly seed: number;
   readonly random: SeededRandom;
   readonly scheduler: Scheduler;
+  readonly hostClock: HostClock;
   readonly files: FileSystem;
   readonly network: Network;
   readonly coordinator: CoordinatorModel;
@@ -57,6 +61,10 @@ export class World {
   bootId = 'boot-1';
   wallOffsetMs = WALL_BEGIN_MS;
   isMetadataAway = false;
+  /** How long a refresh takes at least; null: no time to speak of. */
+  metadataDelayMs: number | null = null;
+  /** The probes of every version hang until they are ended. */
+  areProbesHanging = false;
   isDiskSlow = false;
   diskErrorsDue = 0;
   /** The directory of the boot record cannot be synced: a rename shows, and may not last. */
@@ -75,6 +83,7 @@ export class World {
     this.seed = options.seed;
     this.random = new SeededRandom(options.seed, 2);
     this.scheduler = new Scheduler(new SeededRandom(options.seed, 3));
+    this.hostClock = new HostClock(this.scheduler);
     this.files = new FileSystem(new SeededRandom(options.seed, 4));
     this.tally = options.tally;
     this.#say = options.say;
@@ -99,11 +108,27 @@ export class World {
 
   /** Whether an authenticated answer can be had at all. */
   get isReachable(): boolean {
-    return !this.network.isDown && this.coordinator.isListening;
+    const { isListening, isMute } = this.coordinator;
+    return this.network.opensConnections && isListening && !isMute;
   }
 
   get isMetadataReachable(): boolean {
-    return !this.network.isDown && !this.isMetadataAway;
+    return this.network.opensConnections && !this.isMetadataAway && !this.isClockWrong;
+  }
+
+  /** Years off: certificates are not valid yet, or metadata and certificates no more. */
+  get isClockWrong(): boolean {
+    return Math.abs(this.wallOffsetMs - WALL_BEGIN_MS) > CLOCK_MS_OFF_MAX;
+  }
+
+  /** What a refresh takes, here and now. */
+  refreshMs(): number {
+    const quickMs = this.random.spread(5, 2_000);
+    return this.metadataDelayMs === null ? quickMs : this.metadataDelayMs + quickMs;
+  }
+
+  setClockRight(): void {
+    this.wallOffsetMs = WALL_BEGIN_MS;
   }
 
   get events(): readonly string[] {

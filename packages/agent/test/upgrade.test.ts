@@ -207,7 +207,10 @@ describe('an upgrade', () => {
       ...ports,
       trust: {
         ...ports.trust,
-        refresh: (signal) => ports.clock.sleep(110_000, signal),
+        release: async (wanted, signal) => {
+          await ports.clock.sleep(110_000, signal);
+          return await ports.trust.release(wanted, signal);
+        },
       },
     });
     const agent = await bootLive(host, onTrial);

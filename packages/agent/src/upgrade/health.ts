@@ -97,7 +97,7 @@ async function upgradeTrouble(
 ): Promise<string | null> {
   const { component, version, digest } = subject;
   try {
-    await trust.refresh(signal);
+    // One question, which refreshes: with two of them a check would take twice the time of a probe (B11).
     const release = await trust.release({ component, version }, signal);
     if (release.digest === digest) return null;
     return `${CANNOT_UPGRADE_AGAIN}: the release ${version} of the ${component} has another digest than what is on trial`;
