@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 export interface TcpProxyOptions {
   readonly toPort: number;
@@ -10,6 +11,10 @@ export interface TcpProxyOptions {
 
 /** Stands between hosts and their coordinator and counts what travels, TLS and all. */
 export class TcpProxy {
+  /** Where new connections go. */
+  toPort: number;
+  /** `up`: what hosts send is lost; `down`: what comes back is lost; `both`: no connection comes about, and none stays. */
+  cut: 'none' | 'up' | 'down' | 'both' = 'none';
   /** From the coordinator to hosts. */
   bytesDown = 0;
   /** From hosts to the coordinator. */
@@ -18,8 +23,9 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(server: Server, port: number) {
+  private constructor(server: Server, port: number, toPort: number) {
     this.#server = server;
+    this.toPort = toPort;
     this.port = port;
   }
 
@@ -32,23 +38,27 @@ export class TcpProxy {
         resolve(typeof address === 'object' && address !== null ? address.port : 0);
       });
     });
-    const proxy = new TcpProxy(server, port);
+    const proxy = new TcpProxy(server, port, options.toPort);
     server.on('connection', (client) => proxy.#join(client, options));
     return proxy;
   }
 
   /** Ends every connection, so that the next ones are made anew. */
-  cut(): void {
+  breakAll(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
 
   async close(): Promise<void> {
-    this.cut();
+    this.breakAll();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
   #join(client: Socket, options: TcpProxyOptions): void {
-    const upstream = connect({ port: options.toPort, host: '127.0.0.1', noDelay: true });
+    if (this.cut === 'both') {
+      client.destroy();
+      return;
+    }
+    const upstream = connect({ port: this.toPort, host: '127.0.0.1', noDelay: true });
     for (const socket of [client, upstream]) {
       this.#sockets.add(socket);
       socket.on('error', () => undefined);
@@ -67,6 +77,19 @@ export class TcpProxy {
       this.bytesDown += bytes.length;
       change?.(bytes);
     });
-    client.pipe(upstream).pipe(client);
+    client.pipe(this.#gate('up')).pipe(upstream);
+    upstream.pipe(this.#gate('down')).pipe(client);
+  }
+
+  /** What was lost once is followed by nothing: TCP delivers no stream with a hole. */
+  #gate(way: 'up' | 'down'): Transform {
+    let isLost = false;
+    return new Transform({
+      transform: (bytes, _encoding, done) => {
+        isLost ||= this.cut === way || this.cut === 'both';
+        if (isLost) done();
+        else done(null, bytes);
+      },
+    });
   }
 }

@@ -142,7 +142,7 @@ describe('with the coordinator there', () => {
     });
   });
 
-  test('H11: a release that cannot reach the coordinator, where the old one can, is rolled back', async () => {
+  test('H11 N1: a release that cannot reach the coordinator, where the old one can, is rolled back', async () => {
     await expectRolledBack(fleet, hostOf('deaf'), {
       reason: /^cannot-reach-coordinator$/,
       timeoutMs: JUDGED_MS,

@@ -127,7 +127,7 @@ test('N4: someone in the middle who changes bytes gets nothing installed and cra
     await expectUntouched(other);
     expect(other.lines.join('\n')).not.toMatch(/"code":"internal"/);
     flipper.isFlipping = false;
-    proxy.cut();
+    proxy.breakAll();
     await other.whenAgent(coordinator, 'is Up', ({ state }) => state === 'Up', 60_000);
     expect(await other.agentPid()).toBe(pid);
     expect((await fleet.upgrade('in-between', GOOD[0])).command.state).toBe('succeeded');

@@ -15,6 +15,9 @@ export const FIRST_LAUNCHER_VERSION = '1.0.0';
 
 export const GOOD = ['1.1.0', '1.2.0', '1.3.0'] as const;
 
+/** Good ones that read their wall clock beside the state (test/fixtures/clock-beside-state.ts). */
+export const CLOCKED = ['1.4.0', '1.5.0'] as const;
+
 export const BAD = {
   crashesAtStart: '1.9.1',
   crashesAfterFiveSeconds: '1.9.2',
@@ -33,6 +36,13 @@ export const BAD_LAUNCHERS = [
 
 const SPECS: readonly ReleaseSpec[] = [
   ...[FIRST_AGENT, ...GOOD].map((version): ReleaseSpec => ({ component: 'agent', version })),
+  ...CLOCKED.map(
+    (version): ReleaseSpec => ({
+      component: 'agent',
+      version,
+      entry: 'test/fixtures/clock-beside-state.ts',
+    }),
+  ),
   { component: 'agent', version: BAD.crashesAtStart, entry: 'test/fixtures/crash-at-start.ts' },
   {
     component: 'agent',

@@ -49,15 +49,20 @@ export class RealFleet {
       readonly slotsOf?: Host;
       /** A directory that is there; a new one of its own unless given. */
       readonly root?: string;
+      /** Where it finds the coordinator, when something stands between them. */
+      readonly url?: string;
     } = {},
   ): Promise<Host> {
     const { coordinator } = this;
     // A group of its own, so that none waits for the others of its file.
-    const { validates = true, group = name, starts = true, slotsOf } = options;
+    const { validates = true, group = name, starts = true, slotsOf, url } = options;
     const root = options.root ?? join(this.dir, name);
     if (slotsOf !== undefined) await copySlots(slotsOf.root, root);
     const token = await coordinator.enrollmentToken({ validates, group });
-    const host = await Host.enroll({ coordinator, token, name, root });
+    const host = await Host.enroll({
+      ...{ coordinator, token, name, root },
+      ...(url === undefined ? {} : { url }),
+    });
     this.#hosts.push(host);
     if (!starts) return host;
     host.start();
