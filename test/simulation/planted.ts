@@ -112,34 +112,10 @@ export const PLANTED: readonly Planted[] = [
     to: 'if (isOwn(dir)) continue;',
   },
   {
-    name: 'one failure of the whole chain is enough to call an agent broken',
-    file: VERDICT,
-    from: 'export const STRIKES_MAX = 2;',
-    to: 'export const STRIKES_MAX = 1;',
-  },
-  {
-    name: 'busy is no answer',
-    file: 'agent/src/session/backoff.ts',
-    from: "reason === 'busy' ||",
-    to: '',
-  },
-  {
-    name: 'waiting for slow metadata counts as own checks that fail',
-    file: 'agent/src/upgrade/health.ts',
-    from: 'const NOT_CHECKED_YET = `',
-    to: 'const NOT_CHECKED_YET = `no ',
-  },
-  {
     name: 'an outage is held against a launcher on trial',
     file: 'core/src/boot/watching.ts',
     from: 'isHeard && !isUnwell(last)',
     to: 'isHeard && last.reached',
-  },
-  {
-    name: 'a wall clock that was set back holds work up for years',
-    file: 'core/src/upgrade/work.ts',
-    from: 'Math.min(work.notBeforeMs - nowMs, ...SCHEDULES[work.kind].slice(-1))',
-    to: 'work.notBeforeMs - nowMs',
   },
   {
     name: 'a trial that no upgrade knows of stays',
