@@ -1,5 +1,4 @@
 /* The HTTP server: every route of the contract by its permission, static files, and nothing else. Deny by default. */
-import type { IncomingMessage } from 'node:http';
 import { ROUTES } from '@moult/api';
 import { openApiDocument } from '@moult/api/openapi';
 import { CodedError } from '@moult/core/errors';
@@ -8,8 +7,9 @@ import type { Logger } from '@moult/runtime/logger';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { z } from 'zod';
 import { channelBindingOf } from '../gateway/channel-binding.ts';
-import type { TimerWheel, WheelItem } from '../gateway/timer-wheel.ts';
+import type { TimerWheel } from '../gateway/timer-wheel.ts';
 import type { Authentication, Caller } from './authentication.ts';
+import { addDeadlines } from './deadlines.ts';
 import type { Call, Handlers } from './handler.ts';
 import { invalidRequest, isInside, PROBLEM_TYPE, problemOf, requestError } from './problems.ts';
 import { type StaticFilesOptions, serveStaticFiles } from './static-files.ts';
@@ -18,8 +18,6 @@ import { type StaticFilesOptions, serveStaticFiles } from './static-files.ts';
 const BODY_BYTES_MAX = 1_048_576;
 const HEADERS_MS_MAX = 10_000;
 const HEADERS_MAX = 64;
-/** For a body; packs are larger and have the server's own limit. */
-const BODY_MS_MAX = 30_000;
 const UPLOAD_MS_MAX = 3_600_000;
 const KEEP_ALIVE_MS = 10_000;
 
@@ -63,7 +61,10 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.addContentTypeParser('application/octet-stream', (_request, stream, done) =>
     done(null, stream),
   );
-  limitBodies(app, options);
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+  });
+  addDeadlines(app, options);
   app.setErrorHandler((error, request, reply) => fail(options.log, { error, request, reply }));
   app.setNotFoundHandler((request, reply) => notFound(options.log, { request, reply }));
   const handlers = options.handlers as unknown as Readonly<Record<string, AnyHandler>>;
@@ -96,29 +97,6 @@ function makeServer(options: HttpServerOptions): FastifyInstance {
   if (tls === null) return fastify(common);
   const https = { cert: tls.cert, key: tls.key, minVersion: 'TLSv1.3' } as const;
   return fastify({ ...common, https }) as unknown as FastifyInstance;
-}
-
-class BodyDeadline implements WheelItem {
-  wheelBucket = 0;
-  readonly #request: IncomingMessage;
-
-  constructor(request: IncomingMessage) {
-    this.#request = request;
-  }
-
-  onDeadline(): void {
-    if (!this.#request.complete) this.#request.destroy();
-  }
-}
-
-function limitBodies(app: FastifyInstance, options: HttpServerOptions): void {
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-content-type-options', 'nosniff');
-    const isUpload = request.routeOptions.config.isUpload === true;
-    if (isUpload || request.raw.complete || request.raw.method === 'GET') return;
-    const deadline = new BodyDeadline(request.raw);
-    options.wheel.set(deadline, options.clock.monotonicMs() + BODY_MS_MAX);
-  });
 }
 
 declare module 'fastify' {
