@@ -89,13 +89,13 @@ function portsOf(world: World, program: AgentProgram): AgentPorts {
     random: world.random,
     log: world.isVerbose ? world.logOf(process) : silentLogger,
     self: {
-      instanceId: 'instance-1',
-      agentName: 'host-1',
+      instanceId: world.place?.instanceId ?? 'instance-1',
+      agentName: world.place?.name ?? 'host-1',
       platform: 'linux-x64',
       bootId: world.bootId,
       facts: [],
       bindsChannel: false,
-      sign: () => new Uint8Array(64),
+      sign: (text) => world.place?.sign(text) ?? new Uint8Array(64),
     },
     launcher: {
       post: (message) => pipe.post(message),

@@ -10,7 +10,7 @@ import { CLOSE_REASONS } from '@moult/protocol';
 import { ControlOrders } from './control-orders.ts';
 import type { ServerEnd, ServerListener } from './network.ts';
 import { isShown, type OrderRow, shortOf } from './order-row.ts';
-import type { World } from './world.ts';
+import type { Door, World } from './world.ts';
 
 interface Session {
   readonly end: ServerEnd;
@@ -23,13 +23,13 @@ interface Session {
 const PING_MS = 20_000;
 const PONG_MS = 50_000;
 
-export class CoordinatorModel {
+export class CoordinatorModel implements Door {
   readonly #world: World;
   readonly orders: OrderRow[] = [];
   readonly controls: ControlOrders;
   report: AgentMessages['report'] | null = null;
   /** The process must be up to be connected to. */
-  isListening = true;
+  isUp = true;
   isBusy = false;
   isSlow = false;
   /** Answers a hello, and says nothing to a proof. */
@@ -90,6 +90,19 @@ export class CoordinatorModel {
 
   orderOf(attemptId: string): OrderRow | null {
     return this.orders.find((row) => row.attemptId === attemptId) ?? null;
+  }
+
+  isListening(): boolean {
+    return this.isUp;
+  }
+
+  isSwitchGranted(attemptId: string): boolean {
+    return this.orderOf(attemptId)?.isSwitchGranted === true;
+  }
+
+  isConfirmed(attemptId: string): boolean {
+    const order = this.orderOf(attemptId);
+    return order?.isConfirmed === true && order.isAttested;
   }
 
   /** The process ends: all sessions with it, nothing durable. */

@@ -11,7 +11,7 @@ import {
   type Trial,
 } from '@moult/core/boot';
 import { COMPONENTS, type Component } from '@moult/core/component';
-import type { Retry } from '@moult/core/upgrade';
+import { attemptIdIn, type Retry, type UpgradeState } from '@moult/core/upgrade';
 import type { OrderRow } from './order-row.ts';
 import { LAYOUT } from './paths.ts';
 import { slotOn } from './sim-boot-disk.ts';
@@ -64,6 +64,7 @@ export class Invariants {
   /** Agents that were started so far. */
   spawned = 0;
   readonly #boots = new Map<string, number>();
+  readonly #reported = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -245,9 +246,8 @@ export class Invariants {
       return;
     }
     const { trial } = was;
-    const order = trial === null ? null : this.#world.coordinator.orderOf(trial.attemptId);
     const isTrial = trial !== null && trial.slot.digest === now.committed?.digest;
-    if (!isTrial || order === null || !order.isConfirmed || !order.isAttested) {
+    if (!isTrial || !this.#world.door.isConfirmed(trial.attemptId)) {
       const message = `${component}: committed became ${now.committed?.dir} without a confirmed, attested trial`;
       this.#world.fail('B1', message);
       return;
@@ -286,13 +286,22 @@ export class Invariants {
     }
   }
 
-  /** U9: work that can fail for good is given up in the end. */
+  /** U9: work that can fail for good is given up in the end. U8: what has ended is not begun again. */
   saved(state: unknown): void {
+    this.#begunOnce(state as UpgradeState);
     const { kind, retry } = state as { readonly kind: string; readonly retry?: Retry };
     const most = RETRIES_MAX[kind];
     if (most !== undefined && (retry?.failures ?? 0) > most) {
       this.#world.fail('U9', `${kind} is tried for the ${retry?.failures}th time`);
     }
+  }
+
+  #begunOnce(state: UpgradeState): void {
+    const attemptId = attemptIdIn(state);
+    if (attemptId === null) return;
+    if (state.kind === 'reporting') this.#reported.add(attemptId);
+    if (state.kind !== 'preflight' || !this.#reported.has(attemptId)) return;
+    this.#world.fail('U8', `${attemptId} had its end here, and is begun again`);
   }
 
   #booting(component: Component, slot: Slot): void {
@@ -304,7 +313,7 @@ export class Invariants {
       this.#world.fail('B3', `${slot.dir} is booted, and the record on the disk does not name it`);
       return;
     }
-    if (this.#world.coordinator.orderOf(trial.attemptId)?.isSwitchGranted !== true) {
+    if (!this.#world.door.isSwitchGranted(trial.attemptId)) {
       this.#world.fail('U6', `${slot.dir} is tried without the last permission`);
     }
     if (trial.tries + trial.rebootTries === 0) {

@@ -2,11 +2,10 @@
  * One life from one seed: orders for good and bad versions while things go wrong; then the world is mended, and the
  * host must come to rest, agree with its coordinator about what happened, and upgrade once more.
  */
-import { encodeBootRecord, firstRecord } from '@moult/core/boot';
 import type { Component } from '@moult/core/component';
 import { drawFaults, type Fault } from './faults.ts';
+import { installFirst } from './install-first.ts';
 import type { OrderRow } from './order-row.ts';
-import { dirOf, LAYOUT, linkPath, slotPathOf } from './paths.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { mend } from './strike.ts';
 import { countCells, type Tally } from './tally.ts';
@@ -65,7 +64,7 @@ class Life {
   }
 
   async run(): Promise<void> {
-    this.#install();
+    installFirst(this.#world, this.#release('agent', 'good'));
     this.#world.unit.start();
     this.#planControls();
     const count = this.#random.weighted({ 1: 4, 2: 3, 3: 2 });
@@ -95,20 +94,6 @@ class Life {
       const action = random.pick(CONTROLS);
       scheduler.after(random.spread(1_000, TROUBLE_MS_MAX), () => coordinator.control(action));
     }
-  }
-
-  /** The first installation: one committed slot, links, a record. */
-  #install(): void {
-    const { files } = this.#world;
-    const { slot, text } = this.#release('agent', 'good');
-    const write = (path: string, content: string) => {
-      files.write(path, content);
-      files.sync(path);
-      files.syncDirectory(dirOf(path));
-    };
-    write(slotPathOf('agent', slot.dir), text);
-    write(LAYOUT.bootRecordPath, encodeBootRecord(firstRecord(slot)));
-    write(linkPath('agent', 'current'), slot.dir);
   }
 
   async #orderOne(number: number): Promise<void> {

@@ -42,18 +42,18 @@ export class Network {
   }
 
   async connect(process: SimProcess, signal: AbortSignal): Promise<SimConnection> {
-    const { random, coordinator } = this.#world;
+    const { random, door } = this.#world;
     // A refused connection is told at once, a lost packet is waited for.
     const isLost = this.isDown || this.cut !== 'none';
     await process.clock.sleep(isLost ? random.spread(10, 10_000) : this.delayMs(), signal);
     // Whoever called gives up one day.
     if (this.isDeaf) await process.clock.sleep(Number.MAX_SAFE_INTEGER, signal);
-    if (!this.opensConnections || this.#world.isClockWrong || !coordinator.isListening) {
+    if (!this.opensConnections || this.#world.isClockWrong || !door.isListening()) {
       throw new CodedError('coordinator-unreachable', 'no connection');
     }
     const connection = new SimConnection(this.#world, process);
     this.#open.add(connection);
-    connection.begin(coordinator.accept(connection.server));
+    connection.begin(door.accept(connection.server));
     return connection;
   }
 

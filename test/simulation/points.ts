@@ -42,6 +42,13 @@ const WIRE = [
   ...['confirm', 'reject', 'cleanup', 'goodbye'],
 ].flatMap((kind) => [`wire:${kind}:sent`, `wire:${kind}:received`]);
 
+/** Transactions of a fleet's coordinator. */
+export const COORDINATOR_POINTS: readonly string[] = [
+  ...['openSession', 'recordReport', 'dispatch', 'recordAccepted', 'recordProgress'],
+  ...['decidePermission', 'confirmAttempt', 'storeOutput', 'lapse', 'touchSeen'],
+  ...['issueWanted', 'orderUpgrade', 'orderControl', 'choose', 'revokeCommand', 'skipCommand'],
+].flatMap((name) => [`coordinator:${name}:before`, `coordinator:${name}:after`]);
+
 export const POINTS: readonly string[] = [
   ...RECORD,
   ...LINKS,

@@ -1,7 +1,10 @@
 /* Runs lives and says how they went. */
+import { liveFleet } from './fleet/fleet-life.ts';
 import { type LifeResult, live } from './life.ts';
 import { Tally } from './tally.ts';
 import { whyUnreachable } from './unreachable.ts';
+
+const FLEET_EVERY = 5;
 
 export interface Run {
   readonly failures: readonly LifeResult[];
@@ -23,7 +26,7 @@ export async function runSeeds(options: {
   let steps = 0;
   let lives = 0;
   for (let seed = from; seed < from + count && failures.length < failuresMax; seed++) {
-    const result = await live(seed, { tally });
+    const result = await liveOf(seed)(seed, { tally });
     lives += 1;
     steps += result.steps;
     if (result.violation === null) continue;
@@ -38,9 +41,14 @@ export async function runSeeds(options: {
   return { failures, tally, steps };
 }
 
+/** Every fifth seed is the life of a fleet, the others are lives of one host, where more goes wrong at once. */
+function liveOf(seed: number): typeof live {
+  return seed % FLEET_EVERY === 0 ? liveFleet : live;
+}
+
 /** One life with everything that happened in it. */
 export async function sayLife(seed: number, say: (line: string) => void): Promise<LifeResult> {
-  const result = await live(seed, { tally: new Tally(), say });
+  const result = await liveOf(seed)(seed, { tally: new Tally(), say });
   const { violation, steps, virtualMs } = result;
   say(`${steps} steps, ${(virtualMs / 3_600_000).toFixed(1)} virtual hours`);
   say(violation === null ? 'nothing was violated' : `${violation.invariant}: ${violation.message}`);

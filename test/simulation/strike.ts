@@ -55,7 +55,7 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     world.metadataDelayMs = isOn ? world.random.spread(10_000, 110_000) : null;
   }),
   'coordinator-away': lasting((world, isOn) => {
-    world.coordinator.isListening = !isOn;
+    world.coordinator.isUp = !isOn;
     if (isOn) world.coordinator.restart();
   }),
   'coordinator-busy': lasting((world, isOn) => {
@@ -134,7 +134,7 @@ export function mend(world: World): void {
   world.diskErrorsDue = 0;
   world.isRecordUnsyncable = false;
   const { coordinator } = world;
-  coordinator.isListening = true;
+  coordinator.isUp = true;
   coordinator.isBusy = false;
   coordinator.isSlow = false;
   coordinator.isMute = false;

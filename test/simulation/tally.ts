@@ -5,7 +5,7 @@
 import { SUPERVISION, VERDICTS } from '@moult/core/boot';
 import { TRANSITIONS } from '@moult/core/upgrade';
 import { CRASHES, TROUBLES } from './faults.ts';
-import { POINTS } from './points.ts';
+import { COORDINATOR_POINTS, POINTS } from './points.ts';
 
 type Table = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
@@ -15,10 +15,12 @@ const TABLES: Readonly<Record<string, Table>> = {
   verdict: VERDICTS,
 };
 
+const ALL_POINTS = [...POINTS, ...COORDINATOR_POINTS];
+
 export class Tally {
   readonly cells = new Map<string, number>();
-  readonly points = new Map<string, number>(POINTS.map((name) => [name, 0]));
-  readonly crashes = new Map<string, number>(POINTS.map((name) => [name, 0]));
+  readonly points = new Map<string, number>(ALL_POINTS.map((name) => [name, 0]));
+  readonly crashes = new Map<string, number>(ALL_POINTS.map((name) => [name, 0]));
   readonly faults = new Map<string, number>([...CRASHES, ...TROUBLES].map((kind) => [kind, 0]));
   readonly outcomes = new Map<string, number>();
 

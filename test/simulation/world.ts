@@ -10,7 +10,7 @@ import { type Fault, isCrash } from './faults.ts';
 import { FileSystem } from './file-system.ts';
 import { HostClock } from './host-clock.ts';
 import { Invariants } from './invariants.ts';
-import { Network } from './network.ts';
+import { Network, type ServerEnd, type ServerListener } from './network.ts';
 import { Scheduler } from './scheduler.ts';
 import { SeededRandom } from './seeded-random.ts';
 import type { SimProcess } from './sim-process.ts';
@@ -31,8 +31,30 @@ export interface Violation {
   readonly message: string;
 }
 
+/** The coordinator as the hosts of a world come to it. */
+export interface Door {
+  isListening(): boolean;
+  accept(end: ServerEnd): ServerListener;
+  /** The last permission of this attempt was granted at least once. */
+  isSwitchGranted(attemptId: string): boolean;
+  /** It was attested, and told to commit. */
+  isConfirmed(attemptId: string): boolean;
+}
+
+/** One host of a fleet: what it shares with the others, and who it is. */
+export interface HostPlace {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly scheduler: Scheduler;
+  readonly releases: Releases;
+  readonly sign: (text: string) => Uint8Array;
+  readonly door: () => Door;
+}
+
 export interface WorldOptions {
   readonly seed: number;
+  /** Absent: a host alone, with a model of its coordinator. */
+  readonly place?: HostPlace;
   readonly faults: readonly Fault[];
   readonly tally: Tally;
   readonly say: ((line: string) => void) | null;
@@ -46,7 +68,9 @@ export class World {
   readonly files: FileSystem;
   readonly network: Network;
   readonly coordinator: CoordinatorModel;
-  readonly releases: Releases = new Releases();
+  readonly releases: Releases;
+  readonly door: Door;
+  readonly place: HostPlace | null;
   readonly database: HostDatabase = new HostDatabase();
   readonly invariants: Invariants;
   readonly unit: Unit;
@@ -82,13 +106,16 @@ export class World {
   constructor(options: WorldOptions) {
     this.seed = options.seed;
     this.random = new SeededRandom(options.seed, 2);
-    this.scheduler = new Scheduler(new SeededRandom(options.seed, 3));
+    this.place = options.place ?? null;
+    this.scheduler = this.place?.scheduler ?? new Scheduler(new SeededRandom(options.seed, 3));
+    this.releases = this.place?.releases ?? new Releases();
     this.hostClock = new HostClock(this.scheduler);
     this.files = new FileSystem(new SeededRandom(options.seed, 4));
     this.tally = options.tally;
     this.#say = options.say;
     this.network = new Network(this);
     this.coordinator = new CoordinatorModel(this);
+    this.door = this.place?.door() ?? this.coordinator;
     this.invariants = new Invariants(this);
     this.unit = new Unit(this);
     this.endsLeftovers = this.random.chance(0.6);
@@ -108,8 +135,8 @@ export class World {
 
   /** Whether an authenticated answer can be had at all. */
   get isReachable(): boolean {
-    const { isListening, isMute } = this.coordinator;
-    return this.network.opensConnections && isListening && !isMute;
+    const { isMute } = this.coordinator;
+    return this.network.opensConnections && this.door.isListening() && !isMute;
   }
 
   get isMetadataReachable(): boolean {

@@ -72,6 +72,13 @@ function ordering(opened: () => Store): void {
     expect(await opened().read('commandById', resume.id)).toMatchObject({ state: 'queued' });
   });
 
+  test('a resume after a pause that is on its way is ordered, though the agent is still Up', async () => {
+    const { instanceId } = await connected(opened());
+    await controlled(opened(), instanceId, 'pause');
+    await dispatched(opened(), instanceId);
+    expect(await controlled(opened(), instanceId, 'resume')).toMatchObject({ state: 'queued' });
+  });
+
   test('C6: the same key gives the same control command', async () => {
     const { instanceId } = await connected(opened());
     const act = { ...order, instanceId, isConnected: true, kind: 'pause', key: 'k' } as const;

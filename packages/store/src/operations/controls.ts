@@ -43,14 +43,13 @@ export async function orderControl(context: WriteContext, args: Controlling): Pr
   const facts = actionFactsOf(instance, args.isConnected);
   const answer = actionAnswer(args.kind, facts);
   if (answer.kind === 'refuse') return { kind: 'refused', reason: answer.reason };
-  if (answer.kind === 'nothing') {
-    await skipContrary(context, { ...args, instance });
+  const isContraryOnItsWay = await skipContrary(context, { ...args, instance });
+  if (answer.kind === 'nothing' && !isContraryOnItsWay) {
     return { kind: 'nothing', state: facts.state };
   }
   const capabilities = JSON.parse(instance.capabilities) as readonly string[];
   const isKnown = instance.came_up_ms !== null;
   if (isKnown && !capabilities.includes(CAPABILITY_FOR[args.kind])) return { kind: 'incapable' };
-  await skipContrary(context, { ...args, instance });
   const { nowMs, principal, why } = args;
   const command = await addCommand(context, {
     instance,
@@ -68,20 +67,28 @@ export async function orderControl(context: WriteContext, args: Controlling): Pr
   return { kind: 'ordered', command, isNew: true };
 }
 
-/** A pause that still waits and a resume after it (or the other way round) would only undo each other. */
+/**
+ * A pause that still waits and a resume after it (or the other way round) would only undo each other. True: one is on
+ * its way to the host, so that what the state says now will not be so for long.
+ */
 async function skipContrary(
   context: WriteContext,
   args: Controlling & { readonly instance: InstanceRow },
-): Promise<void> {
+): Promise<boolean> {
   const contrary: Readonly<Record<ControlKind, readonly ControlKind[]>> = {
     pause: ['pause', 'resume'],
     resume: ['pause', 'resume'],
     restart: ['restart'],
     clear: ['clear'],
   };
+  let isOnItsWay = false;
   for (const command of await openCommandsOf(context.db, args.instance.id)) {
     const isContrary = (contrary[args.kind] as readonly string[]).includes(command.kind);
-    if (!isContrary || command.state !== 'queued') continue;
+    if (!isContrary) continue;
+    if (command.state !== 'queued') {
+      isOnItsWay ||= command.kind !== args.kind;
+      continue;
+    }
     await applyEvent(context, command, {
       event: 'skipped',
       nowMs: args.nowMs,
@@ -93,6 +100,7 @@ async function skipContrary(
       },
     });
   }
+  return isOnItsWay;
 }
 
 export type Removed =

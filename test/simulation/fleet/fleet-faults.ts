@@ -1,0 +1,84 @@
+/* What goes wrong with what all hosts of a fleet share: the coordinator's process, its store, and the frames. */
+import { COORDINATOR_POINTS } from '../points.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { SeededRandom } from '../seeded-random.ts';
+import type { RealCoordinator } from './real-coordinator.ts';
+
+export const FLEET_FAULTS = [
+  'kill-coordinator',
+  'frames-lost',
+  'frames-doubled',
+  'frames-reordered',
+  'store-full',
+] as const;
+
+export interface FleetFault {
+  readonly kind: (typeof FLEET_FAULTS)[number];
+  readonly durationMs: number;
+  readonly trigger:
+    | { readonly on: 'point'; readonly name: string }
+    | { readonly on: 'time'; readonly atMs: number };
+  /** How often the point is passed before it strikes; counts down. */
+  left: number;
+}
+
+const TIME_MS_MAX = 3_600_000;
+const DURATION_MS_MAX = 1_800_000;
+
+export function drawFleetFaults(random: SeededRandom): readonly FleetFault[] {
+  if (random.chance(0.15)) return [];
+  return Array.from({ length: random.between(1, 6) }, () => {
+    const kind = random.chance(0.6) ? 'kill-coordinator' : random.pick(FLEET_FAULTS);
+    const isAtPoint = random.chance(0.75);
+    return {
+      kind,
+      durationMs: random.spread(50, DURATION_MS_MAX),
+      trigger: isAtPoint
+        ? { on: 'point', name: random.pick(COORDINATOR_POINTS) }
+        : { on: 'time', atMs: random.spread(1_000, TIME_MS_MAX) },
+      left: isAtPoint ? random.spread(1, 40) : 0,
+    };
+  });
+}
+
+interface Shared {
+  readonly coordinator: RealCoordinator;
+  readonly scheduler: Scheduler;
+  readonly startAgain: () => void;
+}
+
+const LASTING: Readonly<
+  Record<
+    Exclude<FleetFault['kind'], 'kill-coordinator'>,
+    (on: RealCoordinator, is: boolean) => void
+  >
+> = {
+  'frames-lost': (coordinator, isOn) => {
+    coordinator.unruliness.isLossy = isOn;
+  },
+  'frames-doubled': (coordinator, isOn) => {
+    coordinator.unruliness.isDoubling = isOn;
+  },
+  'frames-reordered': (coordinator, isOn) => {
+    coordinator.unruliness.isReordering = isOn;
+  },
+  'store-full': (coordinator, isOn) => {
+    coordinator.isDiskFull = isOn;
+  },
+};
+
+export function strikeFleet(fault: FleetFault, shared: Shared): void {
+  const { coordinator, scheduler } = shared;
+  const { kind, durationMs } = fault;
+  if (kind === 'kill-coordinator') {
+    coordinator.kill();
+    scheduler.after(durationMs, shared.startAgain);
+    return;
+  }
+  LASTING[kind](coordinator, true);
+  scheduler.after(durationMs, () => LASTING[kind](coordinator, false));
+}
+
+export function mendFleet(coordinator: RealCoordinator): void {
+  for (const set of Object.values(LASTING)) set(coordinator, false);
+}
