@@ -8,5 +8,6 @@ export type {
   Problem,
   Reason,
   Release,
+  RestoreStatus,
   Token,
 } from './schemas.ts';

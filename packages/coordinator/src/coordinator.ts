@@ -23,6 +23,7 @@ import type { Handlers } from './http/handler.ts';
 import { agentHandlers } from './http/handlers/agents.ts';
 import { commandHandlers } from './http/handlers/commands.ts';
 import { controlHandlers } from './http/handlers/controls.ts';
+import { coordinatorHandlers } from './http/handlers/coordinator.ts';
 import { enrollmentHandlers } from './http/handlers/enrollment.ts';
 import { manyHandlers } from './http/handlers/many.ts';
 import { releaseHandlers } from './http/handlers/releases.ts';
@@ -80,16 +81,20 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const selection = new Selection({ store, sessions });
   const why = new Why({ store, sessions, selection });
   const live = new LiveFrames({ store, clock, dispatcher, why });
-  const gateway = new Gateway({ ...options, sessions, live });
   const releases = new Releases(options);
+  // Agents have seen metadata that is lost: above it at once, not within the hour.
+  const onNoticed = (): void => void releases.renew();
+  const gateway = new Gateway({ ...options, sessions, live, onNoticed });
   const authentication = new Authentication({ store, clock });
   const handlers: Handlers = {
     ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
     ...manyHandlers({ store, clock, dispatcher, selection }),
     ...commandHandlers({ store }),
     ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
+    ...coordinatorHandlers({ store, clock, dispatcher }),
     ...enrollmentHandlers({
       ...options,
+      sessions,
       authentication,
       anchors: () => readTrustAnchors(options),
     }),

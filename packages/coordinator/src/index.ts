@@ -1,3 +1,5 @@
+export { type BackupMade, type BackupOptions, makeBackup } from './backup/make.ts';
+export { type Restored, type RestoreOptions, restoreBackup } from './backup/restore.ts';
 export {
   COORDINATOR_KEYS,
   type ConfigFlags,

@@ -225,9 +225,12 @@ export class Releases {
 
   /** Throws `online-keys-missing` where the keys are not those of the root: what is live stays live. */
   async #place(): Promise<RepositoryOptions> {
-    const { repositoryDir, keysDir, clock } = this.#options;
+    const { store, repositoryDir, keysDir, clock } = this.#options;
     const { root } = await readCurrentState(repositoryDir);
-    return { repositoryDir, clock, onlineKeys: await loadOnlineKeys(keysDir, root.metadata) };
+    const onlineKeys = await loadOnlineKeys(keysDir, root.metadata);
+    const life = await store.read('newestLife', null);
+    const versionMin = life === null ? 0 : metadataVersionMin(life.began_ms);
+    return { repositoryDir, clock, onlineKeys, versionMin };
   }
 
   async #documentOf(name: ReleaseName): Promise<ReleaseDocument> {
@@ -249,6 +252,17 @@ export class Releases {
     this.#last = done.catch(() => undefined);
     return done;
   }
+}
+
+/**
+ * What the life before signed is lost, and agents take no lower version: it can have run ahead of its clock by one
+ * for each change within a minute, never by a thousand of them.
+ */
+const RESTORE_MARGIN = 1_000;
+
+/** Versions of snapshot and timestamp go by the minute (core/trust). */
+function metadataVersionMin(restoredMs: number): number {
+  return Math.floor(restoredMs / 60_000) + RESTORE_MARGIN;
 }
 
 /** To a file, with a limit; a stream that ends early is found by the import. */

@@ -9,6 +9,7 @@ import { readTextIfPresent, writeFileDurably } from '@moult/runtime/files';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import { openSqliteStore } from '@moult/store';
+import { finishRestore } from './backup/swap.ts';
 import { isCertificateRenewalDue, makeServerCertificate, namesOf } from './certificate.ts';
 import {
   type CoordinatorConfig,
@@ -38,6 +39,8 @@ const RENEWAL_CRON = '17 * * * *';
 export async function serveCoordinator(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const { config, clock, log } = options;
   const { paths, values } = config;
+  // A restore that a power cut interrupted is ended before anything of the state is read.
+  await finishRestore(paths);
   const address = parseListen(values.listen ?? '');
   const tls = await readTls(config);
   if (tls === null && values.behindProxy !== true && !isLoopback(address.host)) {

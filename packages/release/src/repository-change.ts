@@ -24,6 +24,8 @@ export interface RepositoryOptions {
   readonly repositoryDir: string;
   readonly onlineKeys: OnlineKeys;
   readonly clock: Clock;
+  /** Versions of snapshot and timestamp are at least this; nothing: as they follow. */
+  readonly versionMin?: number;
   readonly disk?: RepositoryDisk;
 }
 
@@ -57,7 +59,8 @@ export async function change(options: RepositoryOptions, what: Change): Promise<
   const name = `${number}-${randomUUID()}`;
   const dir = join(repositoryDir, 'states', name);
   try {
-    await writeState({ ...what, dir, disk, nowMs, onlineKeys: options.onlineKeys });
+    const { onlineKeys, versionMin = 0 } = options;
+    await writeState({ ...what, dir, disk, nowMs, onlineKeys, versionMin });
     const state = await readState(dir);
     await requireAcceptance({ state, before: what.before, targetPaths: what.targetPaths, nowMs });
     await requireUnchanged(repositoryDir, what.before);

@@ -28,6 +28,8 @@ export interface StatePlan {
   readonly documents: readonly { readonly path: string; readonly bytes: Buffer }[];
   readonly onlineKeys: OnlineKeys;
   readonly nowMs: number;
+  /** Versions of snapshot and timestamp are at least this; nothing: as they follow. */
+  readonly versionMin?: number;
   readonly disk: RepositoryDisk;
 }
 
@@ -62,10 +64,12 @@ export async function writeState(plan: StatePlan): Promise<void> {
 
 function signOnline(plan: StatePlan): readonly { readonly name: string; readonly bytes: Buffer }[] {
   const { before, nowMs, onlineKeys } = plan;
+  const next = (last: number | undefined) =>
+    Math.max(nextOnlineVersion(last ?? 0, nowMs), plan.versionMin ?? 0);
   const meta: Record<string, MetaFile> = { ...before?.snapshot.metadata.signed.meta };
   for (const { name, bytes, version } of plan.roles)
     meta[`${name}.json`] = metaFileOf(bytes, version);
-  const snapshotVersion = nextOnlineVersion(before?.snapshot.metadata.signed.version ?? 0, nowMs);
+  const snapshotVersion = next(before?.snapshot.metadata.signed.version);
   const snapshot = encodeMetadata(
     signMetadata(
       new Snapshot({
@@ -83,7 +87,7 @@ function signOnline(plan: StatePlan): readonly { readonly name: string; readonly
   const timestamp = encodeMetadata(
     signMetadata(
       new Timestamp({
-        version: nextOnlineVersion(before?.timestamp.metadata.signed.version ?? 0, nowMs),
+        version: next(before?.timestamp.metadata.signed.version),
         specVersion: SPEC_VERSION,
         expires: expiryText(nowMs + LIFETIME_MS.timestamp),
         snapshotMeta: metaFileOf(snapshot, snapshotVersion),

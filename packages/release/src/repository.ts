@@ -124,14 +124,22 @@ export async function publish(
   });
 }
 
-/** Signs timestamp and snapshot anew where a quarter of the lifetime is left. Null when nothing was due. */
+/**
+ * Signs timestamp and snapshot anew where a quarter of the lifetime is left, or where they are below `versionMin`: a
+ * repository that was restored must be above all that agents have seen of it. Null when nothing was due.
+ */
 export async function renew(options: RepositoryOptions): Promise<Published | null> {
   const before = await readCurrentState(options.repositoryDir);
   const nowMs = options.clock.nowMs();
   const isDue = (role: 'snapshot' | 'timestamp', expires: string) =>
     isRenewalDue({ role, expiresMs: Date.parse(expires), nowMs });
-  const isSnapshotDue = isDue('snapshot', before.snapshot.metadata.signed.expires);
-  if (!isSnapshotDue && !isDue('timestamp', before.timestamp.metadata.signed.expires)) return null;
+  const { snapshot, timestamp } = before;
+  const versionMin = options.versionMin ?? 0;
+  const isBelow = [snapshot, timestamp].some((role) => role.metadata.signed.version < versionMin);
+  const isOld =
+    isDue('snapshot', snapshot.metadata.signed.expires) ||
+    isDue('timestamp', timestamp.metadata.signed.expires);
+  if (!isBelow && !isOld) return null;
   return resign(options);
 }
 

@@ -217,6 +217,17 @@ describe('publishing', () => {
 });
 
 describe('renewal', () => {
+  test('RS13: a restored repository is signed above what its lost life can have signed, and old clients take it', async () => {
+    const world = await startWorld();
+    await publishRelease(world, await imported(world, '1.0.0'));
+    const before = await readCurrentState(world.repositoryDir);
+    const seen = before.timestamp.metadata.signed.version;
+    expect(await renew({ ...place(world), versionMin: seen })).toBeNull();
+    const done = await renew({ ...place(world), versionMin: seen + 500 });
+    expect(done).toMatchObject({ timestampVersion: seen + 500, snapshotVersion: seen + 500 });
+    expect(await renew({ ...place(world), versionMin: seen + 500 })).toBeNull();
+  });
+
   test('signs anew when a quarter of the lifetime is left, not before', async () => {
     const world = await startWorld();
     expect(await renew(place(world))).toBeNull();

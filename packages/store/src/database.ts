@@ -41,6 +41,8 @@ export interface TokenTable {
   readonly why: string;
   readonly revoked_ms: number | null;
   readonly revoked_by: string | null;
+  /** Since schema 3. The agent whose instance the one that enrolls with it replaces; null: of none. */
+  readonly replaces: string | null;
 }
 
 /** Which keys a token let in: the same key may ask again, another use is another key. */
@@ -103,6 +105,12 @@ export interface InstanceTable {
   readonly removed_ms: number | null;
   readonly removed_by: string | null;
   readonly removed_why: string | null;
+  /** Since schema 3. The life of the store (generation) that it was found ahead of; 0: of none. */
+  readonly ahead_generation: number;
+  /** Position in history at which what it then proved counts as given: of the restore that lost it. */
+  readonly ahead_position: number | null;
+  /** Since when that is so; null: not yet, it is on trial. */
+  readonly settled_ms: number | null;
 }
 
 export interface InstanceComponentTable {
@@ -253,6 +261,24 @@ export interface OutputTable {
   readonly received_ms: number;
 }
 
+/** Since schema 3. Lives that began by a restore; the first life of a store has no row. */
+export interface LifeTable {
+  readonly generation: number;
+  readonly from_generation: number;
+  /** The last position of history that is left of the life before. */
+  readonly from_position: number;
+  /** Of the restore itself. */
+  readonly position: number;
+  readonly began_ms: number;
+  /** `restored`: by command. `noticed`: an agent showed more than this store had. */
+  readonly origin: 'restored' | 'noticed';
+  readonly why: string;
+  /** Null: everything holds until an operator adopts. */
+  readonly adopted_ms: number | null;
+  readonly adopted_by: string | null;
+  readonly adopted_why: string | null;
+}
+
 /** Finishes of commands that this store does not know: after a restore, or of another coordinator. Kept, never dropped. */
 export interface OrphanTable {
   readonly instance_id: string;
@@ -278,5 +304,6 @@ export interface Database {
   readonly releases: ReleaseTable;
   readonly release_platforms: ReleasePlatformTable;
   readonly outputs: OutputTable;
+  readonly lives: LifeTable;
   readonly orphans: OrphanTable;
 }

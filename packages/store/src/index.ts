@@ -2,7 +2,13 @@ export type * from './database.ts';
 export { SCHEMA } from './migrations/index.ts';
 export type { Order } from './operations/context.ts';
 export type * from './operations/index.ts';
+export { TRIAL_STEPS } from './operations/lost-orders.ts';
 export { openInlineSqliteStore, openSqliteStore, sourceWorkerPath } from './sqlite/sqlite-store.ts';
+export {
+  copySqliteStore,
+  holdSqliteStore,
+  sqliteStorePlace,
+} from './sqlite/store-files.ts';
 export type {
   ReadArgs,
   ReadName,

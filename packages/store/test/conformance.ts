@@ -322,7 +322,7 @@ function commands(opened: () => Store): void {
     });
   });
 
-  test('C12: permission is denied for good once the command has ended, and only for now when it is unknown', async () => {
+  test('C12, RS7: permission is denied for good once the command has ended, and when it is unknown', async () => {
     const id = await commandIn(opened(), 'skipped');
     const instanceId = (await opened().read('commandById', id))?.instance_id ?? '';
     const ask = { instanceId, attempt: 1, nowMs: NOW, point: 'switch' } as const;
@@ -332,7 +332,8 @@ function commands(opened: () => Store): void {
       isFinal: true,
     });
     expect(await opened().write('decidePermission', { ...ask, commandId: 'lost' })).toMatchObject({
-      isFinal: false,
+      reason: 'unknown-command',
+      isFinal: true,
     });
   });
 }

@@ -13,7 +13,9 @@ import {
   type Store,
   sourceWorkerPath,
 } from '../src/index.ts';
-import { conformance } from './conformance.ts';
+import { conformance, type Engine } from './conformance.ts';
+import { identityConformance } from './identity-conformance.ts';
+import { restoreConformance } from './restore-conformance.ts';
 import { makeToken } from './support/tokens.ts';
 
 let dir: string;
@@ -30,20 +32,27 @@ const newPath = (): string => {
 const open = (path: string): Promise<Store> =>
   openSqliteStore({ path, workerPath: sourceWorkerPath() });
 
-conformance({
-  name: 'SQLite, writing in a thread',
-  open: async () => {
-    const store = await open(newPath());
-    return { store, dispose: () => store.close() };
+const ENGINES: readonly Engine[] = [
+  {
+    name: 'SQLite, writing in a thread',
+    open: async () => {
+      const store = await open(newPath());
+      return { store, dispose: () => store.close() };
+    },
   },
-});
-conformance({
-  name: 'SQLite, inline',
-  open: async () => {
-    const store = await openInlineSqliteStore({ path: newPath(), random: systemRandom });
-    return { store, dispose: () => store.close() };
+  {
+    name: 'SQLite, inline',
+    open: async () => {
+      const store = await openInlineSqliteStore({ path: newPath(), random: systemRandom });
+      return { store, dispose: () => store.close() };
+    },
   },
-});
+];
+for (const engine of ENGINES) {
+  conformance(engine);
+  restoreConformance(engine);
+  identityConformance(engine);
+}
 
 describe('SQLite', () => {
   test('after a kill -9 every acknowledged write is there', async () => {

@@ -88,7 +88,9 @@ export class RealCoordinator {
     const selection = new Selection(common);
     const why = new Why({ store, sessions, selection });
     const live = new LiveFrames({ store, clock, dispatcher, why });
-    const gateway = new Gateway({ ...common, version: '1.0.0', live });
+    // It publishes nothing: there is no metadata to sign anew.
+    const onNoticed = (): void => undefined;
+    const gateway = new Gateway({ ...common, version: '1.0.0', live, onNoticed });
     const handlers = {
       ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
       ...controlHandlers({ store, clock, sessions, dispatcher, selection }),

@@ -49,6 +49,33 @@ export const validateAgent = defineRoute({
   response: agent,
 });
 
+export const renameAgent = defineRoute({
+  id: 'renameAgent',
+  method: 'POST',
+  path: '/v1/agents/:name/rename',
+  summary: 'Gives an agent another name; instance, orders, choices and history go along.',
+  permission: 'operate',
+  params: byName,
+  query: none,
+  body: z.object({ newName: name, why }),
+  status: 200,
+  response: agent,
+});
+
+export const releaseQuarantine = defineRoute({
+  id: 'releaseQuarantine',
+  method: 'POST',
+  path: '/v1/agents/:name/release-quarantine',
+  summary:
+    'Takes the next session of this identity as it shows itself. The other copy must be gone, or enroll anew.',
+  permission: 'operate',
+  params: byName,
+  query: none,
+  body: z.object({ why }),
+  status: 200,
+  response: agent,
+});
+
 export const upgradeAgent = defineRoute({
   id: 'upgradeAgent',
   method: 'POST',

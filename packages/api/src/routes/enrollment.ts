@@ -74,6 +74,8 @@ export const createToken = defineRoute({
       group: name.default('default'),
       /** Agents enrolled with it are validated at once. */
       validates: z.boolean().default(false),
+      /** An agent whose host was made anew: who enrolls with it takes its place, whatever it calls itself. */
+      replaces: name.optional(),
       why,
     }),
     z.object({

@@ -1,6 +1,7 @@
 import * as agents from './agents.ts';
 import * as commands from './commands.ts';
 import * as controls from './controls.ts';
+import * as coordinator from './coordinator.ts';
 import * as enrollment from './enrollment.ts';
 import * as many from './many.ts';
 import * as releases from './releases.ts';
@@ -9,6 +10,7 @@ export const ROUTES = {
   ...agents,
   ...commands,
   ...controls,
+  ...coordinator,
   ...enrollment,
   ...many,
   ...releases,

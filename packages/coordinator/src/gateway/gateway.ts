@@ -38,6 +38,7 @@ export interface GatewayOptions {
   readonly version: string;
   readonly sessions: Sessions;
   readonly live: LiveSessions;
+  readonly onNoticed: () => void;
 }
 
 export class Gateway implements SessionOwner, SessionOpener {

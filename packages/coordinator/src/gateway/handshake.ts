@@ -7,6 +7,7 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { proofText, type SessionPurpose } from '@moult/core/identity';
 import { isSha256 } from '@moult/core/manifest';
+import { GENERATION_MAX } from '@moult/core/restore';
 import { isVersion } from '@moult/core/versions';
 import {
   type AgentFrame,
@@ -38,6 +39,8 @@ export interface HandshakeOptions {
   readonly version: string;
   /** A serve session is open. */
   readonly onLive: (session: Session) => void;
+  /** A session showed that the store was restored without being told. */
+  readonly onNoticed: () => void;
 }
 
 const NONCE_BYTES = 32;
@@ -94,8 +97,8 @@ export class Handshake {
     const { hello } = session;
     if (hello === null) return session.close('unexpected-frame');
     const instance = await this.#options.store.read('instanceById', hello.instanceId);
-    const isNamed = hello.agentName === '' || hello.agentName === instance?.agent_name;
-    if (instance === null || !isNamed) return session.close('not-enrolled');
+    // Whatever it calls itself: a renamed agent says its old name for a while (RS11).
+    if (instance === null) return session.close('not-enrolled');
     const channelBinding = instance.binds_channel === 1 ? session.channelBinding() : '';
     const isBound = instance.binds_channel === 0 || channelBinding !== '';
     if (!isBound || !isProven({ session, hello, instance, signature, channelBinding })) {
@@ -109,6 +112,7 @@ export class Handshake {
 
   async #probe(session: Session, instance: InstanceRow): Promise<void> {
     const { store, clock, wheel } = this.#options;
+    if (instance.role === 'removed') return session.close('decommissioned');
     if (instance.quarantined_ms !== null) return session.close('quarantined');
     const life = await store.read('storeLife', null);
     if (session.phase === 'closed') return;
@@ -144,6 +148,7 @@ export class Handshake {
       capabilities: hello.capabilities,
       bootId: hello.bootId,
       commandNonce: hello.commandNonce,
+      seen: { generation: hello.generationSeen, position: hello.positionSeen },
       nowMs: clock.nowMs(),
     };
     const opened = await this.#admission.count(session, clock.monotonicMs(), () =>
@@ -156,6 +161,12 @@ export class Handshake {
         sessions.of(session.instanceId)?.close('quarantined');
       }
       return session.close(refusal);
+    }
+    if (opened.kind === 'welcome' && opened.hasNoticed) {
+      log.error('this coordinator was restored from an earlier state: everything holds', {
+        agent: session.agentName,
+      });
+      this.#options.onNoticed();
     }
     if (opened.kind !== 'welcome' || session.phase === 'closed') return;
     this.#goLive(session, { ticket, opened });
@@ -172,7 +183,8 @@ export class Handshake {
     this.#options.sessions.put(session)?.close('replaced');
     session.send(this.#welcome(session, { ...opened, ticket: of.ticket }));
     const { attestation } = opened;
-    if (attestation.kind !== 'none') {
+    if (attestation.kind === 'unknown') session.unknownNonce = session.hello?.commandNonce ?? '';
+    else if (attestation.kind !== 'none') {
       const { commandId, attempt } = attestation;
       const rejected = attestation.kind === 'mismatch' ? attestation.reason : null;
       session.trial = { commandId, attempt, rejected };
@@ -238,6 +250,7 @@ function isSane(hello: Hello): boolean {
     hello.capabilities.every((name) => name.length <= CAPABILITY_CHARACTERS_MAX) &&
     hello.instanceId.length <= 64 &&
     hello.bootId.length <= 128 &&
+    hello.generationSeen <= GENERATION_MAX &&
     HEX.test(hello.ticket) &&
     HEX.test(hello.commandNonce)
   );

@@ -70,6 +70,8 @@ export class Session implements WheelItem {
   hello: Hello | null = null;
   nonce = '';
   trial: AttemptOnTrial | null = null;
+  /** Shown in its hello, and of no command of this store; empty: there is none. */
+  unknownNonce = '';
   canCleanUp = false;
   /** A command went out on this session: its end takes back what was not answered. */
   hasSentCommands = false;

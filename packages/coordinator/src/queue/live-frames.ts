@@ -1,10 +1,11 @@
 /* What a live session says becomes facts in the store; the answers go back on the same session. */
 import { createHash } from 'node:crypto';
 import type { CommandState } from '@moult/core/command';
+import { isComponent } from '@moult/core/component';
 import type { PermissionPoint } from '@moult/core/upgrade';
 import type { AgentFrame, AgentMessages, Report, UpgradeReport } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
-import type { Store } from '@moult/store';
+import { type Store, TRIAL_STEPS } from '@moult/store';
 import type { LiveSessions } from '../gateway/gateway.ts';
 import { cut, readHoldReason, readOutputItem, readReport } from '../gateway/report-reading.ts';
 import type { Session } from '../gateway/session.ts';
@@ -80,6 +81,7 @@ export class LiveFrames implements LiveSessions {
       session.lastReportHash = hash;
     }
     const { upgrade } = report;
+    if (session.unknownNonce !== '') await this.#adopt(session, upgrade);
     const { trial } = session;
     if (upgrade === null) return;
     if (trial === null) return this.#tellIfTakenBack(session, upgrade);
@@ -104,6 +106,17 @@ export class LiveFrames implements LiveSessions {
     if (command === null || command.instance_id !== session.instanceId) return;
     if (command.attempt !== upgrade.attempt || !TAKEN_BACK.has(command.state)) return;
     dispatcher.tellTakenBack(command);
+  }
+
+  /** RS8: asked again at each report, for the release that is missing may be published meanwhile. */
+  async #adopt(session: Session, upgrade: Report['upgrade']): Promise<void> {
+    if (upgrade === null || !isComponent(upgrade.component)) return;
+    if (!TRIAL_STEPS.includes(upgrade.step)) return;
+    const { component } = upgrade;
+    const attempt = { ...this.#ref(session, upgrade), component, nonce: session.unknownNonce };
+    if ((await this.#options.store.write('adoptAttempt', attempt)) !== 'adopted') return;
+    session.unknownNonce = '';
+    session.trial = { commandId: attempt.commandId, attempt: attempt.attempt, rejected: null };
   }
 
   async #check(session: Session): Promise<void> {

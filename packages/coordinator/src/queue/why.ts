@@ -100,6 +100,10 @@ export class Why {
   ): Promise<Found | null> {
     const { instance } = view;
     const { component } = of;
+    const missing = await this.#options.store.read('missingRelease', instance);
+    if (missing?.component === component) {
+      return { reason: 'release-missing', commandId: null, version: missing.version };
+    }
     const mine = of.commands.filter((command) => command.component === component);
     const open = mine.find((command) => !isEnded(command.state));
     if (open !== undefined) {

@@ -157,6 +157,18 @@ export class Fixture {
     });
   }
 
+  /** A host with a new key, and what it was answered. */
+  async enrollNew(of: {
+    readonly name: string;
+    readonly token: string;
+  }): Promise<{ readonly agent: TestAgent; readonly answer: Answer }> {
+    const agent = new TestAgent(this.url);
+    this.#agents.push(agent);
+    const answer = await this.enrollWith(agent, of);
+    agent.instanceId = answer.body.instanceId;
+    return { agent, answer };
+  }
+
   /** Published as far as the database knows: what the coordinator decides needs no more. */
   async publish(
     version: string,

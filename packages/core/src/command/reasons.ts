@@ -110,7 +110,7 @@ export const HOLD_REASONS = {
   standby: { text: 'the instance stands by', freedBy: null, isWaitingForHost: false },
   quarantined: {
     text: 'two hosts show this identity',
-    freedBy: 'moult agents show AGENT',
+    freedBy: 'moult agents release-quarantine AGENT',
     isWaitingForHost: false,
   },
   'no-platform': {
@@ -141,6 +141,11 @@ export const HOLD_REASONS = {
   'coordinator-upgrading': {
     text: 'the coordinator is in maintenance',
     freedBy: 'moult coordinator maintenance off',
+    isWaitingForHost: false,
+  },
+  'release-missing': {
+    text: 'it runs, on trial, a release that this restored coordinator does not have',
+    freedBy: 'moult release publish PACK',
     isWaitingForHost: false,
   },
   'coordinator-restored': {

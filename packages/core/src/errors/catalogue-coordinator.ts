@@ -76,7 +76,32 @@ export const COORDINATOR_ERRORS = {
     text: 'Another agent has that name.',
     status: 'already-exists',
     retryable: false,
-    remedy: 'Choose another name: `moult agent enroll --name NAME`.',
+    remedy:
+      'Choose another name: `moult agent enroll --name NAME`; for the same host made anew: `moult tokens create --replaces NAME`.',
+  },
+  'key-decommissioned': {
+    text: 'This key belonged to a host that was removed or replaced; it is refused for ever.',
+    status: 'permission-denied',
+    retryable: false,
+    remedy: 'An operator removed this host; to take it in again, remove its state and enroll anew.',
+  },
+  'backup-invalid': {
+    text: 'The file is no whole backup of a coordinator; the message says what is wrong with it.',
+    status: 'data-loss',
+    retryable: false,
+    remedy: 'Take another backup; nothing was changed.',
+  },
+  'state-in-use': {
+    text: 'A coordinator is there already, which a restore would replace.',
+    status: 'already-exists',
+    retryable: false,
+    remedy: 'Choose another --root, or give --force: what is there is kept aside.',
+  },
+  'not-restored': {
+    text: 'There is nothing to adopt: this coordinator was never restored.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Look at `moult coordinator status`; orders wait for other reasons: `moult why`.',
   },
   'selector-invalid': {
     text: 'A selector cannot be read; the message shows the column.',

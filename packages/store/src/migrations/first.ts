@@ -129,7 +129,7 @@ async function createIndexes(db: Kysely<unknown>): Promise<void> {
 }
 
 /** Columns as `name:type`, types `t`ext and `i`nteger, `?` where it may be null. */
-async function createTable(
+export async function createTable(
   db: Kysely<unknown>,
   what: { readonly table: string; readonly keys: readonly string[]; readonly columns: string },
 ): Promise<void> {

@@ -6,6 +6,7 @@ import type { ColumnDataType, Kysely } from 'kysely';
 import type { Database } from '../database.ts';
 import { migrateFirst } from './first.ts';
 import { migrateSecond } from './second.ts';
+import { migrateThird } from './third.ts';
 
 /** What engines call differently. */
 export interface ColumnTypes {
@@ -23,10 +24,11 @@ export interface Migration {
 const MIGRATIONS: readonly Migration[] = [
   { schema: 1, readableSince: 1, up: migrateFirst },
   { schema: 2, readableSince: 1, up: migrateSecond },
+  { schema: 3, readableSince: 1, up: migrateThird },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 2;
+export const SCHEMA = 3;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

@@ -5,6 +5,7 @@ import type { ReadContext, WriteContext } from './context.ts';
 import { holdFactsOf } from './dispatch.ts';
 import { addHistory, addHistoryOnce } from './history.ts';
 import { instanceById } from './instances.ts';
+import { isHeldByRestore } from './lives.ts';
 import { startAttempt } from './sessions.ts';
 
 export interface AttemptRef {
@@ -77,7 +78,7 @@ export type PermissionAnswer =
 
 /**
  * The coordinator's word just before draining and before the switch: the last moment at which a command can be taken
- * back (C12). An unknown command may be one that a restored store has lost: not now, never a final no.
+ * back (C12). What a restored store has lost waits until it is adopted; then it is over for good (RS7).
  */
 export async function decidePermission(
   context: WriteContext,
@@ -86,9 +87,7 @@ export async function decidePermission(
   const { instanceId, nowMs } = ask;
   const command = await commandOf(context.db, { id: ask.commandId, instanceId });
   const instance = await instanceById(context.db, instanceId);
-  if (command === null || instance === null) {
-    return { kind: 'denied', reason: 'coordinator-restored', isFinal: false };
-  }
+  if (command === null || instance === null) return denyUnknown(context, ask);
   const attempt = command.attempt;
   const names = { commandId: command.id, attempt, component: command.component };
   const about = { nowMs, agentName: instance.agent_name, instanceId, ...names };
@@ -111,6 +110,23 @@ export async function decidePermission(
     detail: { point: ask.point },
   });
   return { kind: 'granted' };
+}
+
+async function denyUnknown(
+  context: WriteContext,
+  ask: AttemptRef & { readonly point: string },
+): Promise<PermissionAnswer> {
+  const isHeld = await isHeldByRestore(context.db);
+  const reason = isHeld ? 'coordinator-restored' : 'unknown-command';
+  await addHistory(context, {
+    nowMs: ask.nowMs,
+    kind: 'permission-denied',
+    instanceId: ask.instanceId,
+    commandId: ask.commandId,
+    attempt: ask.attempt,
+    detail: { point: ask.point, reason, final: !isHeld },
+  });
+  return { kind: 'denied', reason, isFinal: !isHeld };
 }
 
 async function refusalOf(

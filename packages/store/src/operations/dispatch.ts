@@ -18,6 +18,7 @@ import { applyEvent, IN_FLIGHT_STATES, OPEN_STATES, openCommandsOf } from './com
 import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
+import { isHeldByRestore } from './lives.ts';
 import { platformOf } from './releases.ts';
 import type { Slot } from './reports.ts';
 import { issueWanted } from './wanted.ts';
@@ -161,7 +162,7 @@ export async function holdFactsOf(
     isQuarantined: instance.quarantined_ms !== null,
     isInProbation: marks.includes('probation'),
     isCapable: isCapableOf(instance, command.kind),
-    isRestoredAndNotAdopted: false,
+    isRestoredAndNotAdopted: await isHeldByRestore(db),
     isUpgradeInFlight,
     isUpgradeFirst: isUpgradeInFlight && of.nowMs - (instance.came_up_ms ?? 0) < UPGRADE_FIRST_MS,
     upgrade:

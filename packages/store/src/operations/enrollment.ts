@@ -2,6 +2,7 @@ import { CodedError } from '@moult/core/errors';
 import type { InstanceTable, TokenTable } from '../database.ts';
 import type { WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { livingInstances, removeReplaced } from './identities.ts';
 
 export interface Enrolling {
   readonly tokenId: string;
@@ -21,39 +22,33 @@ export interface Enrolled {
   readonly bindsChannel: boolean;
   /** False: the same key asked again. */
   readonly isNew: boolean;
+  /** Instances that it took the place of: their sessions end. */
+  readonly replaced: readonly string[];
 }
 
 /**
  * A token for an identity, in one transaction, so that of two at once one wins. Throws `token-invalid`, `token-revoked`,
- * `token-expired`, `token-used`, `key-enrolled`, `name-taken`.
+ * `token-expired`, `token-used`, `key-enrolled`, `key-decommissioned`, `name-taken`.
  */
-export async function enroll(context: WriteContext, args: Enrolling): Promise<Enrolled> {
+export async function enroll(context: WriteContext, given: Enrolling): Promise<Enrolled> {
   const { db } = context;
   const token = await db
     .selectFrom('tokens')
     .selectAll()
-    .where('id', '=', args.tokenId)
-    .where('secret_hash', '=', args.secretHash)
+    .where('id', '=', given.tokenId)
+    .where('secret_hash', '=', given.secretHash)
     .where('kind', '=', 'enrollment')
     .executeTakeFirst();
   if (token === undefined)
     throw new CodedError('token-invalid', 'this is no enrollment token of this coordinator');
-  const again = await enrolledBefore(context, args);
+  const again = await enrolledBefore(context, given);
   if (again !== null) return again;
-  requireUsable(token, args.nowMs);
-  await requireFree(context, args);
+  requireUsable(token, given.nowMs);
+  // The token of a host that was made anew says whose place it takes, whatever the host calls itself.
+  const args = { ...given, name: token.replaces ?? given.name };
   const instanceId = context.newId(args.nowMs);
-  const group = token.group_name ?? 'default';
-  const stamp = { created_ms: args.nowMs, created_by: token.created_by };
-  await db
-    .insertInto('groups')
-    .values({ name: group, ...stamp })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  await db
-    .insertInto('agents')
-    .values({ name: args.name, group_name: group, labels: '{}', created_ms: args.nowMs })
-    .execute();
+  const replaced = await makePlace(context, { args, token, instanceId });
+  const group = await takeName(context, { args, token });
   await db.insertInto('instances').values(newInstance(args, { instanceId, token })).execute();
   await db
     .insertInto('token_uses')
@@ -64,13 +59,7 @@ export async function enroll(context: WriteContext, args: Enrolling): Promise<En
       used_ms: args.nowMs,
     })
     .execute();
-  if (token.uses_left !== null) {
-    await db
-      .updateTable('tokens')
-      .set({ uses_left: token.uses_left - 1 })
-      .where('id', '=', token.id)
-      .execute();
-  }
+  await useUp(context, token);
   await addHistory(context, {
     nowMs: args.nowMs,
     kind: 'enrolled',
@@ -87,7 +76,62 @@ export async function enroll(context: WriteContext, args: Enrolling): Promise<En
     isValidated: token.validates === 1,
     bindsChannel: args.bindsChannel,
     isNew: true,
+    replaced,
   };
+}
+
+async function useUp(context: WriteContext, token: TokenTable): Promise<void> {
+  if (token.uses_left === null) return;
+  await context.db
+    .updateTable('tokens')
+    .set({ uses_left: token.uses_left - 1 })
+    .where('id', '=', token.id)
+    .execute();
+}
+
+/** RS10: never two living hosts of one name. Gives the instances that have gone for this one. */
+async function makePlace(
+  context: WriteContext,
+  of: { readonly args: Enrolling; readonly token: TokenTable; readonly instanceId: string },
+): Promise<readonly string[]> {
+  const { args, token } = of;
+  if (token.replaces === null) {
+    await requireFree(context, args);
+    return [];
+  }
+  return removeReplaced(context, {
+    name: args.name,
+    instanceId: of.instanceId,
+    nowMs: args.nowMs,
+    principal: token.created_by,
+    why: token.why,
+  });
+}
+
+/** Its group. A name that is known already keeps its own, with its history. */
+async function takeName(
+  context: WriteContext,
+  of: { readonly args: Enrolling; readonly token: TokenTable },
+): Promise<string> {
+  const { args, token } = of;
+  const { db } = context;
+  const known = await db
+    .selectFrom('agents')
+    .select('group_name')
+    .where('name', '=', args.name)
+    .executeTakeFirst();
+  if (known !== undefined) return known.group_name;
+  const group = token.group_name ?? 'default';
+  await db
+    .insertInto('groups')
+    .values({ name: group, created_ms: args.nowMs, created_by: token.created_by })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await db
+    .insertInto('agents')
+    .values({ name: args.name, group_name: group, labels: '{}', created_ms: args.nowMs })
+    .execute();
+  return group;
 }
 
 /** The answer may have been lost: the same key with the same token gets the same identity again. */
@@ -96,9 +140,13 @@ async function enrolledBefore(context: WriteContext, args: Enrolling): Promise<E
     .selectFrom('instances')
     .innerJoin('agents', 'agents.name', 'instances.agent_name')
     .select(['id', 'agent_name', 'group_name', 'validated_ms', 'binds_channel', 'enrolled_with'])
+    .select('role')
     .where('public_key', '=', args.publicKey)
     .executeTakeFirst();
   if (row === undefined) return null;
+  if (row.role === 'removed') {
+    throw new CodedError('key-decommissioned', `this key was of ${row.agent_name}, and is refused`);
+  }
   if (row.enrolled_with !== args.tokenId) {
     throw new CodedError('key-enrolled', `this key is enrolled as ${row.agent_name}`);
   }
@@ -109,6 +157,7 @@ async function enrolledBefore(context: WriteContext, args: Enrolling): Promise<E
     isValidated: row.validated_ms !== null,
     bindsChannel: row.binds_channel === 1,
     isNew: false,
+    replaced: [],
   };
 }
 
@@ -122,13 +171,9 @@ function requireUsable(token: TokenTable, nowMs: number): void {
 
 /** Redundant instances will share a name by their own way of enrolling; until then a name is one host. */
 async function requireFree(context: WriteContext, args: Enrolling): Promise<void> {
-  const taken = await context.db
-    .selectFrom('agents')
-    .select('name')
-    .where('name', '=', args.name)
-    .executeTakeFirst();
-  if (taken !== undefined)
+  if ((await livingInstances(context.db, args.name)).length > 0) {
     throw new CodedError('name-taken', `there is an agent ${args.name} already`);
+  }
 }
 
 function newInstance(
@@ -170,5 +215,8 @@ function newInstance(
     removed_ms: null,
     removed_by: null,
     removed_why: null,
+    ahead_generation: 0,
+    ahead_position: null,
+    settled_ms: null,
   };
 }

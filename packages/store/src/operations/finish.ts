@@ -160,7 +160,7 @@ async function noteGiven(
 ): Promise<void> {
   const { command, nowMs } = what;
   const of = { instanceId: command.instance_id, component: command.component };
-  const position = await addHistory(context, {
+  await addHistory(context, {
     nowMs,
     kind: 'version-given',
     agentName: command.agent_name,
@@ -172,7 +172,8 @@ async function noteGiven(
   await setComponent(context, of, {
     given_version: command.version,
     given_digest: what.digest,
-    given_position: position,
+    // As old as the order: a choice that was made while it was under way came after it.
+    given_position: command.position,
     reopened_digest: null,
   });
 }

@@ -67,13 +67,25 @@ export interface HistoryPage {
   readonly limit: number;
 }
 
-/** Newest first. */
+/** Newest first. Those of an agent also under the names that its instances bore before. */
 export async function historyPage(
   db: ReadContext,
   page: HistoryPage,
 ): Promise<readonly HistoryRow[]> {
   let query = db.selectFrom('history').selectAll().orderBy('position', 'desc').limit(page.limit);
-  if (page.agent !== null) query = query.where('agent_name', '=', page.agent);
+  const { agent } = page;
+  if (agent !== null) {
+    query = query.where((build) =>
+      build.or([
+        build('agent_name', '=', agent),
+        build(
+          'instance_id',
+          'in',
+          db.selectFrom('instances').select('id').where('agent_name', '=', agent),
+        ),
+      ]),
+    );
+  }
   if (page.before !== null) query = query.where('position', '<', page.before);
   if (page.after !== null) query = query.where('position', '>', page.after);
   return query.execute();

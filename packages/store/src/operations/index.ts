@@ -20,6 +20,7 @@ import { orderControl, removeInstance } from './controls.ts';
 import { dispatch, lapse, openInstanceIds } from './dispatch.ts';
 import { enroll } from './enrollment.ts';
 import { historyPage } from './history.ts';
+import { releaseQuarantine, renameAgent } from './identities.ts';
 import {
   agentByName,
   agentPage,
@@ -28,7 +29,8 @@ import {
   touchSeen,
   validateAgent,
 } from './instances.ts';
-import { storeLife } from './meta.ts';
+import { adopt, beginLife, newestLife, storeLife, unadoptedLife } from './lives.ts';
+import { adoptAttempt, missingRelease, restoreSummary } from './lost-orders.ts';
 import { storeOutput } from './output.ts';
 import {
   allReleases,
@@ -53,6 +55,7 @@ export type { Enrolled } from './enrollment.ts';
 export type { Finished, FinishReport } from './finish.ts';
 export type { HistoryRow } from './history.ts';
 export type { AgentView, InstanceRow } from './instances.ts';
+export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
 export type { NewOutput } from './output.ts';
 export type { ReleaseView } from './releases.ts';
 export type { AgentReport, Slot } from './reports.ts';
@@ -79,16 +82,23 @@ export interface Reads {
   readonly instanceIdPage: typeof instanceIdPage;
   readonly isAtRest: typeof isAtRest;
   readonly isReportStored: typeof isReportStored;
+  readonly missingRelease: typeof missingRelease;
+  readonly newestLife: typeof newestLife;
   readonly openInstanceIds: typeof openInstanceIds;
   readonly plannedUpgrade: typeof plannedUpgrade;
   readonly platformOf: typeof platformOf;
   readonly releaseOf: typeof releaseOf;
   readonly selectionPage: typeof selectionPage;
+  readonly restoreSummary: typeof restoreSummary;
   readonly storeLife: typeof storeLife;
   readonly tokenById: typeof tokenById;
+  readonly unadoptedLife: typeof unadoptedLife;
 }
 
 export interface Writes {
+  readonly adopt: typeof adopt;
+  readonly adoptAttempt: typeof adoptAttempt;
+  readonly beginLife: typeof beginLife;
   readonly choose: typeof choose;
   readonly confirmAttempt: typeof confirmAttempt;
   readonly createToken: typeof createToken;
@@ -108,6 +118,8 @@ export interface Writes {
   readonly recordRoot: typeof recordRoot;
   readonly removeInstance: typeof removeInstance;
   readonly revokeCommand: typeof revokeCommand;
+  readonly releaseQuarantine: typeof releaseQuarantine;
+  readonly renameAgent: typeof renameAgent;
   readonly revokeToken: typeof revokeToken;
   readonly skipCommand: typeof skipCommand;
   readonly storeOutput: typeof storeOutput;
@@ -134,16 +146,23 @@ export const READS: Reads = {
   instanceIdPage,
   isAtRest,
   isReportStored,
+  missingRelease,
+  newestLife,
   openInstanceIds,
   plannedUpgrade,
   platformOf,
   releaseOf,
   selectionPage,
+  restoreSummary,
   storeLife,
   tokenById,
+  unadoptedLife,
 };
 
 export const WRITES: Writes = {
+  adopt,
+  adoptAttempt,
+  beginLife,
   choose,
   confirmAttempt,
   createToken,
@@ -163,6 +182,8 @@ export const WRITES: Writes = {
   recordRoot,
   removeInstance,
   revokeCommand,
+  releaseQuarantine,
+  renameAgent,
   revokeToken,
   skipCommand,
   storeOutput,

@@ -92,6 +92,7 @@ export async function instanceIdPage(
     .innerJoin('agents', 'agents.name', 'instances.agent_name')
     .select('instances.id')
     .where('instances.id', '>', page.after)
+    .where('instances.role', '<>', 'removed')
     .orderBy('instances.id')
     .limit(page.limit);
   if (page.scope === 'group') query = query.where('agents.group_name', '=', page.subject);
@@ -108,6 +109,7 @@ export async function validateAgent(
     .selectFrom('instances')
     .select(['id', 'validated_ms'])
     .where('agent_name', '=', args.name)
+    .where('role', '<>', 'removed')
     .execute();
   if (rows.length === 0) throw new CodedError('not-found', `there is no agent ${args.name}`);
   const { nowMs, principal, why } = args;

@@ -149,6 +149,27 @@ export async function platformOf(
   return row ?? null;
 }
 
+/** The version of the published release with this digest for a platform; null: none has it. */
+export async function releaseByDigest(
+  db: ReadContext,
+  of: { readonly component: Component; readonly platform: string; readonly digest: string },
+): Promise<Version | null> {
+  const row = await db
+    .selectFrom('release_platforms')
+    .innerJoin('releases', (join) =>
+      join
+        .onRef('releases.component', '=', 'release_platforms.component')
+        .onRef('releases.version', '=', 'release_platforms.version'),
+    )
+    .select('releases.version')
+    .where('release_platforms.component', '=', of.component)
+    .where('release_platforms.platform', '=', of.platform)
+    .where('release_platforms.digest', '=', of.digest)
+    .where('releases.state', '=', 'published')
+    .executeTakeFirst();
+  return row?.version ?? null;
+}
+
 /** In no particular order; versions are compared above. */
 export async function allReleases(
   db: ReadContext,

@@ -1,40 +1,28 @@
 /* The beginning of a serve session: clones, what the new process proved, and what the welcome says. */
 import type { Component } from '@moult/core/component';
 import { judgeSession, sessionAfter } from '@moult/core/identity';
+import { isBeyond, type StorePlace } from '@moult/core/restore';
 import type {
   AttemptTable,
   CommandTable,
   InstanceComponentTable,
   InstanceTable,
 } from '../database.ts';
+import { settle, takeOver } from './ahead.ts';
 import { componentRow, setComponent } from './component-rows.ts';
 import type { WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
-import { storeLife } from './meta.ts';
+import { noticeRestore, storeLife } from './lives.ts';
 import { prepared } from './prepared.ts';
+import type { ProvenHello } from './proven-hello.ts';
 import { platformOf } from './releases.ts';
 import type { Slot } from './reports.ts';
 
-/** From a hello whose proof was verified. */
-export interface ProvenHello {
-  readonly instanceId: string;
-  readonly counter: number;
-  readonly ticket: string;
-  readonly newTicket: string;
-  /** Null: no such component on the host. */
-  readonly slots: Readonly<
-    Record<Component, { readonly version: string; readonly digest: string } | null>
-  >;
-  readonly capabilities: readonly string[];
-  readonly bootId: string;
-  /** Empty: no command under trial. */
-  readonly commandNonce: string;
-  readonly nowMs: number;
-}
-
 export type Attestation =
+  /** `unknown`: it shows the nonce of no command of this store. */
   | { readonly kind: 'none' }
+  | { readonly kind: 'unknown' }
   | { readonly kind: 'attested'; readonly commandId: string; readonly attempt: number }
   | {
       readonly kind: 'mismatch';
@@ -44,10 +32,12 @@ export type Attestation =
     };
 
 export type SessionOpened =
-  | { readonly kind: 'not-enrolled' }
+  | { readonly kind: 'not-enrolled' | 'decommissioned' }
   | { readonly kind: 'quarantined'; readonly isNew: boolean }
   | {
       readonly kind: 'welcome';
+      /** This very session showed that the store was restored (RS3). */
+      readonly hasNoticed: boolean;
       readonly generation: number;
       readonly position: number;
       readonly outputEpoch: string;
@@ -69,6 +59,7 @@ const keepSession = prepared(
       | 'boot_id'
       | 'last_seen_ms'
       | 'came_up_ms'
+      | 'generation'
       | 'revision'
     >,
   ) =>
@@ -82,6 +73,7 @@ const keepSession = prepared(
         boot_id: row.boot_id,
         last_seen_ms: row.last_seen_ms,
         came_up_ms: row.came_up_ms,
+        generation: row.generation,
         revision: row.revision,
       })
       .where('id', '=', row.id),
@@ -93,13 +85,18 @@ export async function openSession(
 ): Promise<SessionOpened> {
   const instance = await instanceById(context.db, hello.instanceId);
   if (instance === null) return { kind: 'not-enrolled' };
+  if (instance.role === 'removed') return { kind: 'decommissioned' };
   if (instance.quarantined_ms !== null) return { kind: 'quarantined', isNew: false };
+  const before = await storeLife(context.db, null);
+  const own = await ownPlace(context, { instance, hello });
+  // RS2: what this store knows of it may be old; its own word counts once, and then as strictly as ever.
+  const isFirst = instance.generation < own.generation;
   const known = {
     counter: instance.session_counter,
     ticket: instance.session_ticket,
     previousTicket: instance.session_previous_ticket,
   };
-  if (judgeSession(known, hello) === 'clone') {
+  if (!isFirst && judgeSession(known, hello) === 'clone') {
     await quarantine(context, { instance, shownCounter: hello.counter, nowMs: hello.nowMs });
     return { kind: 'quarantined', isNew: true };
   }
@@ -113,8 +110,12 @@ export async function openSession(
     boot_id: hello.bootId,
     last_seen_ms: hello.nowMs,
     came_up_ms: hello.nowMs,
+    generation: own.generation,
     revision: instance.revision + 1,
   });
+  if (isFirst) await takeOver(context, { instance, hello, own });
+  const taken = isFirst ? await instanceById(context.db, instance.id) : null;
+  await settle(context, { instance: taken ?? instance, hello });
   for (const component of ['agent', 'launcher'] as const) {
     await noteAttested(context, { instance, component, hello });
   }
@@ -122,12 +123,25 @@ export async function openSession(
   const life = await storeLife(context.db, null);
   return {
     kind: 'welcome',
+    hasNoticed: own.generation !== before.generation,
     ...life,
     outputEpoch: instance.output_epoch,
     outputSequence: instance.output_sequence,
     isValidated: instance.validated_ms !== null,
     attestation,
   };
+}
+
+/** RS3. The word of a host that nobody validated stops no fleet. */
+async function ownPlace(
+  context: WriteContext,
+  of: { readonly instance: InstanceRow; readonly hello: ProvenHello },
+): Promise<StorePlace> {
+  const { instance, hello } = of;
+  const own = await storeLife(context.db, null);
+  if (!isBeyond(own, hello.seen) || instance.validated_ms === null) return own;
+  const { seen, nowMs } = hello;
+  return noticeRestore(context, { agentName: instance.agent_name, seen, nowMs });
 }
 
 async function quarantine(
@@ -213,7 +227,7 @@ async function attest(
     .where('instance_id', '=', instance.id)
     .where('nonce', '=', hello.commandNonce)
     .executeTakeFirst();
-  if (command === undefined) return { kind: 'none' };
+  if (command === undefined) return { kind: 'unknown' };
   const { component, version, attempt } = command;
   const wanted = await platformOf(context.db, { component, version, platform: instance.platform });
   const slot = hello.slots[component];

@@ -3,6 +3,7 @@ import type { Role } from '@moult/core/permission';
 import type { TokenTable } from '../database.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { agentByName } from './instances.ts';
 
 export type NewToken = Order & {
   readonly secretHash: string;
@@ -13,12 +14,19 @@ export type NewToken = Order & {
         readonly uses: number;
         readonly group: string;
         readonly validates: boolean;
+        /** The agent whose host was made anew: the one that enrolls takes its place. */
+        readonly replaces?: string | null;
       }
     | { readonly kind: 'access'; readonly subject: string; readonly role: Role }
   );
 
+/** Throws `not-found` for a token that would replace nobody. */
 export async function createToken(context: WriteContext, token: NewToken): Promise<TokenTable> {
   const { nowMs, principal, why } = token;
+  const replaces = token.kind === 'enrollment' ? (token.replaces ?? null) : null;
+  if (replaces !== null && (await agentByName(context.db, replaces)) === null) {
+    throw new CodedError('not-found', `there is no agent ${replaces} to be replaced`);
+  }
   const row: TokenTable = {
     id: context.newId(nowMs),
     kind: token.kind,
@@ -34,6 +42,7 @@ export async function createToken(context: WriteContext, token: NewToken): Promi
     why,
     revoked_ms: null,
     revoked_by: null,
+    replaces,
   };
   await context.db.insertInto('tokens').values(row).execute();
   await context.db
@@ -41,7 +50,7 @@ export async function createToken(context: WriteContext, token: NewToken): Promi
     .values({ name: row.principal, created_ms: nowMs, created_by: principal })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
-  const detail = { token: row.id, kind: row.kind, role: row.role, group: row.group_name };
+  const detail = { token: row.id, kind: row.kind, role: row.role, group: row.group_name, replaces };
   await addHistory(context, { nowMs, kind: 'token-created', principal, why, detail });
   return row;
 }

@@ -33,11 +33,14 @@ export async function agent(store: Store, name: string): Promise<{ readonly inst
   return enrolled;
 }
 
-export async function publish(store: Store): Promise<void> {
-  for (const [version, digest] of [
+export async function publish(
+  store: Store,
+  releases: readonly (readonly [version: string, digest: string])[] = [
     ['1.0.0', D1],
     ['2.0.0', D2],
-  ] as const) {
+  ],
+): Promise<void> {
+  for (const [version, digest] of releases) {
     const name = { ...order, component: 'agent', version } as const;
     const built = {
       platform: 'linux-x64',
@@ -92,6 +95,7 @@ export function session(
     readonly newTicket?: string;
     readonly commandNonce?: string;
     readonly capabilities?: readonly string[];
+    readonly seen?: { readonly generation: number; readonly position: number };
     readonly slot?: { readonly version: string; readonly digest: string };
   },
 ) {
@@ -102,6 +106,7 @@ export function session(
     commandNonce: '',
     capabilities: ['auto-upgrade', 'control'],
     bootId: '',
+    seen: { generation: 0, position: 0 },
     nowMs: NOW,
     slots: { agent: slot ?? { version: '1.0.0', digest: D1 }, launcher: null },
     ...rest,

@@ -4,7 +4,9 @@ import type { Shell } from '../../shell.ts';
 import { addAgentsControl } from './control.ts';
 import { addAgentsDesired } from './desired.ts';
 import { addAgentsList } from './list.ts';
+import { addAgentsReleaseQuarantine } from './release-quarantine.ts';
 import { addAgentsRemove } from './remove.ts';
+import { addAgentsRename } from './rename.ts';
 import { addAgentsShow } from './show.ts';
 import { addAgentsUpgrade } from './upgrade.ts';
 import { addAgentsValidate } from './validate.ts';
@@ -16,6 +18,8 @@ export function addAgentsGroup(program: Command, shell: Shell): void {
   addAgentsList(group, shell);
   addAgentsShow(group, shell);
   addAgentsValidate(group, shell);
+  addAgentsRename(group, shell);
+  addAgentsReleaseQuarantine(group, shell);
   addAgentsDesired(group, shell);
   addAgentsUpgrade(group, shell);
   for (const action of CONTROL_KINDS) addAgentsControl(group, shell, action);

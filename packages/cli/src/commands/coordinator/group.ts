@@ -1,12 +1,20 @@
 import type { Command } from 'commander';
 import type { Shell } from '../../shell.ts';
 import { addCoordinatorAddKeys } from './add-keys.ts';
+import { addCoordinatorAdopt } from './adopt.ts';
+import { addCoordinatorBackup } from './backup.ts';
 import { addCoordinatorInit } from './init.ts';
+import { addCoordinatorRestore } from './restore.ts';
 import { addCoordinatorServe } from './serve.ts';
+import { addCoordinatorStatus } from './status.ts';
 
 export function addCoordinatorGroup(program: Command, shell: Shell): void {
   const group = program.command('coordinator').description('the server');
   addCoordinatorInit(group, shell);
   addCoordinatorServe(group, shell);
   addCoordinatorAddKeys(group, shell);
+  addCoordinatorStatus(group, shell);
+  addCoordinatorBackup(group, shell);
+  addCoordinatorRestore(group, shell);
+  addCoordinatorAdopt(group, shell);
 }

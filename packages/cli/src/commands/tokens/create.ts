@@ -18,6 +18,7 @@ interface CreateOptions {
   readonly ttl?: number;
   readonly group?: string;
   readonly validate?: boolean;
+  readonly replaces?: string;
   readonly role?: Role;
   readonly principal?: string;
   readonly why?: string;
@@ -37,6 +38,7 @@ export function addTokensCreate(group: Command, shell: Shell): void {
     )
     .option('--group <group>', 'group of the agents that enroll with it (default)')
     .option('--validate', 'agents that enroll with it are validated at once')
+    .option('--replaces <agent>', 'for its host made anew: it keeps name, group and history')
     .addOption(choice('--role <role>', 'make an access token with this role', ROLES))
     .option('--principal <name>', 'whose access token it is')
     .option('--why <text>', 'kept in the history');
@@ -46,6 +48,7 @@ export function addTokensCreate(group: Command, shell: Shell): void {
       does: 'a rack of twenty',
       line: 'moult tokens create --uses 20 --ttl 2h --group web --validate',
     },
+    { does: 'a host that was made anew', line: 'moult tokens create --replaces web-1 --validate' },
     { does: 'for a script', line: 'moult tokens create --role upgrader --principal deploy' },
     { does: 'into a file', line: 'moult tokens create -q > enrollment.token' },
   ]).action(
@@ -67,16 +70,21 @@ export function addTokensCreate(group: Command, shell: Shell): void {
 type Body = Parameters<Awaited<ReturnType<Run['connect']>>['createToken']>[0]['body'];
 
 function bodyOf(options: CreateOptions): Body {
-  const { uses, ttl, group, validate, role, principal, why } = options;
+  const { uses, ttl, group, validate, replaces, role, principal, why } = options;
   if (role === undefined) {
     if (principal !== undefined) throw new CodedError('usage', '--principal needs --role');
-    return { kind: 'enrollment', uses, ttlMs: ttl, group, validates: validate, why };
+    return { kind: 'enrollment', uses, ttlMs: ttl, group, validates: validate, replaces, why };
   }
   if (principal === undefined) throw new CodedError('usage', '--role needs --principal');
-  if (uses !== undefined || group !== undefined || validate !== undefined) {
+  if (
+    uses !== undefined ||
+    group !== undefined ||
+    validate !== undefined ||
+    replaces !== undefined
+  ) {
     throw new CodedError(
       'usage',
-      '--uses, --group and --validate are for enrollment tokens, without --role',
+      '--uses, --group, --validate and --replaces are for enrollment tokens, without --role',
     );
   }
   return { kind: 'access', principal, role, ttlMs: ttl ?? null, why };

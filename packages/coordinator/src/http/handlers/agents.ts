@@ -34,6 +34,8 @@ type AgentHandlers = Pick<
   | 'listAgents'
   | 'getAgent'
   | 'validateAgent'
+  | 'renameAgent'
+  | 'releaseQuarantine'
   | 'upgradeAgent'
   | 'whyAgent'
   | 'whyAgents'
@@ -66,6 +68,20 @@ export function agentHandlers(options: AgentHandlersOptions): AgentHandlers {
       const instanceIds = await store.write('validateAgent', { ...order, name: params.name });
       await store.write('issueWanted', { instanceIds, nowMs: order.nowMs });
       for (const id of instanceIds) dispatcher.touch(id, { resends: true });
+      return agentNamed(params.name);
+    },
+    renameAgent: async ({ params, body, caller }) => {
+      const order = { nowMs: clock.nowMs(), principal: caller.principal, why: body.why };
+      const { newName } = body;
+      await store.write('renameAgent', { ...order, name: params.name, newName });
+      const agent = await agentNamed(newName);
+      const session = options.sessions.of(agent.instanceId);
+      if (session !== null) session.agentName = newName;
+      return agent;
+    },
+    releaseQuarantine: async ({ params, body, caller }) => {
+      const order = { nowMs: clock.nowMs(), principal: caller.principal, why: body.why };
+      await store.write('releaseQuarantine', { ...order, name: params.name });
       return agentNamed(params.name);
     },
     upgradeAgent: async ({ params, body, caller }) => {

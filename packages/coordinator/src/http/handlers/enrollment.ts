@@ -2,6 +2,7 @@ import { CodedError } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
 import type { Random } from '@moult/runtime/random';
 import type { Store } from '@moult/store';
+import type { Sessions } from '../../gateway/sessions.ts';
 import type { TrustAnchors } from '../../trust-anchors.ts';
 import type { Authentication } from '../authentication.ts';
 import type { Call, Handlers, Routes } from '../handler.ts';
@@ -19,6 +20,7 @@ export interface EnrollmentHandlersOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly authentication: Authentication;
+  readonly sessions: Sessions;
   readonly version: string;
   readonly anchors: () => Promise<TrustAnchors>;
 }
@@ -75,6 +77,7 @@ async function enroll(
       bindsChannel,
       nowMs: clock.nowMs(),
     });
+    for (const id of enrolled.replaced) options.sessions.of(id)?.close('decommissioned');
     const { instanceId, name, group, isValidated } = enrolled;
     const { rootSha256 } = await options.anchors();
     const desired = await store.read('firstVersions', group);
@@ -119,6 +122,7 @@ async function createToken(
           uses: body.uses,
           group: body.group,
           validates: body.validates,
+          replaces: body.replaces ?? null,
         },
   );
   const token = tokenOf(row);

@@ -1,0 +1,127 @@
+/* Lives of the store (core/restore): how one begins, whether it is adopted, and which agents are ahead of it. */
+import { CodedError } from '@moult/core/errors';
+import { nextGeneration, type RestoredLife, type StorePlace } from '@moult/core/restore';
+import type { LifeTable } from '../database.ts';
+import { COORDINATOR, type Order, type ReadContext, type WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
+import { prepared } from './prepared.ts';
+
+const generationRow = prepared((db, _: object) =>
+  db.selectFrom('meta').select('value').where('key', '=', 'generation'),
+);
+const lastPosition = prepared((db, _: object) =>
+  db.selectFrom('history').select('position').orderBy('position', 'desc').limit(1),
+);
+const newest = prepared((db, _: object) =>
+  db.selectFrom('lives').selectAll().orderBy('generation', 'desc').limit(1),
+);
+
+/** Which life, and the last row of history. */
+export async function storeLife(db: ReadContext, _args: null): Promise<StorePlace> {
+  const [meta] = await generationRow(db, {});
+  const [last] = await lastPosition(db, {});
+  return { generation: Number(meta?.value ?? 1), position: last?.position ?? 0 };
+}
+
+/** The life that waits to be adopted; null: none does. */
+export async function unadoptedLife(db: ReadContext, _args: null): Promise<LifeTable | null> {
+  const life = await newestLife(db, null);
+  return life === null || life.adopted_ms !== null ? null : life;
+}
+
+/** RS4: until it is adopted everything holds. */
+export async function isHeldByRestore(db: ReadContext): Promise<boolean> {
+  return (await unadoptedLife(db, null)) !== null;
+}
+
+export interface BeginningLife {
+  readonly origin: LifeTable['origin'];
+  /** Seen elsewhere: the new generation is above it; 0: nowhere. */
+  readonly aboveGeneration: number;
+  readonly nowMs: number;
+  readonly principal: string;
+  readonly why: string;
+}
+
+/** RS1: a generation above all that was seen, and the mark *restored, not adopted*, in one transaction. */
+export async function beginLife(context: WriteContext, args: BeginningLife): Promise<StorePlace> {
+  const { origin, nowMs, principal, why } = args;
+  const last = await storeLife(context.db, null);
+  const generation = nextGeneration(Math.max(last.generation, args.aboveGeneration), nowMs);
+  const position = await addHistory(context, {
+    nowMs,
+    kind: 'coordinator-restored',
+    principal,
+    why,
+    detail: { origin, generation, from: last },
+  });
+  const row: LifeTable = {
+    generation,
+    from_generation: last.generation,
+    from_position: last.position,
+    position,
+    began_ms: nowMs,
+    origin,
+    why,
+    adopted_ms: null,
+    adopted_by: null,
+    adopted_why: null,
+  };
+  await context.db.insertInto('lives').values(row).execute();
+  await context.db
+    .updateTable('meta')
+    .set({ value: String(generation) })
+    .where('key', '=', 'generation')
+    .execute();
+  return { generation, position };
+}
+
+/** Lifts the hold. Again is no error: the first adoption stands. Throws `not-restored`. */
+export async function adopt(context: WriteContext, order: Order): Promise<LifeTable> {
+  const { nowMs, principal, why } = order;
+  const life = await newestLife(context.db, null);
+  if (life === null) {
+    throw new CodedError('not-restored', 'this coordinator was never restored from a backup');
+  }
+  if (life.adopted_ms !== null) return life;
+  const change = { adopted_ms: nowMs, adopted_by: principal, adopted_why: why };
+  await context.db
+    .updateTable('lives')
+    .set(change)
+    .where('generation', '=', life.generation)
+    .execute();
+  const detail = { generation: life.generation };
+  await addHistory(context, { nowMs, kind: 'coordinator-adopted', principal, why, detail });
+  return { ...life, ...change };
+}
+
+/** Null: this store was never restored. */
+export async function newestLife(db: ReadContext, _args: null): Promise<LifeTable | null> {
+  return (await newest(db, {}))[0] ?? null;
+}
+
+/** Newest first: one a restore. */
+export async function restoredLives(db: ReadContext): Promise<readonly RestoredLife[]> {
+  const rows = await db.selectFrom('lives').selectAll().orderBy('generation', 'desc').execute();
+  return rows.map((row) => ({
+    generation: row.generation,
+    fromGeneration: row.from_generation,
+    fromPosition: row.from_position,
+    position: row.position,
+  }));
+}
+
+/** RS3: a life that nobody began is begun when an agent shows that there was more. */
+export function noticeRestore(
+  context: WriteContext,
+  of: { readonly agentName: string; readonly seen: StorePlace; readonly nowMs: number },
+): Promise<StorePlace> {
+  const { generation, position } = of.seen;
+  return beginLife(context, {
+    origin: 'noticed',
+    aboveGeneration: generation,
+    nowMs: of.nowMs,
+    principal: COORDINATOR,
+    why: `${of.agentName} has seen position ${position} of generation ${generation}, which this store does not have`,
+  });
+}
