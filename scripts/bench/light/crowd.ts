@@ -57,13 +57,14 @@ async function ask(order: Extract<Order, { kind: 'ask' }>): Promise<Answers> {
   const latenciesMs: number[] = [];
   const startedMs = performance.now();
   const untilMs = startedMs + order.forMs;
-  let next = 0;
-  const askers = Array.from({ length: order.sideBySide }, async () => {
-    while (performance.now() < untilMs) {
-      const peer = crowd[next % crowd.length];
-      next += 1;
+  const askers = Array.from({ length: order.sideBySide }, async (_, first) => {
+    // Each has peers of its own: a peer has one question under way.
+    for (let index = first; performance.now() < untilMs; index += order.sideBySide) {
+      if (index >= crowd.length) index = first;
+      const peer = crowd[index];
       const askedMs = performance.now();
-      await peer?.ask();
+      if (peer === undefined) return;
+      await peer.ask();
       latenciesMs.push(performance.now() - askedMs);
     }
   });
