@@ -75,7 +75,14 @@ export function faultRounds(
   place: Place,
   chosen: { readonly faults: readonly Fault[]; readonly steps: readonly FaultStep[] },
 ): readonly Round[] {
-  const cases = chosen.steps.flatMap((step) => chosen.faults.map((fault) => ({ fault, step })));
+  const { faults, steps } = chosen;
+  // Each step with another fault first, so that a run that ends early has seen all of both.
+  const cases = faults.flatMap((_, turn) =>
+    steps.flatMap((step, index) => {
+      const fault = faults[(index + turn) % faults.length];
+      return fault === undefined ? [] : [{ fault, step }];
+    }),
+  );
   return chosenOf(place.range, cases.length).flatMap((number) => {
     const found = cases[number - 1];
     return found === undefined ? [] : [faultRound(place, found)];

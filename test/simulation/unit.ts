@@ -117,7 +117,12 @@ export class Unit {
         await process.point('unit:check-start');
         return this.#releaseIn(slot)
           ? { kind: 'startable' }
-          : { kind: 'unstartable', why: '--check ended with 1', logLines: [] };
+          : {
+              kind: 'unstartable',
+              why: '--check ended with 1',
+              isHostTrouble: false,
+              logLines: [],
+            };
       },
     });
     if (choice.kind === 'stay') {

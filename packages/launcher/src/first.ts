@@ -8,6 +8,7 @@ import {
   chooseLauncher,
   type Evidence,
   encodeBootRecord,
+  giveTryBack,
   refuseTrial,
   type Slot,
   TRIES_MAX,
@@ -17,7 +18,13 @@ import type { LauncherPorts } from './ports.ts';
 
 export type StartCheck =
   | { readonly kind: 'startable' }
-  | { readonly kind: 'unstartable'; readonly why: string; readonly logLines: readonly string[] };
+  | {
+      readonly kind: 'unstartable';
+      readonly why: string;
+      /** The host could start no program just now: it says nothing of this one. */
+      readonly isHostTrouble: boolean;
+      readonly logLines: readonly string[];
+    };
 
 export interface FirstLauncherPorts extends Pick<LauncherPorts, 'disk' | 'clock' | 'log'> {
   readonly bootId: string;
@@ -54,6 +61,11 @@ export async function chooseFirst(ports: FirstLauncherPorts): Promise<FirstChoic
     const check = await ports.checkStart(slot);
     if (check.kind === 'startable') return { kind: 'become', slot };
     ports.log.error('a launcher cannot be started', { slot: slot.dir, why: check.why });
+    if (check.isHostTrouble) {
+      // B5: not tried. This program is here already; the next start of the unit, or of the agent, chooses anew.
+      if (choice.kind === 'try') await isSaved(ports, giveTryBack(record, 'launcher'));
+      return { kind: 'stay' };
+    }
     lastFailure = evidence('not-started', check.why, check.logLines);
     if (choice.kind === 'committed') failed.add(slot.digest);
   }

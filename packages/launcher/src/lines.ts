@@ -8,12 +8,16 @@ export interface LineLimits {
 
 const NEWLINE = 10;
 
-/** Delivers each line, without its newline, as UTF-8 (bad bytes replaced); the last one also without a newline. */
+/**
+ * Delivers each line, without its newline, as UTF-8 (bad bytes replaced); the last one also without a newline. No stream:
+ * Node gives a child none, against its types, when there was no handle left to start it.
+ */
 export function readLines(
-  stream: Readable,
+  stream: Readable | undefined,
   limits: LineLimits,
   onLine: (line: string) => void,
 ): void {
+  if (stream === undefined) return;
   let parts: Buffer[] = [];
   let length = 0;
   const take = (bytes: Buffer) => {

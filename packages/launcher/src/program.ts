@@ -19,7 +19,7 @@ import { Launcher } from './launcher.ts';
 import { readLines } from './lines.ts';
 import { openLog } from './log.ts';
 import type { LauncherLog } from './ports.ts';
-import { ProcessSpawner } from './process-spawner.ts';
+import { isHostTrouble, ProcessSpawner } from './process-spawner.ts';
 import { notifyEnvironment, openHost, readBootId } from './system-host.ts';
 
 export interface LauncherArguments {
@@ -176,7 +176,9 @@ async function checkStart(layout: Layout, slot: Slot): Promise<StartCheck> {
         if (logLines.length < EVIDENCE_LIMITS.logLinesMax) logLines.push(line);
       },
     );
-    child.once('error', (error) => resolve(unstartable(error.message, logLines)));
+    child.once('error', (error) =>
+      resolve({ ...unstartable(error.message, logLines), isHostTrouble: isHostTrouble(error) }),
+    );
     child.once('close', (code, signal) => {
       if (code === 0) resolve({ kind: 'startable' });
       else resolve(unstartable(`--check ended with ${signal ?? code}`, logLines));
@@ -188,5 +190,5 @@ function unstartable(
   why: string,
   logLines: readonly string[] = [],
 ): Extract<StartCheck, { kind: 'unstartable' }> {
-  return { kind: 'unstartable', why, logLines };
+  return { kind: 'unstartable', why, isHostTrouble: false, logLines };
 }
