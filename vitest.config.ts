@@ -23,7 +23,7 @@ export default defineConfig({
           name: 'sim',
           globalSetup: GLOBAL_SETUP,
           include: ['test/simulation/**/*.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: 400_000,
           hookTimeout: 60_000,
         },
       },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { live } from './life.ts';
+import { POINTS } from './points.ts';
 import { runSeeds, storyOf } from './run.ts';
 import { Tally } from './tally.ts';
 
@@ -12,13 +13,14 @@ describe('a host that is crashed anywhere, in a world that fails in any way', ()
       from: 1,
       count: LIVES,
       failuresMax: 3,
+      lives: 'host',
       say: () => undefined,
     });
-    expect(failures.flatMap((life) => storyOf(life)).join('\n')).toBe('');
+    expect(failures.flatMap((life) => storyOf(life, 'host')).join('\n')).toBe('');
     const neverEntered = [...rowsOf(tally.cells)].filter(([, count]) => count === 0);
     expect(neverEntered.map(([row]) => row)).toEqual(UNENTERED);
-    const neverPassed = [...tally.points].filter(([, count]) => count === 0);
-    expect(neverPassed.map(([point]) => point)).toEqual([]);
+    const neverPassed = POINTS.filter((name) => tally.points.get(name) === 0);
+    expect(neverPassed).toEqual([]);
   });
 
   test('lives the same life again from the same seed', async () => {

@@ -8,12 +8,12 @@ const ROOT_DIR = fileURLToPath(new URL('../..', import.meta.url));
 const LIVES_MAX = 2_000;
 
 describe('a planted defect is found within 2,000 lives', () => {
-  test.each(PLANTED.map(({ name }) => name))('%s', (name) => {
+  test.each(PLANTED)('$name', ({ name, lives = 'host' }) => {
     const { status, stdout } = spawnSync(
       process.execPath,
       [
         ...['--import', './test/simulation/plant.ts', 'scripts/sim.ts'],
-        ...['--seeds', String(LIVES_MAX), '--failures', '1'],
+        ...['--seeds', String(LIVES_MAX), '--failures', '1', '--lives', lives],
       ],
       { cwd: ROOT_DIR, encoding: 'utf8', env: { ...process.env, PLANT: name } },
     );

@@ -8,6 +8,8 @@ export interface Planted {
   readonly file: string;
   readonly from: string;
   readonly to: string;
+  /** Whose lives find it. */
+  readonly lives?: 'fleet';
 }
 
 const MACHINE = 'core/src/upgrade/machine.ts';
@@ -122,5 +124,38 @@ export const PLANTED: readonly Planted[] = [
     file: 'agent/src/upgrade/orphan-trial.ts',
     from: 'if (attemptId === null || isExpected) continue;',
     to: 'if (attemptId !== "") continue;',
+  },
+  {
+    name: 'a command is acknowledged before it is in the inbox',
+    file: 'agent/src/commands.ts',
+    from: 'const stored = store.inbox.store(command);',
+    to: 'this.#options.sendAccept({ commandId, attempt });\n    const stored = store.inbox.store(command);',
+  },
+  {
+    name: 'a ticket is used up before its welcome has arrived',
+    file: 'core/src/identity.ts',
+    from: 'shown.ticket === known.ticket || shown.ticket === known.previousTicket;',
+    to: 'shown.ticket === known.ticket;',
+  },
+  {
+    name: 'everybody has a turn',
+    lives: 'fleet',
+    file: 'store/src/operations/dispatch.ts',
+    from: "isTurnTaken: command.origin !== 'manual' && (await isTurnTaken(db, { instance, command })),",
+    to: 'isTurnTaken: command.id === instance.id && (await isTurnTaken(db, { instance, command })),',
+  },
+  {
+    name: 'the coordinator acknowledges output that it has not stored',
+    lives: 'fleet',
+    file: 'store/src/operations/output.ts',
+    from: 'if (sequence <= last) continue;',
+    to: 'if (sequence <= last || sequence % 5 === 0) continue;',
+  },
+  {
+    name: 'a command ends a second time',
+    lives: 'fleet',
+    file: 'core/src/command/machine.ts',
+    from: "revoked: ended({ 'finished-well': 'succeeded' }),",
+    to: "revoked: ended({ 'finished-well': 'succeeded', 'finished-badly': 'failed' }),",
   },
 ];

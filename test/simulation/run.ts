@@ -6,6 +6,8 @@ import { whyUnreachable } from './unreachable.ts';
 
 const FLEET_EVERY = 5;
 
+export type LivesOf = 'all' | 'host' | 'fleet';
+
 export interface Run {
   readonly failures: readonly LifeResult[];
   readonly tally: Tally;
@@ -17,21 +19,23 @@ export async function runSeeds(options: {
   readonly count: number;
   /** Stops after so many failing seeds. */
   readonly failuresMax: number;
+  /** Lives of one host, of a fleet, or both. */
+  readonly lives: LivesOf;
   readonly say: (line: string) => void;
 }): Promise<Run> {
-  const { from, count, failuresMax, say } = options;
+  const { from, count, failuresMax, lives: of, say } = options;
   const tally = new Tally();
   const failures: LifeResult[] = [];
   const beganMs = performance.now();
   let steps = 0;
   let lives = 0;
   for (let seed = from; seed < from + count && failures.length < failuresMax; seed++) {
-    const result = await liveOf(seed)(seed, { tally });
+    const result = await lifeOf(of, seed)(seed, { tally });
     lives += 1;
     steps += result.steps;
     if (result.violation === null) continue;
     failures.push(result);
-    for (const line of storyOf(result)) say(line);
+    for (const line of storyOf(result, of)) say(line);
   }
   const seconds = (performance.now() - beganMs) / 1_000;
   for (const line of reportOf(tally)) say(line);
@@ -41,27 +45,32 @@ export async function runSeeds(options: {
   return { failures, tally, steps };
 }
 
-/** Every fifth seed is the life of a fleet, the others are lives of one host, where more goes wrong at once. */
-function liveOf(seed: number): typeof live {
-  return seed % FLEET_EVERY === 0 ? liveFleet : live;
+/** Of both: every fifth seed is the life of a fleet, the others are lives of one host, where more goes wrong at once. */
+function lifeOf(of: LivesOf, seed: number): typeof live {
+  const isFleet = of === 'fleet' || (of === 'all' && seed % FLEET_EVERY === 0);
+  return isFleet ? liveFleet : live;
 }
 
 /** One life with everything that happened in it. */
-export async function sayLife(seed: number, say: (line: string) => void): Promise<LifeResult> {
-  const result = await liveOf(seed)(seed, { tally: new Tally(), say });
+export async function sayLife(
+  of: LivesOf,
+  seed: number,
+  say: (line: string) => void,
+): Promise<LifeResult> {
+  const result = await lifeOf(of, seed)(seed, { tally: new Tally(), say });
   const { violation, steps, virtualMs } = result;
   say(`${steps} steps, ${(virtualMs / 3_600_000).toFixed(1)} virtual hours`);
   say(violation === null ? 'nothing was violated' : `${violation.invariant}: ${violation.message}`);
   return result;
 }
 
-export function storyOf(result: LifeResult): readonly string[] {
+export function storyOf(result: LifeResult, of: LivesOf): readonly string[] {
   const { seed, violation, events } = result;
   if (violation === null) return [];
   return [
     `seed ${seed}: ${violation.invariant}: ${violation.message}`,
     ...events.map((line) => `  ${line}`),
-    `  again: npm run sim -- --seed ${seed}`,
+    `  again: npm run sim -- --seed ${seed}${of === 'all' ? '' : ` --lives ${of}`}`,
   ];
 }
 

@@ -99,6 +99,7 @@ export class Oracle {
         this.#fail('T14', `one host is taken for a clone: ${row.agent_name} ${row.detail}`);
         return;
       case 'permission-granted':
+        this.#granted(row);
         if (detailOf(row)['point'] === 'switch') this.#switchGranted.add(attemptId);
         return;
       case 'attested':
@@ -116,6 +117,12 @@ export class Oracle {
       case 'repair':
         this.#repaired(row);
     }
+  }
+
+  /** C12: what was taken back goes no further. */
+  #granted(row: HistoryRow): void {
+    const state = this.#commands.get(row.command_id ?? '')?.state ?? 'queued';
+    if (isEnded(state)) this.#fail('C12', `${row.command_id} is ${state}, and is let go on`);
   }
 
   #repaired(row: HistoryRow): void {
