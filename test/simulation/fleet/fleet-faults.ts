@@ -1,4 +1,5 @@
 /* What goes wrong with what all hosts of a fleet share: the coordinator's process, its store, and the frames. */
+import type { Fault } from '../faults.ts';
 import { COORDINATOR_POINTS } from '../points.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { SeededRandom } from '../seeded-random.ts';
@@ -10,6 +11,9 @@ export const FLEET_FAULTS = [
   'frames-doubled',
   'frames-reordered',
   'store-full',
+  /** A backup is taken now and put back later, by our command or as a machine's snapshot would. */
+  'restore',
+  'restore-unsaid',
 ] as const;
 
 export interface FleetFault {
@@ -28,7 +32,7 @@ const DURATION_MS_MAX = 1_800_000;
 export function drawFleetFaults(random: SeededRandom): readonly FleetFault[] {
   if (random.chance(0.15)) return [];
   return Array.from({ length: random.between(1, 6) }, () => {
-    const kind = random.chance(0.6) ? 'kill-coordinator' : random.pick(FLEET_FAULTS);
+    const kind = random.chance(0.5) ? 'kill-coordinator' : random.pick(FLEET_FAULTS);
     const isAtPoint = random.chance(0.75);
     return {
       kind,
@@ -41,15 +45,19 @@ export function drawFleetFaults(random: SeededRandom): readonly FleetFault[] {
   });
 }
 
+const ONCE = ['kill-coordinator', 'restore', 'restore-unsaid'] as const;
+
 interface Shared {
   readonly coordinator: RealCoordinator;
   readonly scheduler: Scheduler;
   readonly startAgain: () => void;
+  /** Kills it, puts the backup in place, and starts it. */
+  readonly putBack: (backup: { readonly path: string; readonly isSaid: boolean }) => void;
 }
 
 const LASTING: Readonly<
   Record<
-    Exclude<FleetFault['kind'], 'kill-coordinator'>,
+    Exclude<FleetFault['kind'], (typeof ONCE)[number]>,
     (on: RealCoordinator, is: boolean) => void
   >
 > = {
@@ -75,6 +83,12 @@ export function strikeFleet(fault: FleetFault, shared: Shared): void {
     scheduler.after(durationMs, shared.startAgain);
     return;
   }
+  if (kind === 'restore' || kind === 'restore-unsaid') {
+    const path = coordinator.backUp();
+    const isSaid = kind === 'restore';
+    scheduler.after(durationMs, () => shared.putBack({ path, isSaid }));
+    return;
+  }
   LASTING[kind](coordinator, true);
   scheduler.after(durationMs, () => LASTING[kind](coordinator, false));
 }
@@ -82,3 +96,16 @@ export function strikeFleet(fault: FleetFault, shared: Shared): void {
 export function mendFleet(coordinator: RealCoordinator): void {
   for (const set of Object.values(LASTING)) set(coordinator, false);
 }
+
+/** Those of a host alone: the fleet has its own for what all share, and damage is for lives of one host. */
+export function hostFaultsOf(faults: readonly Fault[]): readonly Fault[] {
+  return faults.filter(({ kind }) => !SHARED.has(kind) && !kind.startsWith('coordinator-'));
+}
+
+const SHARED: ReadonlySet<string> = new Set([
+  'stall',
+  'revoke',
+  'reject',
+  'power-cut-and-damage',
+  'suspend',
+]);

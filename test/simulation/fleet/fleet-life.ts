@@ -14,7 +14,13 @@ import { mend } from '../strike.ts';
 import { countCells, type Tally } from '../tally.ts';
 import { AGENT_CHARACTERS, Releases, type SimRelease } from '../versions.ts';
 import { type Violation, World } from '../world.ts';
-import { drawFleetFaults, type FleetFault, mendFleet, strikeFleet } from './fleet-faults.ts';
+import {
+  drawFleetFaults,
+  type FleetFault,
+  hostFaultsOf,
+  mendFleet,
+  strikeFleet,
+} from './fleet-faults.ts';
 import { Operator } from './operator.ts';
 import { type FleetHost, Oracle } from './oracle.ts';
 import { RealCoordinator } from './real-coordinator.ts';
@@ -27,6 +33,8 @@ const REST_MS_MAX = 24 * HOUR_MS;
 const STEPS_MAX = 4_000_000;
 const EVENTS_KEPT = 200;
 const RESTART_MS = 2_000;
+/** Orders by hand that wait behind each other on one host. */
+const FREEING_ROUNDS = 4;
 const WALL_BEGIN_MS = 1_790_000_000_000;
 const SECRET_HASH = 'hash';
 
@@ -100,8 +108,11 @@ class FleetLife {
     }
     await this.#goOn(troubleMs, async () => false);
     await this.#mend();
-    await this.#rest('after the world was mended');
-    // A bad version that waited may have run only now, and left what a person has to free.
+    // A bad version that waited may run only now, and leave what a person has to free.
+    for (let round = 1; round <= FREEING_ROUNDS; round++) {
+      await this.#during(this.#operator.free());
+      await this.#rest('after the world was mended');
+    }
     await this.#during(this.#operator.free());
     const last = this.#publish('agent', 'good');
     await this.#recorded(last);
@@ -261,6 +272,7 @@ class FleetLife {
       coordinator: this.#coordinator,
       scheduler: this.#scheduler,
       startAgain: () => this.#startAgain(),
+      putBack: (backup) => void this.#putBack(backup),
     });
   }
 
@@ -272,6 +284,20 @@ class FleetLife {
       this.#coordinator.kill();
       this.#scheduler.after(RESTART_MS, () => this.#startAgain());
     });
+  }
+
+  /** The oracle begins anew with what is in place then: what came after the backup is lost, and that is no fault. */
+  async #putBack(backup: { readonly path: string; readonly isSaid: boolean }): Promise<void> {
+    if (this.#isMended) return;
+    this.#trace('a backup is put back', backup.isSaid);
+    await this.#coordinator.putBack(backup.path, async (store) => {
+      await this.#oracle.begin(store);
+      if (!backup.isSaid) return;
+      const said = { origin: 'restored', aboveGeneration: 0, principal: 'ann', why: '' } as const;
+      await store.write('beginLife', { ...said, nowMs: this.#wallMs() });
+      await this.#oracle.look(store);
+    });
+    this.#startAgain();
   }
 
   #point(name: string): void {
@@ -296,7 +322,6 @@ class FleetLife {
       mend(world);
       if (world.unit.process?.isAlive !== true) world.unit.start();
     }
-    await this.#during(this.#operator.free());
   }
 
   async #rest(when: string): Promise<void> {
@@ -364,19 +389,6 @@ class FleetLife {
 
 /** What no repository has is ordered anew for ever, as it should: no fleet would come to rest over it. */
 const BAD = AGENT_CHARACTERS.filter((one) => one !== 'good' && one !== 'unpublished');
-
-/** Those of a host alone: the fleet has its own for what all share, and damage is for lives of one host. */
-function hostFaultsOf(faults: readonly Fault[]): readonly Fault[] {
-  return faults.filter(({ kind }) => !SHARED.has(kind) && !kind.startsWith('coordinator-'));
-}
-
-const SHARED: ReadonlySet<string> = new Set([
-  'stall',
-  'revoke',
-  'reject',
-  'power-cut-and-damage',
-  'suspend',
-]);
 
 function signed(text: string, key: KeyObject): Uint8Array {
   return sign(null, Buffer.from(text), key);

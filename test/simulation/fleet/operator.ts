@@ -28,6 +28,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'desired-version-invalid',
   'disk-full',
   'store-closed',
+  'not-restored',
 ]);
 
 const ACTIONS = {
@@ -43,6 +44,7 @@ const ACTIONS = {
   revoke: 2,
   skip: 1,
   why: 1,
+  adopt: 2,
 } as const;
 
 type Action = keyof typeof ACTIONS;
@@ -62,6 +64,7 @@ export class Operator {
   /** Everything that a person can free is freed. */
   async free(): Promise<void> {
     const { hosts } = this.#options;
+    await this.#call('adoptCoordinator', { body: WHY });
     for (const { name } of hosts)
       await this.#call('validateAgent', { params: { name }, body: WHY });
     const agents = hosts.map(({ name }) => name);
@@ -108,6 +111,8 @@ export class Operator {
       case 'revoke':
       case 'skip':
         return this.#takeBack(action);
+      case 'adopt':
+        return this.#call('adoptCoordinator', { body: WHY });
       case 'why':
         return this.#call('whyAgent', { params: { name } });
     }

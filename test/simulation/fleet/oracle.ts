@@ -33,6 +33,10 @@ export class Oracle {
   readonly #trace: (what: string, detail?: unknown) => void;
   #commands = new Map<string, Known>();
   #position = 0;
+  /** RS4: a restored store that nobody has adopted. */
+  #isHolding = false;
+  /** Orders that the store in place does not know may turn up in it. */
+  #wasRestored = false;
   #looking: Promise<void> = Promise.resolve();
   /** Never forgotten, whatever store is put in place: what hosts were told they were told. */
   readonly #switchGranted = new Set<string>();
@@ -77,6 +81,8 @@ export class Oracle {
   /** Another store is in place: its past is not ours to judge. */
   async begin(store: Store): Promise<void> {
     this.#position = (await store.read('storeLife', null)).position;
+    this.#wasRestored = true;
+    this.#isHolding = (await store.read('unadoptedLife', null)) !== null;
     this.#commands = new Map();
     this.#repairs.clear();
     const page = { agent: null, state: 'all', before: null, limit: PAGE } as const;
@@ -95,6 +101,12 @@ export class Oracle {
     const attemptId = `${row.command_id}/${row.attempt}`;
     if (row.kind.startsWith('command-')) this.#moved(row, attemptId);
     switch (row.kind) {
+      case 'coordinator-restored':
+        this.#isHolding = true;
+        return;
+      case 'coordinator-adopted':
+        this.#isHolding = false;
+        return;
       case 'quarantined':
         this.#fail('T14', `one host is taken for a clone: ${row.agent_name} ${row.detail}`);
         return;
@@ -137,7 +149,7 @@ export class Oracle {
     const state = row.kind.slice('command-'.length) as CommandState;
     const known = this.#commands.get(id);
     if (known === undefined) {
-      if (state !== 'queued') this.#fail('C2', `${id} begins as ${state}`);
+      if (state !== 'queued' && !this.#wasRestored) this.#fail('C2', `${id} begins as ${state}`);
       const { kind = 'autoUpgrade', origin } = detailOf(row);
       this.#commands.set(id, {
         id,
@@ -155,6 +167,7 @@ export class Oracle {
       this.#fail('C15', `${id} had ended as ${known.state}, and ends as ${state}`);
     }
     known.state = state;
+    if (state === 'sent' && this.#isHolding) this.#fail('RS4', `${id} is sent before the adoption`);
     if (known.kind !== 'autoUpgrade') return;
     if (state === 'sent') this.#takesItsTurn(known);
     if (state === 'succeeded') this.#done(known, attemptId, row);

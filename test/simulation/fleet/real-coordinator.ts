@@ -15,6 +15,7 @@ import { Gateway } from '../../../packages/coordinator/src/gateway/gateway.ts';
 import { Sessions } from '../../../packages/coordinator/src/gateway/sessions.ts';
 import { agentHandlers } from '../../../packages/coordinator/src/http/handlers/agents.ts';
 import { controlHandlers } from '../../../packages/coordinator/src/http/handlers/controls.ts';
+import { coordinatorHandlers } from '../../../packages/coordinator/src/http/handlers/coordinator.ts';
 import { Dispatcher } from '../../../packages/coordinator/src/queue/dispatcher.ts';
 import { LiveFrames } from '../../../packages/coordinator/src/queue/live-frames.ts';
 import { Why } from '../../../packages/coordinator/src/queue/why.ts';
@@ -44,7 +45,9 @@ interface Process {
   readonly sessions: Sessions;
   readonly gateway: Gateway;
   readonly why: Why;
-  readonly handlers: ReturnType<typeof agentHandlers> & ReturnType<typeof controlHandlers>;
+  readonly handlers: ReturnType<typeof agentHandlers> &
+    ReturnType<typeof controlHandlers> &
+    ReturnType<typeof coordinatorHandlers>;
   readonly carriers: Set<SimCarrier>;
 }
 
@@ -94,6 +97,7 @@ export class RealCoordinator {
     const handlers = {
       ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
       ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
+      ...coordinatorHandlers({ store, clock, dispatcher }),
     };
     const process: Process = Object.assign(alive, {
       raw,
@@ -131,11 +135,19 @@ export class RealCoordinator {
   }
 
   /** Puts a copy in the place of the store, as a restored machine would have it. */
-  async putBack(backupPath: string): Promise<void> {
+  async putBack(backupPath: string, restored: (store: Store) => Promise<void>): Promise<void> {
     this.kill();
+    // Nobody may start it meanwhile.
+    this.#closing = this.#closing.then(() => this.#replace(backupPath, restored));
     await this.#closing;
+  }
+
+  async #replace(backupPath: string, restored: (store: Store) => Promise<void>): Promise<void> {
     for (const suffix of ['-wal', '-shm']) rmSync(`${this.#path}${suffix}`, { force: true });
     copyFileSync(backupPath, this.#path);
+    const store = await openInlineSqliteStore({ path: this.#path, random: this.#options.random });
+    await restored(store);
+    await store.close();
   }
 
   accept(end: ServerEnd): ServerListener {
