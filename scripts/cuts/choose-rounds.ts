@@ -85,18 +85,19 @@ export function faultRounds(
   );
   return chosenOf(place.range, cases.length).flatMap((number) => {
     const found = cases[number - 1];
-    return found === undefined ? [] : [faultRound(place, found)];
+    return found === undefined ? [] : [faultRound(place, found, number)];
   });
 }
 
-function faultRound(place: Place, what: FaultCase): Round {
+function faultRound(place: Place, what: FaultCase, number: number): Round {
   const { fleet, slotsOf, onLog } = place;
   const { fault, step } = what;
   return {
     title: `${fault} at ${step}`,
     command: `npm run cuts -- --faults --fault ${fault} --step ${step}`,
     run: async () => {
-      const name = `${fault}-${step}`;
+      // Not its own: what names the fault in a text must not be the name of the host.
+      const name = `faulty-${number}`;
       const { outcome, said } = await runFault(fleet, what, { name, slotsOf, onLog });
       return [outcome, ...said.map((line) => `\n      ${line}`)].join('');
     },

@@ -48,7 +48,7 @@ const END_MS = 180_000;
 
 /** How the faults are called where a person reads of them. */
 const NAMED =
-  /no space|disk[- ]full|disk-reserve|ENOSPC|EDQUOT|quota|read-only|EROFS|i\/o error|EIO|EMFILE|ENFILE|too many open files|unwritable|cannot be written|cannot write|full|inodes/i;
+  /no space|is full|disk-(?:full|reserve)|ENOSPC|EDQUOT|read-only|EROFS|i\/o error|EIO|EMFILE|too many open files|unwritable|cannot (?:be )?(?:write|written|save|lock)/i;
 
 export async function runFault(
   fleet: RealFleet,

@@ -130,13 +130,15 @@ function noSpace(error: unknown): false {
   return false;
 }
 
-/** No number above those in use is given out; whoever is started meanwhile inherits the limit. */
+/** Numbers above the limit stay open, and none below it is free; whoever is started meanwhile inherits the limit. */
 async function limitHandles(host: Host, pids: readonly number[]): Promise<BegunFault> {
   const ask = ['--nofile', '--output', 'SOFT', '--noheadings'];
   const usual = (await run('prlimit', ['--pid', String(pids[0]), ...ask])).stdout.trim();
   for (const pid of pids) {
-    const numbers = (await readdir(`/proc/${pid}/fd`).catch(() => [])).map(Number);
-    await run('prlimit', ['--pid', String(pid), `--nofile=${Math.max(...numbers, 0) + 1}:`]);
+    const taken = new Set(await readdir(`/proc/${pid}/fd`).catch(() => []));
+    let lowestFree = 0;
+    while (taken.has(String(lowestFree))) lowestFree += 1;
+    await run('prlimit', ['--pid', String(pid), `--nofile=${lowestFree}:`]);
   }
   return {
     mend: async () => {

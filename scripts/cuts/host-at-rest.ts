@@ -12,8 +12,8 @@ import type { Host } from '../fleet/host.ts';
 import { processesOf } from '../fleet/processes.ts';
 import { until } from '../fleet/until.ts';
 
-/** After its command ended: a restart with the longest backoff of a few crashes, and a session. */
-const REST_MS = 30_000;
+/** After its command ended: the longest backoff, of crashes or of sessions (60 s), and a session. */
+const REST_MS = 90_000;
 /** Cleanup is work of the idle agent; it begins when the coordinator has seen the end. */
 const TIDY_MS = 10_000;
 

@@ -386,6 +386,22 @@ describe('output', () => {
   });
 });
 
+test('T24: a disk without space in the middle of the work is named and tried again, not a defect', async () => {
+  const world = new World();
+  world.host.stageTrouble = Object.assign(new Error('ENOSPC: no space left on device, mkdir'), {
+    code: 'ENOSPC',
+  });
+  const agent = world.boot();
+  await world.host.clock.advance(10_000);
+  const report = world.host.coordinator.of('report').at(-1);
+  expect(report?.upgrade).toMatchObject({
+    step: 'fetching',
+    detail: 'file-unwritable: ENOSPC: no space left on device, mkdir',
+  });
+  agent.stop();
+  await agent.ended;
+});
+
 test('a fetch that fails for now is tried again by its schedule, and the record keeps the count', async () => {
   const world = new World();
   world.host.stageTrouble = new CodedError('fetch-mismatch', 'other bytes');

@@ -13,6 +13,7 @@ import {
   rm,
   symlink,
 } from 'node:fs/promises';
+import { constants as osConstants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 
@@ -105,12 +106,16 @@ export async function readTextIfPresent(path: string): Promise<string | null> {
   }
 }
 
+/** The system's name of what failed. */
 export function codeOf(error: unknown): string | null {
   if (typeof error !== 'object' || error === null || !('code' in error)) return null;
+  // Node has no name for it: `Unknown system error -122`.
+  if ('errno' in error && error.errno === -osConstants.errno.EDQUOT) return 'EDQUOT';
   return typeof error.code === 'string' ? error.code : null;
 }
 
 function messageOf(error: unknown): string {
+  if (codeOf(error) === 'EDQUOT') return 'EDQUOT: disk quota exceeded';
   return error instanceof Error ? error.message : String(error);
 }
 

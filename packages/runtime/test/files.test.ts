@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { linkDurably, writeFileDurably } from '../src/files.ts';
+import { codeOf, linkDurably, writeFileDurably } from '../src/files.ts';
 
 let dir = '';
 
@@ -37,4 +37,13 @@ test('a durable write leaves alone what a living writer is making, and what is c
   for (const name of others) await writeFile(join(dir, name), '');
   await writeFileDurably(join(dir, 'boot.json'), 'whole');
   expect((await readdir(dir)).sort()).toEqual(['boot.json', ...others].sort());
+});
+
+test('T24: a quota that is used up has its name, which Node does not know', () => {
+  const error = new Error('Unknown system error -122');
+  const errno = -constants.errno.EDQUOT;
+  expect(codeOf(Object.assign(error, { errno, code: `Unknown system error ${errno}` }))).toBe(
+    'EDQUOT',
+  );
+  expect(codeOf(Object.assign(new Error('no'), { errno: -28, code: 'ENOSPC' }))).toBe('ENOSPC');
 });

@@ -7,7 +7,7 @@
  * saving that fails, begin the old state's work again after a pause; what cannot go on ends the process. Work is
  * idempotent, so beginning it again is always right. Nothing here knows what the states mean.
  */
-import { codedErrorFrom } from '@moult/core/errors';
+import { CodedError, codedErrorFrom } from '@moult/core/errors';
 import {
   attemptIdIn,
   namedFailure,
@@ -21,6 +21,7 @@ import {
 } from '@moult/core/upgrade';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
+import { isDiskTrouble } from '../database/index.ts';
 import { pause } from '../waiting.ts';
 
 /** What work ends with: a fact for the machine, or the wish that this process ends with an exit code. */
@@ -190,7 +191,7 @@ export class Upgrader {
       return await worker(work, signal);
     } catch (caught) {
       if (signal.aborted) return null;
-      const error = codedErrorFrom(caught);
+      const error = codedFailure(caught);
       const named = namedFailure(error).code;
       log.warn('work of the upgrade failed', {
         work: work.kind,
@@ -214,6 +215,13 @@ export class Upgrader {
     this.#isStopped = true;
     this.#options.onLeave(exitCode);
   }
+}
+
+/** T24: a disk or a handle that was missing for a moment is no defect: it has a name, and is tried again. */
+function codedFailure(caught: unknown): CodedError {
+  const error = codedErrorFrom(caught);
+  if (caught instanceof CodedError || !isDiskTrouble(caught)) return error;
+  return new CodedError('file-unwritable', error.message, { cause: caught });
 }
 
 /** Why work was aborted: its state is over. */

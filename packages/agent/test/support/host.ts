@@ -112,7 +112,7 @@ export class TestHost {
   freeBytes = 10 * 1024 ** 3;
   slotsTrouble: string | null = null;
   trustTrouble: CodedError | null = null;
-  stageTrouble: CodedError | null = null;
+  stageTrouble: Error | null = null;
   log: Logger = silentLogger;
   readonly removed: string[] = [];
   slotDirs: Record<string, string[]> = { agent: [], launcher: [] };
