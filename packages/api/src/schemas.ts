@@ -163,6 +163,8 @@ export const reason = z.object({
   commandId: id.nullable(),
   reason: z.string(),
   text: z.string(),
+  /** What of it concerns this agent: who, since when, until when. */
+  detail: z.string().nullable(),
   freedBy: z.string().nullable(),
   isWaitingForHost: z.boolean(),
 });

@@ -10,6 +10,7 @@ import {
   HOLD_REASONS,
   type HoldFacts,
   type HoldReason,
+  type HoldReasonText,
   holdReasonOf,
   isEnded,
   NO_UPGRADE_FACTS,
@@ -197,15 +198,24 @@ test('docs/spec/reasons.md is what the list of hold reasons says', async () => {
   await expect(reasonsText()).toMatchFileSnapshot(path);
 });
 
+function freedText({ freedBy, freedWhere }: HoldReasonText): string {
+  if (freedBy === null) return '';
+  const command = freedBy.startsWith('moult') ? `\`${freedBy}\`` : freedBy;
+  return freedWhere === undefined ? command : `${command} (${freedWhere})`;
+}
+
 function reasonsText(): string {
   const rows = Object.entries(HOLD_REASONS).map(
-    ([name, { text, freedBy, isWaitingForHost }]) =>
-      `| \`${name}\` | ${text} | ${freedBy === null ? '' : freedBy.startsWith('moult') ? `\`${freedBy}\`` : freedBy} | ${isWaitingForHost ? 'yes' : ''} |`,
+    ([name, reason]: [string, HoldReasonText]) =>
+      `| \`${name}\` | ${reason.text} | ${freedText(reason)} | ${reason.isWaitingForHost ? 'yes' : ''} |`,
   );
   return [
     '# Hold reasons',
     '',
     'Why a command or an agent is not moving: a closed list (`packages/core/src/command/reasons.ts`, from which this page is made).',
+    '',
+    'Exactly one is said of each component that does not run what it should, with what of it concerns this agent. What a person took',
+    'back, by `skip`, `revoke` or another order, does not come back by itself: that is `taken-back`, and not a try that is due later.',
     '',
     '| Reason | Because | Freed by | Shown as *waiting for host* |',
     '|---|---|---|---|',

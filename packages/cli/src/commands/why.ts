@@ -32,7 +32,7 @@ export function addWhy(program: Command, shell: Shell): void {
           { title: 'REASON', cell: (row) => row.reason },
           {
             title: 'MEANS',
-            cell: (row) => `${row.text}${row.isWaitingForHost ? ' (waiting for host)' : ''}`,
+            cell: meaningOf,
           },
           { title: 'FREED BY', cell: (row) => row.freedBy ?? ABSENT },
         ],
@@ -42,6 +42,11 @@ export function addWhy(program: Command, shell: Shell): void {
       return EXIT.ok;
     }),
   );
+}
+
+function meaningOf({ text, detail, isWaitingForHost }: Reason): string {
+  const about = detail === null ? text : `${text}: ${detail}`;
+  return isWaitingForHost ? `${about} (waiting for host)` : about;
 }
 
 async function reasonsOf(

@@ -1,12 +1,29 @@
-/* Why an agent does not run what it should: one reason a component, each with the command that frees it (R23). */
+/* Gathers what explains why agents do not run what they should, many at a time; core names the reason (R23). */
 
 import type { Reason } from '@moult/api';
-import { HOLD_REASONS, type HoldReason, isEnded } from '@moult/core/command';
+import {
+  CAPABILITY_FOR,
+  explain,
+  HOLD_REASONS,
+  type HoldReason,
+  type NothingOpen,
+  type OpenCommand,
+  type Turn,
+  type WhyFacts,
+} from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import type { Selector } from '@moult/core/selector';
 import { nextTurn } from '@moult/runtime/clock';
-import type { AgentView, CommandTable, Slot, Store } from '@moult/store';
+import type {
+  AgentView,
+  CommandTable,
+  DesiredOf,
+  InstanceRow,
+  ReportedUpgrade,
+  Slot,
+  Store,
+} from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
 import type { Selection } from '../registry/selection.ts';
 
@@ -25,7 +42,14 @@ export interface WhyPage {
 }
 
 /** Looked at in one turn of the loop: a few milliseconds. */
-const SIDE_BY_SIDE = 5;
+const SIDE_BY_SIDE = 20;
+
+/** One component of one instance. */
+interface Subject {
+  readonly view: AgentView;
+  readonly component: Component;
+  readonly row: AgentView['components'][number] | null;
+}
 
 export class Why {
   readonly #options: WhyOptions;
@@ -39,7 +63,7 @@ export class Why {
     const { store } = this.#options;
     const view = await store.read('agentByName', agentName);
     if (view === null) throw new CodedError('not-found', `there is no agent ${agentName}`);
-    return this.#reasonsOf(view);
+    return this.#reasonsOf([view]);
   }
 
   /** Of whom a selector means, in the order of their names. */
@@ -48,20 +72,23 @@ export class Why {
     readonly after: string | null;
     readonly limit: number;
   }): Promise<WhyPage> {
-    const { store, selection } = this.#options;
-    const reasons: Reason[] = [];
-    let agents = 0;
-    let last: string | null = null;
-    for await (const { agentName } of selection.walk(of)) {
-      if (agents === of.limit) return { reasons, agents, next: last };
-      // Null: it was removed a moment ago.
-      const view = await store.read('agentByName', agentName);
-      if (view !== null) reasons.push(...(await this.#reasonsOf(view)));
-      agents += 1;
-      last = agentName;
-      if (agents % SIDE_BY_SIDE === 0) await nextTurn();
+    const names: string[] = [];
+    let isMore = false;
+    for await (const { agentName } of this.#options.selection.walk(of)) {
+      isMore = names.length === of.limit;
+      if (isMore) break;
+      names.push(agentName);
     }
-    return { reasons, agents, next: null };
+    const reasons: Reason[] = [];
+    for (let from = 0; from < names.length; from += SIDE_BY_SIDE) {
+      const some = names.slice(from, from + SIDE_BY_SIDE);
+      const page = { names: some, group: null, after: null, limit: SIDE_BY_SIDE };
+      // Fewer: some were removed a moment ago.
+      const views = await this.#options.store.read('agentPage', page);
+      reasons.push(...(await this.#reasonsOf(views)));
+      await nextTurn();
+    }
+    return { reasons, agents: names.length, next: isMore ? (names.at(-1) ?? null) : null };
   }
 
   /** The first reason, for the answer to a check; empty when it runs what it should. */
@@ -69,99 +96,167 @@ export class Why {
     return (await this.reasonsOf(agentName))[0]?.reason ?? '';
   }
 
-  async #reasonsOf(view: AgentView): Promise<readonly Reason[]> {
+  /** Agent by agent, in their order. */
+  async #reasonsOf(views: readonly AgentView[]): Promise<readonly Reason[]> {
     const { store } = this.#options;
-    const agentName = view.instance.agent_name;
-    const commands = await store.read('commandsOfInstance', view.instance.id);
-    const reasons: Reason[] = [];
+    const ids = views.map(({ instance }) => instance.id);
+    const open = await store.read('openCommandsOfAll', ids);
+    const byAgent = new Map<string, Reason[]>(ids.map((id) => [id, []]));
     for (const component of COMPONENTS) {
-      const found = await this.#reasonOf(view, { component, commands });
-      if (found === null) continue;
-      const { reason, commandId, version } = found;
-      const { text, isWaitingForHost, freedBy: template } = HOLD_REASONS[reason];
-      const names = { AGENT: agentName, VERSION: version, PLATFORM: view.instance.platform };
-      const freedBy = template === null ? null : filledIn(template, names);
-      reasons.push({
-        agent: agentName,
+      const subjects = views.map((view) => subjectOf(view, component));
+      const desired = await store.read('desiredOfAll', {
         component,
-        commandId,
-        reason,
-        text,
-        freedBy,
-        isWaitingForHost,
+        subjects: subjects.map(({ view, row }) => ({ ...namesOf(view.instance), row })),
       });
+      for (const [index, subject] of subjects.entries()) {
+        const { id } = subject.view.instance;
+        const missing = await store.read('missingRelease', subject.view.instance);
+        if (missing?.component === component) {
+          const { version } = missing;
+          const about = { kind: 'release-missing' } as const;
+          byAgent.get(id)?.push(this.#reasonOf(subject, { version, commandId: null, about }));
+          continue;
+        }
+        const mine = open.filter((one) => one.instance_id === id && one.component === component);
+        const command = mostTelling(mine);
+        const reason =
+          command === null
+            ? await this.#reasonWithout(subject, desired[index]?.desired ?? null)
+            : await this.#reasonOfOpen(subject, command);
+        if (reason !== null) byAgent.get(id)?.push(reason);
+      }
     }
-    return reasons;
+    return [...byAgent.values()].flat();
   }
 
-  async #reasonOf(
-    view: AgentView,
-    of: { readonly component: Component; readonly commands: readonly CommandTable[] },
-  ): Promise<Found | null> {
-    const { instance } = view;
-    const { component } = of;
-    const missing = await this.#options.store.read('missingRelease', instance);
-    if (missing?.component === component) {
-      return { reason: 'release-missing', commandId: null, version: missing.version };
-    }
-    const mine = of.commands.filter((command) => command.component === component);
-    const open = mine.find((command) => !isEnded(command.state));
-    if (open !== undefined) {
-      const reason = open.hold_reason ?? open.host_hold_reason ?? 'upgrading';
-      return { reason: reason as HoldReason, commandId: open.id, version: open.version };
-    }
-    const row = view.components.find((one) => one.component === component) ?? null;
-    const { desired } = await this.#options.store.read('desiredOf', {
-      instanceId: instance.id,
-      agentName: instance.agent_name,
-      group: instance.group_name,
-      component,
-      row,
-    });
-    if (desired === null || row?.current_version === desired.version) return null;
-    if (row === null && component === 'launcher') return null;
-    const { platform } = instance;
-    const built = await this.#options.store.read('platformOf', {
-      component,
-      version: desired.version,
-      platform,
-    });
-    const last = mine.find((command) => command.version === desired.version) ?? null;
-    const facts = { isConnected: this.#options.sessions.of(instance.id) !== null, view, row };
+  async #reasonOfOpen(subject: Subject, command: CommandTable): Promise<Reason> {
+    const { instance } = subject.view;
+    const reported =
+      instance.upgrade === null ? null : (JSON.parse(instance.upgrade) as ReportedUpgrade);
+    const isOfThis = reported?.commandId === command.id && reported.attempt === command.attempt;
+    const about: OpenCommand = {
+      kind: 'open',
+      id: command.id,
+      isInFlight: isInFlight(command),
+      holdReason: command.hold_reason as HoldReason | null,
+      hostHoldReason: command.host_hold_reason as HoldReason | null,
+      notBeforeMs: command.not_before_ms,
+      progress: isOfThis ? { ...reported, sinceMs: instance.upgrade_since_ms } : null,
+      turn: command.hold_reason === 'awaiting-turn' ? await this.#turnOf(subject) : null,
+    };
+    return this.#reasonOf(subject, { version: command.version, commandId: command.id, about });
+  }
+
+  async #turnOf({ view, component }: Subject): Promise<Turn | null> {
+    const { store, sessions } = this.#options;
+    const holder = await store.read('turnHolder', { group: view.instance.group_name, component });
+    if (holder === null) return null;
     return {
-      reason: withoutCommand({ ...facts, last, digest: built?.digest ?? null }),
-      commandId: last?.id ?? null,
-      version: desired.version,
+      agentName: holder.agent_name,
+      commandId: holder.id,
+      state: holder.state,
+      sinceMs: holder.sent_ms ?? holder.created_ms,
+      isDown: sessions.of(holder.instance_id) === null,
+      lastSeenMs: holder.last_seen_ms,
+    };
+  }
+
+  /** Nothing is open; null: it runs what it should. */
+  async #reasonWithout(subject: Subject, desired: DesiredOf['desired']): Promise<Reason | null> {
+    const { store } = this.#options;
+    const { view, component, row } = subject;
+    const { instance } = view;
+    if (desired === null || (row === null && component === 'launcher')) return null;
+    const { version } = desired;
+    const isOther = row !== null && desired.from === 'last-finished' && !showsWhatWasGiven(row);
+    if (row?.current_version === version && !isOther) return null;
+    const { platform } = instance;
+    const built = await store.read('platformOf', { component, version, platform });
+    const last = await store.read('lastUpgradeTo', {
+      instanceId: instance.id,
+      component,
+      version,
+    });
+    const refused = JSON.parse(row?.refused ?? '[]') as readonly Slot[];
+    const about: NothingOpen = {
+      kind: 'nothing-open',
+      isQuarantined: instance.quarantined_ms !== null,
+      isValidated: instance.validated_ms !== null,
+      isCapable: isCapable(instance),
+      hasPlatform: built !== null,
+      isRefusedHere: refused.some(({ digest }) => digest === built?.digest),
+      repair: isOther ? await store.read('repairVerdictOf', { instance, component, row }) : null,
+      last,
+    };
+    return this.#reasonOf(subject, { version, commandId: last?.id ?? null, about });
+  }
+
+  #reasonOf(
+    { view, component }: Subject,
+    of: {
+      readonly version: string;
+      readonly commandId: string | null;
+      readonly about: WhyFacts['about'];
+    },
+  ): Reason {
+    const { instance } = view;
+    const { reason, detail, freedBy } = explain({
+      agentName: instance.agent_name,
+      component,
+      platform: instance.platform,
+      version: of.version,
+      isDown: this.#options.sessions.of(instance.id) === null,
+      lastSeenMs: instance.last_seen_ms,
+      state: instance.state,
+      about: of.about,
+    });
+    const { text, isWaitingForHost } = HOLD_REASONS[reason];
+    return {
+      agent: instance.agent_name,
+      component,
+      commandId: of.commandId,
+      reason,
+      text,
+      detail,
+      freedBy,
+      isWaitingForHost,
     };
   }
 }
 
-interface Found {
-  readonly reason: HoldReason;
-  readonly commandId: string | null;
-  /** What it should run. */
-  readonly version: string;
+function subjectOf(view: AgentView, component: Component): Subject {
+  return {
+    view,
+    component,
+    row: view.components.find((row) => row.component === component) ?? null,
+  };
 }
 
-/** The freeing command as it can be typed: each placeholder in capitals by its name. */
-function filledIn(template: string, names: Readonly<Record<string, string>>): string {
-  return template.replace(/\b[A-Z]{2,}\b/g, (word) => names[word] ?? word);
+function namesOf(instance: InstanceRow) {
+  return {
+    instanceId: instance.id,
+    agentName: instance.agent_name,
+    group: instance.group_name,
+  };
 }
 
-/** Nothing is under way: the most basic thing that explains it. */
-function withoutCommand(facts: {
-  readonly view: AgentView;
-  readonly row: { readonly refused: string } | null;
-  readonly last: CommandTable | null;
-  readonly digest: string | null;
-  readonly isConnected: boolean;
-}): HoldReason {
-  const { instance } = facts.view;
-  if (instance.quarantined_ms !== null) return 'quarantined';
-  if (instance.validated_ms === null) return 'unvalidated';
-  if (facts.digest === null) return 'no-platform';
-  const refused = JSON.parse(facts.row?.refused ?? '[]') as readonly Slot[];
-  if (refused.some((slot) => slot.digest === facts.digest)) return 'refused-here';
-  if (facts.last?.state === 'failed') return 'retry-backoff';
-  return facts.isConnected ? 'retry-backoff' : 'agent-down';
+/** What is under way before what waits behind it; upgrades before what waits for them; then the newest order. */
+function mostTelling(commands: readonly CommandTable[]): CommandTable | null {
+  const upgrades = commands.filter(({ kind }) => kind === 'autoUpgrade');
+  const some = upgrades.length > 0 ? upgrades : commands;
+  return some.find(isInFlight) ?? some.at(-1) ?? null;
+}
+
+function isInFlight(command: CommandTable): boolean {
+  return command.state !== 'queued';
+}
+
+function showsWhatWasGiven(row: NonNullable<Subject['row']>): boolean {
+  return row.given_digest === null || row.given_digest === row.attested_digest;
+}
+
+function isCapable({ capabilities, came_up_ms }: InstanceRow): boolean | null {
+  const known = JSON.parse(capabilities) as readonly string[];
+  if (came_up_ms === null && known.length === 0) return null;
+  return known.includes(CAPABILITY_FOR.autoUpgrade);
 }

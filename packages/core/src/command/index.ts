@@ -18,3 +18,12 @@ export {
 } from './machine.ts';
 export { HOLD_REASONS, type HoldReason, type HoldReasonText } from './reasons.ts';
 export { REPAIRS_MAX, type RepairFacts, type RepairVerdict, repairVerdict } from './repair.ts';
+export {
+  type Explained,
+  explain,
+  type NothingOpen,
+  type OpenCommand,
+  OUTDATED,
+  type Turn,
+  type WhyFacts,
+} from './why.ts';

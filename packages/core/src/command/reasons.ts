@@ -6,13 +6,16 @@ export interface HoldReasonText {
   readonly text: string;
   /** The command that frees it, with placeholders in capitals; null: only time or the world does. */
   readonly freedBy: string | null;
+  /** Where alone that command frees it; absent: everywhere. */
+  readonly freedWhere?: string;
   readonly isWaitingForHost: boolean;
 }
 
 export const HOLD_REASONS = {
   'agent-down': {
     text: 'the agent is not connected',
-    freedBy: null,
+    freedBy: 'moult commands revoke ID',
+    freedWhere: 'where the host has the command already',
     isWaitingForHost: true,
   },
   unvalidated: {
@@ -44,7 +47,8 @@ export const HOLD_REASONS = {
   },
   'awaiting-turn': {
     text: 'as many agents of its group as may be are upgrading already',
-    freedBy: null,
+    freedBy: 'moult commands revoke ID',
+    freedWhere: 'where the one that has the turn is Down',
     isWaitingForHost: false,
   },
   'awaiting-gate': {
@@ -79,6 +83,11 @@ export const HOLD_REASONS = {
   },
   'retry-backoff': {
     text: 'the last try failed and the next one is due later',
+    freedBy: 'moult agents upgrade AGENT --to VERSION',
+    isWaitingForHost: false,
+  },
+  'taken-back': {
+    text: 'the command for it was skipped or revoked, or gave way to another order',
     freedBy: 'moult agents upgrade AGENT --to VERSION',
     isWaitingForHost: false,
   },

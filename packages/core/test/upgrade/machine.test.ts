@@ -311,7 +311,8 @@ describe('retries', () => {
 
   test('T24: how work failed is kept while it waits to be tried again, and no longer', () => {
     const state = failing(STATES.fetching);
-    expect(troubleIn(state)).toBe('fetch-failed: m');
+    const again = new Date(NOW_MS + 60_000).toISOString();
+    expect(troubleIn(state)).toBe(`fetch-failed: m; tried again from ${again} on`);
     expect(troubleIn(step(state, EVENTS.fetched))).toBeNull();
     expect(troubleIn(STATES.fetching)).toBeNull();
     const long = { ...EVENTS['work-failed'], message: 'x'.repeat(10_000) };

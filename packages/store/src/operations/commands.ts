@@ -231,17 +231,3 @@ export async function commandPage(
   if (page.state === 'ended') query = query.where('state', 'not in', OPEN_STATES);
   return query.execute();
 }
-
-/** Newest first; for `why`. */
-export async function commandsOfInstance(
-  db: ReadContext,
-  instanceId: string,
-): Promise<readonly CommandTable[]> {
-  return db
-    .selectFrom('commands')
-    .selectAll()
-    .where('instance_id', '=', instanceId)
-    .orderBy('position', 'desc')
-    .limit(100)
-    .execute();
-}

@@ -12,7 +12,6 @@ import {
   commandById,
   commandPage,
   commandsByIds,
-  commandsOfInstance,
   orderUpgrade,
   plannedUpgrade,
 } from './commands.ts';
@@ -46,6 +45,7 @@ import { openSession } from './sessions.ts';
 import { revokeCommand, skipCommand } from './taking-back.ts';
 import { allTokens, createToken, revokeToken, tokenById } from './tokens.ts';
 import { issueWanted } from './wanted.ts';
+import { lastUpgradeTo, openCommandsOfAll, repairVerdictOf, turnHolder } from './why-facts.ts';
 
 export type { AttemptView, PermissionAnswer } from './attempts.ts';
 export type { DesiredOf, DesiredSubject } from './choices.ts';
@@ -58,7 +58,7 @@ export type { AgentView, InstanceRow } from './instances.ts';
 export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
 export type { NewOutput } from './output.ts';
 export type { ReleaseView } from './releases.ts';
-export type { AgentReport, Slot } from './reports.ts';
+export type { AgentReport, ReportedUpgrade, Slot } from './reports.ts';
 export type { SelectionRow } from './selection.ts';
 export type { Attestation, SessionOpened } from './sessions.ts';
 export type { TakenBack } from './taking-back.ts';
@@ -72,7 +72,6 @@ export interface Reads {
   readonly commandById: typeof commandById;
   readonly commandPage: typeof commandPage;
   readonly commandsByIds: typeof commandsByIds;
-  readonly commandsOfInstance: typeof commandsOfInstance;
   readonly desiredOf: typeof desiredOf;
   readonly desiredOfAll: typeof desiredOfAll;
   readonly firstVersions: typeof firstVersions;
@@ -82,16 +81,20 @@ export interface Reads {
   readonly instanceIdPage: typeof instanceIdPage;
   readonly isAtRest: typeof isAtRest;
   readonly isReportStored: typeof isReportStored;
+  readonly lastUpgradeTo: typeof lastUpgradeTo;
+  readonly openCommandsOfAll: typeof openCommandsOfAll;
   readonly missingRelease: typeof missingRelease;
   readonly newestLife: typeof newestLife;
   readonly openInstanceIds: typeof openInstanceIds;
   readonly plannedUpgrade: typeof plannedUpgrade;
   readonly platformOf: typeof platformOf;
   readonly releaseOf: typeof releaseOf;
+  readonly repairVerdictOf: typeof repairVerdictOf;
   readonly selectionPage: typeof selectionPage;
   readonly restoreSummary: typeof restoreSummary;
   readonly storeLife: typeof storeLife;
   readonly tokenById: typeof tokenById;
+  readonly turnHolder: typeof turnHolder;
   readonly unadoptedLife: typeof unadoptedLife;
 }
 
@@ -136,7 +139,6 @@ export const READS: Reads = {
   commandById,
   commandPage,
   commandsByIds,
-  commandsOfInstance,
   desiredOf,
   desiredOfAll,
   firstVersions,
@@ -146,16 +148,20 @@ export const READS: Reads = {
   instanceIdPage,
   isAtRest,
   isReportStored,
+  lastUpgradeTo,
+  openCommandsOfAll,
   missingRelease,
   newestLife,
   openInstanceIds,
   plannedUpgrade,
   platformOf,
   releaseOf,
+  repairVerdictOf,
   selectionPage,
   restoreSummary,
   storeLife,
   tokenById,
+  turnHolder,
   unadoptedLife,
 };
 

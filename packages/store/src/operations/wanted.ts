@@ -2,8 +2,10 @@
  * From choices to commands: an instance that does not run what was chosen gets one autoUpgrade for that choice
  * (C9). Its key names the choice's position, so that looking again, by whomever, orders nothing twice. While the choice
  * stands, a command that outlived its time is issued anew, and so, later and later, is one that failed before the
- * switch (C16). What a host refused is not: it would refuse it again.
+ * switch (C16), and one that gave way to a choice which was withdrawn. What a host refused is not: it would refuse it
+ * again.
  */
+import { OUTDATED } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import type { ChoiceTable, CommandTable, InstanceComponentTable } from '../database.ts';
 import { desiredOf } from './choices.ts';
@@ -93,7 +95,7 @@ async function freeKey(
     if (known.state === 'failed' && known.outcome === 'failed') {
       notBeforeMs = (known.ended_ms ?? 0) + Math.min(RETRY_MS_FIRST * 2 ** failures, RETRY_MS_MAX);
       failures += 1;
-    } else if (known.state !== 'expired') return null;
+    } else if (known.state !== 'expired' && known.outcome !== OUTDATED) return null;
   }
   return null;
 }
@@ -118,7 +120,7 @@ async function skipOutdated(
       event: row.state === 'queued' ? 'skipped' : 'revoked',
       nowMs: args.nowMs,
       ending: {
-        outcome: row.state === 'queued' ? 'skipped' : 'revoked',
+        outcome: OUTDATED,
         code: null,
         message: isWhole ? 'the host shows what it was given' : 'another version was chosen',
         principal: COORDINATOR,

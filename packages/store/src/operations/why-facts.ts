@@ -1,0 +1,84 @@
+/* What explains why something waits, beyond what is read anyway (R23). */
+import { type RepairVerdict, repairVerdict } from '@moult/core/command';
+import type { Component } from '@moult/core/component';
+import type { CommandTable } from '../database.ts';
+import { IN_FLIGHT_STATES, OPEN_STATES } from './command-rows.ts';
+import type { ReadContext } from './context.ts';
+import { prepared } from './prepared.ts';
+import { type Repairing, repairFactsOf } from './repair.ts';
+
+/** Of many instances, oldest first; at most 1,000 ids at a time. */
+export async function openCommandsOfAll(
+  db: ReadContext,
+  instanceIds: readonly string[],
+): Promise<readonly CommandTable[]> {
+  if (instanceIds.length === 0) return [];
+  return db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', 'in', [...instanceIds])
+    .where('state', 'in', OPEN_STATES)
+    .orderBy('position')
+    .execute();
+}
+
+const newestUpgrade = prepared(
+  (
+    db,
+    of: { readonly instanceId: string; readonly component: Component; readonly version: string },
+  ) =>
+    db
+      .selectFrom('commands')
+      .selectAll()
+      .where('instance_id', '=', of.instanceId)
+      .where('kind', '=', 'autoUpgrade')
+      .where('component', '=', of.component)
+      .where('version', '=', of.version)
+      .orderBy('position', 'desc')
+      .limit(1),
+);
+
+/** The newest that was to bring it to this version; null: none was. */
+export async function lastUpgradeTo(
+  db: ReadContext,
+  of: { readonly instanceId: string; readonly component: Component; readonly version: string },
+): Promise<CommandTable | null> {
+  return (await newestUpgrade(db, of))[0] ?? null;
+}
+
+export type TurnHolder = Pick<
+  CommandTable,
+  'id' | 'instance_id' | 'agent_name' | 'state' | 'sent_ms' | 'created_ms'
+> & { readonly last_seen_ms: number | null };
+
+/** Of those in flight in a group the one that has been so for the longest; null: none is. */
+export async function turnHolder(
+  db: ReadContext,
+  of: { readonly group: string; readonly component: Component },
+): Promise<TurnHolder | null> {
+  const row = await db
+    .selectFrom('commands')
+    .innerJoin('instances', 'instances.id', 'commands.instance_id')
+    .select([
+      'commands.id',
+      'commands.instance_id',
+      'commands.agent_name',
+      'commands.state',
+      'commands.sent_ms',
+      'commands.created_ms',
+      'instances.last_seen_ms',
+    ])
+    .where('commands.group_name', '=', of.group)
+    .where('commands.component', '=', of.component)
+    .where('commands.kind', '=', 'autoUpgrade')
+    .where('commands.state', 'in', IN_FLIGHT_STATES)
+    .orderBy('commands.sent_ms')
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** For an instance whose last finished order still says what is desired. */
+export async function repairVerdictOf(db: ReadContext, of: Repairing): Promise<RepairVerdict> {
+  return repairVerdict(await repairFactsOf(db, of));
+}
