@@ -9,8 +9,10 @@ const LOG_LINES_SHOWN_MAX = 12;
 export function attemptLines(attempt: Attempt): readonly string[] {
   const { steps, evidence, endedMs } = attempt;
   const outcome = attempt.outcome ?? 'running';
+  const why = attempt.why === '' ? '' : `: ${attempt.why}`;
   const lines = [
     `${attempt.agent} ${attempt.component} ${attempt.from ?? ABSENT} -> ${attempt.to}: ${outcome} (attempt ${attempt.attempt}, ${formatTime(attempt.startedMs)})`,
+    `  ordered by ${attempt.createdBy}${why}`,
     ...steps.map((step, index) => {
       const untilMs = steps[index + 1]?.startedMs ?? endedMs;
       const took = untilMs === null ? '' : formatDuration(Math.max(0, untilMs - step.startedMs));
