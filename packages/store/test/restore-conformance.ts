@@ -171,7 +171,7 @@ function ahead(opened: () => Store): void {
     await choose(store, '1.0.0');
     await session(store, { instanceId, counter: 9, ticket: 'aa', slot: NEWER, seen: beyond(own) });
     await reportNewer(store, instanceId);
-    const command = await store.read('commandsOfInstance', instanceId);
+    const command = await store.read('openCommandsOfAll', [instanceId]);
     expect(command).toMatchObject([{ version: '1.0.0', origin: 'choice', state: 'queued' }]);
   });
 
