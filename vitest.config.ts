@@ -34,7 +34,6 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
           // One order on every machine: after the others, so that nothing else is busy beside them.
           sequence: { groupOrder: 1 },
         },
