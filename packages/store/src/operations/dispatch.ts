@@ -20,7 +20,7 @@ import type { ReadContext, WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
 import { platformOf } from './releases.ts';
-import type { Slot } from './reports.ts';
+import type { Slot } from './slot.ts';
 import { issueWanted } from './wanted.ts';
 
 /** A command on the wire without an answer is sent again: ids are idempotent. */

@@ -6,8 +6,8 @@ import { componentRow, setComponent } from './component-rows.ts';
 import type { WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { platformOf } from './releases.ts';
-import type { Slot } from './reports.ts';
 import { startAttempt } from './sessions.ts';
+import type { Slot } from './slot.ts';
 
 /** The end of one attempt, as the host says it. */
 export interface FinishReport {

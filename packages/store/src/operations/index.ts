@@ -58,9 +58,10 @@ export type { AgentView, InstanceRow } from './instances.ts';
 export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
 export type { NewOutput } from './output.ts';
 export type { ReleaseView } from './releases.ts';
-export type { AgentReport, ReportedUpgrade, Slot } from './reports.ts';
+export type { AgentReport, ReportedUpgrade } from './reports.ts';
 export type { SelectionRow } from './selection.ts';
 export type { Attestation, SessionOpened } from './sessions.ts';
+export type { Slot } from './slot.ts';
 export type { TakenBack } from './taking-back.ts';
 
 export interface Reads {

@@ -10,7 +10,7 @@ import { addCommand, commandByKey } from './commands.ts';
 import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import type { InstanceRow } from './instances.ts';
-import type { Slot } from './reports.ts';
+import type { Slot } from './slot.ts';
 
 /** After a repair that failed the host, or the network, gets time to be mended. */
 const AGAIN_MS = 3_600_000;

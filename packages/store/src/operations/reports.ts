@@ -4,12 +4,8 @@ import type { CommandTable } from '../database.ts';
 import { componentsOf, setComponent } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
+import type { Slot } from './slot.ts';
 import { issueWanted } from './wanted.ts';
-
-export interface Slot {
-  readonly version: string;
-  readonly digest: string;
-}
 
 export interface ReportedUpgrade {
   readonly commandId: string;

@@ -17,7 +17,7 @@ import { noticeRestore, storeLife } from './lives.ts';
 import { prepared } from './prepared.ts';
 import type { ProvenHello } from './proven-hello.ts';
 import { platformOf } from './releases.ts';
-import type { Slot } from './reports.ts';
+import type { Slot } from './slot.ts';
 
 export type Attestation =
   /** `unknown`: it shows the nonce of no command of this store. */
