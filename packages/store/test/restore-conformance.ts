@@ -2,7 +2,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../src/index.ts';
 import type { Engine } from './conformance.ts';
-import { agent, D2, NOW, order, ordered, publish, report, session } from './support/rows.ts';
+import {
+  agent,
+  D2,
+  finish,
+  NOW,
+  order,
+  ordered,
+  publish,
+  report,
+  session,
+} from './support/rows.ts';
 
 const MINUTE = Math.floor(NOW / 60_000);
 const NEWER = { version: '2.0.0', digest: D2 };
@@ -218,6 +228,17 @@ function ahead(opened: () => Store): void {
 }
 
 function lostOrders(opened: () => Store): void {
+  test('C9: what an order gave is as old as the order: a choice that was made while it was under way comes after it', async () => {
+    const store = opened();
+    const { instanceId } = await agent(store, 'web-1');
+    const command = await ordered(store, 'web-1');
+    await session(store, { instanceId, counter: 1, slot: NEWER, commandNonce: command.nonce });
+    await choose(store, '1.0.0');
+    await finish(store, { instanceId, commandId: command.id, sequence: 1 });
+    expect(await store.read('commandById', command.id)).toMatchObject({ state: 'succeeded' });
+    expect(await desired(store, 'web-1')).toEqual({ version: '1.0.0', from: 'fleet' });
+  });
+
   const lost = { commandId: '01lostorder', attempt: 3, component: 'agent', nonce: 'ee' } as const;
 
   test('RS8: a version on trial for a lost order is adopted by its digest, confirmed and given', async () => {
