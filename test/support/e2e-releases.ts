@@ -26,6 +26,7 @@ export const BAD = {
   cannotUpgrade: '1.9.5',
   liesAboutDigest: '1.9.6',
   cannotBeExecuted: '1.9.7',
+  majorCrashesAtStart: '2.0.0',
 } as const;
 
 export const GOOD_LAUNCHER = '1.1.0';
@@ -43,7 +44,13 @@ const SPECS: readonly ReleaseSpec[] = [
       entry: 'test/fixtures/clock-beside-state.ts',
     }),
   ),
-  { component: 'agent', version: BAD.crashesAtStart, entry: 'test/fixtures/crash-at-start.ts' },
+  ...[BAD.crashesAtStart, BAD.majorCrashesAtStart].map(
+    (version): ReleaseSpec => ({
+      component: 'agent',
+      version,
+      entry: 'test/fixtures/crash-at-start.ts',
+    }),
+  ),
   {
     component: 'agent',
     version: BAD.crashesAfterFiveSeconds,
