@@ -18,7 +18,7 @@ import { applyEvent, IN_FLIGHT_STATES, OPEN_STATES, openCommandsOf } from './com
 import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
-import { isHeldByRestore } from './lives.ts';
+import { isHeldByRestore, newestLife } from './lives.ts';
 import { platformOf } from './releases.ts';
 import type { Slot } from './slot.ts';
 import { issueWanted } from './wanted.ts';
@@ -64,6 +64,8 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
     if (after !== command && after.state === 'sent') sends.push(after);
     else if (after.state === 'sent' && isDueAgain(after, args))
       sends.push(await sentAgain(context, after, args.nowMs));
+    else if (isOnHost(after) && args.resends && (await newestLife(context.db, null)) !== null)
+      sends.push(after);
   }
   return {
     sends: args.isConnected ? sends : [],
@@ -123,6 +125,11 @@ async function dispatchOne(
     .where('id', '=', command.id)
     .execute();
   return { ...command, hold_reason: reason };
+}
+
+/** RS16: what a restored store takes for accepted may have ended in the life that was lost; the host says it again. */
+function isOnHost(command: CommandTable): boolean {
+  return command.state === 'accepted' || command.state === 'running';
 }
 
 function isDueAgain(command: CommandTable, args: Dispatching): boolean {
