@@ -274,6 +274,21 @@ function repairing(opened: () => Store): void {
     expect((await kinds(opened())).filter((kind) => kind === 'repair')).toHaveLength(2);
   });
 
+  test('C18: a repair that succeeded begins no new count, and an order by hand does', async () => {
+    const { instanceId } = await connected(opened());
+    const { id } = await ordered(opened(), 'a');
+    await proven(opened(), instanceId, { commandId: id, sequence: 1 });
+    for (let number = 1; number <= 2; number++) {
+      const [repair] = await shows(instanceId, FIRST);
+      const commandId = repair?.id ?? '';
+      await proven(opened(), instanceId, { commandId, sequence: number + 1 });
+    }
+    expect(await shows(instanceId, FIRST)).toEqual([]);
+    const again = await ordered(opened(), 'a');
+    await proven(opened(), instanceId, { commandId: again.id, sequence: 4 });
+    expect(await shows(instanceId, FIRST)).toMatchObject([{ origin: 'repair' }]);
+  });
+
   test('C18: never to what this host has refused, and not while another upgrade is on its way', async () => {
     const { instanceId } = await connected(opened());
     const { id } = await ordered(opened(), 'a');

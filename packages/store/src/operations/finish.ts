@@ -172,8 +172,9 @@ async function noteGiven(
   await setComponent(context, of, {
     given_version: command.version,
     given_digest: what.digest,
-    // As old as the order: a choice that was made while it was under way came after it.
-    given_position: command.position,
+    // As old as the order: a choice that was made while it was under way came after it. A repair gives again what an order
+    // gave, and is counted under that (C18).
+    ...(command.origin === 'repair' ? {} : { given_position: command.position }),
     reopened_digest: null,
   });
 }
