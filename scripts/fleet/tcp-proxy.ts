@@ -13,8 +13,13 @@ export interface TcpProxyOptions {
 export class TcpProxy {
   /** Where new connections go. */
   toPort: number;
-  /** `up`: what hosts send is lost; `down`: what comes back is lost; `both`: no connection comes about, and none stays. */
-  cut: 'none' | 'up' | 'down' | 'both' = 'none';
+  /**
+   * `up`: what hosts send is lost; `down`: what comes back is lost; `both`: no connection comes about, and none stays; `new`: none
+   * comes about, but those that are there stay.
+   */
+  cut: 'none' | 'up' | 'down' | 'both' | 'new' = 'none';
+  /** What comes back on one connection beyond this is lost: enough for a session and metadata, too little for a file. */
+  bytesDownMax: number = Number.POSITIVE_INFINITY;
   /** From the coordinator to hosts. */
   bytesDown = 0;
   /** From hosts to the coordinator. */
@@ -54,7 +59,7 @@ export class TcpProxy {
   }
 
   #join(client: Socket, options: TcpProxyOptions): void {
-    if (this.cut === 'both') {
+    if (this.cut === 'both' || this.cut === 'new') {
       client.destroy();
       return;
     }
@@ -84,9 +89,12 @@ export class TcpProxy {
   /** What was lost once is followed by nothing: TCP delivers no stream with a hole. */
   #gate(way: 'up' | 'down'): Transform {
     let isLost = false;
+    let passedBytes = 0;
     return new Transform({
-      transform: (bytes, _encoding, done) => {
+      transform: (bytes: Buffer, _encoding, done) => {
+        passedBytes += bytes.length;
         isLost ||= this.cut === way || this.cut === 'both';
+        isLost ||= way === 'down' && passedBytes > this.bytesDownMax;
         if (isLost) done();
         else done(null, bytes);
       },
