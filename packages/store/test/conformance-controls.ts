@@ -23,7 +23,7 @@ const FIRST = { version: '1.0.0', digest: D1 } as const;
 export function controls(opened: () => Store): void {
   describe('controls', () => ordering(opened));
   describe('taking back', () => takingBack(opened));
-  describe('a restored store', () => saidAgain(opened));
+  describe('what a host has', () => saidAgain(opened));
   describe('hosts that vanish', () => vanishing(opened));
   describe('repair', () => repairing(opened));
 }
@@ -204,14 +204,13 @@ function takingBack(opened: () => Store): void {
 }
 
 function saidAgain(opened: () => Store): void {
-  test('RS16: a restored store says what it takes for accepted again, and no other store does', async () => {
+  test('RS16: what a store takes for accepted is said again when a session opens, and at no other time', async () => {
     const { instanceId } = await connected(opened());
     const { id } = await controlled(opened(), instanceId, 'pause');
     await dispatched(opened(), instanceId);
     await opened().write('recordAccepted', { instanceId, commandId: id, attempt: 1, nowMs: NOW });
     const again = { instanceId, isConnected: true, listeningSinceMs: 0, resends: true, nowMs: NOW };
-    expect((await opened().write('dispatch', again)).sends).toEqual([]);
-    await opened().write('beginLife', { ...order, origin: 'restored', aboveGeneration: 0 });
+    expect((await dispatched(opened(), instanceId)).sends).toEqual([]);
     expect((await opened().write('dispatch', again)).sends).toMatchObject([{ id }]);
   });
 }

@@ -125,7 +125,9 @@ export class Dispatcher {
     });
     if (done.sends.length > 0) await this.#send(instanceId, done.sends);
     if (done.group !== null) await this.touchGroup(done.group);
-    return { sends: done.sends.length, open: done.open };
+    // What a host has already is said again, and is no answer to what it asks (RS16).
+    const news = done.sends.filter((command) => command.state === 'sent');
+    return { sends: news.length, open: done.open };
   }
 
   async #send(instanceId: string, commands: readonly CommandTable[]): Promise<void> {

@@ -18,7 +18,7 @@ import { applyEvent, IN_FLIGHT_STATES, OPEN_STATES, openCommandsOf } from './com
 import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
-import { isHeldByRestore, newestLife } from './lives.ts';
+import { isHeldByRestore } from './lives.ts';
 import { platformOf } from './releases.ts';
 import type { Slot } from './slot.ts';
 import { issueWanted } from './wanted.ts';
@@ -64,8 +64,7 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
     if (after !== command && after.state === 'sent') sends.push(after);
     else if (after.state === 'sent' && isDueAgain(after, args))
       sends.push(await sentAgain(context, after, args.nowMs));
-    else if (isOnHost(after) && args.resends && (await newestLife(context.db, null)) !== null)
-      sends.push(after);
+    else if (isOnHost(after) && args.resends) sends.push(after);
   }
   return {
     sends: args.isConnected ? sends : [],
@@ -127,7 +126,10 @@ async function dispatchOne(
   return { ...command, hold_reason: reason };
 }
 
-/** RS16: what a restored store takes for accepted may have ended in the life that was lost; the host says it again. */
+/**
+ * RS16: what a store takes for accepted may have ended in a life of it that was lost, without anybody having noticed yet:
+ * the host, asked again, says how it ended.
+ */
 function isOnHost(command: CommandTable): boolean {
   return command.state === 'accepted' || command.state === 'running';
 }
