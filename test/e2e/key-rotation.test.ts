@@ -20,7 +20,7 @@ import { EvilCoordinator } from '../support/evil-coordinator.ts';
 import { type Forgery, forge, forgedRelease, type Loot } from '../support/forgeries.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 
-const NEW_AGENT = '1.4.0';
+const NEW_AGENT = '1.40.0';
 const REFUSED = /"code":"trust-refused"/;
 const ATTACK_MS = 40_000;
 
