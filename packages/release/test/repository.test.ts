@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIFETIME_MS } from '@moult/core/trust';
 import { describe, expect, test } from 'vitest';
@@ -217,7 +217,7 @@ describe('publishing', () => {
 });
 
 describe('renewal', () => {
-  test('RS13: a restored repository is signed above what its lost life can have signed, and old clients take it', async () => {
+  test('RS13: a restored repository is signed above what its lost life can have signed, once', async () => {
     const world = await startWorld();
     await publishRelease(world, await imported(world, '1.0.0'));
     const before = await readCurrentState(world.repositoryDir);
@@ -226,6 +226,24 @@ describe('renewal', () => {
     const done = await renew({ ...place(world), versionMin: seen + 500 });
     expect(done).toMatchObject({ timestampVersion: seen + 500, snapshotVersion: seen + 500 });
     expect(await renew({ ...place(world), versionMin: seen + 500 })).toBeNull();
+  });
+
+  test('RS13: a host that saw more than a restored repository has takes it again once it is signed above that', async () => {
+    const world = await startWorld();
+    await publishRelease(world, await imported(world, '1.0.0'));
+    const backupDir = join(world.dir, 'backup');
+    const copy = { recursive: true, verbatimSymlinks: true } as const;
+    await cp(world.repositoryDir, backupDir, copy);
+    const seen = (await readCurrentState(world.repositoryDir)).timestamp.metadata.signed.version;
+    await renew({ ...place(world), versionMin: seen + 100 });
+    const host = await newHost(world);
+    const look = () => host.trust.release({ component: 'agent', version: '1.0.0' });
+    await look();
+    await rm(world.repositoryDir, { recursive: true });
+    await cp(backupDir, world.repositoryDir, copy);
+    await expect(look()).rejects.toMatchObject({ code: expect.stringMatching(/^trust-/) });
+    await renew({ ...place(world), versionMin: seen + 500 });
+    await expect(look()).resolves.toMatchObject({ component: 'agent' });
   });
 
   test('signs anew when a quarter of the lifetime is left, not before', async () => {
