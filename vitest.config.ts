@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Two at once: the machines that run these tests are small, and e2e starts real processes. */
 const WORKERS_MAX = 2;
+/** What fills the machine by itself, and is judged by when it is done. */
+const ALONE = ['test/e2e/killed.test.ts'];
 const GLOBAL_SETUP = ['test/support/temporary-directory.ts'];
 
 export default defineConfig({
@@ -32,10 +34,22 @@ export default defineConfig({
           name: 'e2e',
           globalSetup: GLOBAL_SETUP,
           include: ['test/e2e/**/*.test.ts'],
+          exclude: ALONE,
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          // One order on every machine: after the others, so that nothing else is busy beside them.
+          // After the others, so that nothing else is busy beside them. They wait more than they work: two at once.
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'e2e-alone',
+          globalSetup: GLOBAL_SETUP,
+          include: ALONE,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -19,7 +19,7 @@ const SCRIPTS = {
   bundle: ['scripts/bundle.ts'],
   check: ['scripts/check.ts'],
   cuts: ['scripts/cuts.ts'],
-  e2e: ['scripts/test.ts', '--project', 'e2e'],
+  e2e: ['scripts/test.ts', '--project', 'e2e*'],
   gen: ['scripts/gen.mjs'],
   sim: ['scripts/sim.ts'],
   start: ['scripts/start.ts'],

@@ -28,8 +28,8 @@ import { unrestOf } from './rest.ts';
 
 const HOUR_MS = 3_600_000;
 const TROUBLE_MS = { shortest: HOUR_MS / 6, longest: 3 * HOUR_MS } as const;
-/** Hosts of a group take turns, and a good version may be ordered anew after an hour, then two. */
-const REST_MS_MAX = 24 * HOUR_MS;
+/** Hosts of a group take turns, waits of the host end after an hour, and an order that failed comes again after one, then two. */
+const REST_MS_MAX = 8 * HOUR_MS;
 const STEPS_MAX = 4_000_000;
 const EVENTS_KEPT = 200;
 const RESTART_MS = 2_000;
