@@ -3,8 +3,10 @@ export { ROUTES } from './routes/index.ts';
 export type {
   Agent,
   Attempt,
+  Choice,
   Command,
   HistoryEntry,
+  Offer,
   Problem,
   Reason,
   Release,

@@ -184,6 +184,41 @@ export const release = z.object({
 });
 export type Release = z.infer<typeof release>;
 
+/** A version that is chosen for the fleet, a group or an agent. */
+export const choice = z.object({
+  scope: z.enum(['fleet', 'group', 'agent']),
+  /** Group or agent; empty for the fleet. */
+  subject: z.string(),
+  component,
+  version,
+  /** Those without a nearer choice. */
+  agents: z.number().int(),
+  /** Position in history of the change that made it. */
+  position: z.number().int(),
+  atMs: timeMs,
+  by: z.string(),
+  why: z.string(),
+});
+export type Choice = z.infer<typeof choice>;
+
+/** What can be chosen on one platform. */
+export const offer = z.object({
+  platform: z.string(),
+  /** All of this platform; what is missing in the versions runs something that is not on offer, or was never seen. */
+  agents: z.number().int(),
+  /** Published, newest first. */
+  versions: z.array(
+    z.object({
+      version,
+      digest: sha256,
+      publishedMs: timeMs.nullable(),
+      /** Those that run it now. */
+      agents: z.number().int(),
+    }),
+  ),
+});
+export type Offer = z.infer<typeof offer>;
+
 export const token = z.object({
   id,
   kind: z.enum(['enrollment', 'access']),

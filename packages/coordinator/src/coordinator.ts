@@ -21,6 +21,7 @@ import { Authentication } from './http/authentication.ts';
 import { Connections } from './http/connections.ts';
 import type { Handlers } from './http/handler.ts';
 import { agentHandlers } from './http/handlers/agents.ts';
+import { choiceHandlers } from './http/handlers/choices.ts';
 import { commandHandlers } from './http/handlers/commands.ts';
 import { controlHandlers } from './http/handlers/controls.ts';
 import { coordinatorHandlers } from './http/handlers/coordinator.ts';
@@ -89,6 +90,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const handlers: Handlers = {
     ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
     ...manyHandlers({ store, clock, dispatcher, selection }),
+    ...choiceHandlers({ store, clock, dispatcher }),
     ...commandHandlers({ store }),
     ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
     ...coordinatorHandlers({ store, clock, dispatcher }),

@@ -4,8 +4,16 @@ import type { Version } from './versions.ts';
 export type DesiredScope = 'fleet' | 'group' | 'agent';
 
 export interface Choice {
+  /** Null: it was withdrawn, and what is chosen farther away holds, from then on. */
+  readonly version: Version | null;
+  /** Position in history of the change that made it so: says what came later. */
+  readonly position: number;
+}
+
+/** What a finished order gave. */
+export interface Given {
   readonly version: Version;
-  /** Position in history of the change that made this choice: says what came later. */
+  /** Position in history of the order. */
   readonly position: number;
 }
 
@@ -15,20 +23,27 @@ export interface DesiredFacts {
   readonly manualCommand: Version | null;
   readonly runningRollout: Version | null;
   /** What the last finished order gave it. */
-  readonly lastFinished: Choice | null;
+  readonly lastFinished: Given | null;
   readonly agent: Choice | null;
   readonly group: Choice | null;
   readonly fleet: Choice | null;
 }
 
-export interface Desired {
-  readonly version: Version;
-  readonly from: 'manual-command' | 'rollout' | 'last-finished' | DesiredScope;
-}
+export type Desired =
+  | {
+      readonly version: Version;
+      readonly from: 'manual-command' | 'rollout' | 'last-finished';
+    }
+  | {
+      readonly version: Version;
+      readonly from: DesiredScope;
+      /** Position in history of what made it hold here: the choice, or the withdrawal of a nearer one since. */
+      readonly position: number;
+    };
 
 /**
  * The desired version, for display and planning only: nothing but an autoUpgrade command starts an upgrade (H4).
- * A finished order stands until a choice that concerns the instance is made after it.
+ * A finished order stands until a choice that concerns the instance is made, or withdrawn, after it.
  */
 export function desiredVersionOf(facts: DesiredFacts): Desired | null {
   if (facts.manualCommand !== null) return { version: facts.manualCommand, from: 'manual-command' };
@@ -38,12 +53,17 @@ export function desiredVersionOf(facts: DesiredFacts): Desired | null {
   if (last !== null && (choice === null || choice.position < last.position)) {
     return { version: last.version, from: 'last-finished' };
   }
-  return choice === null ? null : { version: choice.version, from: choice.from };
+  return choice;
 }
 
-function choiceOf(facts: DesiredFacts): (Choice & { readonly from: DesiredScope }) | null {
-  if (facts.agent !== null) return { ...facts.agent, from: 'agent' };
-  if (facts.group !== null) return { ...facts.group, from: 'group' };
-  if (facts.fleet !== null) return { ...facts.fleet, from: 'fleet' };
+/** The nearest that says something, in force since the latest of it and of what was withdrawn before it (C21). */
+function choiceOf(facts: DesiredFacts): Extract<Desired, { readonly position: number }> | null {
+  let position = 0;
+  for (const from of ['agent', 'group', 'fleet'] as const) {
+    const choice = facts[from];
+    if (choice === null) continue;
+    position = Math.max(position, choice.position);
+    if (choice.version !== null) return { version: choice.version, from, position };
+  }
   return null;
 }

@@ -10,6 +10,7 @@ const NOTHING: DesiredFacts = {
   fleet: null,
 };
 const at = (version: string, position: number) => ({ version, position });
+const withdrawn = (position: number) => ({ version: null, position });
 
 describe('the desired version', () => {
   test.each<[string, Partial<DesiredFacts>, [string, string] | null]>([
@@ -31,6 +32,26 @@ describe('the desired version', () => {
       { fleet: at('1.0.0', 3), lastFinished: at('2.0.0', 2) },
       ['1.0.0', 'fleet'],
     ],
+    [
+      'a nearer choice was withdrawn after the order',
+      { fleet: at('1.0.0', 1), lastFinished: at('2.0.0', 2), agent: withdrawn(3) },
+      ['1.0.0', 'fleet'],
+    ],
+    [
+      'an order finished after the nearer choice was withdrawn',
+      { fleet: at('1.0.0', 1), lastFinished: at('2.0.0', 4), agent: withdrawn(3) },
+      ['2.0.0', 'last-finished'],
+    ],
+    [
+      'one is withdrawn and nothing is chosen farther away',
+      { lastFinished: at('2.0.0', 2), agent: withdrawn(3) },
+      ['2.0.0', 'last-finished'],
+    ],
+    [
+      'what was withdrawn stands behind a nearer choice',
+      { fleet: at('1.0.0', 1), group: withdrawn(9), agent: at('3.0.0', 2) },
+      ['3.0.0', 'agent'],
+    ],
     ['an order alone', { lastFinished: at('2.0.0', 2) }, ['2.0.0', 'last-finished']],
     ['a rollout runs', { runningRollout: '4.0.0', agent: at('3.0.0', 9) }, ['4.0.0', 'rollout']],
     [
@@ -41,5 +62,17 @@ describe('the desired version', () => {
   ])('when %s', (_, facts, wanted) => {
     const desired = desiredVersionOf({ ...NOTHING, ...facts });
     expect(desired === null ? null : [desired.version, desired.from]).toEqual(wanted);
+  });
+
+  test('C21: a choice is in force since it was made, or since a nearer one was withdrawn', () => {
+    const since = (facts: Partial<DesiredFacts>) => {
+      const desired = desiredVersionOf({ ...NOTHING, ...facts });
+      return desired !== null && 'position' in desired ? desired.position : null;
+    };
+    const fleet = at('1.0.0', 5);
+    expect(since({ fleet })).toBe(5);
+    expect(since({ fleet, group: withdrawn(4) })).toBe(5);
+    expect(since({ fleet, group: withdrawn(7), agent: withdrawn(6) })).toBe(7);
+    expect(since({ fleet: withdrawn(5), agent: withdrawn(6) })).toBe(null);
   });
 });

@@ -146,6 +146,9 @@ export interface ChoiceTable {
   readonly why: string;
 }
 
+/** Since schema 4. A choice that was taken back: what is chosen farther away holds since then (C21). */
+export type WithdrawnChoiceTable = Omit<ChoiceTable, 'version'>;
+
 export interface CommandTable {
   readonly id: string;
   readonly kind: CommandKind;
@@ -298,6 +301,7 @@ export interface Database {
   readonly instances: InstanceTable;
   readonly instance_components: InstanceComponentTable;
   readonly choices: ChoiceTable;
+  readonly withdrawn_choices: WithdrawnChoiceTable;
   readonly commands: CommandTable;
   readonly attempts: AttemptTable;
   readonly history: HistoryTable;

@@ -13,6 +13,7 @@ import {
   type Store,
   sourceWorkerPath,
 } from '../src/index.ts';
+import { choiceConformance } from './choice-conformance.ts';
 import { conformance, type Engine } from './conformance.ts';
 import { identityConformance } from './identity-conformance.ts';
 import { restoreConformance } from './restore-conformance.ts';
@@ -52,6 +53,7 @@ for (const engine of ENGINES) {
   conformance(engine);
   restoreConformance(engine);
   identityConformance(engine);
+  choiceConformance(engine);
 }
 
 describe('SQLite', () => {

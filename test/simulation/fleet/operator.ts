@@ -33,7 +33,9 @@ const EXPECTED: ReadonlySet<string> = new Set([
 
 const ACTIONS = {
   'choose for the fleet': 4,
+  'choose for a group': 1,
   'choose for one': 2,
+  'withdraw a choice': 2,
   upgrade: 5,
   'upgrade by force': 2,
   'upgrade the launcher': 1,
@@ -48,6 +50,7 @@ const ACTIONS = {
 } as const;
 
 type Action = keyof typeof ACTIONS;
+type ChoiceHandler = 'setFleetDesired' | 'setGroupDesired' | 'setAgentDesired';
 
 export class Operator {
   readonly #options: OperatorOptions;
@@ -80,9 +83,9 @@ export class Operator {
   async chooseForAll(release: SimRelease): Promise<void> {
     const { hosts } = this.#options;
     const { component } = release;
-    for (const { name } of hosts) {
-      const params = { name, component };
-      await this.#call('setAgentDesired', { params, body: { ...WHY, version: null } });
+    for (const { name, group } of hosts) {
+      await this.#withdraw('setAgentDesired', { name }, component);
+      await this.#withdraw('setGroupDesired', { group }, component);
     }
     const body = { ...WHY, version: release.slot.version };
     await this.#call('setFleetDesired', { params: { component }, body });
@@ -90,7 +93,7 @@ export class Operator {
 
   #do(action: Action): Promise<void> {
     const { random, hosts } = this.#options;
-    const { name } = random.pick(hosts);
+    const { name, group } = random.pick(hosts);
     const agents = random.chance(0.3) ? hosts.map((host) => host.name) : [name];
     this.#options.trace('operator', { action, name });
     switch (action) {
@@ -98,6 +101,12 @@ export class Operator {
         return this.#choose('setFleetDesired', {});
       case 'choose for one':
         return this.#choose('setAgentDesired', { name });
+      case 'choose for a group':
+        return this.#choose('setGroupDesired', { group });
+      case 'withdraw a choice':
+        return random.chance(0.5)
+          ? this.#withdraw('setGroupDesired', { group })
+          : this.#withdraw('setAgentDesired', { name });
       case 'upgrade':
       case 'upgrade by force':
         return this.#upgrade(name, { component: 'agent', isForced: action !== 'upgrade' });
@@ -118,10 +127,21 @@ export class Operator {
     }
   }
 
-  #choose(handler: 'setFleetDesired' | 'setAgentDesired', names: object): Promise<void> {
+  #choose(handler: ChoiceHandler, names: object): Promise<void> {
     const release = this.#release('agent');
     const params = { ...names, component: 'agent' };
     return this.#call(handler, { params, body: { ...WHY, version: release.slot.version } });
+  }
+
+  #withdraw(
+    handler: ChoiceHandler,
+    names: object,
+    component: SimRelease['component'] = 'agent',
+  ): Promise<void> {
+    return this.#call(handler, {
+      params: { ...names, component },
+      body: { ...WHY, version: null },
+    });
   }
 
   #upgrade(
@@ -155,8 +175,9 @@ export class Operator {
     const handlers = coordinator.process?.handlers as unknown as
       | Readonly<Record<string, (request: object) => Promise<unknown>>>
       | undefined;
-    const handler = handlers?.[name];
-    if (handler === undefined) return;
+    if (handlers === undefined) return;
+    const handler = handlers[name];
+    if (handler === undefined) throw new Error(`the coordinator has no handler ${name}`);
     try {
       await handler({ params: {}, query: {}, caller: CALLER, ...request });
     } catch (error) {

@@ -14,6 +14,7 @@ import { openInlineSqliteStore, type Store } from '@moult/store';
 import { Gateway } from '../../../packages/coordinator/src/gateway/gateway.ts';
 import { Sessions } from '../../../packages/coordinator/src/gateway/sessions.ts';
 import { agentHandlers } from '../../../packages/coordinator/src/http/handlers/agents.ts';
+import { choiceHandlers } from '../../../packages/coordinator/src/http/handlers/choices.ts';
 import { controlHandlers } from '../../../packages/coordinator/src/http/handlers/controls.ts';
 import { coordinatorHandlers } from '../../../packages/coordinator/src/http/handlers/coordinator.ts';
 import { Dispatcher } from '../../../packages/coordinator/src/queue/dispatcher.ts';
@@ -46,6 +47,7 @@ interface Process {
   readonly gateway: Gateway;
   readonly why: Why;
   readonly handlers: ReturnType<typeof agentHandlers> &
+    ReturnType<typeof choiceHandlers> &
     ReturnType<typeof controlHandlers> &
     ReturnType<typeof coordinatorHandlers>;
   readonly carriers: Set<SimCarrier>;
@@ -96,6 +98,7 @@ export class RealCoordinator {
     const gateway = new Gateway({ ...common, version: '1.0.0', live, onNoticed });
     const handlers = {
       ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
+      ...choiceHandlers({ store, clock, dispatcher }),
       ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
       ...coordinatorHandlers({ store, clock, dispatcher }),
     };

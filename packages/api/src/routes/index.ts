@@ -1,4 +1,5 @@
 import * as agents from './agents.ts';
+import * as choices from './choices.ts';
 import * as commands from './commands.ts';
 import * as controls from './controls.ts';
 import * as coordinator from './coordinator.ts';
@@ -8,6 +9,7 @@ import * as releases from './releases.ts';
 
 export const ROUTES = {
   ...agents,
+  ...choices,
   ...commands,
   ...controls,
   ...coordinator,

@@ -216,7 +216,8 @@ export const RELEASE_ERRORS = {
     text: 'The release was not built for that platform.',
     status: 'failed-precondition',
     retryable: false,
-    remedy: 'Publish this version for the platform of the host, or choose another version.',
+    remedy:
+      'Choose a version that is built for this platform: `moult agents versions`. A published one gets no platform afterwards: publish the next one for all.',
   },
   'metadata-too-large': {
     text: 'The metadata would be larger than hosts accept.',

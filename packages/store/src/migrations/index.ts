@@ -5,6 +5,7 @@
 import type { ColumnDataType, Kysely } from 'kysely';
 import type { Database } from '../database.ts';
 import { migrateFirst } from './first.ts';
+import { migrateFourth } from './fourth.ts';
 import { migrateSecond } from './second.ts';
 import { migrateThird } from './third.ts';
 
@@ -25,10 +26,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 1, readableSince: 1, up: migrateFirst },
   { schema: 2, readableSince: 1, up: migrateSecond },
   { schema: 3, readableSince: 1, up: migrateThird },
+  { schema: 4, readableSince: 1, up: migrateFourth },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 3;
+export const SCHEMA = 4;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

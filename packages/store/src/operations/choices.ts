@@ -1,73 +1,16 @@
 import type { Component } from '@moult/core/component';
-import type { DesiredScope } from '@moult/core/desired';
-import { type Choice, type Desired, desiredVersionOf } from '@moult/core/desired';
-import { CodedError } from '@moult/core/errors';
+import { type Desired, type DesiredScope, desiredVersionOf } from '@moult/core/desired';
 import type { Version } from '@moult/core/versions';
+import { sql } from 'kysely';
 import type { ChoiceTable, InstanceComponentTable } from '../database.ts';
 import { OPEN_STATES } from './command-rows.ts';
-import type { Order, ReadContext, WriteContext } from './context.ts';
-import { addHistory } from './history.ts';
+import type { ReadContext } from './context.ts';
 import { prepared } from './prepared.ts';
-import { releaseOf } from './releases.ts';
-
-export interface Choosing extends Order {
-  readonly scope: DesiredScope;
-  /** Group or agent name; empty for the fleet. */
-  readonly subject: string;
-  readonly component: Component;
-  /** Null takes the choice back. */
-  readonly version: Version | null;
-}
-
-/** Gives the choice's position in history. Throws `desired-version-invalid` for what is not published. */
-export async function choose(context: WriteContext, args: Choosing): Promise<number> {
-  const { scope, subject, component, version, nowMs, principal, why } = args;
-  if (version !== null) await requirePublished(context.db, { component, version });
-  const position = await addHistory(context, {
-    nowMs,
-    kind: version === null ? 'choice-withdrawn' : 'choice-made',
-    principal,
-    why,
-    component,
-    ...(scope === 'agent' ? { agentName: subject } : {}),
-    detail: { scope, subject, version },
-  });
-  await context.db
-    .deleteFrom('choices')
-    .where('scope', '=', scope)
-    .where('subject', '=', subject)
-    .where('component', '=', component)
-    .execute();
-  if (version !== null) {
-    const row = { scope, subject, component, version, position };
-    await context.db
-      .insertInto('choices')
-      .values({ ...row, created_ms: nowMs, created_by: principal, why })
-      .execute();
-  }
-  return position;
-}
-
-export async function requirePublished(
-  db: ReadContext,
-  name: { readonly component: Component; readonly version: Version },
-): Promise<void> {
-  const release = await releaseOf(db, name);
-  if (release?.state === 'published') return;
-  throw new CodedError(
-    'desired-version-invalid',
-    `${name.component} ${name.version} is not a published release`,
-  );
-}
-
-export async function fleetChoices(db: ReadContext, _args: null): Promise<readonly ChoiceTable[]> {
-  return db.selectFrom('choices').selectAll().where('scope', '=', 'fleet').execute();
-}
 
 export interface DesiredOf {
   readonly desired: Desired | null;
   /** The choice behind it, if it is one. */
-  readonly choice: ChoiceTable | null;
+  readonly choice: ChoiceRow | null;
 }
 
 /** For which instance it is asked. */
@@ -79,20 +22,44 @@ export interface DesiredSubject {
   readonly row: Pick<InstanceComponentTable, 'given_version' | 'given_position'> | null;
 }
 
-const choicesFor = prepared((db, of: { readonly group: string; readonly agentName: string }) =>
-  db
+/** A choice that stands, or (version null) one that was withdrawn. */
+export type ChoiceRow = Omit<ChoiceTable, 'version'> & { readonly version: Version | null };
+
+const SCOPES = ['fleet', 'group', 'agent'] as const;
+const COLUMNS = [
+  'scope',
+  'subject',
+  'component',
+  'position',
+  'created_ms',
+  'created_by',
+  'why',
+] as const;
+
+/** By the key: an agent's choice must not be looked for among those of all. */
+function choicesAmong(db: ReadContext, subjects: readonly string[]) {
+  const withdrawn = db
+    .selectFrom('withdrawn_choices')
+    .select([...COLUMNS, sql<Version | null>`null`.as('version')])
+    .where('scope', 'in', SCOPES)
+    .where('subject', 'in', subjects);
+  return db
     .selectFrom('choices')
-    .selectAll()
-    // By the key: an agent's choice must not be looked for among those of all.
-    .where('scope', 'in', ['fleet', 'group', 'agent'])
-    .where('subject', 'in', ['', of.group, of.agentName]),
+    .select([...COLUMNS, ({ ref }) => ref('version').$castTo<Version | null>().as('version')])
+    .where('scope', 'in', SCOPES)
+    .where('subject', 'in', subjects)
+    .unionAll(withdrawn);
+}
+
+const choicesFor = prepared((db, of: { readonly group: string; readonly agentName: string }) =>
+  choicesAmong(db, ['', of.group, of.agentName]),
 );
 
 /** Everything that can concern an agent, of every component. */
 export async function choicesOf(
   db: ReadContext,
   of: { readonly group: string; readonly agentName: string },
-): Promise<readonly ChoiceTable[]> {
+): Promise<readonly ChoiceRow[]> {
   return choicesFor(db, of);
 }
 
@@ -122,7 +89,7 @@ export async function desiredOf(
 
 /** From choices that were read, of which some may concern others. */
 export function desiredAmong(
-  choices: readonly ChoiceTable[],
+  choices: readonly ChoiceRow[],
   of: DesiredSubject & { readonly component: Component; readonly manualCommand: Version | null },
 ): DesiredOf {
   const at = (scope: DesiredScope, subject: string) =>
@@ -144,14 +111,9 @@ export async function desiredOfAll(
 ): Promise<readonly DesiredOf[]> {
   const { component, subjects } = of;
   if (subjects.length === 0) return [];
-  const names = subjects.flatMap(({ group, agentName }) => [group, agentName]);
-  const choices = await db
-    .selectFrom('choices')
-    .selectAll()
-    .where('scope', 'in', ['fleet', 'group', 'agent'])
-    .where('subject', 'in', ['', ...new Set(names)])
-    .where('component', '=', component)
-    .execute();
+  const names = ['', ...new Set(subjects.flatMap(({ group, agentName }) => [group, agentName]))];
+  const rows = await choicesAmong(db, names).execute();
+  const choices = rows.filter((row) => row.component === component);
   const chosen = new Map(choices.map((row) => [`${row.scope} ${row.subject}`, row]));
   const manual = await manualVersions(db, of);
   return subjects.map(({ instanceId, agentName, group, row }) =>
@@ -190,9 +152,9 @@ async function manualVersions(
 function desiredFrom(facts: {
   readonly manualCommand: Version | null;
   readonly row: DesiredSubject['row'];
-  readonly agent: ChoiceTable | null;
-  readonly group: ChoiceTable | null;
-  readonly fleet: ChoiceTable | null;
+  readonly agent: ChoiceRow | null;
+  readonly group: ChoiceRow | null;
+  readonly fleet: ChoiceRow | null;
 }): DesiredOf {
   const { row } = facts;
   const desired = desiredVersionOf({
@@ -202,9 +164,9 @@ function desiredFrom(facts: {
       row === null || row.given_version === null || row.given_position === null
         ? null
         : { version: row.given_version, position: row.given_position },
-    agent: choiceOf(facts.agent),
-    group: choiceOf(facts.group),
-    fleet: choiceOf(facts.fleet),
+    agent: facts.agent,
+    group: facts.group,
+    fleet: facts.fleet,
   });
   const from = desired?.from;
   const choice = from === 'agent' || from === 'group' || from === 'fleet' ? facts[from] : null;
@@ -227,8 +189,4 @@ export async function firstVersions(
     for (const row of rows) if (row.scope === scope) best.set(row.component, row.version);
   }
   return [...best].map(([component, version]) => ({ component, version }));
-}
-
-function choiceOf(row: ChoiceTable | null): Choice | null {
-  return row === null ? null : { version: row.version, position: row.position };
 }

@@ -130,11 +130,13 @@ export async function removeInstance(context: WriteContext, args: Acting): Promi
     .where('id', '=', instance.id)
     .execute();
   // A new host of this name must not get what was chosen for the old one.
-  await context.db
-    .deleteFrom('choices')
-    .where('scope', '=', 'agent')
-    .where('subject', '=', instance.agent_name)
-    .execute();
+  for (const table of ['choices', 'withdrawn_choices'] as const) {
+    await context.db
+      .deleteFrom(table)
+      .where('scope', '=', 'agent')
+      .where('subject', '=', instance.agent_name)
+      .execute();
+  }
   await addHistory(context, {
     nowMs,
     kind: 'decommissioned',

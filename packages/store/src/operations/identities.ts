@@ -37,12 +37,14 @@ export async function renameAgent(context: WriteContext, args: Renaming): Promis
       .where('agent_name', '=', name)
       .execute();
   }
-  await db
-    .updateTable('choices')
-    .set({ subject: newName })
-    .where('scope', '=', 'agent')
-    .where('subject', '=', name)
-    .execute();
+  for (const table of ['choices', 'withdrawn_choices'] as const) {
+    await db
+      .updateTable(table)
+      .set({ subject: newName })
+      .where('scope', '=', 'agent')
+      .where('subject', '=', name)
+      .execute();
+  }
   await db.updateTable('tokens').set({ replaces: newName }).where('replaces', '=', name).execute();
   await addHistory(context, {
     nowMs,

@@ -7,7 +7,8 @@ import {
   recordAccepted,
   recordProgress,
 } from './attempts.ts';
-import { choose, desiredOf, desiredOfAll, firstVersions, fleetChoices } from './choices.ts';
+import { desiredOf, desiredOfAll, firstVersions } from './choices.ts';
+import { choose } from './choosing.ts';
 import {
   commandById,
   commandPage,
@@ -30,6 +31,7 @@ import {
 } from './instances.ts';
 import { adopt, beginLife, newestLife, storeLife, unadoptedLife } from './lives.ts';
 import { adoptAttempt, missingRelease, restoreSummary } from './lost-orders.ts';
+import { choicePage, offers } from './offers.ts';
 import { storeOutput } from './output.ts';
 import {
   allReleases,
@@ -56,6 +58,7 @@ export type { Finished, FinishReport } from './finish.ts';
 export type { HistoryRow } from './history.ts';
 export type { AgentView, InstanceRow } from './instances.ts';
 export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
+export type { ChoiceView, PlatformOffer } from './offers.ts';
 export type { NewOutput } from './output.ts';
 export type { ReleaseView } from './releases.ts';
 export type { AgentReport, ReportedUpgrade } from './reports.ts';
@@ -70,13 +73,13 @@ export interface Reads {
   readonly allReleases: typeof allReleases;
   readonly allTokens: typeof allTokens;
   readonly attemptPage: typeof attemptPage;
+  readonly choicePage: typeof choicePage;
   readonly commandById: typeof commandById;
   readonly commandPage: typeof commandPage;
   readonly commandsByIds: typeof commandsByIds;
   readonly desiredOf: typeof desiredOf;
   readonly desiredOfAll: typeof desiredOfAll;
   readonly firstVersions: typeof firstVersions;
-  readonly fleetChoices: typeof fleetChoices;
   readonly historyPage: typeof historyPage;
   readonly instanceById: typeof instanceById;
   readonly instanceIdPage: typeof instanceIdPage;
@@ -86,6 +89,7 @@ export interface Reads {
   readonly openCommandsOfAll: typeof openCommandsOfAll;
   readonly missingRelease: typeof missingRelease;
   readonly newestLife: typeof newestLife;
+  readonly offers: typeof offers;
   readonly openInstanceIds: typeof openInstanceIds;
   readonly plannedUpgrade: typeof plannedUpgrade;
   readonly platformOf: typeof platformOf;
@@ -137,13 +141,13 @@ export const READS: Reads = {
   allReleases,
   allTokens,
   attemptPage,
+  choicePage,
   commandById,
   commandPage,
   commandsByIds,
   desiredOf,
   desiredOfAll,
   firstVersions,
-  fleetChoices,
   historyPage,
   instanceById,
   instanceIdPage,
@@ -153,6 +157,7 @@ export const READS: Reads = {
   openCommandsOfAll,
   missingRelease,
   newestLife,
+  offers,
   openInstanceIds,
   plannedUpgrade,
   platformOf,

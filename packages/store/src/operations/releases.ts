@@ -149,6 +149,18 @@ export async function platformOf(
   return row ?? null;
 }
 
+/** What it was built for, by name. */
+export async function platformsOf(db: ReadContext, name: ReleaseName): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('release_platforms')
+    .select('platform')
+    .where('component', '=', name.component)
+    .where('version', '=', name.version)
+    .orderBy('platform')
+    .execute();
+  return rows.map(({ platform }) => platform);
+}
+
 /** The version of the published release with this digest for a platform; null: none has it. */
 export async function releaseByDigest(
   db: ReadContext,
@@ -181,7 +193,9 @@ export async function allReleases(
   const platforms = await db.selectFrom('release_platforms').selectAll().execute();
   const running = await db
     .selectFrom('instance_components')
+    .innerJoin('instances', 'instances.id', 'instance_components.instance_id')
     .select((build) => ['component', 'current_version', build.fn.countAll<number>().as('agents')])
+    .where('instances.role', '<>', 'removed')
     .groupBy(['component', 'current_version'])
     .execute();
   return (await releases.execute()).map((release) => ({

@@ -1,13 +1,13 @@
 /*
  * From choices to commands: an instance that does not run what was chosen gets one autoUpgrade for that choice
- * (C9). Its key names the choice's position, so that looking again, by whomever, orders nothing twice. While the choice
+ * (C9). Its key names the position from which it holds, so that looking again, by whomever, orders nothing twice. While the choice
  * stands, a command that outlived its time is issued anew, and so, later and later, is one that failed before the
  * switch (C16), and one that gave way to a choice which was withdrawn. What a host refused is not: it would refuse it
  * again.
  */
 import { OUTDATED } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
-import type { ChoiceTable, CommandTable, InstanceComponentTable } from '../database.ts';
+import type { CommandTable, InstanceComponentTable } from '../database.ts';
 import { desiredOf } from './choices.ts';
 import { applyEvent, OPEN_STATES } from './command-rows.ts';
 import { addCommand, commandByKey } from './commands.ts';
@@ -63,14 +63,16 @@ async function issueFor(context: WriteContext, args: Wanting): Promise<CommandTa
     return repairIfNeeded(context, { instance, component, row, nowMs });
   }
   // A host that never said what it runs, or has no such component, says so first.
-  if (choice === null || row === null || row.current_version === null) return null;
-  if (row.current_version === choice.version) return null;
-  const free = await freeKey(context, { instanceId: instance.id, choice });
+  if (desired === null || !('position' in desired) || choice === null) return null;
+  if (row === null || row.current_version === null) return null;
+  if (row.current_version === desired.version) return null;
+  const { position } = desired;
+  const free = await freeKey(context, { instanceId: instance.id, position });
   if (free === null) return null;
   return addCommand(context, {
     instance,
     component,
-    version: choice.version,
+    version: desired.version,
     isForced: false,
     ...free,
     kind: 'autoUpgrade',
@@ -84,12 +86,12 @@ async function issueFor(context: WriteContext, args: Wanting): Promise<CommandTa
 /** Null: this choice has its command, open or ended for good. */
 async function freeKey(
   context: WriteContext,
-  of: { readonly instanceId: string; readonly choice: ChoiceTable },
+  of: { readonly instanceId: string; readonly position: number },
 ): Promise<{ readonly key: string; readonly notBeforeMs: number } | null> {
   let notBeforeMs = 0;
   let failures = 0;
   for (let count = 1; count <= REISSUES_MAX; count++) {
-    const key = `choice-${of.choice.position}-${count}`;
+    const key = `choice-${of.position}-${count}`;
     const known = await commandByKey(context.db, { instanceId: of.instanceId, key });
     if (known === null) return { key, notBeforeMs };
     if (known.state === 'failed' && known.outcome === 'failed') {

@@ -10,6 +10,7 @@ import { addAgentsRename } from './rename.ts';
 import { addAgentsShow } from './show.ts';
 import { addAgentsUpgrade } from './upgrade.ts';
 import { addAgentsValidate } from './validate.ts';
+import { addAgentsVersions } from './versions.ts';
 
 export function addAgentsGroup(program: Command, shell: Shell): void {
   const group = program
@@ -20,6 +21,7 @@ export function addAgentsGroup(program: Command, shell: Shell): void {
   addAgentsValidate(group, shell);
   addAgentsRename(group, shell);
   addAgentsReleaseQuarantine(group, shell);
+  addAgentsVersions(group, shell);
   addAgentsDesired(group, shell);
   addAgentsUpgrade(group, shell);
   for (const action of CONTROL_KINDS) addAgentsControl(group, shell, action);

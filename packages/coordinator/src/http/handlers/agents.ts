@@ -1,17 +1,15 @@
-import type { Agent, Command } from '@moult/api';
-import type { Component } from '@moult/core/component';
-import type { DesiredScope } from '@moult/core/desired';
+import type { Agent } from '@moult/api';
 import { CodedError } from '@moult/core/errors';
 import type { Selector } from '@moult/core/selector';
 import { type Clock, nextTurn } from '@moult/runtime/clock';
-import type { CommandTable, Store } from '@moult/store';
+import type { Store } from '@moult/store';
 import type { Sessions } from '../../gateway/sessions.ts';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
 import type { Why } from '../../queue/why.ts';
 import { type Selection, selectorOf } from '../../registry/selection.ts';
-import type { Caller } from '../authentication.ts';
 import type { Handlers } from '../handler.ts';
 import { agentOf, agentsOf, commandViewOf } from '../views.ts';
+import { afterDispatch } from './after-dispatch.ts';
 
 export interface AgentHandlersOptions {
   readonly store: Store;
@@ -26,9 +24,6 @@ export interface AgentHandlersOptions {
 const SIDE_BY_SIDE = 100;
 const EVERYBODY = 'agent=*';
 
-/** Instances whose commands are issued in one transaction: others must not wait for a whole fleet. */
-const ISSUE_PAGE = 100;
-
 type AgentHandlers = Pick<
   Handlers,
   | 'listAgents'
@@ -39,9 +34,6 @@ type AgentHandlers = Pick<
   | 'upgradeAgent'
   | 'whyAgent'
   | 'whyAgents'
-  | 'setAgentDesired'
-  | 'setFleetDesired'
-  | 'getFleetDesired'
 >;
 
 export function agentHandlers(options: AgentHandlersOptions): AgentHandlers {
@@ -103,29 +95,6 @@ export function agentHandlers(options: AgentHandlersOptions): AgentHandlers {
       const { select = EVERYBODY, after = null, limit } = query;
       return options.why.page({ selector: selectorOf(select), after, limit });
     },
-    setAgentDesired: async ({ params, body, caller }) => {
-      await agentNamed(params.name);
-      const { component } = params;
-      const choice = { scope: 'agent', subject: params.name, component, ...body, caller } as const;
-      return { commands: await choose(options, choice) };
-    },
-    setFleetDesired: async ({ params, body, caller }) => {
-      const { component } = params;
-      const choice = { scope: 'fleet', subject: '', component, ...body, caller } as const;
-      return { commands: await choose(options, choice) };
-    },
-    getFleetDesired: async () => {
-      const rows = await store.read('fleetChoices', null);
-      return {
-        desired: rows.map(({ component, version, created_ms, created_by, why }) => ({
-          component,
-          version,
-          atMs: created_ms,
-          by: created_by,
-          why,
-        })),
-      };
-    },
   };
 }
 
@@ -158,45 +127,4 @@ async function readAgent(options: AgentHandlersOptions, name: string): Promise<A
   const view = await store.read('agentByName', name);
   if (view === null) throw new CodedError('not-found', `there is no agent ${name}`);
   return agentOf({ store, sessions, nowMs: clock.nowMs() }, view);
-}
-
-/** Makes the choice, then issues its commands page by page. What a crash leaves out is issued when the host reports or checks. */
-async function choose(
-  options: AgentHandlersOptions,
-  choice: {
-    readonly scope: DesiredScope;
-    readonly subject: string;
-    readonly component: Component;
-    readonly version: string | null;
-    readonly why: string;
-    readonly caller: Caller;
-  },
-): Promise<Command[]> {
-  const { store, clock } = options;
-  const { scope, subject, component, version, why } = choice;
-  const { principal } = choice.caller;
-  const nowMs = clock.nowMs();
-  await store.write('choose', { nowMs, principal, why, scope, subject, component, version });
-  const issued: CommandTable[] = [];
-  for (let after = ''; ; ) {
-    const page = { scope, subject, after, limit: ISSUE_PAGE };
-    const instanceIds = await store.read('instanceIdPage', page);
-    issued.push(...(await store.write('issueWanted', { instanceIds, nowMs: clock.nowMs() })));
-    after = instanceIds.at(-1) ?? '';
-    if (instanceIds.length < ISSUE_PAGE) break;
-  }
-  return afterDispatch(options, issued);
-}
-
-/** The commands as they stand once it is decided whether they may be sent (H2: at once). */
-async function afterDispatch(
-  options: AgentHandlersOptions,
-  commands: readonly CommandTable[],
-): Promise<Command[]> {
-  await options.dispatcher.decide(commands.map((command) => command.instance_id));
-  const views: Command[] = [];
-  for (const command of commands) {
-    views.push(commandViewOf((await options.store.read('commandById', command.id)) ?? command));
-  }
-  return views;
 }

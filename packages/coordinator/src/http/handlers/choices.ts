@@ -1,0 +1,100 @@
+/* Versions that are chosen, and that can be: for the fleet, a group or an agent (R15). */
+import type { Command } from '@moult/api';
+import type { Component } from '@moult/core/component';
+import type { DesiredScope } from '@moult/core/desired';
+import { CodedError } from '@moult/core/errors';
+import { compareVersions } from '@moult/core/versions';
+import type { Clock } from '@moult/runtime/clock';
+import type { ChoiceView, CommandTable, Store } from '@moult/store';
+import type { Dispatcher } from '../../queue/dispatcher.ts';
+import type { Caller } from '../authentication.ts';
+import type { Handlers } from '../handler.ts';
+import { afterDispatch } from './after-dispatch.ts';
+
+export interface ChoiceHandlersOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly dispatcher: Dispatcher;
+}
+
+/** Instances whose commands are issued in one transaction: others must not wait for a whole fleet. */
+const ISSUE_PAGE = 100;
+
+type ChoiceHandlers = Pick<
+  Handlers,
+  'setAgentDesired' | 'setGroupDesired' | 'setFleetDesired' | 'listChoices' | 'listOffers'
+>;
+
+export function choiceHandlers(options: ChoiceHandlersOptions): ChoiceHandlers {
+  const { store } = options;
+  return {
+    setAgentDesired: async ({ params, body, caller }) => {
+      const { name, component } = params;
+      if ((await store.read('agentByName', name)) === null) {
+        throw new CodedError('not-found', `there is no agent ${name}`);
+      }
+      const choice = { scope: 'agent', subject: name, component, ...body, caller } as const;
+      return { commands: await choose(options, choice) };
+    },
+    setGroupDesired: async ({ params, body, caller }) => {
+      const { group, component } = params;
+      const choice = { scope: 'group', subject: group, component, ...body, caller } as const;
+      return { commands: await choose(options, choice) };
+    },
+    setFleetDesired: async ({ params, body, caller }) => {
+      const { component } = params;
+      const choice = { scope: 'fleet', subject: '', component, ...body, caller } as const;
+      return { commands: await choose(options, choice) };
+    },
+    listChoices: async ({ query }) => {
+      const { group = null, before = null, limit } = query;
+      const rows = await store.read('choicePage', { group, before, limit: limit + 1 });
+      const choices = rows.slice(0, limit).map(choiceViewOf);
+      return { choices, next: rows.length > limit ? (choices.at(-1)?.position ?? null) : null };
+    },
+    listOffers: async ({ query }) => {
+      const { component, group = null } = query;
+      const offers = await store.read('offers', { component, group });
+      return {
+        platforms: offers.map((offer) => ({
+          ...offer,
+          versions: [...offer.versions].sort((a, b) => compareVersions(b.version, a.version)),
+        })),
+      };
+    },
+  };
+}
+
+function choiceViewOf({ choice, agents }: ChoiceView) {
+  const { scope, subject, component, version, position, created_ms, created_by, why } = choice;
+  const made = { atMs: created_ms, by: created_by, why };
+  return { scope, subject, component, version, agents, position, ...made };
+}
+
+/** Makes the choice, then issues its commands page by page. What a crash leaves out is issued when the host reports or checks. */
+async function choose(
+  options: ChoiceHandlersOptions,
+  choice: {
+    readonly scope: DesiredScope;
+    readonly subject: string;
+    readonly component: Component;
+    readonly version: string | null;
+    readonly why: string;
+    readonly caller: Caller;
+  },
+): Promise<Command[]> {
+  const { store, clock } = options;
+  const { scope, subject, component, version, why } = choice;
+  const { principal } = choice.caller;
+  const nowMs = clock.nowMs();
+  await store.write('choose', { nowMs, principal, why, scope, subject, component, version });
+  const issued: CommandTable[] = [];
+  for (let after = ''; ; ) {
+    const page = { scope, subject, after, limit: ISSUE_PAGE };
+    const instanceIds = await store.read('instanceIdPage', page);
+    issued.push(...(await store.write('issueWanted', { instanceIds, nowMs: clock.nowMs() })));
+    after = instanceIds.at(-1) ?? '';
+    if (instanceIds.length < ISSUE_PAGE) break;
+  }
+  return afterDispatch(options, issued);
+}
