@@ -1,8 +1,11 @@
 // Simulated lives of hosts and fleets: `npm run sim -- --seeds 1000 [--from 1] [--failures 5]`, or `--seed N` for one with its whole story.
-// A failing seed prints what was violated, what happened last, and the command that repeats it.
+// It runs in as many processes as the machine has cores (`--processes 1` for less), and names at its end what was met less
+// than `--least` times. A failing seed prints what was violated, what happened last, and the command that repeats it.
 
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { runSeeds, sayLife } from '../test/simulation/run.ts';
+import { type LivesOf, reportOf, sayLife } from '../test/simulation/run.ts';
+import { runInProcesses } from '../test/simulation/run-in-processes.ts';
 
 const { values } = parseArgs({
   options: {
@@ -11,29 +14,42 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     failures: { type: 'string', default: '5' },
     lives: { type: 'string', default: 'all' },
+    least: { type: 'string', default: '1' },
+    processes: { type: 'string', default: String(availableParallelism()) },
   },
 });
 
 const LIVES = ['all', 'host', 'fleet'] as const;
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
-const numbers = [values.seeds, values.from, values.seed ?? '1', values.failures].map(Number);
+const { seeds, from, failures, least, processes } = values;
+const numbers = [seeds, from, values.seed ?? '1', failures, least, processes].map(Number);
 const lives = LIVES.find((name) => name === values.lives);
 if (lives === undefined || numbers.some((number) => !Number.isSafeInteger(number) || number < 0)) {
   process.stderr.write(
-    'usage: npm run sim -- [--seeds N] [--from S] [--failures N] [--lives all|host|fleet] | --seed N\n',
+    'usage: npm run sim -- [--seeds N] [--from S] [--failures N] [--lives all|host|fleet] [--least N] [--processes N] | --seed N\n',
   );
   process.exitCode = 2;
 } else if (values.seed !== undefined) {
   const result = await sayLife(lives, Number(values.seed), say);
   if (result.violation !== null) process.exitCode = 1;
 } else {
-  const { failures } = await runSeeds({
-    from: Number(values.from),
-    count: Number(values.seeds),
-    failuresMax: Number(values.failures),
-    lives,
+  await runAll(lives);
+}
+
+async function runAll(of: LivesOf): Promise<void> {
+  const beganMs = performance.now();
+  const run = await runInProcesses({
+    from: Number(from),
+    count: Number(seeds),
+    failuresMax: Number(failures),
+    lives: of,
+    processes: Math.max(1, Number(processes)),
     say,
   });
-  if (failures.length > 0) process.exitCode = 1;
+  const seconds = (performance.now() - beganMs) / 1_000;
+  for (const line of reportOf(run.tally, Number(least))) say(line);
+  const rate = `${(run.lives / seconds).toFixed(1)} lives a second`;
+  say(`${run.lives} lives, ${run.failed} failed, ${run.steps} steps, ${rate}`);
+  if (run.failed > 0) process.exitCode = 1;
 }

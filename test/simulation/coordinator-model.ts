@@ -66,6 +66,20 @@ export class CoordinatorModel implements Door {
     this.#answer(this.#session, { kind: 'denied', message });
   }
 
+  /** Of a version that nobody has called well, or that is no longer on trial. */
+  rejectUnasked(): void {
+    const order = this.#openOrder();
+    if (order === null || this.#session === null) return;
+    const { commandId, attempt } = order;
+    order.isRejected = true;
+    const reason = 'an operator said no';
+    this.#answer(this.#session, { kind: 'reject', message: { commandId, attempt, reason } });
+  }
+
+  #openOrder(): OrderRow | null {
+    return this.orders.find((row) => row.ends.length === 0 && row.isAccepted) ?? null;
+  }
+
   order(
     row: Pick<OrderRow, 'commandId' | 'attempt' | 'component' | 'release' | 'isForced'>,
   ): OrderRow {
@@ -338,8 +352,8 @@ export class CoordinatorModel implements Door {
 
   #ramble(session: Session): void {
     const { random } = this.#world;
-    const order = this.orders.find((row) => row.ends.length === 0 && row.isAccepted);
-    if (order === undefined || !random.chance(0.5)) return;
+    const order = this.#openOrder();
+    if (order === null || !random.chance(0.5)) return;
     const { commandId, attempt } = order;
     const about = { commandId, attempt };
     const point = random.pick(['drain', 'switch']);

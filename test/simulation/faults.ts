@@ -2,6 +2,7 @@
  * What goes wrong in a life, drawn from its seed before it begins: kinds of faults, and where or when they strike.
  */
 import { POINTS } from './points.ts';
+import { RARE, VERDICT_POINTS } from './rare-places.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 export const CRASHES = [
@@ -36,12 +37,15 @@ export const TROUBLES = [
   'disk-slow',
   'disk-error',
   'disk-sync-error',
+  'no-handles',
   'clock-forward',
   'clock-back',
   'suspend',
   'stall',
   'revoke',
   'reject',
+  'unasked-rejection',
+  'world-back',
   'stop-launcher',
 ] as const;
 
@@ -59,6 +63,8 @@ export interface Fault {
 
 const TIME_MS_MAX = 7_200_000;
 const STEPS_MAX = 20_000;
+const MINUTE_MS = 60_000;
+const BRIEF_MS_MAX = 2 * MINUTE_MS;
 const DURATION_MS_MAX = 3 * 3_600_000;
 
 /** What a life is about, so that what needs several things at once is met in hundreds of lives, not in millions. */
@@ -120,101 +126,48 @@ const THEMES = {
   ],
   /** What is rare: a place, and the trouble without which nothing ever comes there. */
   rare: (random) => {
-    const { troubles, points } = random.pick(RARE);
-    const strikes = random.chance(0.85) ? random.pick(ENDINGS) : random.pick(TROUBLES);
+    const { troubles, strikes, points } = RARE[Number(random.weighted(RARE_WEIGHTS))] ?? RARE[0];
+    // At each pass, or not: orders come one after the other, and each is another chance.
+    const sometimes = (chance: number, draw: (nth: number) => Fault) =>
+      PASSES.filter(() => random.chance(chance)).map(draw);
     return [
-      ...troubles.map(([kind, name]) => fault(random, kind, { on: 'point', name, nth: 1 })),
-      fault(random, strikes, { on: 'point', name: random.pick(points), nth: random.between(1, 4) }),
-      ...many(random, 2, () => drawFault(random)),
+      ...troubles.flatMap(([kind, name, only]) => {
+        const draw = (nth: number) => brief(random, kind, { on: 'point', name, nth });
+        return only === undefined ? sometimes(0.7, draw) : [draw(only)];
+      }),
+      ...[1, 2].flatMap(() => {
+        const name = random.pick(points);
+        return sometimes(0.4, (nth) =>
+          brief(random, random.pick(strikes), { on: 'point', name, nth }),
+        );
+      }),
+      drawFault(random),
     ];
   },
+  /** Much at once, none of it for long: what comes too late, or while something else is being written. */
+  dense: (random) =>
+    Array.from({ length: random.between(6, 16) }, () =>
+      brief(random, random.pick(BRIEF), {
+        on: 'point',
+        name: random.pick(POINTS),
+        nth: random.between(1, 2),
+      }),
+    ),
 } as const satisfies Record<string, Theme>;
 
-const ENDINGS = [...CRASHES, 'stop-launcher', 'disk-full'] as const;
-const REFUSING = ['save:rolling-back', 'pipe:refuse', 'wire:reject', 'pipe:failed'];
-const RARE = [
-  {
-    troubles: [
-      ['reject', 'save:switching:after'],
-      ['disk-full', 'pipe:refuse:sent'],
-    ],
-    points: ['pipe:failed:sent', 'pipe:failed:received', 'pipe:stop:received'],
-  },
-  {
-    troubles: [
-      ['coordinator-confused', 'save:probation:after'],
-      ['disk-slow', 'save:committing:after'],
-    ],
-    points: ['pipe:commit:received', 'record:write', 'record:sync-dir'],
-  },
-  {
-    troubles: [['disk-full', 'spawn:before']],
-    points: ['spawn:before', 'pipe:spawned:sent', 'unit:become'],
-  },
-  {
-    troubles: [['coordinator-busy', 'save:probation:after']],
-    points: [
-      'wire:goodbye:sent',
-      'wire:goodbye:received',
-      'pipe:probed:sent',
-      'pipe:dial:received',
-    ],
-  },
-  {
-    troubles: [['reject', 'save:switching:after']],
-    points: POINTS.filter((point) => REFUSING.some((name) => point.startsWith(name))),
-  },
-  {
-    troubles: [['coordinator-reluctant', 'inbox.store:after']],
-    points: ['wire:denied:sent', 'wire:denied:received', 'save:rehearsed:after'],
-  },
-  {
-    troubles: [['revoke', 'save:staged:after']],
-    points: ['wire:denied:sent', 'wire:denied:received', 'inbox.finish:after'],
-  },
-  {
-    troubles: [['power-cut-and-damage', 'save:probation:after']],
-    points: POINTS.filter((point) => point.startsWith('aside:')),
-  },
-  {
-    troubles: [['outage', 'save:probation:after']],
-    points: [
-      'probe:begin',
-      'probe:end',
-      'pipe:dial:sent',
-      'pipe:dialled:sent',
-      'pipe:dialled:received',
-    ],
-  },
-  {
-    troubles: [['disk-full', 'pipe:try:received']],
-    points: ['pipe:failed:sent', 'pipe:failed:received', 'record:write'],
-  },
-  {
-    troubles: [['disk-full', 'pipe:refuse:received']],
-    points: ['pipe:failed:sent', 'pipe:failed:received', 'spawn:before'],
-  },
-  {
-    troubles: [['disk-sync-error', 'pipe:try:received']],
-    points: [
-      'inbox.finish:before',
-      'inbox.finish:after',
-      'save:reporting:after',
-      'save:idle:after',
-    ],
-  },
-  {
-    troubles: [['disk-full', 'wire:welcome:received']],
-    points: ['save:probation:before', 'save:probation:after', 'session.welcome:after'],
-  },
-  {
-    troubles: [['coordinator-confused', 'save:rehearsed:after']],
-    points: ['save:switching:after', 'save:committing:after', 'save:probation:after'],
-  },
-] as const satisfies readonly {
-  readonly troubles: readonly (readonly [kind: FaultKind, before: string])[];
-  readonly points: readonly string[];
-}[];
+/** A verdict is due after minutes, and a stopped version's probe after an hour. */
+const LASTING: ReadonlySet<FaultKind> = new Set([
+  ...(['outage', 'cut-downwards', 'coordinator-busy', 'metadata-away'] as const),
+]);
+const RARE_WEIGHTS = Object.fromEntries(RARE.map(({ weight }, index) => [index, weight]));
+const PASSES = [1, 2, 3, 4, 5, 6] as const;
+const BRIEF = [
+  ...CRASHES,
+  ...['kill-agent', 'kill-launcher', 'stop-launcher', 'connections-break'],
+  ...['disk-full', 'disk-error', 'disk-slow', 'disk-slow', 'no-handles'],
+  ...['unasked-rejection', 'revoke', 'revoke', 'reject'],
+  ...['outage', 'coordinator-slow', 'metadata-slow', 'probes-hang'],
+] as readonly FaultKind[];
 
 const STORMS = ['kill-agent', 'kill-launcher', 'kill-both', 'power-cut', 'reboot'] as const;
 const TRIAL_POINTS = [
@@ -236,16 +189,6 @@ const TRIAL_POINTS = [
   'pipe:stop:received',
 ] as const;
 const PROBATION_POINTS = ['spawn:after', 'agent:start', 'save:probation:after'] as const;
-const VERDICT_POINTS = [
-  'probe:begin',
-  'probe:end',
-  'pipe:dial:sent',
-  'pipe:dial:received',
-  'pipe:dialled:sent',
-  'pipe:dialled:received',
-  'pipe:probed:sent',
-  'pipe:stop:received',
-] as const;
 const WORLD_TROUBLES = [
   'outage',
   'cut-upwards',
@@ -285,9 +228,10 @@ export function drawFaults(random: SeededRandom): readonly Fault[] {
     outage: 4,
     verdict: 4,
     disk: 3,
-    rare: 5,
+    rare: 14,
+    dense: 10,
   });
-  return THEMES[theme](random);
+  return THEMES[(process.env['THEME'] ?? theme) as typeof theme](random);
 }
 
 function many(
@@ -314,6 +258,13 @@ function drawFault(random: SeededRandom): Fault {
 
 function fault(random: SeededRandom, kind: FaultKind, trigger: Fault['trigger']): Fault {
   return { kind, durationMs: random.spread(1_000, DURATION_MS_MAX), trigger };
+}
+
+function brief(random: SeededRandom, kind: FaultKind, trigger: Fault['trigger']): Fault {
+  const durationMs = LASTING.has(kind)
+    ? random.spread(5 * MINUTE_MS, DURATION_MS_MAX)
+    : random.spread(100, BRIEF_MS_MAX);
+  return { kind, durationMs, trigger };
 }
 
 export function isCrash(kind: FaultKind): boolean {

@@ -152,16 +152,18 @@ export class Invariants {
     if (release.character !== 'good' || end === undefined || this.isDamaged) return;
     const { struck } = this.#world;
     const isDiskToBlame = struck.some((kind) => kind.startsWith('disk-'));
+    // Seven starts that failed for want of the host are laid on the version (B5).
+    const canStart = !isDiskToBlame && !struck.includes('no-handles');
     const blows = struck.filter((kind) => KILLING.has(kind)).length;
     // An agent that is killed again and again is not heard under its launcher.
     const isUnheard = order.component === 'launcher' && blows >= TRIES_MAX;
-    if (BLAMELESS.has(end.code) && !isDiskToBlame && !isUnheard) {
+    if (BLAMELESS.has(end.code) && canStart && !isUnheard) {
       this.#world.fail(
         'B13',
         `${attemptId}: a good version was rolled back: ${end.code} ${end.message}`,
       );
     }
-    if (end.code === 'not-started' && !isDiskToBlame) {
+    if (end.code === 'not-started' && canStart) {
       this.#world.fail(
         'U7',
         `${attemptId}: a good version is said not to have started: ${end.message}`,

@@ -31,6 +31,7 @@ const CONTROLS = ['pause', 'pause', 'resume', 'restart', 'clear'] as const;
 const TROUBLE_MS_MAX = 4 * HOUR_MS;
 const REST_MS_MAX = 12 * HOUR_MS;
 const STEPS_MAX = 400_000;
+const FAULTS_MANY = 6;
 
 export async function live(
   seed: number,
@@ -67,8 +68,12 @@ class Life {
     installFirst(this.#world, this.#release('agent', 'good'));
     this.#world.unit.start();
     this.#planControls();
-    const count = this.#random.weighted({ 1: 4, 2: 3, 3: 2 });
-    for (let order = 1; order <= Number(count); order++) await this.#orderOne(order);
+    // Where much is to go wrong there must be occasions for it.
+    const isFull = this.#faults.length > FAULTS_MANY;
+    const count = isFull
+      ? this.#random.between(3, 6)
+      : Number(this.#random.weighted({ 1: 4, 2: 3, 3: 2 }));
+    for (let order = 1; order <= count; order++) await this.#orderOne(order);
     await this.#goOn(TROUBLE_MS_MAX, () => this.#isAtRest());
     this.#mend();
     await this.#rest('after the world was mended');

@@ -12,6 +12,7 @@ export interface Run {
   readonly failures: readonly LifeResult[];
   readonly tally: Tally;
   readonly steps: number;
+  readonly lives: number;
 }
 
 export async function runSeeds(options: {
@@ -26,7 +27,6 @@ export async function runSeeds(options: {
   const { from, count, failuresMax, lives: of, say } = options;
   const tally = new Tally();
   const failures: LifeResult[] = [];
-  const beganMs = performance.now();
   let steps = 0;
   let lives = 0;
   for (let seed = from; seed < from + count && failures.length < failuresMax; seed++) {
@@ -37,12 +37,7 @@ export async function runSeeds(options: {
     failures.push(result);
     for (const line of storyOf(result, of)) say(line);
   }
-  const seconds = (performance.now() - beganMs) / 1_000;
-  for (const line of reportOf(tally)) say(line);
-  say(
-    `${lives} lives, ${failures.length} failed, ${steps} steps, ${(lives / seconds).toFixed(1)} lives a second`,
-  );
-  return { failures, tally, steps };
+  return { failures, tally, steps, lives };
 }
 
 /** Of both: every fifth seed is the life of a fleet, the others are lives of one host, where more goes wrong at once. */
@@ -74,34 +69,41 @@ export function storyOf(result: LifeResult, of: LivesOf): readonly string[] {
   ];
 }
 
-export function reportOf(tally: Tally): readonly string[] {
+/** What was met, and by name what was met less than `least` times. */
+export function reportOf(tally: Tally, least: number): readonly string[] {
   const cells = [...tally.cells];
   return [
-    ...section('ends', [...tally.outcomes].sort()),
-    ...section('faults', [...tally.faults].sort()),
-    ...section(
+    ...listed('ends', tally.outcomes),
+    ...listed('faults', tally.faults),
+    ...rare(
       'cells',
       cells.filter(([cell]) => whyUnreachable(cell) === null),
+      least,
     ),
     ...cells
       .filter(([cell, count]) => whyUnreachable(cell) !== null && count > 0)
       .map(([cell, count]) => `   ${count} times, and thought unreachable: ${cell}`),
     `cells that no life can come to: ${cells.filter(([cell]) => whyUnreachable(cell) !== null).length}`,
-    ...section('points, times passed', [...tally.points]),
-    ...section('points, crashes there', [...tally.crashes]),
+    ...rare('points, times passed', [...tally.points], least),
+    ...rare('points, crashes there', [...tally.crashes], least),
   ];
 }
 
-function section(
-  title: string,
-  counts: readonly (readonly [name: string, count: number])[],
-): readonly string[] {
-  const never = counts.filter(([, count]) => count === 0).map(([name]) => name);
+type Counts = readonly (readonly [name: string, count: number])[];
+
+function listed(title: string, counts: ReadonlyMap<string, number>): readonly string[] {
+  return [title, ...[...counts].sort().map(([name, count]) => line(name, count))];
+}
+
+function rare(title: string, counts: Counts, least: number): readonly string[] {
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
-  const list = title === 'ends' || title === 'faults' ? counts : [];
+  const few = counts.filter(([, count]) => count < least).sort(([, a], [, b]) => a - b);
   return [
-    `${title}: ${counts.length - never.length} of ${counts.length} met, ${total} times`,
-    ...list.map(([name, count]) => `  ${String(count).padStart(6)}  ${name}`),
-    ...never.map((name) => `   never  ${name}`),
+    `${title}: ${counts.length - few.length} of ${counts.length} at least ${least} times, ${total} times in all`,
+    ...few.map(([name, count]) => line(name, count)),
   ];
+}
+
+function line(name: string, count: number): string {
+  return `  ${String(count).padStart(7)}  ${name}`;
 }

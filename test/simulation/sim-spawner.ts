@@ -27,6 +27,9 @@ export class SimSpawner implements Spawner {
     const world = this.#world;
     await this.#launcher.pause(world.random.spread(1, 40));
     await this.#launcher.point('spawn:before');
+    if (world.isOutOfHandles) {
+      return { kind: 'failed', message: 'no file handles are left', isHostTrouble: true };
+    }
     const release = this.#startable(slot);
     if (release === null) {
       return { kind: 'failed', message: 'it cannot be executed', isHostTrouble: false };
@@ -66,7 +69,7 @@ export class SimSpawner implements Spawner {
     await this.#launcher.point('probe:begin');
     if (world.agents.size === 0) world.invariants.stoppedProbes += 1;
     const release = this.#startable(slot);
-    if (release === null) return false;
+    if (release === null || world.isOutOfHandles) return false;
     const sessionMs = world.random.spread(100, world.coordinator.isSlow ? 40_000 : 6_000);
     const wantedMs = sessionMs + world.refreshMs();
     const isLate = world.areProbesHanging || wantedMs > PROBE_MS;

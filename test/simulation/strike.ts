@@ -23,12 +23,23 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
     world.invariants.damaged();
   },
   reboot: (world) => world.unit.stop(() => boot(world, () => world.files.syncAll())),
+  // At once or a little later, when whatever follows has begun.
   'stop-launcher': (world) =>
-    world.unit.stop(() => world.scheduler.after(100, () => world.unit.start())),
+    world.scheduler.after(world.random.chance(0.5) ? 0 : world.random.spread(1, 60_000), () => {
+      if (!world.isMended)
+        world.unit.stop(() => world.scheduler.after(100, () => world.unit.start()));
+    }),
   outage: lasting((world, isOn) => {
     world.network.isDown = isOn;
     if (isOn) world.network.breakAll();
   }),
+  // While somebody is still asking whether it is there.
+  'world-back': (world) => {
+    world.network.isDown = false;
+    world.network.cut = 'none';
+    world.coordinator.isBusy = false;
+    world.isMetadataAway = false;
+  },
   'cut-upwards': lasting((world, isOn) => {
     world.network.cut = isOn ? 'up' : 'none';
   }),
@@ -95,6 +106,9 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   'disk-sync-error': lasting((world, isOn) => {
     world.isRecordUnsyncable = isOn;
   }),
+  'no-handles': lasting((world, isOn) => {
+    world.isOutOfHandles = isOn;
+  }),
   // Somebody sets it right again in the end.
   'clock-forward': lasting((world, isOn) => {
     world.wallOffsetMs += isOn ? TEN_YEARS_MS : -TEN_YEARS_MS;
@@ -106,9 +120,10 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   stall: (world, fault) => world.scheduler.stall(Math.min(fault.durationMs, 600_000)),
   revoke: (world) => {
     const { orders, controls } = world.coordinator;
-    const open = [...orders, ...controls.rows].findLast((row) => row.ends.length === 0);
-    if (open !== undefined) world.coordinator.revoke(open);
+    const open = [...orders, ...controls.rows].filter((row) => row.ends.length === 0);
+    if (open.length > 0) world.coordinator.revoke(world.random.pick(open));
   },
+  'unasked-rejection': (world) => world.coordinator.rejectUnasked(),
   reject: (world) => {
     const order = world.coordinator.orders.findLast((row) => row.ends.length === 0);
     if (order !== undefined) order.isToReject = true;
@@ -133,6 +148,7 @@ export function mend(world: World): void {
   world.isDiskSlow = false;
   world.diskErrorsDue = 0;
   world.isRecordUnsyncable = false;
+  world.isOutOfHandles = false;
   const { coordinator } = world;
   coordinator.isUp = true;
   coordinator.isBusy = false;

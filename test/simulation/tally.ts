@@ -17,7 +17,11 @@ const TABLES: Readonly<Record<string, Table>> = {
 
 const ALL_POINTS = [...POINTS, ...COORDINATOR_POINTS];
 
-export class Tally {
+const COUNTED = ['cells', 'points', 'crashes', 'faults', 'outcomes'] as const;
+
+export type Counts = Readonly<Record<(typeof COUNTED)[number], ReadonlyMap<string, number>>>;
+
+export class Tally implements Counts {
   readonly cells = new Map<string, number>();
   readonly points = new Map<string, number>(ALL_POINTS.map((name) => [name, 0]));
   readonly crashes = new Map<string, number>(ALL_POINTS.map((name) => [name, 0]));
@@ -30,6 +34,15 @@ export class Tally {
         for (const [column, cell] of Object.entries(cells)) {
           if (cell !== 'reject') this.cells.set(`${name}: ${row} × ${column}`, 0);
         }
+      }
+    }
+  }
+
+  /** What another process counted. */
+  add(other: Counts): void {
+    for (const name of COUNTED) {
+      for (const [key, count] of other[name]) {
+        this[name].set(key, (this[name].get(key) ?? 0) + count);
       }
     }
   }

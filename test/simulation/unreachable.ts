@@ -21,8 +21,12 @@ const REASONS: readonly (readonly [cell: RegExp, why: string])[] = [
     'only while the version calls itself well, which it does in probation (U19)',
   ],
   [
-    /^upgrade: staged × (confirmed|rejected|work-failed)$/,
+    /^upgrade: staged × (confirmed|rejected|work-failed|reconnected)$/,
     'a rehearsal that is not done takes no time and cannot fail',
+  ],
+  [
+    /^upgrade: draining × reconnected$/,
+    'a session that ends leaves the last question unanswered, which ends this state (U6)',
   ],
   [/^upgrade: (rehearsed|draining) × work-failed$/, 'asking for permission cannot fail'],
   [

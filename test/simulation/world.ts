@@ -93,6 +93,8 @@ export class World {
   diskErrorsDue = 0;
   /** The directory of the boot record cannot be synced: a rename shows, and may not last. */
   isRecordUnsyncable = false;
+  /** Of the kind that a program is started with. */
+  isOutOfHandles = false;
   violation: Violation | null = null;
   /** Everything works again: no fault strikes any more. */
   isMended = false;
