@@ -12,7 +12,7 @@ import type { Component } from '@moult/core/component';
 import { GOOD, GOOD_LAUNCHER } from '../../test/support/e2e-releases.ts';
 import type { RealFleet } from '../../test/support/real-fleet.ts';
 import type { Host } from '../fleet/host.ts';
-import { processesOf, signalPid } from '../fleet/processes.ts';
+import { processesOf, signalPid, untilUntraced } from '../fleet/processes.ts';
 import type { TracedCall } from '../fleet/trace-line.ts';
 import { Tracer } from '../fleet/tracer.ts';
 import { until } from '../fleet/until.ts';
@@ -104,7 +104,7 @@ export async function runCut(
       const now = await fleet.coordinator.client.getCommand({ params: { id: command.id } });
       return now.command.endedMs !== null;
     });
-    if (isCut && cut.victim === 'both') await host.killAll();
+    if (isCut && cut.victim === 'both') await tracer.killAll();
     await tracer.end();
     if (isCut && cut.victim === 'both') host.start();
     const ended = await fleet.ended(command, UPGRADE_MS);
@@ -140,6 +140,7 @@ class CutTracer {
   readonly #cut: Cut;
   #count = 0;
   #victimPid: number | null = null;
+  readonly #killed = new Set<number>();
   #tracer: Tracer | null = null;
 
   private constructor(host: Host, cut: Cut) {
@@ -172,7 +173,14 @@ class CutTracer {
     ).then(({ isCut }) => isCut);
   }
 
+  /** Whoever was cut, and all others of the host. */
+  async killAll(): Promise<void> {
+    for (const pid of await pidsOf(this.#host)) this.#killed.add(pid);
+    await this.#host.killAll();
+  }
+
   async end(): Promise<void> {
+    await Promise.all([...this.#killed].map(untilUntraced));
     await this.#tracer?.detach();
   }
 
@@ -188,8 +196,9 @@ class CutTracer {
     }
     this.at = callText(call, this.#host.root);
     this.#victimPid = processOf(call.thread);
-    // A thread's number does as well as its process's. With `both` everybody stays where he is until all are killed.
-    signalPid(call.thread, victim === 'both' ? 'SIGSTOP' : 'SIGKILL');
+    // With `both` everybody stays where he is until all are killed.
+    signalPid(this.#victimPid, victim === 'both' ? 'SIGSTOP' : 'SIGKILL');
+    if (victim !== 'both') this.#killed.add(this.#victimPid);
     return false;
   }
 }

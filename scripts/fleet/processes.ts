@@ -46,6 +46,21 @@ export function signalPid(pid: number, name: NodeJS.Signals): void {
   }
 }
 
+/**
+ * Waits until a process that was killed is let go by whoever traces it: a tracer that is stopped before waits for the
+ * leader of its threads, which the kernel gives it only after it has taken the others.
+ */
+export async function untilUntraced(pid: number): Promise<void> {
+  await until(
+    `the tracer has seen the end of process ${pid}`,
+    async () => {
+      const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => null);
+      return status === null || /^TracerPid:\t0$/m.test(status);
+    },
+    { timeoutMs: END_MS },
+  );
+}
+
 /** Unique set size in KiB: what ending the process would give back. */
 export async function ussKibOf(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
