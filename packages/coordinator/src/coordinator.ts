@@ -11,6 +11,7 @@ import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import type { Store } from '@moult/store';
 import type { FastifyInstance } from 'fastify';
+import { beginRun } from './begin-run.ts';
 import type { Carrier } from './gateway/carrier.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { addHttpsRoutes } from './gateway/https-routes.ts';
@@ -116,6 +117,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   });
   const connections = new Connections(app.server);
   app.server.on('upgrade', createUpgradeListener({ sessions: gateway, log }));
+  await beginRun(options);
   await releases.start();
   await dispatcher.start();
   gateway.start();

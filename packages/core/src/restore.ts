@@ -24,13 +24,27 @@ export interface RestoredLife {
 /** What no store reaches by being restored, and still counts exactly: whoever says more is not believed. */
 export const GENERATION_MAX: number = 2 ** 40;
 
+/** What an agent has seen, held against the history that is here. */
+export interface SeenPlace extends StorePlace {
+  /** Whether history has this position. Told are only positions that it has: where it is missing it was lost. */
+  readonly isKept: boolean;
+}
+
 /**
- * RS3: an agent that has seen a later life, or more of this one than there is, has seen what this store has lost: it
- * was restored, whoever did it.
+ * RS3: an agent that has seen a later life, or what this one does not have, has seen what this store has lost: it was
+ * restored, whoever did it.
  */
-export function isBeyond(own: StorePlace, seen: StorePlace): boolean {
-  if (seen.generation === own.generation) return seen.position > own.position;
+export function isBeyond(own: StorePlace, seen: SeenPlace): boolean {
+  if (seen.generation === own.generation) return seen.position > 0 && !seen.isKept;
   return seen.generation > own.generation;
+}
+
+/**
+ * Where the history of a process begins: above all that was lost since a backup, as long as that was less than a
+ * thousand rows a second, so that what is written from now on does not stand where lost rows stood.
+ */
+export function firstPosition(last: number, nowMs: number): number {
+  return Math.max(last + 1, nowMs);
 }
 
 /** Above both, and by the minute: the same backup restored twice begins two lives that differ. */
@@ -44,12 +58,12 @@ export function nextGeneration(last: number, nowMs: number): number {
  */
 export function lostTo(
   lives: readonly RestoredLife[],
-  of: { readonly own: StorePlace; readonly seen: StorePlace },
+  of: { readonly own: StorePlace; readonly seen: SeenPlace },
 ): RestoredLife | null {
   const { own, seen } = of;
   if (seen.generation === 0 || seen.generation === own.generation) return null;
   const end = lives.find((life) => life.fromGeneration === seen.generation);
   // A life that this store never had was lost whole.
   if (end === undefined) return lives[0] ?? null;
-  return seen.position > end.fromPosition ? end : null;
+  return !seen.isKept || seen.position > end.fromPosition ? end : null;
 }

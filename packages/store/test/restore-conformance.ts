@@ -115,6 +115,18 @@ function lives(opened: () => Store): void {
     expect(await store.read('storeLife', null)).toMatchObject({ generation: MINUTE + 6 });
   });
 
+  test('RS3: an agent is ahead of a store that was put back and has gone further since', async () => {
+    const store = opened();
+    const { instanceId } = await agent(store, 'web-1');
+    const lost = { generation: 1, position: (await store.read('storeLife', null)).position + 1 };
+    await store.write('beginRun', { nowMs: NOW, version: '1.0.0' });
+    expect((await store.read('storeLife', null)).position).toBe(NOW);
+    await agent(store, 'web-2');
+    const welcome = await session(store, { instanceId, counter: 9, ticket: 'aa', seen: lost });
+    expect(welcome).toMatchObject({ kind: 'welcome', generation: MINUTE });
+    expect(await store.read('restoreSummary', null)).toMatchObject({ ahead: [{ name: 'web-1' }] });
+  });
+
   test('RS3: what an agent that nobody validated says it has seen stops no fleet', async () => {
     const store = opened();
     await publish(store);

@@ -38,13 +38,17 @@ export function drawFleetFaults(random: SeededRandom): readonly FleetFault[] {
       kind,
       durationMs: random.spread(50, DURATION_MS_MAX),
       trigger: isAtPoint
-        ? { on: 'point', name: random.pick(COORDINATOR_POINTS) }
+        ? { on: 'point', name: random.pick(random.chance(0.4) ? RARE_POINTS : COORDINATOR_POINTS) }
         : { on: 'time', atMs: random.spread(1_000, TIME_MS_MAX) },
-      left: isAtPoint ? random.spread(1, 40) : 0,
+      left: isAtPoint ? Number(random.weighted({ 1: 6, 2: 3, 4: 2, 10: 2, 30: 1 })) : 0,
     };
   });
 }
 
+/** What operators do, and not what happens by itself all the time. */
+const RARE_POINTS = COORDINATOR_POINTS.filter((name) =>
+  /:(skipCommand|revokeCommand|orderUpgrade|orderControl|choose|confirmAttempt):/.test(name),
+);
 const ONCE = ['kill-coordinator', 'restore', 'restore-unsaid'] as const;
 
 interface Shared {

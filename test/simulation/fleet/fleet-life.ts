@@ -35,6 +35,7 @@ const EVENTS_KEPT = 200;
 const RESTART_MS = 2_000;
 /** Orders by hand that wait behind each other on one host. */
 const FREEING_ROUNDS = 4;
+const FREEING_MS = 60_000;
 const WALL_BEGIN_MS = 1_790_000_000_000;
 const SECRET_HASH = 'hash';
 
@@ -110,10 +111,10 @@ class FleetLife {
     await this.#mend();
     // A bad version that waited may run only now, and leave what a person has to free.
     for (let round = 1; round <= FREEING_ROUNDS; round++) {
-      await this.#during(this.#operator.free());
+      await this.#free();
       await this.#rest('after the world was mended');
     }
-    await this.#during(this.#operator.free());
+    await this.#free();
     const last = this.#publish('agent', 'good');
     await this.#recorded(last);
     await this.#during(this.#operator.chooseForAll(last));
@@ -123,6 +124,13 @@ class FleetLife {
       if (this.#violation !== null || version === last.slot.version) continue;
       this.#fail('U17', `a good version, in a good world, did not come to ${name}: ${version}`);
     }
+  }
+
+  /** Twice: what is cleared may be paused a moment later, by an order that waited for it. */
+  async #free(): Promise<void> {
+    await this.#during(this.#operator.free());
+    await this.#goOn(FREEING_MS, async () => false);
+    await this.#during(this.#operator.free());
   }
 
   result(): LifeResult {

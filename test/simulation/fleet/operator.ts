@@ -43,8 +43,8 @@ const ACTIONS = {
   resume: 2,
   restart: 1,
   clear: 1,
-  revoke: 2,
-  skip: 1,
+  revoke: 4,
+  skip: 5,
   why: 1,
   adopt: 2,
 } as const;

@@ -11,6 +11,7 @@ import { CodedError } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
 import { silentLogger } from '@moult/runtime/logger';
 import { openInlineSqliteStore, type Store } from '@moult/store';
+import { beginRun } from '../../../packages/coordinator/src/begin-run.ts';
 import { Gateway } from '../../../packages/coordinator/src/gateway/gateway.ts';
 import { Sessions } from '../../../packages/coordinator/src/gateway/sessions.ts';
 import { agentHandlers } from '../../../packages/coordinator/src/http/handlers/agents.ts';
@@ -112,6 +113,7 @@ export class RealCoordinator {
       carriers: new Set<SimCarrier>(),
     });
     this.#process = process;
+    await beginRun({ ...common, version: '1.0.0' });
     await dispatcher.start();
     if (process.isAlive) gateway.start();
     this.#options.trace('the coordinator runs');

@@ -8,7 +8,7 @@ import { componentRow, setComponent } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import type { InstanceRow } from './instances.ts';
-import { restoredLives, storeLife } from './lives.ts';
+import { placeSeen, restoredLives, storeLife } from './lives.ts';
 import type { ProvenHello } from './proven-hello.ts';
 
 /** The first session of an instance in this life of the store. */
@@ -17,7 +17,8 @@ export async function takeOver(
   of: { readonly instance: InstanceRow; readonly hello: ProvenHello; readonly own: StorePlace },
 ): Promise<void> {
   const { instance, hello, own } = of;
-  const lost = lostTo(await restoredLives(context.db), { own, seen: hello.seen });
+  const seen = await placeSeen(context.db, hello.seen);
+  const lost = lostTo(await restoredLives(context.db), { own, seen });
   if (lost === null) return;
   await context.db
     .updateTable('instances')

@@ -8,6 +8,8 @@ export type HistoryRow = Selectable<HistoryTable>;
 export interface NewEntry {
   readonly nowMs: number;
   readonly kind: string;
+  /** The next one, where none is given. */
+  readonly position?: number;
   readonly principal?: string;
   readonly why?: string;
   readonly agentName?: string;
@@ -23,6 +25,7 @@ export async function addHistory(context: WriteContext, entry: NewEntry): Promis
   const row = await context.db
     .insertInto('history')
     .values({
+      ...(entry.position === undefined ? {} : { position: entry.position }),
       at_ms: entry.nowMs,
       kind: entry.kind,
       agent_name: entry.agentName ?? null,

@@ -29,7 +29,7 @@ import {
   touchSeen,
   validateAgent,
 } from './instances.ts';
-import { adopt, beginLife, newestLife, storeLife, unadoptedLife } from './lives.ts';
+import { adopt, beginLife, beginRun, newestLife, storeLife, unadoptedLife } from './lives.ts';
 import { adoptAttempt, missingRelease, restoreSummary } from './lost-orders.ts';
 import { choicePage, offers } from './offers.ts';
 import { storeOutput } from './output.ts';
@@ -107,6 +107,7 @@ export interface Writes {
   readonly adopt: typeof adopt;
   readonly adoptAttempt: typeof adoptAttempt;
   readonly beginLife: typeof beginLife;
+  readonly beginRun: typeof beginRun;
   readonly choose: typeof choose;
   readonly confirmAttempt: typeof confirmAttempt;
   readonly createToken: typeof createToken;
@@ -175,6 +176,7 @@ export const WRITES: Writes = {
   adopt,
   adoptAttempt,
   beginLife,
+  beginRun,
   choose,
   confirmAttempt,
   createToken,

@@ -1,6 +1,12 @@
 /* Lives of the store (core/restore): how one begins, whether it is adopted, and which agents are ahead of it. */
 import { CodedError } from '@moult/core/errors';
-import { nextGeneration, type RestoredLife, type StorePlace } from '@moult/core/restore';
+import {
+  firstPosition,
+  nextGeneration,
+  type RestoredLife,
+  type SeenPlace,
+  type StorePlace,
+} from '@moult/core/restore';
 import type { LifeTable } from '../database.ts';
 import { COORDINATOR, type Order, type ReadContext, type WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
@@ -12,6 +18,9 @@ const generationRow = prepared((db, _: object) =>
 const lastPosition = prepared((db, _: object) =>
   db.selectFrom('history').select('position').orderBy('position', 'desc').limit(1),
 );
+const positionRow = prepared((db, row: { readonly position: number }) =>
+  db.selectFrom('history').select('position').where('position', '=', row.position),
+);
 const newest = prepared((db, _: object) =>
   db.selectFrom('lives').selectAll().orderBy('generation', 'desc').limit(1),
 );
@@ -21,6 +30,24 @@ export async function storeLife(db: ReadContext, _args: null): Promise<StorePlac
   const [meta] = await generationRow(db, {});
   const [last] = await lastPosition(db, {});
   return { generation: Number(meta?.value ?? 1), position: last?.position ?? 0 };
+}
+
+/** What an agent says that it has seen, and whether history has it. */
+export async function placeSeen(db: ReadContext, seen: StorePlace): Promise<SeenPlace> {
+  const [row] = await positionRow(db, { position: seen.position });
+  return { ...seen, isKept: row !== undefined };
+}
+
+/** A process begins to serve this store: its history leaves out what a lost life may have told (RS3). */
+export async function beginRun(
+  context: WriteContext,
+  args: { readonly nowMs: number; readonly version: string },
+): Promise<null> {
+  const { nowMs, version } = args;
+  const last = await storeLife(context.db, null);
+  const position = firstPosition(last.position, nowMs);
+  await addHistory(context, { nowMs, position, kind: 'coordinator-started', detail: { version } });
+  return null;
 }
 
 /** The life that waits to be adopted; null: none does. */

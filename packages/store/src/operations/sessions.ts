@@ -13,7 +13,7 @@ import { componentRow, setComponent } from './component-rows.ts';
 import type { WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
-import { noticeRestore, storeLife } from './lives.ts';
+import { noticeRestore, placeSeen, storeLife } from './lives.ts';
 import { prepared } from './prepared.ts';
 import type { ProvenHello } from './proven-hello.ts';
 import { platformOf } from './releases.ts';
@@ -139,9 +139,9 @@ async function ownPlace(
 ): Promise<StorePlace> {
   const { instance, hello } = of;
   const own = await storeLife(context.db, null);
-  if (!isBeyond(own, hello.seen) || instance.validated_ms === null) return own;
-  const { seen, nowMs } = hello;
-  return noticeRestore(context, { agentName: instance.agent_name, seen, nowMs });
+  const seen = await placeSeen(context.db, hello.seen);
+  if (!isBeyond(own, seen) || instance.validated_ms === null) return own;
+  return noticeRestore(context, { agentName: instance.agent_name, seen, nowMs: hello.nowMs });
 }
 
 async function quarantine(
