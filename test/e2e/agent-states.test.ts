@@ -1,5 +1,5 @@
 /* What an agent is, what may be done with it, and what a failed upgrade leaves behind, through the real programs. */
-import { truncate } from 'node:fs/promises';
+import { stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Agent, Command } from '@moult/api';
 import { versionsDirOf } from '@moult/core/layout';
@@ -123,26 +123,43 @@ describe.concurrent('side by side', () => {
     expect(component?.current?.version).toBe(FIRST_AGENT);
   });
 
-  test('H13: a host that runs the version before because its own is damaged is brought back by ordering it again', async () => {
-    const host = await fleet.host('damaged');
-    expect((await fleet.upgrade('damaged', SECOND)).command.state).toBe('succeeded');
-    await host.stop();
-    const { committed } = (await host.bootRecord()).components.agent;
-    const slotDir = join(versionsDirOf(host.layout, 'agent'), committed?.dir ?? '');
-    await truncate(join(slotDir, 'lib/agent.cjs'), 1_000);
-    host.start();
-    const current = (agent: Agent) => agent.components.find((one) => one.component === 'agent');
-    await host.whenAgent(fleet.coordinator, 'runs the one before', (agent) => agent.state === 'Up');
-    expect((await fleet.ended(await forced(host, SECOND))).command.state).toBe('succeeded');
-    const agent = await host.whenAgent(
-      fleet.coordinator,
-      'runs it again',
-      (one) => one.state === 'Up' && current(one)?.current?.version === SECOND,
-    );
-    expect(agent.state).toBe('Up');
-    expect((await host.bootRecord()).components.agent).toMatchObject({
-      committed: { version: SECOND },
-      trial: null,
-    });
-  });
+  test.each([
+    ['cut short', (path: string) => truncate(path, 1_000)],
+    ['overwritten in its length', overwrite],
+  ])(
+    'H13, B19: a host that runs the version before because its own is %s is brought back by ordering it again',
+    async (how, damage) => {
+      const name = how.replaceAll(' ', '-');
+      const host = await fleet.host(name);
+      expect((await fleet.upgrade(name, SECOND)).command.state).toBe('succeeded');
+      await host.stop();
+      const { committed } = (await host.bootRecord()).components.agent;
+      const slotDir = join(versionsDirOf(host.layout, 'agent'), committed?.dir ?? '');
+      await damage(join(slotDir, 'lib/agent.cjs'));
+      host.start();
+      const current = (agent: Agent) => agent.components.find((one) => one.component === 'agent');
+      await host.whenAgent(
+        fleet.coordinator,
+        'runs the one before',
+        (agent) => agent.state === 'Up',
+      );
+      expect((await fleet.ended(await forced(host, SECOND))).command.state).toBe('succeeded');
+      const agent = await host.whenAgent(
+        fleet.coordinator,
+        'runs it again',
+        (one) => one.state === 'Up' && current(one)?.current?.version === SECOND,
+      );
+      expect(agent.state).toBe('Up');
+      expect((await host.bootRecord()).components.agent).toMatchObject({
+        committed: { version: SECOND },
+        trial: null,
+      });
+    },
+  );
 });
+
+/** As a bad sector does: nothing but the content tells. */
+async function overwrite(path: string): Promise<void> {
+  const { size } = await stat(path);
+  await writeFile(path, Buffer.alloc(size, 'x'));
+}

@@ -23,7 +23,7 @@ export class SimSpawner implements Spawner {
     this.#canSpawn = options.canSpawn;
   }
 
-  async spawn(slot: Slot, listener: AgentListener): Promise<SpawnResult> {
+  async spawn({ slot }: { readonly slot: Slot }, listener: AgentListener): Promise<SpawnResult> {
     const world = this.#world;
     await this.#launcher.pause(world.random.spread(1, 40));
     await this.#launcher.point('spawn:before');

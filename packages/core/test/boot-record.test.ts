@@ -124,7 +124,17 @@ test('B4: a trial whose try cannot be written boots the committed version', () =
     { kind: 'idle', life },
     { kind: 'save-failed', of, message: 'full' },
   );
-  expect(step.orders).toEqual([{ kind: 'spawn', slot: OLD }]);
+  expect(step.orders).toEqual([{ kind: 'spawn', slot: OLD, isChecked: false }]);
+});
+
+test('B19: what ended by itself twice in a row is checked before it starts again', () => {
+  const checked = [0, 1, 2, 3].map((failures) => {
+    const life = { ...lifeWith(recordWith({})), failures };
+    return stepSupervision({ kind: 'backing-off', life }, { kind: 'waited' }).orders;
+  });
+  expect(checked).toEqual(
+    [false, false, true, true].map((isChecked) => [{ kind: 'spawn', slot: OLD, isChecked }]),
+  );
 });
 
 test('B6: the launcher ends with 75 for another one after its agent has ended, never at its own start', () => {

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readdir, readlink, rename, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { type Holder, readHolder, type Slot, slotDirOf } from '@moult/core/boot';
 import type { Component } from '@moult/core/component';
 import { type Layout, linkPathOf, versionsDirOf } from '@moult/core/layout';
@@ -86,6 +88,16 @@ export async function firstMissing(slotDir: string, manifest: Manifest): Promise
       () => null,
     );
     if (length !== file.length) return file.path;
+  }
+  return null;
+}
+
+/** The first file of a slot that has not the content that the manifest names; null: all have. Reads every byte. */
+export async function firstDamaged(slotDir: string, manifest: Manifest): Promise<string | null> {
+  for (const file of manifest.files) {
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(`${slotDir}/${file.path}`), hash);
+    if (hash.digest('hex') !== file.sha256) return file.path;
   }
   return null;
 }

@@ -12,7 +12,6 @@ import {
   type Order,
   readAgentLine,
   readBootRecord,
-  type Slot,
   type SupervisionEvent,
   type SupervisionState,
   type SupervisionStep,
@@ -144,7 +143,7 @@ export class Launcher {
   async #carryOut(order: Order): Promise<OccurredEvent | null> {
     switch (order.kind) {
       case 'spawn':
-        return await this.#spawn(order.slot);
+        return await this.#spawn(order);
       case 'send':
         this.#agent?.send(order.message);
         return null;
@@ -166,12 +165,13 @@ export class Launcher {
     }
   }
 
-  async #spawn(slot: Slot): Promise<OccurredEvent> {
+  async #spawn(order: Extract<Order, { readonly kind: 'spawn' }>): Promise<OccurredEvent> {
     const { spawner, log } = this.#options;
+    const { slot } = order;
     this.#logLines = [];
     // What a process says before it counts as spawned waits behind `spawned`; what it says after its end is dropped.
     let isOver = false;
-    const result = await spawner.spawn(slot, {
+    const result = await spawner.spawn(order, {
       onLine: (line) => {
         if (!isOver) this.#receive(line);
       },

@@ -60,7 +60,10 @@ export type SpawnResult =
 
 export interface Spawner {
   /** `<slot>/<program> <slot>/<script> run --root DIR` with the pipe. Expected failures are values. */
-  spawn(slot: Slot, listener: AgentListener): Promise<SpawnResult>;
+  spawn(
+    what: { readonly slot: Slot; readonly isChecked: boolean },
+    listener: AgentListener,
+  ): Promise<SpawnResult>;
   /** `<slot>/<program> <slot>/<script> --probe --root DIR`: whether it ended with PROBE_EXIT.reached within the limit. */
   probe(slot: Slot, signal: AbortSignal): Promise<boolean>;
   /** Ends the process if it is still the recorded one; resolves when it is gone. */

@@ -19,7 +19,7 @@ import type { Clock } from '@moult/runtime/clock';
 import { cleanEnvironment } from '@moult/runtime/environment';
 import { codeOf } from '@moult/runtime/files';
 import { messageOf } from './boot-store.ts';
-import { firstMissing, readManifest } from './file-disk.ts';
+import { firstDamaged, firstMissing, readManifest } from './file-disk.ts';
 import { readLines } from './lines.ts';
 import type { AgentEnd, AgentListener, AgentProcess, Spawner, SpawnResult } from './ports.ts';
 
@@ -47,8 +47,13 @@ export class ProcessSpawner implements Spawner {
     this.#options = options;
   }
 
-  async spawn(slot: Slot, listener: AgentListener): Promise<SpawnResult> {
-    const started = await this.#start(slot, ['run'], {
+  async spawn(
+    what: { readonly slot: Slot; readonly isChecked: boolean },
+    listener: AgentListener,
+  ): Promise<SpawnResult> {
+    const damaged = what.isChecked ? await this.#damageOf(what.slot) : null;
+    if (damaged !== null) return failed(damaged);
+    const started = await this.#start(what.slot, ['run'], {
       detached: true,
       env: cleanEnvironment({ MOULT_PIPE_FD: String(PIPE_FD) }),
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -105,6 +110,18 @@ export class ProcessSpawner implements Spawner {
         signalProcess(holder.pid, 'SIGKILL');
       }
       await clock.sleep(HOLDER_POLL_MS);
+    }
+  }
+
+  /** B19. Null: none, or none that could be looked for; then whoever starts it says what is wrong. */
+  async #damageOf(slot: Slot): Promise<string | null> {
+    const slotDir = `${versionsDirOf(this.#options.layout, 'agent')}/${slot.dir}`;
+    try {
+      const read = await readManifest(slotDir);
+      const path = read === null ? null : await firstDamaged(slotDir, read.manifest);
+      return path === null ? null : `${slotDir}/${path} is damaged`;
+    } catch {
+      return null;
     }
   }
 

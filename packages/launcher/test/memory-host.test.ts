@@ -73,7 +73,7 @@ class MemorySpawner implements Spawner {
   }
 
   async spawn(
-    slot: Slot,
+    { slot }: { readonly slot: Slot },
     listener: AgentListener,
   ): Promise<{ readonly kind: 'spawned'; readonly agent: AgentProcess }> {
     this.spawned.push(slot);

@@ -23,6 +23,8 @@ export const STOP_GRACE_MS = 30_000;
 /** A version that is rolled back gets less: nothing that it says counts any more. */
 export const ROLLBACK_GRACE_MS = 10_000;
 export const BACKOFF_MS = { first: 1_000, max: 60_000 } as const;
+/** Ends in a row after which damage is looked for: reading a whole slot takes a second, which a healthy start need not wait. */
+export const FAILURES_UNCHECKED = 2;
 /** Starts that failed in a row for want of the host, two minutes of backoff: after that the version bears the blame. */
 export const HOST_TROUBLES_MAX = 7;
 /** A run as long as a hang takes to notice counts as healthy, and ends the backoff. */
@@ -75,7 +77,11 @@ export function bootPrevious(life: Life): SupervisionStep {
 }
 
 function starting(life: Life, boot: Boot): SupervisionStep {
-  return { state: { kind: 'starting', life, boot }, orders: [{ kind: 'spawn', slot: boot.slot }] };
+  const isChecked = life.failures >= FAILURES_UNCHECKED;
+  return {
+    state: { kind: 'starting', life, boot },
+    orders: [{ kind: 'spawn', slot: boot.slot, isChecked }],
+  };
 }
 
 /** B6: whether another launcher than this one has to take over: a trial of one was asked for, or this one was refused. */

@@ -113,7 +113,8 @@ export type SupervisionEvent =
   | { readonly kind: 'save-failed'; readonly of: OccurredEvent; readonly message: string };
 
 export type Order =
-  | { readonly kind: 'spawn'; readonly slot: Slot }
+  /** `isChecked`: every byte of the slot is held against its manifest first (B19). */
+  | { readonly kind: 'spawn'; readonly slot: Slot; readonly isChecked: boolean }
   | { readonly kind: 'send'; readonly message: LauncherPipeMessage }
   /** Ask it to stop, kill its process group after the grace; 0: kill at once. `exited` follows. */
   | { readonly kind: 'end-agent'; readonly graceMs: number }

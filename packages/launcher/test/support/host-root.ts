@@ -54,8 +54,8 @@ export class HostRoot implements Disposable {
     const component = release.component ?? 'agent';
     const script = release.isRaw === true ? release.script : `${PRELUDE}\n${release.script}`;
     const scriptName = component === 'agent' ? 'lib/agent.cjs' : 'lib/launcher.cjs';
-    const program =
-      release.program?.bytes ?? readFileSync('/proc/self/cmdline', 'utf8').slice(0, 0);
+    // A link to this Node stands for the runtime.
+    const program = release.program?.bytes ?? readFileSync(process.execPath);
     const fileOf = (path: string, bytes: string | Buffer, executable: boolean) => ({
       path,
       sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -86,14 +86,7 @@ export class HostRoot implements Disposable {
     readonly program: { readonly bytes: string; readonly mode: number } | null;
   }): Slot {
     const { manifest, script, scriptName, program } = parts;
-    const [first, ...rest] = manifest.files;
-    // A link to this Node stands for the runtime; its length is the linked file's.
-    const runtime = readFileSync(process.execPath).length;
-    const files =
-      program === null && first !== undefined
-        ? [{ ...first, length: runtime }, ...rest]
-        : manifest.files;
-    const text = encodeManifest({ ...manifest, files });
+    const text = encodeManifest(manifest);
     const digest = createHash('sha256').update(text).digest('hex');
     const slot = { version: manifest.version, digest, dir: slotDirOf(manifest.version, digest) };
     const dir = this.slotDir(slot, manifest.component);
