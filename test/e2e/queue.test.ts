@@ -10,7 +10,7 @@ import { BAD, FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
 import { HeldLauncher } from '../support/held-launcher.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 
-const [SECOND, THIRD] = GOOD;
+const [SECOND] = GOOD;
 const TEST_MS = 240_000;
 const CLI_MS = 60_000;
 /** A session and metadata go through; the script of a release, some megabytes, does not. */
@@ -42,10 +42,6 @@ async function behindProxy(
   const proxy = await TcpProxy.open({ toPort: fleet.coordinator.port });
   proxies.push(proxy);
   return { proxy, host: await fleet.host(name, { url: `https://127.0.0.1:${proxy.port}` }) };
-}
-
-async function chooseForAll(version: string): Promise<void> {
-  expect(await moult('agents', 'desired', '--fleet', '--to', version)).toMatchObject({ code: 0 });
 }
 
 function isAt(step: string) {
@@ -211,45 +207,3 @@ describe.concurrent('side by side', () => {
     TEST_MS,
   );
 });
-
-// Last: it moves every host of this file that has no choice and no order of its own.
-test(
-  'R15 R23: the choice for an agent goes before the fleet’s, one of a group goes at a time, and who still waits goes to what is chosen last',
-  async () => {
-    const [first, second, alone] = await Promise.all([
-      fleet.host('pair-1', { group: 'pair' }),
-      fleet.host('pair-2', { group: 'pair' }),
-      fleet.host('chosen', { group: 'pair' }),
-    ]);
-    const chosen = await moult('agents', 'desired', alone.name, '--to', FIRST_AGENT);
-    expect(chosen).toMatchObject({ code: 0 });
-    const launchers = await Promise.all([first, second].map((host) => HeldLauncher.of(host)));
-    const holding = [first, second].map(async (host, index) => {
-      await launchers[index]?.hold(host, 'probation');
-      return index;
-    });
-    await chooseForAll(SECOND);
-    const index = await Promise.race(holding);
-    // The other one is to be held at nothing.
-    void Promise.all(holding).then(() => launchers.map((launcher) => launcher.release()));
-    const [goes, waits] = index === 0 ? [first, second] : [second, first];
-    const waiting = await why(waits.name);
-    expect(waiting).toMatchObject({ reason: 'awaiting-turn', freedBy: null });
-    expect(waiting?.detail).toContain(`${goes.name} has the turn`);
-    await chooseForAll(THIRD);
-    launchers[index]?.release();
-    for (const host of [first, second]) {
-      await host.whenAgent(fleet.coordinator, 'runs the last choice', isUpWith(THIRD), 90_000);
-    }
-    const { attempts } = await fleet.coordinator.client.listAttempts({ query: { limit: 100 } });
-    const of = (host: Host) => attempts.filter(({ agent }) => agent === host.name).reverse();
-    expect(of(goes).map(({ to }) => to)).toEqual([SECOND, THIRD]);
-    expect(of(waits).map(({ to }) => to)).toEqual([THIRD]);
-    expect(of(alone)).toEqual([]);
-    const all = [...of(goes), ...of(waits)].sort((a, b) => a.startedMs - b.startedMs);
-    for (const [position, { startedMs }] of all.entries()) {
-      expect(startedMs).toBeGreaterThanOrEqual(all[position - 1]?.endedMs ?? 0);
-    }
-  },
-  TEST_MS,
-);
