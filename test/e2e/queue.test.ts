@@ -1,4 +1,6 @@
 /* What waits, for whom and why, how it is taken back, and what stays of it, through the real programs. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Agent, Attempt, Reason } from '@moult/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
@@ -6,9 +8,10 @@ import type { Ran } from '../../scripts/fleet/program.ts';
 import { TcpProxy } from '../../scripts/fleet/tcp-proxy.ts';
 import { until } from '../../scripts/fleet/until.ts';
 import { expectClearFailure } from '../support/clear-failure.ts';
-import { BAD, FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
+import { BAD, CLOCKED, FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
 import { HeldLauncher } from '../support/held-launcher.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
+import { RefusingCoordinator } from '../support/refusing-coordinator.ts';
 
 const [SECOND] = GOOD;
 const TEST_MS = 240_000;
@@ -17,13 +20,24 @@ const CLI_MS = 60_000;
 const LESS_THAN_A_SCRIPT = 400_000;
 
 let fleet: RealFleet;
+/** Of another major version, as far as an agent can tell. */
+let stranger: RefusingCoordinator;
 const proxies: TcpProxy[] = [];
 beforeAll(async () => {
   fleet = await RealFleet.open('queue');
+  const { stateDir, caPem, port } = fleet.coordinator;
+  stranger = await RefusingCoordinator.open({
+    cert: await readFile(join(stateDir, 'tls', 'server.pem')),
+    key: await readFile(join(stateDir, 'tls', 'server.key')),
+    caPem,
+    toPort: port,
+    reason: 'protocol-unsupported',
+  });
 }, PREPARE_MS);
 afterAll(async () => {
   expect(await fleet?.close()).toEqual([]);
   for (const proxy of proxies) await proxy.close();
+  await stranger?.close();
 });
 
 function moult(...args: readonly string[]): Promise<Ran> {
@@ -42,6 +56,48 @@ async function behindProxy(
   const proxy = await TcpProxy.open({ toPort: fleet.coordinator.port });
   proxies.push(proxy);
   return { proxy, host: await fleet.host(name, { url: `https://127.0.0.1:${proxy.port}` }) };
+}
+
+/** As the owner of the host sees it: the coordinator could not be asked which version it should run. */
+async function expectNoSession(host: Host, says: RegExp): Promise<void> {
+  const status = ['agent', 'status', '--root', host.root];
+  const { stdout } = await until(
+    `${host.name} says ${says}`,
+    async () => {
+      const ran = await moult(...status);
+      return says.test(ran.stdout) && ran;
+    },
+    { timeoutMs: 60_000, detail: () => host.tail() },
+  );
+  expect(stdout).toMatch(/^session: +desired-version-unavailable: .+\nnext: +Check that/m);
+  expect(JSON.parse((await moult(...status, '-o', 'json')).stdout).noSession).toMatchObject({
+    code: 'desired-version-unavailable',
+    message: expect.stringMatching(says),
+  });
+}
+
+/** The file of the release that no other has is missing on the coordinator. */
+async function loseScriptOf(version: string): Promise<void> {
+  const release = (await fleet.coordinator.releases()).find((one) => one.version === version);
+  const blobPath = (hash: string) =>
+    join(fleet.coordinator.stateDir, 'blobs', 'sha256', hash.slice(0, 2), hash);
+  const manifest = await readFile(blobPath(release?.platforms[0]?.digest ?? ''), 'utf8');
+  const { script, files } = JSON.parse(manifest);
+  const { sha256 } = files.find(({ path }: { readonly path: string }) => path === script);
+  await rm(blobPath(sha256));
+}
+
+/** How the work of its upgrade waits, once it has failed so often. */
+async function failures(host: Host, count: number) {
+  return await until(
+    `${host.name} has failed ${count} times`,
+    async () => {
+      const { stdout } = await moult('agent', 'status', '--root', host.root, '-o', 'json');
+      const { retry } = JSON.parse(stdout).upgrade;
+      return retry?.failures === count && retry;
+    },
+    { timeoutMs: 60_000, detail: () => host.tail() },
+  );
 }
 
 function isAt(step: string) {
@@ -136,6 +192,7 @@ describe.concurrent('side by side', () => {
     'R18: each attempt is kept with who, why, from, to, times, steps, outcome and evidence',
     async () => {
       const host = await fleet.host('remembered');
+      expect((await moult('history', host.name)).stdout).toBe('No upgrade has run.\n');
       const order = ['agents', 'upgrade', host.name, '--wait', '--to'];
       expect(await moult(...order, SECOND, '--why', 'change 41')).toMatchObject({ code: 0 });
       const failed = await moult(...order, BAD.crashesAtStart, '--why', 'change 42');
@@ -180,7 +237,82 @@ describe.concurrent('side by side', () => {
   );
 
   test(
-    'P7: what cannot be fetched is tried again by its schedule, which why says, and at once when the network is back',
+    'P7: what a host is missing is tried again after 1, 5, 15 and 60 minutes, and then given up by name',
+    async () => {
+      // Its clock can be set; a host that enrolls begins with the choice of its group.
+      await fleet.coordinator.enrollmentToken({ group: 'clocked' });
+      const choose = ['agents', 'desired', '--group', 'clocked', '--to', CLOCKED[0]];
+      expect(await moult(...choose)).toMatchObject({ code: 0 });
+      const host = await fleet.host('clocked');
+      expect((await host.bootRecord()).components.agent.committed?.version).toBe(CLOCKED[0]);
+      await loseScriptOf(CLOCKED[1]);
+      const command = await fleet.order(host.name, CLOCKED[1]);
+
+      let triedMs = Date.now();
+      for (const [index, minutes] of [1, 5, 15, 60].entries()) {
+        const { last, notBeforeMs } = await failures(host, index + 1);
+        expect(last.code).toBe('blob-missing');
+        expect(notBeforeMs - triedMs).toBeGreaterThanOrEqual(minutes * 60_000);
+        expect(notBeforeMs - triedMs).toBeLessThan((minutes + 1) * 60_000);
+        await host.stop();
+        triedMs = notBeforeMs;
+        await writeFile(join(host.root, 'clock-off-ms'), String(notBeforeMs - Date.now()));
+        host.start();
+      }
+      const { command: end, attempts } = await fleet.ended(command);
+      expect(end).toMatchObject({ state: 'failed', code: 'packages-not-refreshed' });
+      expect(attempts).toMatchObject([{ outcome: 'failed', from: CLOCKED[0], to: CLOCKED[1] }]);
+      expect(attempts[0]?.message).toMatch(/^blob-missing: /);
+      await fleet.leave(host);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'H17: why an upgrade did not come about has a name, with what happened and what to do',
+    async () => {
+      const { host, proxy } = await behindProxy('named');
+      const upgrade = ['agents', 'upgrade', host.name, '--wait', '--to'];
+      const invalid = await moult(...upgrade, '7.7.7');
+      expectClearFailure(invalid, {
+        code: 'desired-version-invalid',
+        exitCode: 1,
+        says: /7\.7\.7/,
+      });
+
+      await rm(host.layout.pinnedRootPath);
+      const failed = await moult(...upgrade, SECOND);
+      const says =
+        /no pinned root at .*packages-not-refreshed.*\nnext: Pin the root .*moult agent pin/;
+      expectClearFailure(failed, { code: 'upgrade-not-done', exitCode: 5, says });
+      const history = await moult('history', host.name, '-o', 'json');
+      expect(JSON.parse(history.stdout).attempts).toMatchObject([
+        {
+          outcome: 'failed',
+          code: 'packages-not-refreshed',
+          message: expect.stringMatching(/^trust-root-invalid: there is no pinned root/),
+        },
+      ]);
+      expect((await moult('history', host.name)).stdout).toMatch(/^ {2}next: Pin the root/m);
+      // What is said helps.
+      const token = await fleet.coordinator.enrollmentToken();
+      const pin = ['agent', 'pin', '--root', host.root, '--token', token];
+      expect(await moult(...pin)).toMatchObject({ code: 0 });
+      expect(await moult(...upgrade, SECOND)).toMatchObject({ code: 0 });
+
+      proxy.cut = 'both';
+      proxy.breakAll();
+      await expectNoSession(host, /ECONNRESET|socket disconnected/);
+      proxy.toPort = stranger.port;
+      proxy.cut = 'none';
+      await expectNoSession(host, /the protocol version is not served/);
+      await fleet.leave(host);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'P7 H17: what cannot be fetched is tried again by its schedule, which is said by name with what to do, and at once when the network is back',
     async () => {
       const { host, proxy } = await behindProxy('cut-off');
       proxy.cut = 'new';
@@ -194,6 +326,22 @@ describe.concurrent('side by side', () => {
         { timeoutMs: 60_000, detail: () => host.tail() },
       );
       expect(reason).toMatchObject({ reason: 'preflight-failed', commandId: command.id });
+      const named = /packages-not-refreshed: trust-unreachable: cannot get https:/;
+      expect(reason.detail).toMatch(named);
+      // What frees it is to look there.
+      const shown = ['agents', 'show', host.name];
+      expect(reason.freedBy).toBe(`moult ${shown.join(' ')}`);
+      expect(
+        JSON.parse((await moult(...shown, '-o', 'json')).stdout).upgrade.trouble,
+      ).toMatchObject({
+        code: 'packages-not-refreshed',
+        remedy: expect.stringContaining('reachable from this host'),
+      });
+      for (const args of [shown, ['agent', 'status', '--root', host.root]]) {
+        const { stdout } = await moult(...args);
+        expect(stdout).toMatch(named);
+        expect(stdout).toMatch(/^next: .*reachable from this host/m);
+      }
       const due = /tried again from (\S+) on/.exec(reason.detail ?? '')?.[1] ?? '';
       proxy.cut = 'none';
       proxy.breakAll();

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
 import { processesOf, signalPid } from '../../scripts/fleet/processes.ts';
 import { TcpProxy } from '../../scripts/fleet/tcp-proxy.ts';
-import { BusyCoordinator } from '../support/busy-coordinator.ts';
 import { CLOCKED, GOOD } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
+import { RefusingCoordinator } from '../support/refusing-coordinator.ts';
 
 /** Watched time of a minute, two probes of half a minute, and the longest wait before the next session. */
 const JUDGED_MS = 200_000;
@@ -29,18 +29,19 @@ interface Trial {
 }
 
 let fleet: RealFleet;
-let busy: BusyCoordinator;
+let busy: RefusingCoordinator;
 const proxies: TcpProxy[] = [];
 const trials = new Map<string, Trial>();
 
 beforeAll(async () => {
   fleet = await RealFleet.open('verdict');
   const { stateDir, caPem, port } = fleet.coordinator;
-  busy = await BusyCoordinator.open({
+  busy = await RefusingCoordinator.open({
     cert: await readFile(join(stateDir, 'tls', 'server.pem')),
     key: await readFile(join(stateDir, 'tls', 'server.key')),
     caPem,
     toPort: port,
+    reason: 'busy',
   });
   // All at once and first of all: each takes minutes of being watched.
   for (const cut of ['up', 'down', 'both'] as const) {

@@ -413,7 +413,9 @@ test('a fetch that fails for now is tried again by its schedule, and the record 
   const report = world.host.coordinator.of('report').at(-1);
   expect(report?.upgrade).toMatchObject({
     step: 'fetching',
-    detail: expect.stringMatching(/^fetch-mismatch: other bytes; tried again from 20/),
+    detail: expect.stringMatching(
+      /^packages-not-refreshed: fetch-mismatch: other bytes; tried again from 20/,
+    ),
   });
   agent.stop();
   await agent.ended;

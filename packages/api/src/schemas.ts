@@ -51,7 +51,10 @@ export const upgradeStatus = z.object({
   component,
   to: version,
   step: z.string(),
+  /** Why it does not go on for now; empty: it does. */
   detail: z.string(),
+  /** The same where it has a name (docs/errors.md), and what to do about it. */
+  trouble: told.nullable(),
   bytesDone: z.number().int(),
   bytesTotal: z.number().int(),
   sinceMs: timeMs,

@@ -12,6 +12,7 @@ import {
   codedErrorFrom,
   type ErrorCode,
   HTTP_STATUS,
+  toldIn,
 } from '../src/errors/index.ts';
 
 test('every code is kebab-case, has a known status, says what happened and what to do next', () => {
@@ -32,6 +33,21 @@ test('anything caught becomes a coded error, and a coded one stays itself', () =
     'internal',
     false,
   ]);
+});
+
+test('H17: a failure in a text is known by its code, and its remedy is that of the innermost cause', () => {
+  expect(toldIn('packages-not-refreshed: trust-expired: past its date')).toEqual({
+    code: 'packages-not-refreshed',
+    message: 'trust-expired: past its date',
+    remedy: CATALOGUE['trust-expired'].remedy,
+  });
+  expect(toldIn('disk-full: no space: left')).toMatchObject({
+    message: 'no space: left',
+    remedy: CATALOGUE['disk-full'].remedy,
+  });
+  for (const text of ['', 'disk-full', 'fetching: 3 of 4', 'constructor: x', 'null: null']) {
+    expect(toldIn(text)).toBeNull();
+  }
 });
 
 test('H17: docs/errors.md is what the catalogue says', async () => {

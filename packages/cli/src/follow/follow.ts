@@ -9,6 +9,7 @@ import { CodedError } from '@moult/core/errors';
 import { EXIT } from '../exit-codes.ts';
 import type { Run } from '../shell.ts';
 import { formatBytes, formatDuration } from '../terminal/format.ts';
+import { remedyOf } from '../terminal/remedy.ts';
 
 /** Shorter than any step that a person could notice, longer than a coordinator would mind. */
 const ASK_EVERY_MS = 500;
@@ -126,9 +127,12 @@ function notDone({ command, attempts }: Followed, others: string): CodedError {
   const evidence = attempts.at(-1)?.evidence ?? null;
   const why = command.message ?? evidence?.detail ?? '';
   const code = command.code === null ? '' : ` (${command.code})`;
+  const remedy = remedyOf(command);
   return new CodedError(
     'upgrade-not-done',
     `${command.agent}: ${nameOf(command)} ${command.outcome ?? command.state}${why === '' ? '' : `: ${why}`}${code}${others}`,
-    { remedy: `See \`moult history ${command.agent}\` for the steps and the evidence.` },
+    {
+      remedy: `${remedy === null ? '' : `${remedy} `}See \`moult history ${command.agent}\` for the steps and the evidence.`,
+    },
   );
 }

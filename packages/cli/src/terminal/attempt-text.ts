@@ -1,6 +1,7 @@
 import type { Attempt } from '@moult/api';
 import { ABSENT, formatBytes, formatDuration, formatTime } from './format.ts';
 import { printable } from './printable.ts';
+import { remedyOf } from './remedy.ts';
 
 /** Of a crash the last lines say most; all of them are in `-o json`. */
 const LOG_LINES_SHOWN_MAX = 12;
@@ -21,6 +22,8 @@ export function attemptLines(attempt: Attempt): readonly string[] {
     `  fetched ${formatBytes(attempt.bytesFetched)} of ${formatBytes(attempt.bytesTotal)}, gap ${attempt.gapMs === null ? ABSENT : formatDuration(attempt.gapMs)}, rehearsal ${attempt.rehearsal}`,
   ];
   if (attempt.message !== null) lines.push(`  ${attempt.message} (${attempt.code ?? 'no code'})`);
+  const remedy = remedyOf(attempt);
+  if (remedy !== null) lines.push(`  next: ${remedy}`);
   if (evidence !== null) {
     const end =
       evidence.signal ?? (evidence.exitCode === null ? null : `exit code ${evidence.exitCode}`);

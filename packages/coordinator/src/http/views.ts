@@ -1,6 +1,7 @@
 /* Rows of the store in the shapes of the API. */
 import type { Agent, Attempt, Command, HistoryEntry, Release, Token } from '@moult/api';
 import { COMPONENTS, type Component } from '@moult/core/component';
+import { toldIn } from '@moult/core/errors';
 import { isPlatform } from '@moult/core/platform';
 import type {
   AgentView,
@@ -101,7 +102,7 @@ function slotOf(version: string | null, digest: string | null): Slot | null {
   return version === null || digest === null || digest === '' ? null : { version, digest };
 }
 
-type ReportedUpgrade = Omit<NonNullable<Agent['upgrade']>, 'to' | 'sinceMs'>;
+type ReportedUpgrade = Omit<NonNullable<Agent['upgrade']>, 'to' | 'sinceMs' | 'trouble'>;
 
 function reportedUpgradeOf({ upgrade }: AgentView['instance']): ReportedUpgrade | null {
   return upgrade === null ? null : (JSON.parse(upgrade) as ReportedUpgrade);
@@ -115,7 +116,8 @@ function upgradeOf(
   const report = reportedUpgradeOf(instance);
   const command = commands.get(report?.commandId ?? '');
   if (report === null || command?.instance_id !== instance.id) return null;
-  return { ...report, to: command.version, sinceMs: instance.upgrade_since_ms ?? 0 };
+  const trouble = toldIn(report.detail);
+  return { ...report, trouble, to: command.version, sinceMs: instance.upgrade_since_ms ?? 0 };
 }
 
 export function commandViewOf(row: CommandTable): Command {

@@ -10,7 +10,7 @@ export const AGENT_ERRORS = {
     status: 'unavailable',
     retryable: true,
     remedy:
-      'Check that the coordinator is reachable from this host; the next check is within the hour.',
+      'Check that the coordinator runs and is reachable from this host; where it does not serve the protocol version, install an agent that fits it. It is asked again by itself.',
   },
   'refused-here': {
     text: 'This host has tried that version before and rolled it back.',

@@ -275,7 +275,8 @@ export const RELEASE_ERRORS = {
     text: 'The root that this host trusts cannot be read.',
     status: 'failed-precondition',
     retryable: false,
-    remedy: 'Enroll this host again: the pinned root cannot be used.',
+    remedy:
+      'Pin the root on this host anew, as root: `moult agent pin --token TOKEN`, with a new token of `moult tokens create`.',
   },
   'fetch-failed': {
     text: 'A file of a release could not be fetched.',

@@ -16,6 +16,7 @@ const NAMED: Readonly<Partial<Record<ErrorCode, ErrorCode>>> = {
   'trust-root-too-old': 'packages-not-refreshed',
   'trust-root-invalid': 'packages-not-refreshed',
   'manifest-invalid': 'packages-not-refreshed',
+  'blob-missing': 'packages-not-refreshed',
   'fetch-failed': 'packages-not-refreshed',
   'fetch-refused': 'packages-not-refreshed',
   'fetch-insecure': 'packages-not-refreshed',

@@ -312,7 +312,9 @@ describe('retries', () => {
   test('T24: how work failed is kept while it waits to be tried again, and no longer', () => {
     const state = failing(STATES.fetching);
     const again = new Date(NOW_MS + 60_000).toISOString();
-    expect(troubleIn(state)).toBe(`fetch-failed: m; tried again from ${again} on`);
+    expect(troubleIn(state)).toBe(
+      `packages-not-refreshed: fetch-failed: m; tried again from ${again} on`,
+    );
     expect(troubleIn(step(state, EVENTS.fetched))).toBeNull();
     expect(troubleIn(STATES.fetching)).toBeNull();
     const long = { ...EVENTS['work-failed'], message: 'x'.repeat(10_000) };
@@ -320,7 +322,9 @@ describe('retries', () => {
   });
 
   test('T24: what failed in draining is told when the host is back at work', () => {
-    expect(troubleIn(step(STATES.draining, EVENTS['work-failed']))).toMatch(/^fetch-failed/);
+    expect(troubleIn(step(STATES.draining, EVENTS['work-failed']))).toMatch(
+      /^packages-not-refreshed: fetch-failed/,
+    );
     expect(troubleIn(step(STATES.draining, EVENTS['permission-unanswered']))).toBeNull();
   });
 

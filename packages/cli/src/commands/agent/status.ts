@@ -1,6 +1,7 @@
 import type { AgentStatus } from '@moult/agent/status';
 import { reportedStateOf } from '@moult/core/agent-state';
 import { COMPONENTS } from '@moult/core/component';
+import { toldIn } from '@moult/core/errors';
 import { layoutOf } from '@moult/core/layout';
 import { troubleIn } from '@moult/core/upgrade';
 import type { Command } from 'commander';
@@ -44,10 +45,8 @@ function fieldsOf(status: AgentStatus): Fields {
     ['coordinator', status.coordinator ?? 'not enrolled'],
     ['serving', status.pid === null ? 'no' : `yes, process ${status.pid}`],
     ...COMPONENTS.flatMap((component) => bootFields(status, component)),
-    ...(status.noSession === null
-      ? []
-      : [['session', `${status.noSession.code}: ${status.noSession.message}`] as const]),
-    ['upgrade', upgradeText(status.upgrade)],
+    ...(status.noSession === null ? [] : sessionFields(status.noSession)),
+    ...upgradeFields(status.upgrade),
     ['commands', `${status.inboxItems} accepted and not ended`],
     ['output', `${status.outboxItems} items to be delivered`],
     ...freeFields(status.free),
@@ -67,9 +66,21 @@ function freeFields(free: AgentStatus['free']): Fields {
   return [['free', isShort ? `${text}: the disk is full, an agent cannot start` : text]];
 }
 
-function upgradeText(upgrade: AgentStatus['upgrade']): string {
+function sessionFields({ code, message }: NonNullable<AgentStatus['noSession']>): Fields {
+  const text = `${code}: ${message}`;
+  return [['session', text], ...nextFields(text)];
+}
+
+function upgradeFields(upgrade: AgentStatus['upgrade']): Fields {
   const trouble = troubleIn(upgrade);
-  return trouble === null ? upgrade.kind : `${upgrade.kind}, tried again later: ${trouble}`;
+  if (trouble === null) return [['upgrade', upgrade.kind]];
+  return [['upgrade', `${upgrade.kind}, tried again later: ${trouble}`], ...nextFields(trouble)];
+}
+
+/** What to do about it, right beneath. */
+function nextFields(trouble: string): Fields {
+  const told = toldIn(trouble);
+  return told === null ? [] : [['next', told.remedy]];
 }
 
 /** An operator may have renamed it: the host keeps the name that it was enrolled with. */

@@ -68,6 +68,7 @@ function upgradeFields(agent: Agent): Fields {
       'upgrade',
       `${upgrade.component} to ${upgrade.to}, attempt ${upgrade.attempt}, ${upgrade.step}${bytes}${detail}`,
     ],
+    ...(upgrade.trouble === null ? [] : [['next', upgrade.trouble.remedy] as const]),
     ['command', upgrade.commandId],
   ];
 }

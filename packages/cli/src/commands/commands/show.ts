@@ -6,6 +6,7 @@ import type { Shell } from '../../shell.ts';
 import { attemptLines } from '../../terminal/attempt-text.ts';
 import { formatTime } from '../../terminal/format.ts';
 import { orderTextOf } from '../../terminal/order-text.ts';
+import { remedyOf } from '../../terminal/remedy.ts';
 import { fieldLines } from '../../terminal/table.ts';
 
 interface ShowOptions {
@@ -26,6 +27,7 @@ export function addCommandsShow(group: Command, shell: Shell): void {
       const client = await run.connect();
       const answer = await client.getCommand({ params: { id }, signal: run.stop });
       const { command, attempts } = answer;
+      const remedy = remedyOf(command);
       run.output.result(answer, () => [
         ...fieldLines([
           ['command', command.id],
@@ -35,6 +37,8 @@ export function addCommandsShow(group: Command, shell: Shell): void {
           ...(command.holdReason === null ? [] : [['held by', command.holdReason] as const]),
           ...(command.message === null ? [] : [['message', command.message] as const]),
           ...(command.code === null ? [] : [['code', command.code] as const]),
+          // Where there was an attempt, its end says it.
+          ...(remedy === null || attempts.length > 0 ? [] : [['next', remedy] as const]),
           ['created', `${formatTime(command.createdMs)} by ${command.createdBy}`],
           ...(command.why === '' ? [] : [['why', command.why] as const]),
           ['not after', formatTime(command.notAfterMs)],

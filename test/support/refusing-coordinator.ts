@@ -1,20 +1,26 @@
 /*
- * A coordinator that takes no more sessions: with the certificate of the real one it tells everybody so, as that does
- * with too many of them, and hands on what is asked by HTTP.
+ * A coordinator that takes no sessions: with the certificate of the real one it tells everybody why, as that does with
+ * too many of them, or with agents whose protocol it does not serve, and hands on what is asked by HTTP.
  */
 import { createServer, request, type Server } from 'node:https';
-import { CLOSE_REASONS, encodeCoordinatorFrame, SUBPROTOCOL } from '@moult/protocol';
+import {
+  CLOSE_REASONS,
+  type CloseReasonName,
+  encodeCoordinatorFrame,
+  SUBPROTOCOL,
+} from '@moult/protocol';
 import { WebSocketServer } from 'ws';
 
-export interface BusyOptions {
+export interface RefusingOptions {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly caPem: string;
   /** The real coordinator's. */
   readonly toPort: number;
+  readonly reason: CloseReasonName;
 }
 
-export class BusyCoordinator {
+export class RefusingCoordinator {
   /** How many sessions were asked for. */
   asked = 0;
   readonly port: number;
@@ -25,7 +31,7 @@ export class BusyCoordinator {
     this.port = port;
   }
 
-  static async open(options: BusyOptions): Promise<BusyCoordinator> {
+  static async open(options: RefusingOptions): Promise<RefusingCoordinator> {
     const server = createServer({ cert: options.cert, key: options.key }, (asked, answer) => {
       const { method, url, headers } = asked;
       const to = { host: '127.0.0.1', port: options.toPort, ca: options.caPem, agent: false };
@@ -43,18 +49,18 @@ export class BusyCoordinator {
         resolve(typeof address === 'object' && address !== null ? address.port : 0);
       });
     });
-    const busy = new BusyCoordinator(server, port);
+    const refusing = new RefusingCoordinator(server, port);
     const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => SUBPROTOCOL });
     server.on('upgrade', (asked, socket, head) => {
       sockets.handleUpgrade(asked, socket, head, (accepted) => {
-        busy.asked += 1;
+        refusing.asked += 1;
         accepted.on('error', () => undefined);
-        const message = { reason: 'busy', retryAfterMs: 1_000 };
+        const message = { reason: options.reason, retryAfterMs: 1_000 };
         accepted.send(encodeCoordinatorFrame({ kind: 'goodbye', message }));
-        accepted.close(CLOSE_REASONS.busy.code);
+        accepted.close(CLOSE_REASONS[options.reason].code);
       });
     });
-    return busy;
+    return refusing;
   }
 
   async close(): Promise<void> {
