@@ -120,7 +120,9 @@ export class Coordinator {
   }
 
   /** Always on the same port once it has one: agents come back to it. */
-  async start(options: { readonly port?: number } = {}): Promise<void> {
+  async start(
+    options: { readonly port?: number; readonly env?: Readonly<Record<string, string>> } = {},
+  ): Promise<void> {
     this.#port = options.port ?? this.#port ?? (await freePort());
     this.signal?.throwIfAborted();
     const listen = ['--listen', `127.0.0.1:${this.#port}`];
@@ -129,6 +131,7 @@ export class Coordinator {
       {
         name: 'the coordinator',
         homeDir: this.dir,
+        ...(options.env === undefined ? {} : { env: options.env }),
         ...(this.#onLine === undefined ? {} : { onLine: this.#onLine }),
       },
     );

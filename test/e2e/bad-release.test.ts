@@ -149,7 +149,7 @@ describe('with the coordinator there', () => {
     });
   });
 
-  test('H8 H11: a version that this host has refused is not tried again, and says so', async () => {
+  test('H8 H11 P7: a version that this host has refused is not tried again, and says so', async () => {
     const { host, command } = hostOf('hangs');
     const again = await fleet.order('hangs', command.version ?? '');
     const held = await fleet.whenCommand(

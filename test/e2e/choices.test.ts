@@ -170,7 +170,7 @@ test(
   TEST_MS,
 );
 
-test('R15: what cannot be is refused, with its name, and changes nothing', async () => {
+test('R15 H18: what cannot be is refused, with its name, and changes nothing; no force brings a host a release that was not built for it', async () => {
   await enrollAnotherPlatform('arm-1');
   const refused = [
     [['--group', 'pear', '--to', THIRD], 'not-found', /no group pear, did you mean pair\?/],
@@ -189,6 +189,9 @@ test('R15: what cannot be is refused, with its name, and changes nothing', async
     says: /did you mean pair/,
   });
   expect(await chosenNow()).toEqual([`fleet  ${SECOND} 5`]);
+  const forced = await moult('agents', 'upgrade', 'arm-1', '--to', THIRD, '--force');
+  expect(forced).toMatchObject({ code: 0 });
+  expect(await why('arm-1')).toMatchObject([{ reason: 'no-platform' }]);
   // Who is not concerned is kept from nothing.
   await choose('--group', 'pair', '--to', SECOND);
 });

@@ -1,11 +1,13 @@
 /* What an operator sees of an agent and may do with it, in each of its states, through the real programs. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Agent, Reason } from '@moult/api';
+import type { Agent, Command, Reason } from '@moult/api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
 import type { Ran } from '../../scripts/fleet/program.ts';
+import { TcpProxy } from '../../scripts/fleet/tcp-proxy.ts';
 import { until } from '../../scripts/fleet/until.ts';
+import { ROOT_DIR } from '../../scripts/root.ts';
 import { FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
 import { HeldLauncher } from '../support/held-launcher.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
@@ -13,6 +15,11 @@ import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 const [SECOND] = GOOD;
 const TEST_MS = 240_000;
 const CLI_MS = 60_000;
+const TEN_MINUTES_MS = 600_000;
+/** Facts that only time changes are looked at each minute. */
+const SWEPT_MS = 90_000;
+/** A session and metadata go through; the script of a release, some megabytes, does not. */
+const LESS_THAN_A_SCRIPT = 400_000;
 
 let fleet: RealFleet;
 beforeAll(async () => {
@@ -84,6 +91,7 @@ describe.concurrent('side by side', () => {
       expect((await listed('paused')).state).toBe('Upgrading');
       await expectRefused('resume', 'paused', 'upgrading');
       await expectRefused('restart', 'paused', 'upgrading');
+      await expectRefused('remove', 'paused', 'upgrading');
       expect(await why('paused')).toMatchObject([{ reason: 'upgrading', commandId: command.id }]);
 
       const probation = launcher.hold(host, 'probation');
@@ -159,7 +167,51 @@ describe.concurrent('side by side', () => {
   );
 
   test(
-    'R12: a host that was put back by hand is repaired, twice; then somebody must look',
+    'H9: an agent that comes Up checks first of all; its upgrade goes first until the first attempt is over, but for ten minutes at most',
+    async () => {
+      const clock = join(ROOT_DIR, 'test/fixtures/moved-clock.ts');
+      const own = await RealFleet.open('ten-minutes', {
+        env: { NODE_OPTIONS: `--import=${clock}` },
+      });
+      const { coordinator } = own;
+      const proxy = await TcpProxy.open({ toPort: coordinator.port });
+      try {
+        const host = await own.host('silent', { url: `https://127.0.0.1:${proxy.port}` });
+        await expectHeard(host, 0, ['session open', 'nothing to do']);
+        await host.stop();
+        await host.whenAgent(coordinator, 'is Down', ({ state }) => state === 'Down', 60_000);
+        const ran = await coordinator.moult(['agents', 'pause', 'silent', '-o', 'json']);
+        const pause: Command = JSON.parse(ran.stdout).results[0].command;
+        const upgrade = await own.order('silent', SECOND);
+        // The session opens, and the artifact does not come.
+        proxy.bytesDownMax = LESS_THAN_A_SCRIPT;
+        const from = host.lines.length;
+        host.start();
+        await host.whenAgent(
+          coordinator,
+          'is fetching',
+          (agent) => agent.upgrade?.step === 'fetching',
+        );
+        await expectHeard(host, from, ['session open', `accepted ${upgrade.id}`]);
+        const { command: held } = await own.whenCommand(pause, 'is held', () => true);
+        expect(held).toMatchObject({ state: 'queued', holdReason: 'upgrading' });
+
+        await writeFile(join(coordinator.dir, 'clock-off-ms'), String(TEN_MINUTES_MS));
+        await own.ended(pause, SWEPT_MS);
+        await host.whenAgent(coordinator, 'is Paused', ({ state }) => state === 'Paused');
+        const { command, attempts } = await own.whenCommand(upgrade, 'goes on', () => true);
+        expect(command).toMatchObject({ state: 'running' });
+        expect(attempts).toMatchObject([{ outcome: null, endedMs: null }]);
+      } finally {
+        expect(await own.close()).toEqual([]);
+        await proxy.close();
+      }
+    },
+    TEST_MS,
+  );
+
+  test(
+    'R12: a host that was put back by hand is repaired, twice; then somebody must look; never to what it has refused',
     async () => {
       const host = await fleet.host('put-back');
       expect((await fleet.upgrade('put-back', SECOND)).command.state).toBe('succeeded');
@@ -195,10 +247,43 @@ describe.concurrent('side by side', () => {
       const freed = (reason?.freedBy ?? '').split(' ').slice(1);
       expect(await moult(...freed, '--wait')).toMatchObject({ code: 0 });
       expect(await why('put-back')).toEqual([]);
+
+      // What this host has refused it is never brought back to, not even for the second time.
+      const end = host.listen((line) => {
+        if (/"msg":"serving"/.test(line) && JSON.parse(line).version === SECOND)
+          void host.killAgent();
+      });
+      await putBack(host);
+      await until(
+        'it is not brought back',
+        async () => (await why('put-back'))[0]?.reason === 'refused-here',
+        { timeoutMs: 90_000, detail: () => host.tail() },
+      );
+      end();
+      expect((await historyKinds('put-back')).filter((kind) => kind === 'repair')).toHaveLength(3);
     },
     TEST_MS,
   );
 });
+
+/** What an agent has logged of its session and what it was answered, in this order. */
+function heard(host: Host, from: number): readonly string[] {
+  return host.lines.slice(from).flatMap((line) => {
+    if (line.includes('"msg":"accepted a command"')) {
+      return [`accepted ${JSON.parse(line).commandId}`];
+    }
+    return /"msg":"(session open|nothing to do)"/.exec(line)?.[1] ?? [];
+  });
+}
+
+async function expectHeard(host: Host, from: number, what: readonly string[]): Promise<void> {
+  // What it has logged comes a moment after what it has done.
+  await until(`${host.name} hears`, () => heard(host, from).length >= what.length, {
+    timeoutMs: 10_000,
+    detail: () => host.tail(),
+  });
+  expect(heard(host, from)).toEqual(what);
+}
 
 async function expectSentAway(host: Host, times: number): Promise<void> {
   await until(

@@ -78,7 +78,7 @@ describe.concurrent('side by side', () => {
     expect((await readdir(versionsDirOf(host.layout, 'agent'))).sort()).toEqual(kept.sort());
   });
 
-  test('H4: an upgrade waits for validation, and says so', async () => {
+  test('H4 H18: an upgrade waits for validation, also a forced one, and says so', async () => {
     const host = await fleet.host('not-validated', { validates: false });
     const command = await fleet.order('not-validated', SECOND);
     const held = await fleet.whenCommand(
@@ -88,6 +88,11 @@ describe.concurrent('side by side', () => {
     );
     expect(held.command.state).toBe('queued');
     expect(held.attempts).toEqual([]);
+    const forcing = ['agents', 'upgrade', 'not-validated', '--to', SECOND, '--force', '-o', 'json'];
+    const [order] = JSON.parse(await fleet.coordinator.moultOk(forcing)).ordered;
+    const params = { id: order.commandId };
+    const { command: forced } = await fleet.coordinator.client.getCommand({ params });
+    expect(forced).toMatchObject({ isForced: true, state: 'queued', holdReason: 'unvalidated' });
     const { reasons } = await fleet.coordinator.client.whyAgent({
       params: { name: 'not-validated' },
     });
@@ -100,11 +105,13 @@ describe.concurrent('side by side', () => {
 
     const validated = await fleet.coordinator.moult(['agents', 'validate', 'not-validated']);
     expect(validated).toMatchObject({ code: 0 });
-    expect((await fleet.ended(command)).command.outcome).toBe('succeeded');
+    // The newer order stands.
+    expect((await fleet.ended(command)).command.state).toBe('skipped');
+    expect((await fleet.ended(forced)).command.outcome).toBe('succeeded');
     await host.whenAgent(fleet.coordinator, 'runs it', isUpWith(SECOND));
   });
 
-  test('H4: an upgrade waits for an agent that is down, and runs when it comes up', async () => {
+  test('H4 R10: an upgrade waits for an agent that is down, and runs when it comes up', async () => {
     const host = await fleet.host('comes-later');
     await host.stop();
     await host.whenAgent(fleet.coordinator, 'is Down', ({ state }) => state === 'Down', 60_000);

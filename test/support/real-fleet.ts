@@ -29,12 +29,18 @@ export class RealFleet {
     this.coordinator = coordinator;
   }
 
-  static async open(name: string): Promise<RealFleet> {
+  static async open(
+    name: string,
+    options: {
+      /** Of the coordinator's process. */
+      readonly env?: Readonly<Record<string, string>>;
+    } = {},
+  ): Promise<RealFleet> {
     const templateDir = await preparedTemplate();
     const dir = await mkdtemp(join(tmpdir(), `moult-e2e-${name}-`));
     await cp(templateDir, join(dir, 'coordinator'), { recursive: true, verbatimSymlinks: true });
     const coordinator = await Coordinator.open({ dir: join(dir, 'coordinator') });
-    await coordinator.start();
+    await coordinator.start(options);
     return new RealFleet(dir, coordinator);
   }
 
