@@ -186,6 +186,23 @@ describe('an upgrade', () => {
     await ended(agent);
   });
 
+  test('R23: a version on trial whose own checks begin to fail says why, and when they pass again', async () => {
+    const host = new TestHost();
+    await upgradeToHandOver(host);
+    const agent = await bootLive(host, onTrial);
+    const detail = () => host.coordinator.of('report').at(-1)?.upgrade?.detail;
+    await host.clock.advance(20_000);
+    expect(detail()).toBe('');
+    host.trustTrouble = new CodedError('trust-expired', 'past its date');
+    await host.clock.advance(10_000);
+    expect(detail()).toBe('cannot-upgrade-again: trust-expired: past its date');
+    host.trustTrouble = null;
+    await host.clock.advance(10_000);
+    expect(detail()).toBe('');
+    agent.stop();
+    await ended(agent);
+  });
+
   test('U12: what a stopped machine slept is no health: the whole probation is watched', async () => {
     const host = new TestHost();
     await upgradeToHandOver(host);

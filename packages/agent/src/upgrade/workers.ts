@@ -261,7 +261,7 @@ async function watch(
   const manifest = await options.slots.manifestOf(component, work.slot);
   const probationMs = manifest?.probationMs ?? PROBATION_MS_UNKNOWN;
   let askedMs = Number.NEGATIVE_INFINITY;
-  let saidHealthy: boolean | null = null;
+  let said: 'healthy' | 'well' | 'unwell' | null = null;
   let pausedMs = 0;
   for (;;) {
     const again = health.begin();
@@ -271,9 +271,10 @@ async function watch(
     const leftMs = probationMs - health.healthyForMs;
     const isHealthy = trouble === null && leftMs <= 0;
     const isAskedAgain = isHealthy && clock.monotonicMs() - askedMs >= ASK_AGAIN_MS;
-    if (isHealthy !== saidHealthy || isAskedAgain) {
+    const now = isHealthy ? 'healthy' : trouble === null ? 'well' : 'unwell';
+    if (now !== said || isAskedAgain) {
       askedMs = clock.monotonicMs();
-      saidHealthy = isHealthy;
+      said = now;
       options.onReport({ isHealthy, detail: trouble ?? '' });
     }
     const nextMs = trouble === null ? HEALTH_CHECK_MS.whenHealthy : HEALTH_CHECK_MS.whenNot;
