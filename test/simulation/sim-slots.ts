@@ -46,7 +46,7 @@ export class SimSlots implements Slots {
       await this.#disk.step('stage:rename', () => files.rename(stagingPath, path));
       await this.#disk.step('stage:sync-dir', () => files.syncDirectory(dirOf(path)));
       files.syncDirectory(LAYOUT.stagingDir);
-    }
+    } else files.syncDirectory(dirOf(path));
     await this.#process.point('stage:done');
     return { slot, bytesFetched: BYTES, bytesTotal: BYTES };
   }

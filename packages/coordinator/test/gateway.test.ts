@@ -36,7 +36,7 @@ describe('a handshake', () => {
       version: '9.9.9',
       outputSequence: 0,
     });
-    expect(welcome?.ticket).toMatch(/^[0-9a-f]{32}$/);
+    expect(welcome?.ticket).toMatch(/^[0-9a-f]{44}$/);
     expect(fixture.coordinator.sessionCount).toBe(1);
   });
 

@@ -15,16 +15,35 @@ export interface SessionRecord {
   readonly previousTicket: string;
 }
 
-export type SessionVerdict = 'welcome' | 'clone';
+/** `lost`: this store gave a ticket that it does not know any more: it was put back. */
+export type SessionVerdict = 'welcome' | 'clone' | 'lost';
 
-/** Decides about a `hello` of an enrolled instance from what the last session left. */
+const ISSUED_DIGITS = 12;
+const TICKET = /^[0-9a-f]{44}$/;
+
+/** Hex: when it was issued, in ms, then `random`, 16 bytes in hex. Hosts give it back as it is. */
+export function ticketOf(of: { readonly issuedMs: number; readonly random: string }): string {
+  const issued = Math.max(0, of.issuedMs).toString(16).padStart(ISSUED_DIGITS, '0');
+  return issued.slice(-ISSUED_DIGITS) + of.random;
+}
+
+/** 0: it does not say, as before tickets did. */
+function issuedMsOf(ticket: string): number {
+  return TICKET.test(ticket) ? Number.parseInt(ticket.slice(0, ISSUED_DIGITS), 16) : 0;
+}
+
+/**
+ * Decides about a `hello` of an enrolled instance from what the last session left. A copy shows what was used up, which
+ * is older than what is known; a ticket that is newer was given by a life of the store that is lost (RS3).
+ */
 export function judgeSession(
   known: SessionRecord,
   shown: { readonly counter: number; readonly ticket: string },
 ): SessionVerdict {
   if (shown.counter <= known.counter) return 'clone';
   const isTicketGood = shown.ticket === known.ticket || shown.ticket === known.previousTicket;
-  return isTicketGood ? 'welcome' : 'clone';
+  if (isTicketGood) return 'welcome';
+  return issuedMsOf(shown.ticket) > issuedMsOf(known.ticket) ? 'lost' : 'clone';
 }
 
 /** The record after a welcome: a session that shows the current ticket uses it up, and its predecessor with it. */

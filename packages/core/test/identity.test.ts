@@ -6,6 +6,7 @@ import {
   requestText,
   type SessionRecord,
   sessionAfter,
+  ticketOf,
 } from '../src/identity.ts';
 
 const NEW: SessionRecord = { counter: 0, ticket: '', previousTicket: '' };
@@ -56,6 +57,15 @@ describe('clones (T14)', () => {
     expect(judgeSession(known, { counter: 5, ticket: 'e' })).toBe('clone');
     expect(judgeSession(known, { counter: 6, ticket: 'c' })).toBe('clone');
     expect(judgeSession(known, { counter: 6, ticket: 'd' })).toBe('welcome');
+  });
+
+  test('RS3: a ticket that is newer than what is known was given by a life that is lost; an older one is a copy’s', () => {
+    const at = (issuedMs: number) => ticketOf({ issuedMs, random: '0'.repeat(32) });
+    const known = { counter: 5, ticket: at(1_000), previousTicket: at(900) };
+    expect(judgeSession(known, { counter: 6, ticket: at(1_001) })).toBe('lost');
+    expect(judgeSession(known, { counter: 5, ticket: at(1_001) })).toBe('clone');
+    expect(judgeSession(known, { counter: 6, ticket: at(999) })).toBe('clone');
+    expect(judgeSession({ ...known, ticket: 'e' }, { counter: 6, ticket: 'f' })).toBe('clone');
   });
 });
 

@@ -19,7 +19,11 @@ export async function setAsideUnsound(options: {
   const { slotDir, digest, signal } = options;
   if ((await lstat(slotDir).catch(() => null)) === null) return false;
   const verdict = await verifySlot({ dir: slotDir, digest, signal });
-  if (verdict.kind === 'sound') return true;
+  if (verdict.kind === 'sound') {
+    // Whoever put it there may have been killed before its name was durable.
+    await syncDirectory(dirname(slotDir));
+    return true;
+  }
   await rename(slotDir, join(options.stagingDir, `aside-${randomUUID()}`));
   await syncDirectory(dirname(slotDir));
   return false;
@@ -60,7 +64,10 @@ export async function commitTree(options: {
   } catch (error) {
     if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error;
     const there = await verifySlot({ dir: slotDir, digest, signal });
-    if (there.kind === 'sound') return true;
+    if (there.kind === 'sound') {
+      await syncDirectory(dirname(slotDir));
+      return true;
+    }
     throw new CodedError('slot-tampered', `${slotDir} appeared meanwhile and is not sound`);
   }
   const changed = await firstChanged(slotDir, checked.identities);

@@ -114,6 +114,8 @@ export class Oracle {
         this.#granted(row);
         if (detailOf(row)['point'] === 'switch') this.#switchGranted.add(attemptId);
         return;
+      // By its digest, which its session has proven (RS8).
+      case 'attempt-adopted':
       case 'attested':
         this.#attested.add(attemptId);
         return;

@@ -5,7 +5,7 @@
  * counter and ticket find clones: the instance is quarantined and both its sessions end (T14).
  */
 import { createPublicKey, verify } from 'node:crypto';
-import { proofText, type SessionPurpose } from '@moult/core/identity';
+import { proofText, type SessionPurpose, ticketOf } from '@moult/core/identity';
 import { isSha256 } from '@moult/core/manifest';
 import { GENERATION_MAX } from '@moult/core/restore';
 import { isVersion } from '@moult/core/versions';
@@ -132,7 +132,8 @@ export class Handshake {
 
   async #serve(session: Session, hello: Hello): Promise<void> {
     const { store, clock, random, log, sessions } = this.#options;
-    const ticket = Buffer.from(random.bytes(TICKET_BYTES)).toString('hex');
+    const unguessable = Buffer.from(random.bytes(TICKET_BYTES)).toString('hex');
+    const ticket = ticketOf({ issuedMs: clock.nowMs(), random: unguessable });
     const opening = {
       instanceId: session.instanceId,
       counter: hello.counter,

@@ -88,15 +88,18 @@ export async function openSession(
   if (instance.role === 'removed') return { kind: 'decommissioned' };
   if (instance.quarantined_ms !== null) return { kind: 'quarantined', isNew: false };
   const before = await storeLife(context.db, null);
-  const own = await ownPlace(context, { instance, hello });
+  const verdict = judgeSession(
+    {
+      counter: instance.session_counter,
+      ticket: instance.session_ticket,
+      previousTicket: instance.session_previous_ticket,
+    },
+    hello,
+  );
+  const own = await ownPlace(context, { instance, hello, isLost: verdict === 'lost' });
   // RS2: what this store knows of it may be old; its own word counts once, and then as strictly as ever.
   const isFirst = instance.generation < own.generation;
-  const known = {
-    counter: instance.session_counter,
-    ticket: instance.session_ticket,
-    previousTicket: instance.session_previous_ticket,
-  };
-  if (!isFirst && judgeSession(known, hello) === 'clone') {
+  if (!isFirst && verdict === 'clone') {
     await quarantine(context, { instance, shownCounter: hello.counter, nowMs: hello.nowMs });
     return { kind: 'quarantined', isNew: true };
   }
@@ -135,12 +138,19 @@ export async function openSession(
 /** RS3. The word of a host that nobody validated stops no fleet. */
 async function ownPlace(
   context: WriteContext,
-  of: { readonly instance: InstanceRow; readonly hello: ProvenHello },
+  of: {
+    readonly instance: InstanceRow;
+    readonly hello: ProvenHello;
+    /** Its last session is not here. */
+    readonly isLost: boolean;
+  },
 ): Promise<StorePlace> {
   const { instance, hello } = of;
   const own = await storeLife(context.db, null);
   const seen = await placeSeen(context.db, hello.seen);
-  if (!isBeyond(own, seen) || instance.validated_ms === null) return own;
+  // In a life that has just begun every host shows a session that is not here.
+  const isLost = of.isLost && instance.generation === own.generation;
+  if (!(isLost || isBeyond(own, seen)) || instance.validated_ms === null) return own;
   return noticeRestore(context, { agentName: instance.agent_name, seen, nowMs: hello.nowMs });
 }
 
