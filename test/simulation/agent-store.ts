@@ -39,7 +39,15 @@ export class HostDatabase {
     if (world.files.isFull) throw new DiskFull('agent.db');
     const store = openStore({ path: this.#path, nowMs: world.wallMs, random: world.random });
     this.#opened.push(store);
-    return guarded(world, process, store);
+    return guarded(world, process, { store, endsHeld: () => this.#endsHeld() });
+  }
+
+  /** Attempts whose end nobody has acknowledged yet. */
+  #endsHeld(): readonly string[] {
+    const rows = this.#anchor
+      .prepare('SELECT attempt_id FROM outbox WHERE attempt_id IS NOT NULL')
+      .all();
+    return rows.map((row) => String(row['attempt_id']));
   }
 
   close(): void {
@@ -56,7 +64,12 @@ export class HostDatabase {
 
 type Method = (...given: readonly unknown[]) => unknown;
 
-function guarded(world: World, process: SimProcess, store: AgentStore): AgentStore {
+interface Opened {
+  readonly store: AgentStore;
+  readonly endsHeld: () => readonly string[];
+}
+
+function guarded(world: World, process: SimProcess, { store, endsHeld }: Opened): AgentStore {
   const wrap = <T extends object>(part: T, partName: string): T =>
     new Proxy(part, {
       get: (target, name) => {
@@ -67,6 +80,7 @@ function guarded(world: World, process: SimProcess, store: AgentStore): AgentSto
             name: `${partName}.${String(name)}`,
             given,
             work: (...all) => Reflect.apply(method, target, all),
+            endsHeld,
           });
       },
     });
@@ -101,25 +115,46 @@ const READS: ReadonlySet<string> = new Set([
   'meta.read',
   'condition.read',
 ]);
+/** By these a host forgets what it holds to be stored. */
+const FORGETTING: ReadonlySet<string> = new Set(['outbox.acknowledge', 'outbox.agree']);
 
 function guardedCall(
   world: World,
   process: SimProcess,
-  call: { readonly name: string; readonly given: readonly unknown[]; readonly work: Method },
+  call: {
+    readonly name: string;
+    readonly given: readonly unknown[];
+    readonly work: Method;
+    readonly endsHeld: () => readonly string[];
+  },
 ): unknown {
-  const { name, given, work } = call;
+  const { name, given, work, endsHeld } = call;
   if (READS.has(name)) return work(...given);
   const point = pointOf(name, given[0]);
   if (point !== null) process.pointNow(`${point}:before`);
   if (!process.isRunning) return TOLD_THE_DEAD[name];
   if (world.files.isFull) throw new DiskFull('agent.db');
+  const held = FORGETTING.has(name) ? endsHeld() : [];
   const result = work(...given);
+  expectKept(world, held, endsHeld);
   if (name === 'upgradeRecord.save') {
     world.trace('saved', shortOf(given[0]));
     world.invariants.saved(given[0]);
   }
   if (point !== null) process.pointNow(`${point}:after`);
   return result;
+}
+
+/** C14: nothing is acknowledged that the coordinator has not stored. */
+function expectKept(
+  world: World,
+  held: readonly string[],
+  endsHeld: () => readonly string[],
+): void {
+  if (held.length === 0) return;
+  const left = new Set(endsHeld());
+  const lost = held.find((attemptId) => !left.has(attemptId) && !world.door.isEndKept(attemptId));
+  if (lost !== undefined) world.fail('C14', `${lost} is acknowledged, and its end is not stored`);
 }
 
 function pointOf(name: string, first: unknown): string | null {

@@ -44,6 +44,7 @@ export class CoordinatorModel implements Door {
   isConfused = false;
   #known: SessionRecord = { counter: 0, ticket: '', previousTicket: '' };
   #output = { epoch: '', sequence: 0 };
+  readonly #endsKept = new Set<string>();
   #session: Session | null = null;
   readonly #sessions = new Set<Session>();
 
@@ -117,6 +118,10 @@ export class CoordinatorModel implements Door {
   isConfirmed(attemptId: string): boolean {
     const order = this.orderOf(attemptId);
     return order?.isConfirmed === true && order.isAttested;
+  }
+
+  isEndKept(attemptId: string): boolean {
+    return this.#endsKept.has(attemptId);
   }
 
   /** The process ends: all sessions with it, nothing durable. */
@@ -298,7 +303,9 @@ export class CoordinatorModel implements Door {
   }
 
   #finished(session: Session, finish: FinishMessage): void {
-    const order = this.orderOf(`${finish.commandId}/${finish.attempt}`);
+    const attemptId = `${finish.commandId}/${finish.attempt}`;
+    this.#endsKept.add(attemptId);
+    const order = this.orderOf(attemptId);
     this.#world.trace('end', { attempt: order?.attemptId, outcome: finish.outcome });
     if (order === null) {
       this.controls.finished(finish);

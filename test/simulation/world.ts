@@ -39,6 +39,8 @@ export interface Door {
   isSwitchGranted(attemptId: string): boolean;
   /** It was attested, and told to commit. */
   isConfirmed(attemptId: string): boolean;
+  /** Its end is durable here. */
+  isEndKept(attemptId: string): boolean;
 }
 
 /** One host of a fleet: what it shares with the others, and who it is. */

@@ -200,6 +200,7 @@ class FleetLife {
           accept: (end: ServerEnd): ServerListener => this.#coordinator.accept(end),
           isSwitchGranted: (attemptId) => this.#oracle.isSwitchGranted(attemptId),
           isConfirmed: (attemptId) => this.#oracle.isConfirmed(attemptId),
+          isEndKept: (attemptId) => this.#oracle.isEndKept(attemptId),
         }),
       },
     });

@@ -42,6 +42,7 @@ export class Oracle {
   readonly #switchGranted = new Set<string>();
   readonly #attested = new Set<string>();
   readonly #confirmed = new Set<string>();
+  readonly #endsKept = new Set<string>();
   readonly #repairs = new Map<string, number>();
 
   constructor(options: {
@@ -62,6 +63,10 @@ export class Oracle {
     return this.#confirmed.has(attemptId);
   }
 
+  isEndKept(attemptId: string): boolean {
+    return this.#endsKept.has(attemptId);
+  }
+
   /** Reads what was added since it looked last; looks one after another. */
   look(store: Store): Promise<void> {
     // A look into a store that was killed meanwhile failed; the next one finds what it missed.
@@ -70,16 +75,13 @@ export class Oracle {
   }
 
   async #look(store: Store): Promise<void> {
-    for (;;) {
-      const page = { agent: null, before: null, after: this.#position, limit: PAGE };
-      const rows = [...(await store.read('historyPage', page))].reverse();
-      for (const row of rows) this.#take(row);
-      if (rows.length < PAGE) return;
-    }
+    for await (const row of historyAfter(store, this.#position)) this.#take(row);
   }
 
   /** Another store is in place: its past is not ours to judge. */
   async begin(store: Store): Promise<void> {
+    // A backup may have ends that were stored a moment before it was made, and never looked at.
+    for await (const row of historyAfter(store, 0)) this.#keepsEnd(row);
     this.#position = (await store.read('storeLife', null)).position;
     this.#wasRestored = true;
     this.#isHolding = (await store.read('unadoptedLife', null)) !== null;
@@ -98,8 +100,9 @@ export class Oracle {
     }
     this.#position = row.position;
     this.#trace('history', { kind: row.kind, command: row.command_id, detail: row.detail });
-    const attemptId = `${row.command_id}/${row.attempt}`;
+    const attemptId = attemptIdOf(row);
     if (row.kind.startsWith('command-')) this.#moved(row, attemptId);
+    this.#keepsEnd(row);
     switch (row.kind) {
       case 'coordinator-restored':
         this.#isHolding = true;
@@ -133,6 +136,12 @@ export class Oracle {
     }
   }
 
+  /** C13, C14: an end that may be acknowledged, of a command that is known or not. */
+  #keepsEnd(row: HistoryRow): void {
+    const isEnd = row.kind.startsWith('command-') && isEnded(stateIn(row));
+    if (isEnd || row.kind === 'orphan-kept') this.#endsKept.add(attemptIdOf(row));
+  }
+
   /** C12: what was taken back goes no further. */
   #granted(row: HistoryRow): void {
     const state = this.#commands.get(row.command_id ?? '')?.state ?? 'queued';
@@ -148,7 +157,7 @@ export class Oracle {
 
   #moved(row: HistoryRow, attemptId: string): void {
     const id = row.command_id ?? '';
-    const state = row.kind.slice('command-'.length) as CommandState;
+    const state = stateIn(row);
     const known = this.#commands.get(id);
     if (known === undefined) {
       if (state !== 'queued' && !this.#wasRestored) this.#fail('C2', `${id} begins as ${state}`);
@@ -202,6 +211,25 @@ export class Oracle {
     if (invariants.committed.has(attemptId) || committed?.version === version) return;
     this.#fail('C10', `${attemptId} is done on ${host?.name}, which never committed ${version}`);
   }
+}
+
+/** Rows above a position, the oldest first. */
+async function* historyAfter(store: Store, position: number): AsyncGenerator<HistoryRow> {
+  for (let after = position; ; ) {
+    const page = { agent: null, before: null, after, limit: PAGE };
+    const rows = [...(await store.read('historyPage', page))].reverse();
+    yield* rows;
+    after = rows.at(-1)?.position ?? after;
+    if (rows.length < PAGE) return;
+  }
+}
+
+function attemptIdOf(row: HistoryRow): string {
+  return `${row.command_id}/${row.attempt}`;
+}
+
+function stateIn(row: HistoryRow): CommandState {
+  return row.kind.slice('command-'.length) as CommandState;
 }
 
 function detailOf(row: HistoryRow): Readonly<Record<string, unknown>> {
