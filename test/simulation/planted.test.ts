@@ -4,16 +4,17 @@ import { describe, expect, test } from 'vitest';
 import { PLANTED } from './planted.ts';
 
 const ROOT_DIR = fileURLToPath(new URL('../..', import.meta.url));
-/** Most are found in the first ten. */
+/** Most are found in the first ten; what moves a life costs time here, and finds them all the same. */
 const LIVES_MAX = 2_000;
 
 describe('a planted defect is found within 2,000 lives', () => {
-  test.each(PLANTED)('$name', ({ name, lives = 'host' }) => {
+  test.each(PLANTED)('$name', ({ name, lives = 'host', seed = 1 }) => {
     const { status, stdout } = spawnSync(
       process.execPath,
       [
         ...['--import', './test/simulation/plant.ts', 'scripts/sim.ts'],
-        ...['--seeds', String(LIVES_MAX), '--failures', '1', '--lives', lives],
+        ...['--seeds', String(LIVES_MAX), '--from', String(seed)],
+        ...['--failures', '1', '--lives', lives],
       ],
       { cwd: ROOT_DIR, encoding: 'utf8', env: { ...process.env, PLANT: name } },
     );

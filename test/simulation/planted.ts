@@ -10,6 +10,8 @@ export interface Planted {
   readonly to: string;
   /** Whose lives find it. */
   readonly lives?: 'fleet';
+  /** The first life to live: one that found it when it was planted, where those before take long to; 1 unless given. */
+  readonly seed?: number;
 }
 
 const MACHINE = 'core/src/upgrade/machine.ts';
@@ -32,6 +34,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a try is not counted',
+    seed: 4,
     file: STEPS,
     from: ': { tries: trial.tries + 1 };',
     to: ': { tries: Math.max(1, trial.tries) };',
@@ -44,6 +47,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a changed boot id gives all tries back',
+    seed: 849,
     file: STEPS,
     from: '? { rebootTries: trial.rebootTries + 1 }',
     to: '? { tries: 1, rebootTries: 0 }',
@@ -68,6 +72,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a broken world is taken for a broken agent',
+    seed: 89,
     file: VERDICT,
     from: ": quiet({ kind: 'world-broken', ticks: 0 }),\n    dialled: 'ignore',\n  },\n  dialling",
     to: ": struck({ kind: 'dialling', strikes: verdict.strikes, mode: 'beside', ticks: 0 }, null),\n    dialled: 'ignore',\n  },\n  dialling",
@@ -80,6 +85,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'an unanswered last permission counts as granted',
+    seed: 83,
     file: MACHINE,
     from: "'permission-unanswered': undrain,",
     to: `'permission-unanswered': (state, event) => ({
@@ -91,6 +97,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a refusal is told by its digest alone',
+    seed: 86,
     file: 'core/src/upgrade/fate.ts',
     from: 'component.refused.find((entry) => entry.attemptId === attemptId);',
     to: 'component.refused.find((entry) => entry.digest === slot?.digest);',
@@ -115,12 +122,14 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'an outage is held against a launcher on trial',
+    seed: 39,
     file: 'core/src/boot/watching.ts',
     from: 'isHeard && !isUnwell(last)',
     to: 'isHeard && last.reached',
   },
   {
     name: 'a trial that no upgrade knows of stays',
+    seed: 166,
     file: 'agent/src/upgrade/orphan-trial.ts',
     from: 'if (attemptId === null || isExpected) continue;',
     to: 'if (attemptId !== "") continue;',
