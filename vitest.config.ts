@@ -4,16 +4,16 @@ import { defineConfig } from 'vitest/config';
 const WORKERS_MAX = 2;
 /** What fills the machine by itself, and is judged by when it is done. */
 const ALONE = ['test/e2e/killed.test.ts'];
-const GLOBAL_SETUP = ['test/support/temporary-directory.ts'];
 
 export default defineConfig({
   test: {
     maxWorkers: WORKERS_MAX,
+    // Of the whole run: a project's own would be set up once for each.
+    globalSetup: ['test/support/run-environment.ts'],
     projects: [
       {
         test: {
           name: 'unit',
-          globalSetup: GLOBAL_SETUP,
           include: ['packages/*/test/**/*.test.ts', 'test/*.test.ts', 'test/support/**/*.test.ts'],
           // Bounds of a hang, not of speed: the machines are shared.
           testTimeout: 60_000,
@@ -23,7 +23,6 @@ export default defineConfig({
       {
         test: {
           name: 'sim',
-          globalSetup: GLOBAL_SETUP,
           include: ['test/simulation/**/*.test.ts'],
           testTimeout: 400_000,
           hookTimeout: 60_000,
@@ -32,7 +31,6 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          globalSetup: GLOBAL_SETUP,
           include: ['test/e2e/**/*.test.ts'],
           exclude: ALONE,
           testTimeout: 180_000,
@@ -44,7 +42,6 @@ export default defineConfig({
       {
         test: {
           name: 'e2e-alone',
-          globalSetup: GLOBAL_SETUP,
           include: ALONE,
           testTimeout: 180_000,
           hookTimeout: 120_000,
