@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OWN_NETWORK, readmeBlocks, runBlock } from './readme-blocks.ts';
+import { inNewNamespaces } from './readme-namespaces.ts';
 
 const blocks = readmeBlocks();
 const wanted = process.argv.slice(2);
@@ -13,7 +14,8 @@ try {
   for (const [name, body] of blocks) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     const within = name === 'first-upgrade' && process.getuid?.() === 0 ? OWN_NETWORK : [];
-    const { exitCode, output } = await runBlock({ body, dir, within });
+    const run = () => runBlock({ body, dir, within });
+    const { exitCode, output } = await (name === 'two-namespaces' ? inNewNamespaces(run) : run());
     process.stdout.write(
       `${output}\n${name}: ${exitCode === 0 ? 'passed' : `ended with ${exitCode}`}\n`,
     );

@@ -1,14 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OWN_NETWORK, readmeBlocks, runBlock } from '../../scripts/readme-blocks.ts';
+import { canMakeNamespaces, inNewNamespaces } from '../../scripts/readme-namespaces.ts';
 
 const IS_ROOT = process.getuid?.() === 0;
-const NAMESPACES = ['moult-agent', 'moult-coordinator'];
-/** The names are the reader's: a reader who left theirs behind is not disturbed. */
-const CAN_JOIN_NETWORKS = IS_ROOT && spawnSync('ip', ['netns', 'list']).status === 0;
+const CAN_MAKE_NETWORKS = canMakeNamespaces();
 
 /** The second block goes on with the keys and packs of the first. */
 let dir: string;
@@ -33,16 +31,14 @@ describe('the README, word for word', () => {
     expect(exitCode).toBe(0);
   });
 
-  it.runIf(CAN_JOIN_NETWORKS)(
+  it.runIf(CAN_MAKE_NETWORKS)(
     'N4 H18 coordinator and agent in two network namespaces: the block ends with an upgraded agent',
     async () => {
-      try {
-        const { exitCode, output } = await runBlock({ body: bodyOf('two-namespaces'), dir });
-        expect(output).toMatch(/db-1: agent 1\.0\.0 -> 1\.1\.0 succeeded/);
-        expect(exitCode).toBe(0);
-      } finally {
-        for (const name of NAMESPACES) spawnSync('ip', ['netns', 'delete', name]);
-      }
+      const { exitCode, output } = await inNewNamespaces(() =>
+        runBlock({ body: bodyOf('two-namespaces'), dir }),
+      );
+      expect(output).toMatch(/db-1: agent 1\.0\.0 -> 1\.1\.0 succeeded/);
+      expect(exitCode).toBe(0);
     },
   );
 });
