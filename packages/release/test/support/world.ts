@@ -45,7 +45,7 @@ export interface World {
   }): Promise<SmallRelease>;
 }
 
-export const WORKER_PATH = join(import.meta.dirname, '../../src/trust-worker.ts');
+export const WORKER_PATH = join(import.meta.dirname, 'trust-worker.mjs');
 
 export async function startWorld(): Promise<World> {
   const dir = await temporaryDir();
