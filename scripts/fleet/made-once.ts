@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { CACHE_DIR } from './releases.ts';
 import { sourceHash } from './source-hash.ts';
+import { until } from './until.ts';
 
 /** What was made from other sources is kept this long: another run may be using it. */
 const KEPT_MS = 2 * 3_600_000;
+/** Longer than a slow machine takes to make it, several times over. */
+const WAIT_MS_MAX = 10 * 60_000;
 
 /**
  * A directory that takes long to make, kept in the cache while the sources stand as they are. Made beside its final
- * place and moved there whole: whoever is ended in the middle leaves no half of it.
+ * place and moved there whole: whoever is ended in the middle leaves no half of it. Who comes while it is made waits.
  */
 export async function madeOnce(
   name: string,
@@ -18,19 +22,47 @@ export async function madeOnce(
   const allDir = join(CACHE_DIR, name);
   const dir = join(allDir, (await sourceHash()).slice(0, 16));
   if (await isThere(dir)) return { dir, isNew: false };
+  await mkdir(allDir, { recursive: true });
+  const lock = await lockOf(`${allDir}.lock`);
+  try {
+    if (await isThere(dir)) return { dir, isNew: false };
+    await makeIn(allDir, { dir, make });
+  } finally {
+    lock.close();
+  }
+  return { dir, isNew: true };
+}
+
+async function makeIn(
+  allDir: string,
+  of: { readonly dir: string; readonly make: (dir: string) => Promise<void> },
+): Promise<void> {
+  const { dir, make } = of;
   const makingDir = join(allDir, `making-${randomUUID()}`);
   await mkdir(makingDir, { recursive: true });
   try {
     await make(makingDir);
-    // Another run may have been quicker: then what it made serves as well.
-    await rename(makingDir, dir).catch(async (cause) => {
-      if (!(await isThere(dir))) throw cause;
-    });
+    await rename(makingDir, dir);
   } finally {
     await rm(makingDir, { recursive: true, force: true });
   }
   await removeOld(allDir, dir);
-  return { dir, isNew: true };
+}
+
+/** Held until it is closed; the kernel lets go of it when the process ends, however it ends. */
+async function lockOf(path: string): Promise<DatabaseSync> {
+  const lock = new DatabaseSync(path, { timeout: 0 });
+  const hold = () => {
+    lock.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
+    return true;
+  };
+  try {
+    await until(`${path} is free`, hold, { timeoutMs: WAIT_MS_MAX });
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+  return lock;
 }
 
 async function removeOld(allDir: string, keptDir: string): Promise<void> {

@@ -1,6 +1,6 @@
 /*
  * Releases for demonstrations, tests and benchmarks: built from this checkout by the code behind `moult release build`,
- * with a short probation. Packs are barely compressed: they travel over the loopback only.
+ * with a short probation. Packs are barely compressed, or not at all: they travel over the loopback only.
  */
 import { join } from 'node:path';
 import type { Component } from '@moult/core/component';
@@ -20,6 +20,7 @@ export type BuiltPack = BuiltRelease & { readonly spec: ReleaseSpec; readonly pa
 
 /** Shortest that a manifest may ask for: whoever watches does not want to wait. */
 const PROBATION_MS = 5_000;
+/** Of packs that are kept. */
 const COMPRESSION_LEVEL = 1;
 /** Kept between runs, like everything below: git ignores it. */
 export const CACHE_DIR: string = join(ROOT_DIR, '.cache');
@@ -29,9 +30,11 @@ export const HERE: Platform = platformHere();
 export async function buildPack(options: {
   readonly spec: ReleaseSpec;
   readonly outDir: string;
+  /** 0 for a pack that is gone in a moment: not to compress takes a third of the time. */
+  readonly compressionLevel?: number;
   readonly onNotice?: (line: string) => void;
 }): Promise<BuiltPack> {
-  const { spec, outDir, onNotice } = options;
+  const { spec, outDir, compressionLevel = COMPRESSION_LEVEL, onNotice } = options;
   const built = await buildRelease({
     component: spec.component,
     version: spec.version,
@@ -41,7 +44,7 @@ export async function buildPack(options: {
     outDir,
     cacheDir: join(CACHE_DIR, 'runtimes'),
     probationMs: spec.probationMs ?? PROBATION_MS,
-    compressionLevel: COMPRESSION_LEVEL,
+    compressionLevel,
     ...(onNotice === undefined ? {} : { onNotice }),
   });
   if (built.packPath === null) throw new Error(`no pack was written for ${spec.version}`);

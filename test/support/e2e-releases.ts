@@ -80,7 +80,7 @@ export async function withEachPack(
 ): Promise<void> {
   const builds = [
     ...SPECS.map((spec) => async () => {
-      const { packPath, treeDir } = await buildPack({ spec, outDir });
+      const { packPath, treeDir } = await buildPack({ spec, outDir, compressionLevel: 0 });
       await rm(treeDir, { recursive: true });
       return packPath;
     }),

@@ -11,7 +11,7 @@ export interface PackTree {
   readonly treeDir: string;
   readonly manifest: Manifest;
   readonly packPath: string;
-  /** 1 (fast) to 9 (small); 6 unless given. */
+  /** 0 (none), 1 (fast) to 9 (small); 6 unless given. */
   readonly compressionLevel?: number;
 }
 
