@@ -1,7 +1,26 @@
 import { defineConfig } from 'vitest/config';
+import { longFirst } from './test/support/long-first.ts';
 
 /** Two at once: the machines that run these tests are small, and e2e starts real processes. */
 const WORKERS_MAX = 2;
+/** They take half a minute and more. */
+const LONG = [
+  'test/simulation/fleet.test.ts',
+  'test/simulation/host.test.ts',
+  'packages/store/test/sqlite.test.ts',
+  'test/simulation/planted.test.ts',
+  'packages/release/test/trust.test.ts',
+  'packages/release/test/staging.test.ts',
+  'packages/coordinator/test/gateway.test.ts',
+  'packages/release/test/sleeping-agent.test.ts',
+  'packages/coordinator/test/many.test.ts',
+  'packages/coordinator/test/https-session.test.ts',
+  'test/e2e/verdict.test.ts',
+  'test/e2e/bad-release.test.ts',
+  'test/e2e/restore.test.ts',
+  'test/e2e/cuts.test.ts',
+  'test/e2e/https.test.ts',
+];
 /** What fills the machine by itself, and is judged by when it is done. */
 const ALONE = ['test/e2e/killed.test.ts'];
 
@@ -10,6 +29,7 @@ export default defineConfig({
     maxWorkers: WORKERS_MAX,
     // Of the whole run: a project's own would be set up once for each.
     globalSetup: ['test/support/run-environment.ts'],
+    sequence: { sequencer: longFirst(LONG) },
     projects: [
       {
         test: {
