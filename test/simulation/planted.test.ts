@@ -14,7 +14,7 @@ describe('a planted defect is found within 2,000 lives', () => {
       [
         ...['--import', './test/simulation/plant.ts', 'scripts/sim.ts'],
         ...['--seeds', String(LIVES_MAX), '--from', String(seed)],
-        ...['--failures', '1', '--lives', lives],
+        ...['--failures', '1', '--processes', '1', '--lives', lives],
       ],
       { cwd: ROOT_DIR, encoding: 'utf8', env: { ...process.env, PLANT: name } },
     );

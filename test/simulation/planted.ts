@@ -34,7 +34,6 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a try is not counted',
-    seed: 4,
     file: STEPS,
     from: ': { tries: trial.tries + 1 };',
     to: ': { tries: Math.max(1, trial.tries) };',
@@ -47,13 +46,14 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a changed boot id gives all tries back',
-    seed: 849,
+    seed: 135,
     file: STEPS,
     from: '? { rebootTries: trial.rebootTries + 1 }',
     to: '? { tries: 1, rebootTries: 0 }',
   },
   {
     name: 'success is reported before the launcher has committed',
+    seed: 91,
     file: MACHINE,
     from: `        onTrial: () => state,
         untried: () => lost(state, event.nowMs),
@@ -72,7 +72,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a broken world is taken for a broken agent',
-    seed: 89,
+    seed: 34,
     file: VERDICT,
     from: ": quiet({ kind: 'world-broken', ticks: 0 }),\n    dialled: 'ignore',\n  },\n  dialling",
     to: ": struck({ kind: 'dialling', strikes: verdict.strikes, mode: 'beside', ticks: 0 }, null),\n    dialled: 'ignore',\n  },\n  dialling",
@@ -85,7 +85,6 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'an unanswered last permission counts as granted',
-    seed: 83,
     file: MACHINE,
     from: "'permission-unanswered': undrain,",
     to: `'permission-unanswered': (state, event) => ({
@@ -97,7 +96,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a refusal is told by its digest alone',
-    seed: 86,
+    seed: 836,
     file: 'core/src/upgrade/fate.ts',
     from: 'component.refused.find((entry) => entry.attemptId === attemptId);',
     to: 'component.refused.find((entry) => entry.digest === slot?.digest);',
@@ -122,14 +121,13 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'an outage is held against a launcher on trial',
-    seed: 39,
+    seed: 97,
     file: 'core/src/boot/watching.ts',
     from: 'isHeard && !isUnwell(last)',
     to: 'isHeard && last.reached',
   },
   {
     name: 'a trial that no upgrade knows of stays',
-    seed: 166,
     file: 'agent/src/upgrade/orphan-trial.ts',
     from: 'if (attemptId === null || isExpected) continue;',
     to: 'if (attemptId !== "") continue;',
