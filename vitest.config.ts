@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 import { longFirst } from './test/support/long-first.ts';
 
-/** Two at once: the machines that run these tests are small, and e2e starts real processes. */
+/** Two at once: the machines that run these tests are small. */
 const WORKERS_MAX = 2;
+/** One more where workers wait for what the clock decides: two files are watched for minutes. */
+const E2E_WORKERS_MAX = 3;
 /** They take half a minute and more. */
 const LONG = [
   'test/simulation/fleet.test.ts',
@@ -55,7 +57,8 @@ export default defineConfig({
           exclude: ALONE,
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          // After the others, so that nothing else is busy beside them. They wait more than they work: two at once.
+          // After the others, so that nothing else is busy beside them. They wait more than they work.
+          maxWorkers: E2E_WORKERS_MAX,
           sequence: { groupOrder: 1 },
         },
       },
