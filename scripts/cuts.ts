@@ -88,12 +88,11 @@ async function run(
     });
   }
   const { signal } = stopping;
-  say('preparing a coordinator, releases and a host');
+  say('preparing a coordinator and releases');
   const fleet = await RealFleet.open('cuts');
   try {
-    const slotsOf = await fleet.host('prepared', { starts: false });
     const onLog = values.verbose ? (lines: readonly string[]) => lines.forEach(say) : undefined;
-    const place = { fleet, slotsOf, range, say, onLog };
+    const place = { fleet, range, say, onLog };
     const rounds = values.faults ? faultRounds(place, chosen) : await cutRounds(place, chosen);
     const tally = await runRounds({ rounds, ...limits, signal, say });
     if (tally.next !== null)

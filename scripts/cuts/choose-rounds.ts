@@ -1,7 +1,6 @@
 /* Which cuts and faults a run consists of, each with its title and the command that repeats it. */
 import type { Component } from '@moult/core/component';
 import type { RealFleet } from '../../test/support/real-fleet.ts';
-import type { Host } from '../fleet/host.ts';
 import type { CutKind } from './cut-kinds.ts';
 import { type Cut, countCalls, runCut, type Victim } from './cut-round.ts';
 import { type FaultCase, type FaultStep, runFault } from './fault-round.ts';
@@ -17,8 +16,6 @@ export interface Range {
 
 export interface Place {
   readonly fleet: RealFleet;
-  /** Whose slots the hosts of the rounds begin with. */
-  readonly slotsOf: Host;
   readonly range: Range;
   readonly say: (line: string) => void;
   /** Told all that a host said, when its round is over. */
@@ -34,11 +31,11 @@ export async function cutRounds(
     readonly components: readonly Component[];
   },
 ): Promise<readonly Round[]> {
-  const { fleet, slotsOf, range, say } = place;
+  const { fleet, range, say } = place;
   const { kinds, victims, components } = chosen;
   const rounds: Round[] = [];
   for (const component of components) {
-    const counts = await countCalls(fleet, { kinds, component, slotsOf });
+    const counts = await countCalls(fleet, { kinds, component });
     const texts = kinds.map((kind) => `${counts[kind]} ${kind}`);
     say(`one undisturbed upgrade of the ${component}: ${texts.join(', ')}`);
     for (const kind of kinds) {
@@ -53,14 +50,14 @@ export async function cutRounds(
 }
 
 function cutRound(place: Place, cut: Cut, of: number): Round {
-  const { fleet, slotsOf, onLog } = place;
+  const { fleet, onLog } = place;
   const { kind, number, victim, component } = cut;
   return {
     title: `${component}: ${kind} ${number} of ${of}, ${victim}`,
     command: `npm run cuts -- --component ${component} --kind ${kind} --from ${number} --count 1 --victim ${victim}`,
     run: async () => {
       const name = `${component}-${kind}-${number}-${victim}`;
-      const { at, late, retried } = await runCut(fleet, cut, { name, slotsOf, onLog });
+      const { at, late, retried } = await runCut(fleet, cut, { name, onLog });
       if (at === null) return 'not cut: this upgrade made fewer calls';
       return [
         `cut at ${at}`,
@@ -90,7 +87,7 @@ export function faultRounds(
 }
 
 function faultRound(place: Place, what: FaultCase, number: number): Round {
-  const { fleet, slotsOf, onLog } = place;
+  const { fleet, onLog } = place;
   const { fault, step } = what;
   return {
     title: `${fault} at ${step}`,
@@ -98,7 +95,7 @@ function faultRound(place: Place, what: FaultCase, number: number): Round {
     run: async () => {
       // Not its own: what names the fault in a text must not be the name of the host.
       const name = `faulty-${number}`;
-      const { outcome, said } = await runFault(fleet, what, { name, slotsOf, onLog });
+      const { outcome, said } = await runFault(fleet, what, { name, onLog });
       return [outcome, ...said.map((line) => `\n      ${line}`)].join('');
     },
   };

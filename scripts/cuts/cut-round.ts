@@ -54,11 +54,10 @@ export async function countCalls(
   what: {
     readonly kinds: readonly CutKind[];
     readonly component: Component;
-    readonly slotsOf: Host;
   },
 ): Promise<Readonly<Record<CutKind, number>>> {
-  const { kinds, component, slotsOf } = what;
-  const host = await fleet.host(`count-${component}`, { slotsOf });
+  const { kinds, component } = what;
+  const host = await fleet.host(`count-${component}`);
   const counts: Record<CutKind, number> = { fsync: 0, rename: 0, open: 0, unlink: 0, exec: 0 };
   let lastMs = performance.now();
   const tracer = await Tracer.attach({
@@ -89,14 +88,13 @@ export async function runCut(
   cut: Cut,
   options: {
     readonly name: string;
-    readonly slotsOf: Host;
     /** Told all that the host said, at the end. */
     readonly onLog?: ((lines: readonly string[]) => void) | undefined;
   },
 ): Promise<CutResult> {
   const { component } = cut;
   const version = TO[component];
-  const host = await fleet.host(options.name, { slotsOf: options.slotsOf });
+  const host = await fleet.host(options.name);
   try {
     const tracer = await CutTracer.attach(host, cut);
     const command = await fleet.order(host.name, version, component);

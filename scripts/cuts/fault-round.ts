@@ -55,13 +55,12 @@ export async function runFault(
   { fault, step }: FaultCase,
   options: {
     readonly name: string;
-    readonly slotsOf: Host;
     readonly onLog?: ((lines: readonly string[]) => void) | undefined;
   },
 ): Promise<FaultResult> {
   const root = join(fleet.dir, options.name);
   const unmount = await mountDisk(root);
-  const host = await fleet.host(options.name, { slotsOf: options.slotsOf, root });
+  const host = await fleet.host(options.name, { root });
   try {
     const entered = step === 'ordered' ? null : whenStep(host, step);
     const command = entered === null ? null : await fleet.order(host.name, SECOND);

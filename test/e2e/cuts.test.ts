@@ -5,7 +5,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cut, runCut } from '../../scripts/cuts/cut-round.ts';
 import { type FaultCase, runFault } from '../../scripts/cuts/fault-round.ts';
-import type { Host } from '../../scripts/fleet/host.ts';
 import { hasTracer } from '../../scripts/fleet/tracer.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 
@@ -38,12 +37,10 @@ const FAULTS: readonly FaultCase[] = [
 ];
 
 let fleet: RealFleet;
-let slotsOf: Host;
 
 describe.skipIf(!canTrace)('under strace, which this machine must have', () => {
   beforeAll(async () => {
     fleet = await RealFleet.open('cuts');
-    slotsOf = await fleet.host('prepared', { starts: false });
   }, PREPARE_MS);
 
   afterAll(async () => {
@@ -58,8 +55,7 @@ describe.skipIf(!canTrace)('under strace, which this machine must have', () => {
         timeout: ROUND_MS,
       }, async () => {
         const name = `${kind}-${number}-${victim}`;
-        const options = { name, slotsOf };
-        const { at, late } = await runCut(fleet, { ...cut, component: 'agent' }, options);
+        const { at, late } = await runCut(fleet, { ...cut, component: 'agent' }, { name });
         expect(at).not.toBeNull();
         expect(late).toBe(0);
       });
@@ -71,7 +67,7 @@ describe.skipIf(!canTrace)('under strace, which this machine must have', () => {
       }, async () => {
         // Not called after the fault: what names the fault in a text must not be the name of the host.
         const name = `faulty-${index}`;
-        const { said } = await runFault(fleet, { fault, step }, { name, slotsOf });
+        const { said } = await runFault(fleet, { fault, step }, { name });
         expect(said).not.toEqual([]);
       });
     }

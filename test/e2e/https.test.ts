@@ -33,7 +33,7 @@ afterAll(async () => {
 
 test('P10 H4: an agent whose WebSocket is refused asks, fetches and is upgraded over HTTPS, and returns when it opens', async () => {
   const { coordinator } = fleet;
-  const host = await fleet.host('behind-proxy', { url: proxy.url });
+  const host = await fleet.host('behind-proxy', { url: proxy.url, fetches: true });
   const isOver = (version: string, marks: readonly string[]) => (agent: Agent) =>
     agent.state === 'Up' &&
     agent.marks.join() === marks.join() &&

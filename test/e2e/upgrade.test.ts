@@ -26,7 +26,7 @@ afterAll(async () => {
 // Each on hosts of its own: side by side they take as long as one.
 describe.concurrent('side by side', () => {
   test('H1 H4 H7 H13 N3 N4 N5: two upgrades, one after the other, each attested, moving only what changed, and cleaned up after', async () => {
-    const host = await fleet.host('two-upgrades');
+    const host = await fleet.host('two-upgrades', { fetches: true });
     const oldPid = await host.agentPid();
     // It asked as soon as it was connected, as it will every hour, and was answered.
     expect(host.lines.filter((line) => line.includes('"msg":"nothing to do"'))).toHaveLength(1);

@@ -1,6 +1,7 @@
 /*
  * A coordinator and hosts as real processes, for one file of tests. The coordinator is a copy of one that was made
- * once for these sources and has every release: building and publishing takes half a minute, copying a moment.
+ * once for these sources and has every release: building and publishing takes half a minute, copying a moment. Hosts
+ * begin with copies of the slots that one host fetched then, unless they are to fetch.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -22,11 +23,17 @@ export const PREPARE_MS = 400_000;
 export class RealFleet {
   readonly dir: string;
   readonly coordinator: Coordinator;
+  readonly #templateDir: string;
   readonly #hosts: Host[] = [];
 
-  private constructor(dir: string, coordinator: Coordinator) {
-    this.dir = dir;
-    this.coordinator = coordinator;
+  private constructor(of: {
+    readonly dir: string;
+    readonly templateDir: string;
+    readonly coordinator: Coordinator;
+  }) {
+    this.dir = of.dir;
+    this.#templateDir = of.templateDir;
+    this.coordinator = of.coordinator;
   }
 
   static async open(
@@ -38,10 +45,10 @@ export class RealFleet {
   ): Promise<RealFleet> {
     const templateDir = await preparedTemplate();
     const dir = await mkdtemp(join(tmpdir(), `moult-e2e-${name}-`));
-    await cp(templateDir, join(dir, 'coordinator'), { recursive: true, verbatimSymlinks: true });
-    const coordinator = await Coordinator.open({ dir: join(dir, 'coordinator') });
+    await copyTree(coordinatorIn(templateDir), coordinatorIn(dir));
+    const coordinator = await Coordinator.open({ dir: coordinatorIn(dir) });
     await coordinator.start(options);
-    return new RealFleet(dir, coordinator);
+    return new RealFleet({ dir, templateDir, coordinator });
   }
 
   /** Enrolled and started; Up unless told otherwise. */
@@ -51,8 +58,8 @@ export class RealFleet {
       readonly validates?: boolean;
       readonly group?: string;
       readonly starts?: boolean;
-      /** What it installs is there already, copied from that host: it fetches nothing. */
-      readonly slotsOf?: Host;
+      /** It fetches what it installs, a hundred megabytes and more; otherwise that is there already. */
+      readonly fetches?: boolean;
       /** A directory that is there; a new one of its own unless given. */
       readonly root?: string;
       /** Where it finds the coordinator, when something stands between them. */
@@ -61,9 +68,9 @@ export class RealFleet {
   ): Promise<Host> {
     const { coordinator } = this;
     // A group of its own, so that none waits for the others of its file.
-    const { validates = true, group = name, starts = true, slotsOf, url } = options;
+    const { validates = true, group = name, starts = true, fetches = false, url } = options;
     const root = options.root ?? join(this.dir, name);
-    if (slotsOf !== undefined) await copySlots(slotsOf.root, root);
+    if (!fetches) await copySlots(hostIn(this.#templateDir), root);
     const token = await coordinator.enrollmentToken({ validates, group });
     const host = await Host.enroll({
       ...{ coordinator, token, name, root },
@@ -148,19 +155,43 @@ export class RealFleet {
 
 /** Not as links: an inode that several hosts share changes under one when another links it. */
 async function copySlots(fromRoot: string, toRoot: string): Promise<void> {
-  await cp(join(fromRoot, 'opt'), join(toRoot, 'opt'), {
-    recursive: true,
-    verbatimSymlinks: true,
-    mode: constants.COPYFILE_FICLONE,
-  });
+  await copyTree(join(fromRoot, 'opt'), join(toRoot, 'opt'));
 }
 
-/** The directory of a stopped coordinator with every release, made from these sources. */
+async function copyTree(fromDir: string, toDir: string): Promise<void> {
+  const mode = constants.COPYFILE_FICLONE;
+  await cp(fromDir, toDir, { recursive: true, verbatimSymlinks: true, mode });
+}
+
+const coordinatorIn = (dir: string): string => join(dir, 'coordinator');
+const hostIn = (dir: string): string => join(dir, 'host');
+
+/** A stopped coordinator with every release, made from these sources, and the slots of a host of it. */
 async function preparedTemplate(): Promise<string> {
   return (await madeOnce('e2e', makeTemplate)).dir;
 }
 
 async function makeTemplate(dir: string): Promise<void> {
+  await makeCoordinator(coordinatorIn(dir));
+  await makeSlots(dir);
+}
+
+/** By a coordinator of their own: the one that fleets begin with has never seen a host. */
+async function makeSlots(dir: string): Promise<void> {
+  const copyDir = join(dir, 'copy');
+  await copyTree(coordinatorIn(dir), copyDir);
+  const coordinator = await Coordinator.open({ dir: copyDir });
+  try {
+    await coordinator.start();
+    const token = await coordinator.enrollmentToken();
+    await Host.enroll({ coordinator, token, name: 'fetches', root: hostIn(dir) });
+  } finally {
+    await coordinator.stop();
+    await rm(copyDir, { recursive: true, force: true });
+  }
+}
+
+async function makeCoordinator(dir: string): Promise<void> {
   const coordinator = await Coordinator.init({ dir });
   try {
     await coordinator.start();
