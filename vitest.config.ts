@@ -20,6 +20,8 @@ const LONG = [
   'test/e2e/verdict.test.ts',
   'test/e2e/bad-release.test.ts',
   'test/e2e/restore.test.ts',
+  'test/e2e/queue.test.ts',
+  'test/e2e/choices.test.ts',
   'test/e2e/cuts.test.ts',
   'test/e2e/https.test.ts',
 ];
