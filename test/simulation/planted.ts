@@ -128,12 +128,14 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a trial that no upgrade knows of stays',
+    seed: 16_381,
     file: 'agent/src/upgrade/orphan-trial.ts',
     from: 'if (attemptId === null || isExpected) continue;',
     to: 'if (attemptId !== "") continue;',
   },
   {
     name: 'a command is acknowledged before it is in the inbox',
+    seed: 24,
     file: 'agent/src/commands.ts',
     from: 'const stored = store.inbox.store(command);',
     to: 'this.#options.sendAccept({ commandId, attempt });\n    const stored = store.inbox.store(command);',
