@@ -91,8 +91,13 @@ describe.concurrent('side by side', () => {
     const forcing = ['agents', 'upgrade', 'not-validated', '--to', SECOND, '--force', '-o', 'json'];
     const [order] = JSON.parse(await fleet.coordinator.moultOk(forcing)).ordered;
     const params = { id: order.commandId };
-    const { command: forced } = await fleet.coordinator.client.getCommand({ params });
-    expect(forced).toMatchObject({ isForced: true, state: 'queued', holdReason: 'unvalidated' });
+    const { command: ordered } = await fleet.coordinator.client.getCommand({ params });
+    const { command: forced } = await fleet.whenCommand(
+      ordered,
+      'is held as well',
+      ({ holdReason }) => holdReason === 'unvalidated',
+    );
+    expect(forced).toMatchObject({ isForced: true, state: 'queued' });
     const { reasons } = await fleet.coordinator.client.whyAgent({
       params: { name: 'not-validated' },
     });
