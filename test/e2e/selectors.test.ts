@@ -1,12 +1,15 @@
 /* Many at once: whom a selector means is decided by the coordinator, and one order reaches all of them. */
 import type { Reason } from '@moult/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../../scripts/fleet/until.ts';
 import { expectClearFailure } from '../support/clear-failure.ts';
 import { BAD, FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 
 /** Three tries with their backoff on three hosts side by side, on a machine that may be slow. */
 const WAIT_MS = 240_000;
+/** Decided in the turn after the answer. */
+const HELD_MS = 30_000;
 const [SECOND] = GOOD;
 const BROKEN = BAD.crashesAtStart;
 const ALL = ['many-1', 'many-2', 'many-3'];
@@ -66,9 +69,15 @@ test('H8 H18: a release that all have refused is ordered over their refusals, by
   const again = await moult(...order, `version<${BROKEN}`);
   expect(again).toMatchObject({ code: 0 });
   expect(again.stdout).toContain('3 of 3 ordered');
-  expect((await openCommands()).map(({ holdReason }) => holdReason)).toEqual(
-    ALL.map(() => 'refused-here'),
+  const held = await until(
+    'all are held',
+    async () => {
+      const open = await openCommands();
+      return open.every(({ holdReason }) => holdReason !== null) ? open : null;
+    },
+    { timeoutMs: HELD_MS },
   );
+  expect(held.map(({ holdReason }) => holdReason)).toEqual(ALL.map(() => 'refused-here'));
 
   // Tried once more on each: that is what the force is for.
   const forced = await moult(...order, 'waiting=refused-here', '--force', '--wait', '-o', 'json');
