@@ -1,4 +1,5 @@
 /* A store that was restored from a backup, and agents that have seen more than it has. */
+import { ticketOf } from '@moult/core/identity';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../src/index.ts';
 import type { Engine } from './conformance.ts';
@@ -125,6 +126,18 @@ function lives(opened: () => Store): void {
     const welcome = await session(store, { instanceId, counter: 9, ticket: 'aa', seen: lost });
     expect(welcome).toMatchObject({ kind: 'welcome', generation: MINUTE });
     expect(await store.read('restoreSummary', null)).toMatchObject({ ahead: [{ name: 'web-1' }] });
+  });
+
+  test('RS3: an agent whose last session is not here is no clone, but shows that the store was put back', async () => {
+    const store = opened();
+    const { instanceId } = await agent(store, 'web-1');
+    const ticket = ticketOf({ issuedMs: NOW, random: 'a'.repeat(32) });
+    const welcome = await session(store, { instanceId, counter: 9, ticket });
+    expect(welcome).toMatchObject({ kind: 'welcome', generation: MINUTE });
+    expect(await store.read('unadoptedLife', null)).toMatchObject({
+      origin: 'noticed',
+      why: 'web-1 has had a session that this store does not have',
+    });
   });
 
   test('RS3: what an agent that nobody validated says it has seen stops no fleet', async () => {

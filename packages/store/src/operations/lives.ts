@@ -141,7 +141,13 @@ export async function restoredLives(db: ReadContext): Promise<readonly RestoredL
 /** RS3: a life that nobody began is begun when an agent shows that there was more. */
 export function noticeRestore(
   context: WriteContext,
-  of: { readonly agentName: string; readonly seen: StorePlace; readonly nowMs: number },
+  of: {
+    readonly agentName: string;
+    readonly seen: StorePlace;
+    /** It has seen nothing else that is lost: its last session is. */
+    readonly isSessionLost: boolean;
+    readonly nowMs: number;
+  },
 ): Promise<StorePlace> {
   const { generation, position } = of.seen;
   return beginLife(context, {
@@ -149,6 +155,8 @@ export function noticeRestore(
     aboveGeneration: generation,
     nowMs: of.nowMs,
     principal: COORDINATOR,
-    why: `${of.agentName} has seen position ${position} of generation ${generation}, which this store does not have`,
+    why: of.isSessionLost
+      ? `${of.agentName} has had a session that this store does not have`
+      : `${of.agentName} has seen position ${position} of generation ${generation}, which this store does not have`,
   });
 }

@@ -150,8 +150,14 @@ async function ownPlace(
   const seen = await placeSeen(context.db, hello.seen);
   // In a life that has just begun every host shows a session that is not here.
   const isLost = of.isLost && instance.generation === own.generation;
-  if (!(isLost || isBeyond(own, seen)) || instance.validated_ms === null) return own;
-  return noticeRestore(context, { agentName: instance.agent_name, seen, nowMs: hello.nowMs });
+  const isSeenLost = isBeyond(own, seen);
+  if (!(isLost || isSeenLost) || instance.validated_ms === null) return own;
+  return noticeRestore(context, {
+    agentName: instance.agent_name,
+    seen,
+    isSessionLost: !isSeenLost,
+    nowMs: hello.nowMs,
+  });
 }
 
 async function quarantine(
