@@ -116,7 +116,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     failed: (address, error) => authentication.failed(address, error),
   });
   const connections = new Connections(app.server);
-  app.server.on('upgrade', createUpgradeListener({ sessions: gateway, log }));
+  app.server.on('upgrade', createUpgradeListener({ sessions: gateway, turns: gateway.turns, log }));
   await beginRun(options);
   await releases.start();
   await dispatcher.start();

@@ -12,6 +12,7 @@ import { Handshake } from './handshake.ts';
 import { Session, type SessionOwner } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import { TICK_MS, TimerWheel } from './timer-wheel.ts';
+import { Turns } from './turns.ts';
 
 /** Carriers without a proof: agents come back together after a restart, attackers come in any number. */
 const UNPROVEN_MAX = 4_000;
@@ -46,6 +47,7 @@ export class Gateway implements SessionOwner, SessionOpener {
   readonly random: Random;
   readonly log: Logger;
   readonly wheel: TimerWheel;
+  readonly turns: Turns = new Turns();
   readonly #options: GatewayOptions;
   readonly #handshake: Handshake;
   readonly #all = new Set<Session>();
@@ -63,6 +65,7 @@ export class Gateway implements SessionOwner, SessionOpener {
     this.#handshake = new Handshake({
       ...options,
       wheel: this.wheel,
+      turns: this.turns,
       onLive: (session) => {
         this.#unproven -= 1;
         options.live.onLive(session);

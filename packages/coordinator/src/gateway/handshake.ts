@@ -27,6 +27,7 @@ import { Admission } from './admission.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import type { TimerWheel } from './timer-wheel.ts';
+import type { Turns } from './turns.ts';
 
 export interface HandshakeOptions {
   readonly store: Store;
@@ -34,6 +35,7 @@ export interface HandshakeOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly wheel: TimerWheel;
+  readonly turns: Turns;
   readonly sessions: Sessions;
   /** This program's version, shown in the welcome. */
   readonly version: string;
@@ -61,6 +63,7 @@ export class Handshake {
   }
 
   async onFrame(session: Session, frame: AgentFrame): Promise<void> {
+    await this.#options.turns.take();
     if (session.phase === 'hello' && frame.kind === 'hello')
       this.#challenge(session, frame.message);
     else if (session.phase === 'prove' && frame.kind === 'prove') {
@@ -97,6 +100,8 @@ export class Handshake {
     const { hello } = session;
     if (hello === null) return session.close('unexpected-frame');
     const instance = await this.#options.store.read('instanceById', hello.instanceId);
+    await this.#options.turns.take();
+    if (session.phase === 'closed') return;
     // Whatever it calls itself: a renamed agent says its old name for a while (RS11).
     if (instance === null) return session.close('not-enrolled');
     const channelBinding = instance.binds_channel === 1 ? session.channelBinding() : '';

@@ -6,6 +6,7 @@ import type { Logger } from '@moult/runtime/logger';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { Carrier, CarrierListener, SessionOpener } from './carrier.ts';
 import { channelBindingOf } from './channel-binding.ts';
+import type { Turns } from './turns.ts';
 
 /** A message in more pieces than this is made to cost memory. */
 const FRAGMENTS_MAX = 16;
@@ -15,9 +16,10 @@ export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: B
 /** Handler of the HTTP server's `upgrade`. */
 export function createUpgradeListener(options: {
   readonly sessions: SessionOpener;
+  readonly turns: Turns;
   readonly log: Logger;
 }): UpgradeListener {
-  const { sessions, log } = options;
+  const { sessions, turns, log } = options;
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -34,8 +36,13 @@ export function createUpgradeListener(options: {
     else if (!isOurs) refuseUpgrade(socket, '400 Bad Request');
     else if (!sessions.isOpen) refuseUpgrade(socket, '503 Service Unavailable');
     else {
-      server.handleUpgrade(request, socket, head, (webSocket) => {
-        sessions.open(new WebSocketCarrier({ webSocket, raw: socket, log }));
+      const died = (error: Error): void => log.debug('connection failed', { err: error });
+      socket.on('error', died);
+      void turns.take().then(() => {
+        socket.off('error', died);
+        server.handleUpgrade(request, socket, head, (webSocket) => {
+          sessions.open(new WebSocketCarrier({ webSocket, raw: socket, log }));
+        });
       });
     }
   };
