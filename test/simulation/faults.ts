@@ -158,6 +158,7 @@ const THEMES = {
 /** A verdict is due after minutes, and a stopped version's probe after an hour. */
 const LASTING: ReadonlySet<FaultKind> = new Set([
   ...(['outage', 'cut-downwards', 'coordinator-busy', 'metadata-away'] as const),
+  'disk-sync-error',
 ]);
 const RARE_WEIGHTS = Object.fromEntries(RARE.map(({ weight }, index) => [index, weight]));
 const PASSES = [1, 2, 3, 4, 5, 6] as const;

@@ -192,8 +192,9 @@ export const RARE: readonly [RarePlace, ...RarePlace[]] = [
     strikes: CRASHES,
     points: pointsOf('pipe:failed', 'record:write'),
   },
+  // A trial that was given up, and shows again when it is read anew.
   {
-    weight: 2,
+    weight: 8,
     troubles: [['disk-sync-error', 'pipe:try:received']],
     strikes: CRASHES,
     points: pointsOf('inbox.finish', 'save:reporting:after', 'save:idle:after'),
