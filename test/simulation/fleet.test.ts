@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { liveFleet } from './fleet/fleet-life.ts';
-import { runSeeds, storyOf } from './run.ts';
+import { runSeeds, seedsFrom, storyOf } from './run.ts';
 import { Tally } from './tally.ts';
 
 /** About a minute on a small machine; `npm run sim -- --lives fleet --seeds 4000` looks further. */
@@ -9,8 +9,7 @@ const LIVES = 40;
 describe('a fleet with its real coordinator, both killed and cut off at any moment', () => {
   test('C2 C9 C10 C12 C15 C18 U17: comes to rest, of one mind, and upgrades once more', async () => {
     const { failures, tally } = await runSeeds({
-      from: 1,
-      count: LIVES,
+      seeds: seedsFrom(1, LIVES),
       failuresMax: 3,
       lives: 'fleet',
       say: () => undefined,

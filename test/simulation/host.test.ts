@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { live } from './life.ts';
 import { POINTS } from './points.ts';
-import { runSeeds, storyOf } from './run.ts';
+import { runSeeds, seedsFrom, storyOf } from './run.ts';
 import { Tally } from './tally.ts';
 
 /** Some twenty seconds on a small machine; `npm run sim -- --seeds 10000` looks further. */
@@ -10,8 +10,7 @@ const LIVES = 300;
 describe('a host that is crashed anywhere, in a world that fails in any way', () => {
   test('comes to rest with launcher, agent and coordinator of one mind, and upgrades once more', async () => {
     const { failures, tally } = await runSeeds({
-      from: 1,
-      count: LIVES,
+      seeds: seedsFrom(1, LIVES),
       failuresMax: 3,
       lives: 'host',
       say: () => undefined,

@@ -9,6 +9,7 @@ import type { OrderRow } from './order-row.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { mend } from './strike.ts';
 import { countCells, type Tally } from './tally.ts';
+import { baseOf } from './variation.ts';
 import {
   AGENT_CHARACTERS,
   type Character,
@@ -37,7 +38,7 @@ export async function live(
   seed: number,
   options: { readonly tally: Tally; readonly say?: (line: string) => void },
 ): Promise<LifeResult> {
-  const random = new SeededRandom(seed, 1);
+  const random = new SeededRandom(baseOf(seed), 1);
   const faults = drawFaults(random);
   countCells(options.tally);
   const world = new World({ seed, faults, tally: options.tally, say: options.say ?? null });

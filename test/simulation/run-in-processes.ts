@@ -4,12 +4,12 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { LivesOf } from './run.ts';
+import { type LivesOf, type Run, seedsFrom } from './run.ts';
 import { type Counts, Tally } from './tally.ts';
+import { Met, scarceIn } from './variation.ts';
 
 export interface Slice {
-  readonly from: number;
-  readonly count: number;
+  readonly seeds: readonly number[];
   readonly failuresMax: number;
   readonly lives: LivesOf;
 }
@@ -17,6 +17,7 @@ export interface Slice {
 /** What a process answers to a slice. */
 export interface SliceResult {
   readonly counts: Counts;
+  readonly met: Run['met'];
   readonly lives: number;
   readonly failed: number;
   readonly steps: number;
@@ -34,50 +35,94 @@ export interface ParallelRun {
   readonly steps: number;
 }
 
+const ROUNDS_MAX = 30;
+
+/** The seeds; then variations of those that met what was met less than `least` times, while that helps. */
 export async function runInProcesses(options: {
   readonly from: number;
   readonly count: number;
   readonly failuresMax: number;
+  readonly least: number;
   readonly lives: LivesOf;
   readonly processes: number;
   readonly say: (line: string) => void;
 }): Promise<ParallelRun> {
-  const { from, count, failuresMax, lives, processes, say } = options;
-  const end = from + count;
-  const sum = { tally: new Tally(), lives: 0, failed: 0, steps: 0 };
-  let next = from;
-  const take = (result: SliceResult) => {
-    sum.tally.add(result.counts);
-    sum.lives += result.lives;
-    sum.failed += result.failed;
-    sum.steps += result.steps;
-    for (const line of result.stories) say(line);
-    say(`${sum.lives} of ${count} lives, ${sum.failed} failed`);
-  };
-  const work = async () => {
-    const child = fork(SLICE_PROGRAM, { serialization: 'advanced' });
-    try {
-      while (next < end && sum.failed < failuresMax) {
-        const slice = { from: next, count: Math.min(SLICE_SEEDS, end - next), failuresMax, lives };
-        next += slice.count;
-        take(await answerTo(child, slice));
+  const { from, count, failuresMax, least, lives, processes, say } = options;
+  const run = new Lives({ failuresMax, lives, processes, say });
+  await run.live(seedsFrom(from, count));
+  // A name that a round of variations has not met once is given up.
+  const hopeless = new Set<string>();
+  for (let round = 1; round <= ROUNDS_MAX && least > 1 && !run.hasFailed; round++) {
+    const before = [...scarceIn(run.tally, least)].filter(([name]) => !hopeless.has(name));
+    const seeds = run.met.variationsFor(before);
+    if (seeds.length === 0) break;
+    say(`${before.length} things were met less than ${least} times: ${seeds.length} variations`);
+    await run.live(seeds);
+    const after = scarceIn(run.tally, least);
+    for (const [name, missing] of before) if (after.get(name) === missing) hopeless.add(name);
+  }
+  return run;
+}
+
+interface LivesOptions extends Omit<Slice, 'seeds'> {
+  readonly processes: number;
+  readonly say: (line: string) => void;
+}
+
+class Lives implements ParallelRun {
+  readonly tally: Tally = new Tally();
+  readonly met: Met = new Met();
+  lives = 0;
+  failed = 0;
+  steps = 0;
+  readonly #options: LivesOptions;
+
+  constructor(options: LivesOptions) {
+    this.#options = options;
+  }
+
+  get hasFailed(): boolean {
+    return this.failed >= this.#options.failuresMax;
+  }
+
+  async live(seeds: readonly number[]): Promise<void> {
+    const { failuresMax, lives, processes } = this.#options;
+    const end = this.lives + seeds.length;
+    let next = 0;
+    const work = async (): Promise<void> => {
+      const child = fork(SLICE_PROGRAM, { serialization: 'advanced' });
+      try {
+        while (next < seeds.length && !this.hasFailed) {
+          const slice = { seeds: seeds.slice(next, next + SLICE_SEEDS), failuresMax, lives };
+          next += SLICE_SEEDS;
+          this.#take(await answerTo(child, slice), end);
+        }
+      } finally {
+        child.disconnect();
       }
-    } finally {
-      child.disconnect();
-    }
-  };
-  const wanted = Math.min(processes, Math.ceil(count / SLICE_SEEDS));
-  await Promise.all(Array.from({ length: wanted }, work));
-  return sum;
+    };
+    const wanted = Math.min(processes, Math.ceil(seeds.length / SLICE_SEEDS));
+    await Promise.all(Array.from({ length: wanted }, work));
+  }
+
+  #take(result: SliceResult, end: number): void {
+    const { say } = this.#options;
+    this.tally.add(result.counts);
+    for (const [seed, names] of result.met) this.met.add(seed, names);
+    this.lives += result.lives;
+    this.failed += result.failed;
+    this.steps += result.steps;
+    for (const line of result.stories) say(line);
+    say(`${this.lives} of ${end} lives, ${this.failed} failed`);
+  }
 }
 
 async function answerTo(child: ChildProcess, slice: Slice): Promise<SliceResult> {
   return await new Promise((resolve, reject) => {
     const ended = (code: number | null, signal: string | null) => {
-      const { from, count } = slice;
-      reject(
-        new Error(`seeds ${from} to ${from + count - 1}: their process ended, ${code ?? signal}`),
-      );
+      const { seeds } = slice;
+      const which = `seeds ${seeds.at(0)} to ${seeds.at(-1)}`;
+      reject(new Error(`${which}: their process ended, ${code ?? signal}`));
     };
     child.once('exit', ended);
     child.once('message', (result) => {

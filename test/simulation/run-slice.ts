@@ -13,6 +13,7 @@ async function answer(slice: Slice): Promise<void> {
   const { cells, points, crashes, faults, outcomes } = run.tally;
   const result: SliceResult = {
     counts: { cells, points, crashes, faults, outcomes },
+    met: run.met,
     lives: run.lives,
     failed: run.failures.length,
     steps: run.steps,

@@ -3,6 +3,7 @@ import { liveFleet } from './fleet/fleet-life.ts';
 import { type LifeResult, live } from './life.ts';
 import { Tally } from './tally.ts';
 import { whyUnreachable } from './unreachable.ts';
+import { namesIn } from './variation.ts';
 
 const FLEET_EVERY = 5;
 
@@ -13,31 +14,40 @@ export interface Run {
   readonly tally: Tally;
   readonly steps: number;
   readonly lives: number;
+  /** What each life met: its seed, and names. */
+  readonly met: readonly (readonly [seed: number, names: readonly string[]])[];
 }
 
 export async function runSeeds(options: {
-  readonly from: number;
-  readonly count: number;
+  readonly seeds: readonly number[];
   /** Stops after so many failing seeds. */
   readonly failuresMax: number;
   /** Lives of one host, of a fleet, or both. */
   readonly lives: LivesOf;
   readonly say: (line: string) => void;
 }): Promise<Run> {
-  const { from, count, failuresMax, lives: of, say } = options;
-  const tally = new Tally();
+  const { seeds, failuresMax, lives: of, say } = options;
+  const sum = new Tally();
   const failures: LifeResult[] = [];
+  const met: [number, readonly string[]][] = [];
   let steps = 0;
-  let lives = 0;
-  for (let seed = from; seed < from + count && failures.length < failuresMax; seed++) {
+  for (const seed of seeds) {
+    if (failures.length >= failuresMax) break;
+    const tally = new Tally();
     const result = await lifeOf(of, seed)(seed, { tally });
-    lives += 1;
+    sum.add(tally);
+    met.push([seed, namesIn(tally)]);
     steps += result.steps;
     if (result.violation === null) continue;
     failures.push(result);
     for (const line of storyOf(result, of)) say(line);
   }
-  return { failures, tally, steps, lives };
+  return { failures, tally: sum, steps, lives: met.length, met };
+}
+
+/** Seeds in a row. */
+export function seedsFrom(from: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => from + index);
 }
 
 /** Of both: every fifth seed is the life of a fleet, the others are lives of one host, where more goes wrong at once. */

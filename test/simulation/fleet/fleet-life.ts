@@ -12,6 +12,7 @@ import { Scheduler } from '../scheduler.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { mend } from '../strike.ts';
 import { countCells, type Tally } from '../tally.ts';
+import { baseOf } from '../variation.ts';
 import { AGENT_CHARACTERS, Releases, type SimRelease } from '../versions.ts';
 import { type Violation, World } from '../world.ts';
 import {
@@ -75,7 +76,7 @@ class FleetLife {
   constructor(seed: number, options: FleetLifeOptions) {
     this.#seed = seed;
     this.#options = options;
-    this.#random = new SeededRandom(seed, 11);
+    this.#random = new SeededRandom(baseOf(seed), 11);
     this.#scheduler = new Scheduler(new SeededRandom(seed, 12));
     const trace = (what: string, detail?: unknown) => this.#trace(what, detail);
     const fail = (invariant: string, message: string) => this.#fail(invariant, message);
