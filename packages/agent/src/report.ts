@@ -34,6 +34,8 @@ export function reportOf(facts: ReportFacts): Report {
     // No tasks run in this version: nothing but an upgrade keeps it from being idle.
     isIdle: upgrade.kind === 'idle',
     facts: facts.facts,
+    tasks: [],
+    configurationTrouble: '',
   };
 }
 

@@ -341,7 +341,7 @@ describe('output', () => {
       bytes: (count: number) => crypto.getRandomValues(new Uint8Array(count)),
     },
   });
-  const gap = { item: 'gap', gap: { reason: 'r', items: 1, bytes: 1 } } as const;
+  const gap = { item: 'gap', gap: { reason: 'r', items: 1, bytes: 1, covers: 1 } } as const;
 
   test('O1: a coordinator that lost what it had acknowledged is told how much is missing', () => {
     const store = openStore(options(new TestHost()));
@@ -352,7 +352,7 @@ describe('output', () => {
     const batch = store.outbox.batchAfter(0, 1e6);
     expect(batch?.epoch).not.toBe(epoch);
     expect(batch?.items).toEqual([
-      { item: 'gap', gap: { reason: 'coordinator-restored', items: 1, bytes: 0 } },
+      { item: 'gap', gap: { reason: 'coordinator-restored', items: 1, bytes: 0, covers: 1 } },
       gap,
     ]);
     store.close();
@@ -373,7 +373,7 @@ describe('output', () => {
     const record = (size: number) =>
       ({
         item: 'record',
-        record: { stream: 's', atMs: 1, content: Buffer.alloc(size, 7) },
+        record: { stream: 's', atMs: 1, content: Buffer.alloc(size, 7), task: '', run: '' },
       }) as const;
     for (const size of [600, 600, 600]) store.outbox.append(record(size));
     const batch = store.outbox.batchAfter(0, 2_000);

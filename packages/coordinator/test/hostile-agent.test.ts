@@ -34,7 +34,7 @@ const upgradeOf = (commandId: string, overrides: object = {}) => ({
   ...overrides,
 });
 
-const gap = { item: 'gap', gap: { reason: 'x', items: 1, bytes: 1 } } as const;
+const gap = { item: 'gap', gap: { reason: 'x', items: 1, bytes: 1, covers: 1 } } as const;
 
 test('a sequence at the end of the numbers ends the session and leaves the agents readable', async () => {
   await agent.connect();
@@ -96,7 +96,10 @@ test('of an agent that sends faster than the disk writes, a few frames are held'
   };
   const socket = agent.connection?.socket;
   const content = new Uint8Array(1_000_000);
-  const record = { item: 'record', record: { stream: 's', atMs: 1, content } } as const;
+  const record = {
+    item: 'record',
+    record: { stream: 's', atMs: 1, content, task: '', run: '' },
+  } as const;
   for (let firstSequence = 1; firstSequence <= 30; firstSequence++) {
     agent.send({ kind: 'output', message: { epoch: 'e', firstSequence, items: [record] } });
   }

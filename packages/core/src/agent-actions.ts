@@ -16,6 +16,8 @@ export const AGENT_ACTIONS = [
   'restart',
   'clear',
   'remove',
+  /** A task is started. */
+  'task',
 ] as const;
 
 export type AgentAction = (typeof AGENT_ACTIONS)[number];
@@ -77,6 +79,14 @@ export const ACTION_CELLS: Readonly<Record<AgentAction, Readonly<Record<AgentSta
       Paused: 'now',
       Upgrading: 'refuse',
       'Upgrade Failed': 'now',
+    },
+    // Those that run already are not disturbed by any of these states.
+    task: {
+      Down: 'wait',
+      Up: 'now',
+      Paused: 'wait',
+      Upgrading: 'wait',
+      'Upgrade Failed': 'wait',
     },
   };
 

@@ -12,9 +12,9 @@ export const HTTPS_SESSION_SCHEME = 'Moult-Session';
 
 /**
  * This program's minor version of moult.v1; a coordinator serves its own and the two before. 1: control commands, the
- * agent's name in the welcome.
+ * agent's name in the welcome. 2: tasks.
  */
-export const PROTOCOL_MINOR = 1;
+export const PROTOCOL_MINOR = 2;
 export const MINORS_SERVED = 2;
 
 /** Largest frame of all: an output batch of 512 KiB with room for its envelope, or a finish with its evidence. */

@@ -84,6 +84,41 @@ export interface Report {
   readonly upgrade: UpgradeReport | null;
   readonly isIdle: boolean;
   readonly facts: readonly { readonly name: string; readonly value: string }[];
+  readonly tasks: readonly TaskOffer[];
+  /** Empty: the configuration as it is now is used. */
+  readonly configurationTrouble: string;
+}
+
+export interface TaskOffer {
+  readonly name: string;
+  readonly description: string;
+  /** Their names. */
+  readonly parameters: readonly string[];
+  /** Cron expression; empty: ordered only. */
+  readonly schedule: string;
+  readonly timeZone: string;
+}
+
+/** Said when a run has started, and once more when it is over. */
+export interface TaskRunMessage {
+  readonly run: string;
+  readonly task: string;
+  /** Empty: its schedule started it. */
+  readonly commandId: string;
+  readonly attempt: number;
+  readonly startedMs: number;
+  /** 0: it runs. */
+  readonly endedMs: number;
+  /** Empty while it runs. */
+  readonly outcome: '' | 'succeeded' | 'failed';
+  readonly code: string;
+  readonly message: string;
+  /** -1: none. */
+  readonly exitCode: number;
+  readonly signal: string;
+  readonly outputBytes: number;
+  readonly droppedBytes: number;
+  readonly starts: number;
 }
 
 interface AttemptRef {
@@ -99,12 +134,22 @@ export type OutputItem =
         readonly stream: string;
         readonly atMs: number;
         readonly content: Uint8Array;
+        /** Both empty: handed in by a program of the host. */
+        readonly task: string;
+        readonly run: string;
       };
     }
   | {
       readonly item: 'gap';
-      readonly gap: { readonly reason: string; readonly items: number; readonly bytes: number };
-    };
+      readonly gap: {
+        readonly reason: string;
+        readonly items: number;
+        readonly bytes: number;
+        /** Sequence numbers that it takes; 0 is 1. */
+        readonly covers: number;
+      };
+    }
+  | { readonly item: 'taskRun'; readonly taskRun: TaskRunMessage };
 
 /** Agent to coordinator, by the name of the frame's body field. */
 export interface AgentMessages {
@@ -145,6 +190,12 @@ export interface CommandMessage extends AttemptRef {
   /** All null: a kind of command that this reader does not know. */
   readonly autoUpgrade?: AutoUpgrade | null;
   readonly control?: { readonly action: string } | null;
+  readonly task?: TaskOrder | null;
+}
+
+export interface TaskOrder {
+  readonly name: string;
+  readonly parameters: readonly { readonly name: string; readonly value: string }[];
 }
 
 /** Coordinator to agent, by the name of the frame's body field. */

@@ -111,6 +111,12 @@ export interface InstanceTable {
   readonly ahead_position: number | null;
   /** Since when that is so; null: not yet, it is on trial. */
   readonly settled_ms: number | null;
+  /** Since schema 5. Tasks that the host offers, JSON as the wire's TaskOffer. */
+  readonly tasks: string;
+  /** Since schema 5. Why its host goes on with an earlier configuration; empty: it does not. */
+  readonly configuration_trouble: string;
+  /** Since schema 5. Of its rows in `output`. */
+  readonly output_bytes: number;
 }
 
 export interface InstanceComponentTable {
@@ -185,6 +191,9 @@ export interface CommandTable {
   readonly code: string | null;
   readonly message: string | null;
   readonly revision: number;
+  /** Since schema 5. Of a task its name and, as JSON, its parameters; null for all other kinds. */
+  readonly task: string | null;
+  readonly parameters: string | null;
 }
 
 export interface AttemptTable {
@@ -252,16 +261,56 @@ export interface ReleasePlatformTable {
   readonly minimum_launcher: string | null;
 }
 
-/** Output of tasks and services, as it came. */
+/** Since schema 5. Output, in the order in which this store got it. */
 export interface OutputTable {
+  readonly position: Generated<number>;
   readonly instance_id: string;
   readonly epoch: string;
   readonly sequence: number;
+  /** A gap's content is JSON: reason, items, bytes. */
   readonly kind: 'record' | 'gap';
   readonly stream: string;
+  /** Both empty: handed in by a program of the host. */
+  readonly task: string;
+  readonly run: string;
+  /** By the host's clock. */
   readonly at_ms: number;
-  readonly content: Uint8Array;
   readonly received_ms: number;
+  readonly content: Uint8Array;
+}
+
+/** Since schema 5. One run of a task, as its host told it last. */
+export interface TaskRunTable {
+  readonly instance_id: string;
+  readonly run: string;
+  readonly agent_name: string;
+  readonly task: string;
+  /** Empty: its schedule started it. */
+  readonly command_id: string;
+  readonly attempt: number;
+  readonly started_ms: number;
+  /** Null: it runs. */
+  readonly ended_ms: number | null;
+  readonly outcome: 'succeeded' | 'failed' | null;
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly exit_code: number | null;
+  readonly signal: string | null;
+  readonly output_bytes: number;
+  readonly dropped_bytes: number;
+  readonly starts: number;
+  readonly received_ms: number;
+}
+
+/** Since schema 5. How far output was handed on to each target of the configuration. */
+export interface ForwardTable {
+  readonly target: string;
+  /** The last position of `output` that it has. */
+  readonly position: number;
+  /** Null: the last try went well. */
+  readonly failing_since_ms: number | null;
+  readonly trouble: string;
+  readonly tried_ms: number;
 }
 
 /** Since schema 3. Lives that began by a restore; the first life of a store has no row. */
@@ -307,7 +356,9 @@ export interface Database {
   readonly history: HistoryTable;
   readonly releases: ReleaseTable;
   readonly release_platforms: ReleasePlatformTable;
-  readonly outputs: OutputTable;
+  readonly output: OutputTable;
+  readonly task_runs: TaskRunTable;
+  readonly forwards: ForwardTable;
   readonly lives: LifeTable;
   readonly orphans: OrphanTable;
 }

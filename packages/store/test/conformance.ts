@@ -355,7 +355,14 @@ function output(opened: () => Store): void {
 
   test('a new epoch begins anew; a hole is said in history', async () => {
     const { instanceId } = await agent(opened(), 'a');
-    const item = { kind: 'record', stream: 's', atMs: 1, content: Uint8Array.of(1) } as const;
+    const item = {
+      kind: 'record',
+      stream: 's',
+      task: '',
+      run: '',
+      atMs: 1,
+      content: Uint8Array.of(1),
+    } as const;
     const batch = { instanceId, items: [item], nowMs: NOW };
     await opened().write('storeOutput', { ...batch, epoch: 'e', firstSequence: 1 });
     await opened().write('storeOutput', { ...batch, epoch: 'f', firstSequence: 1 });

@@ -168,6 +168,8 @@ export class LightAgent implements LightPeer {
       ],
       upgrade: null,
       isIdle: true,
+      tasks: [],
+      configurationTrouble: '',
       facts: [
         { name: 'hostname', value: name },
         { name: 'os', value: 'Linux 6.18.0' },

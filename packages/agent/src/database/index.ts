@@ -48,7 +48,10 @@ export function openStore(options: OpenStoreOptions): AgentStore {
   }
   if (setAsidePath !== null) {
     // Nobody knows how much was lost, so the count says nothing; the record says that there was something.
-    outbox.append({ item: 'gap', gap: { reason: 'agent-database-lost', items: 0, bytes: 0 } });
+    outbox.append({
+      item: 'gap',
+      gap: { reason: 'agent-database-lost', items: 0, bytes: 0, covers: 1 },
+    });
   }
   const meta = createMeta(database);
   const condition = createConditionRow(meta);

@@ -116,7 +116,7 @@ class SqliteOutbox implements Outbox {
     this.#database.exec('DELETE FROM outbox');
     this.#save({ epoch: this.#newEpoch(), lastSequence: 0, acknowledged: 0 });
     if (missing > 0) {
-      const gap = { reason: 'coordinator-restored', items: missing, bytes: 0 };
+      const gap = { reason: 'coordinator-restored', items: missing, bytes: 0, covers: 1 };
       this.#append({ item: 'gap', gap }, null);
     }
     for (const row of left) {

@@ -4,8 +4,14 @@ import { HOLD_REASONS } from '@moult/core/command';
 import { COMPONENTS, isComponent } from '@moult/core/component';
 import { isSha256 } from '@moult/core/manifest';
 import { isVersion } from '@moult/core/versions';
-import type { FinishMessage, OutputItem, Report, SlotMessage } from '@moult/protocol';
-import type { AgentReport, FinishReport, NewOutput, Slot } from '@moult/store';
+import type {
+  FinishMessage,
+  OutputItem,
+  Report,
+  SlotMessage,
+  TaskRunMessage,
+} from '@moult/protocol';
+import type { AgentReport, FinishReport, NewOutput, ReportedRun, Slot } from '@moult/store';
 
 const STATES: Readonly<Record<string, AgentState>> = {
   Up: 'Up',
@@ -73,12 +79,41 @@ export function readOutputItem(item: OutputItem): NewOutput {
     case 'finish':
       return { kind: 'finish', finish: readFinish(item.finish) };
     case 'record':
-      return { kind: 'record', ...item.record, stream: cut(item.record.stream) };
+      return {
+        kind: 'record',
+        ...item.record,
+        stream: cut(item.record.stream),
+        task: cut(item.record.task),
+        run: cut(item.record.run),
+      };
     case 'gap': {
-      const content = Buffer.from(JSON.stringify(item.gap));
-      return { kind: 'gap', stream: '', atMs: 0, content };
+      const { reason, items, bytes, covers } = item.gap;
+      const content = Buffer.from(JSON.stringify({ reason: cut(reason), items, bytes }));
+      return { kind: 'gap', covers: Math.max(1, covers), content };
     }
+    case 'taskRun':
+      return { kind: 'taskRun', run: readRun(item.taskRun) };
   }
+}
+
+function readRun(run: TaskRunMessage): ReportedRun {
+  const isOver = run.endedMs > 0;
+  return {
+    run: cut(run.run),
+    task: cut(run.task),
+    command_id: cut(run.commandId),
+    attempt: run.attempt,
+    started_ms: run.startedMs,
+    ended_ms: isOver ? run.endedMs : null,
+    outcome: !isOver ? null : run.outcome === 'succeeded' ? 'succeeded' : 'failed',
+    code: run.code === '' ? null : cut(run.code),
+    message: run.message === '' ? null : cut(run.message),
+    exit_code: run.exitCode < 0 ? null : run.exitCode,
+    signal: run.signal === '' ? null : cut(run.signal),
+    output_bytes: run.outputBytes,
+    dropped_bytes: run.droppedBytes,
+    starts: run.starts,
+  };
 }
 
 function readFinish(finish: FinishMessage): FinishReport {

@@ -133,6 +133,8 @@ export class TestAgent {
         upgrade: null,
         isIdle: true,
         facts: [],
+        tasks: [],
+        configurationTrouble: '',
         ...overrides,
       },
     });

@@ -1,8 +1,15 @@
 /** Done by the agent's process at once, in any order of arrival; they travel as one message of the wire. */
 export const CONTROL_KINDS = ['pause', 'resume', 'restart', 'clear'] as const;
 
-/** What a command orders. Tasks will join this list. */
-export const COMMAND_KINDS = ['autoUpgrade', 'pause', 'resume', 'restart', 'clear'] as const;
+/** What a command orders. */
+export const COMMAND_KINDS = [
+  'autoUpgrade',
+  'pause',
+  'resume',
+  'restart',
+  'clear',
+  'task',
+] as const;
 
 export type ControlKind = (typeof CONTROL_KINDS)[number];
 export type CommandKind = (typeof COMMAND_KINDS)[number];
@@ -18,4 +25,5 @@ export const CAPABILITY_FOR: Readonly<Record<CommandKind, string>> = {
   resume: 'control',
   restart: 'control',
   clear: 'control',
+  task: 'tasks',
 };

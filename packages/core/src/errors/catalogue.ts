@@ -4,6 +4,7 @@ import { COORDINATOR_ERRORS } from './catalogue-coordinator.ts';
 import { LAUNCHER_ERRORS } from './catalogue-launcher.ts';
 import { RELEASE_ERRORS } from './catalogue-release.ts';
 import { RUNTIME_ERRORS } from './catalogue-runtime.ts';
+import { TASK_ERRORS } from './catalogue-task.ts';
 import type { CatalogueEntry } from './entry.ts';
 
 export type ErrorCode =
@@ -12,7 +13,8 @@ export type ErrorCode =
   | keyof typeof LAUNCHER_ERRORS
   | keyof typeof AGENT_ERRORS
   | keyof typeof COORDINATOR_ERRORS
-  | keyof typeof CLI_ERRORS;
+  | keyof typeof CLI_ERRORS
+  | keyof typeof TASK_ERRORS;
 
 /** Every error code of the product: its status, whether trying again can help, and what to do. */
 export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = {
@@ -22,4 +24,5 @@ export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   ...AGENT_ERRORS,
   ...COORDINATOR_ERRORS,
   ...CLI_ERRORS,
+  ...TASK_ERRORS,
 };

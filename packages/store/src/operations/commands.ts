@@ -110,6 +110,11 @@ export interface NewCommand extends Order {
   readonly notBeforeMs: number;
   readonly key: string | null;
   readonly origin: CommandTable['origin'];
+  /** Of a task alone. */
+  readonly task?: {
+    readonly name: string;
+    readonly parameters: readonly { readonly name: string; readonly value: string }[];
+  };
 }
 
 /** Queues a command; an upgrade after skipping those that still wait for the component (C7: who ordered, and why, stay with each). */
@@ -162,6 +167,8 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     code: null,
     message: null,
     revision: 0,
+    task: args.task?.name ?? null,
+    parameters: args.task === undefined ? null : JSON.stringify(args.task.parameters),
   };
   await context.db.insertInto('commands').values(row).execute();
   return row;

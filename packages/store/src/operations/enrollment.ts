@@ -218,5 +218,8 @@ function newInstance(
     ahead_generation: 0,
     ahead_position: null,
     settled_ms: null,
+    tasks: '[]',
+    configuration_trouble: '',
+    output_bytes: 0,
   };
 }

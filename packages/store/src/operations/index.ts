@@ -59,7 +59,7 @@ export type { HistoryRow } from './history.ts';
 export type { AgentView, InstanceRow } from './instances.ts';
 export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
 export type { ChoiceView, PlatformOffer } from './offers.ts';
-export type { NewOutput } from './output.ts';
+export type { NewOutput, ReportedRun } from './output.ts';
 export type { ReleaseView } from './releases.ts';
 export type { AgentReport, ReportedUpgrade } from './reports.ts';
 export type { SelectionRow } from './selection.ts';

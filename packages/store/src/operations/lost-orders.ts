@@ -105,6 +105,8 @@ function adoptedCommand(of: {
     code: null,
     message: null,
     revision: 0,
+    task: null,
+    parameters: null,
   };
 }
 

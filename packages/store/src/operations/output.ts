@@ -1,5 +1,6 @@
 /* A batch of output: its items and the last sequence move in one transaction; acknowledged after the commit (C14). */
 import { CodedError } from '@moult/core/errors';
+import type { TaskRunTable } from '../database.ts';
 import type { WriteContext } from './context.ts';
 import { applyFinish, type Finished, type FinishReport } from './finish.ts';
 import { addHistory } from './history.ts';
@@ -9,11 +10,19 @@ import { issueWanted } from './wanted.ts';
 export type NewOutput =
   | { readonly kind: 'finish'; readonly finish: FinishReport }
   | {
-      readonly kind: 'record' | 'gap';
+      readonly kind: 'record';
       readonly stream: string;
+      readonly task: string;
+      readonly run: string;
       readonly atMs: number;
       readonly content: Uint8Array;
-    };
+    }
+  /** `covers`: how many sequence numbers it takes, at least one. */
+  | { readonly kind: 'gap'; readonly covers: number; readonly content: Uint8Array }
+  | { readonly kind: 'taskRun'; readonly run: ReportedRun };
+
+/** A run as its host tells it; see TaskRunTable. */
+export type ReportedRun = Omit<TaskRunTable, 'instance_id' | 'agent_name' | 'received_ms'>;
 
 export interface OutputBatch {
   readonly instanceId: string;
@@ -38,9 +47,10 @@ export async function storeOutput(
   const finished: Finished[] = [];
   let sequence = batch.firstSequence - 1;
   for (const item of batch.items) {
-    sequence += 1;
+    sequence += item.kind === 'gap' ? item.covers : 1;
     if (sequence <= last) continue;
-    if (item.kind === 'finish') {
+    if (item.kind === 'taskRun') await noteRun(context, { instance, run: item.run, batch });
+    else if (item.kind === 'finish') {
       const about = {
         instanceId: instance.id,
         platform: instance.platform,
@@ -48,17 +58,20 @@ export async function storeOutput(
       };
       finished.push(await applyFinish(context, about, item.finish));
     } else {
+      const isRecord = item.kind === 'record';
       await context.db
-        .insertInto('outputs')
+        .insertInto('output')
         .values({
           instance_id: instance.id,
           epoch: batch.epoch,
           sequence,
           kind: item.kind,
-          stream: item.stream,
-          at_ms: item.atMs,
-          content: item.content,
+          stream: isRecord ? item.stream : '',
+          task: isRecord ? item.task : '',
+          run: isRecord ? item.run : '',
+          at_ms: isRecord ? item.atMs : batch.nowMs,
           received_ms: batch.nowMs,
+          content: item.content,
         })
         .execute();
     }
@@ -73,6 +86,24 @@ export async function storeOutput(
     await issueWanted(context, { instanceIds: [instance.id], nowMs: batch.nowMs });
   }
   return { lastSequence: newLast, finished };
+}
+
+/** What is said last is the truth: a run is told when it starts and when it is over. */
+async function noteRun(
+  context: WriteContext,
+  of: {
+    readonly instance: InstanceRow;
+    readonly run: ReportedRun;
+    readonly batch: OutputBatch;
+  },
+): Promise<void> {
+  const { instance, run, batch } = of;
+  const row = { ...run, received_ms: batch.nowMs };
+  await context.db
+    .insertInto('task_runs')
+    .values({ ...row, instance_id: instance.id, agent_name: instance.agent_name })
+    .onConflict((conflict) => conflict.columns(['instance_id', 'run']).doUpdateSet(row))
+    .execute();
 }
 
 /** The sequence below which everything is known; a hole or a new epoch is said in history, never silent. */

@@ -1,0 +1,23 @@
+export { type Bound, boundArguments } from './bind.ts';
+export {
+  ENDING_MS,
+  PARAMETERS_MAX,
+  TASK_DEFAULTS,
+  TASKS_MAX,
+  type TaskDefinition,
+  type TaskParameter,
+  type TaskSchedule,
+  VALUE_BYTES_MAX,
+} from './definition.ts';
+export { byteCountOf, durationMsOf } from './quantities.ts';
+export { type ReadDefinitions, readDefinitions } from './read-definitions.ts';
+export {
+  afterCrash,
+  outcomeOf,
+  type ProgramEnd,
+  STARTS_MAX,
+  startable,
+  type TaskFailure,
+  type TaskOutcome,
+  type WaitingRun,
+} from './starting.ts';
