@@ -9,12 +9,16 @@ export interface Layout {
   readonly firstLauncherDir: string;
   readonly configDir: string;
   readonly agentConfigPath: string;
+  /** What the owner allows to be run here. */
+  readonly tasksPath: string;
   /** The TUF root that enrollment pinned. */
   readonly pinnedRootPath: string;
   readonly caPath: string;
   readonly stateDir: string;
   readonly bootRecordPath: string;
   readonly agentDatabasePath: string;
+  /** Unix socket where programs of the host hand in output. */
+  readonly outputSocketPath: string;
   readonly lockPath: string;
   readonly holderPath: string;
   readonly identityKeyPath: string;
@@ -34,11 +38,13 @@ export function layoutOf(root: string | null): Layout {
     firstLauncherDir: `${prefixDir}/launcher`,
     configDir,
     agentConfigPath: `${configDir}/agent.yaml`,
+    tasksPath: `${configDir}/tasks.yaml`,
     pinnedRootPath: `${configDir}/trust-root.json`,
     caPath: `${configDir}/ca.pem`,
     stateDir,
     bootRecordPath: `${stateDir}/boot.json`,
     agentDatabasePath: `${stateDir}/agent.db`,
+    outputSocketPath: `${stateDir}/output.sock`,
     lockPath: `${stateDir}/lock.db`,
     holderPath: `${stateDir}/holder.json`,
     identityKeyPath: `${stateDir}/identity.key`,

@@ -9,7 +9,7 @@ import { CodedError } from '@moult/core/errors';
 import { codeOf } from '@moult/runtime/files';
 
 /** Number of the schema that this version writes. */
-export const STATE_SCHEMA = 1;
+export const STATE_SCHEMA = 2;
 /** The oldest version's schema number that can read what this one writes. */
 export const READABLE_SINCE = 1;
 
@@ -47,6 +47,21 @@ const MIGRATIONS: readonly string[] = [
    ) STRICT;
    INSERT INTO session VALUES (1, 0, '', 0, 0);
    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
+  // Output has limits of size and age; runs of tasks outlive their agent's process.
+  `ALTER TABLE outbox ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE outbox ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE outbox ADD COLUMN covers INTEGER NOT NULL DEFAULT 1;
+   CREATE TABLE task_runs (
+     arrival INTEGER PRIMARY KEY AUTOINCREMENT,
+     run TEXT NOT NULL UNIQUE,
+     task TEXT NOT NULL,
+     command_id TEXT NOT NULL,
+     attempt INTEGER NOT NULL,
+     parameters TEXT NOT NULL,
+     starts INTEGER NOT NULL,
+     started_ms INTEGER NOT NULL,
+     leader TEXT NOT NULL
+   ) STRICT;`,
 ];
 
 export interface OpenedDatabase {

@@ -48,7 +48,9 @@ class SqliteOutbox implements Outbox {
   constructor(database: DatabaseSync, newEpoch: () => string) {
     this.#database = database;
     this.#newEpoch = newEpoch;
-    this.#insert = database.prepare('INSERT INTO outbox VALUES (?, ?, ?)');
+    this.#insert = database.prepare(
+      'INSERT INTO outbox (sequence, attempt_id, item) VALUES (?, ?, ?)',
+    );
     this.#held = database.prepare('SELECT 1 FROM outbox WHERE attempt_id = ?');
     this.#after = database.prepare(
       `SELECT sequence, item FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ${BATCH_ITEMS_MAX}`,
