@@ -5,6 +5,7 @@
 import { EXIT, HEARTBEAT_MS, type Slot, type Spawned } from '@moult/core/boot';
 import {
   attemptIdIn,
+  attemptIdOf,
   type BootView,
   type UpgradeOrder,
   type UpgradeState,
@@ -16,10 +17,10 @@ import type { AgentStore } from './database/index.ts';
 import { dialled } from './dial.ts';
 import { type Ending, signalExitOf } from './ending.ts';
 import type { PipeClient } from './launcher/pipe-client.ts';
+import { Output } from './output/output.ts';
 import type { AgentPorts } from './ports.ts';
 import { reportOf } from './report.ts';
 import { Reporter } from './reporter.ts';
-import { Delivery } from './session/delivery.ts';
 import type { Welcome } from './session/handshake.ts';
 import { Link } from './session/link.ts';
 import { SessionNotes } from './session/session-notes.ts';
@@ -48,7 +49,7 @@ export class Serving {
   readonly #health: Health;
   readonly #upgrader: Upgrader;
   readonly #link: Link;
-  readonly #delivery: Delivery;
+  readonly #output: Output;
   readonly #reporter: Reporter;
   readonly #desk: PermissionDesk;
   readonly #cleanup: Cleanup;
@@ -92,7 +93,7 @@ export class Serving {
         onLost: () => {
           this.#shownNonce = null;
           this.#desk.lost();
-          this.#delivery.lost();
+          this.#output.delivery.lost();
         },
       },
     });
@@ -107,13 +108,14 @@ export class Serving {
       sendAccept: (message) => send({ kind: 'accept', message }),
       onOrdered: () => this.#ordered.ring(),
       onCondition: () => this.#reporter.changed(),
-      onOutput: () => this.#delivery.more(),
+      onOutput: () => this.#output.delivery.more(),
       onRestart: () => ending.end(EXIT.restartSame),
     });
-    this.#delivery = new Delivery({
+    this.#output = new Output({
       outbox: store.outbox,
       clock,
       send,
+      onDefect: (error) => ending.crash(error),
       onAcknowledged: () => {
         this.#acknowledged.ring();
         this.#attest();
@@ -184,6 +186,7 @@ export class Serving {
     await this.#upgrader.stop();
     await this.#cleanup.stop();
     await Promise.all(background);
+    await this.#output.stop();
     return this.#ending.result();
   }
 
@@ -233,7 +236,7 @@ export class Serving {
     this.#check(true);
     this.#reporter.now();
     this.#heartbeat();
-    this.#delivery.begin({ epoch: welcome.outputEpoch, sequence: welcome.outputSequence });
+    this.#output.delivery.begin({ epoch: welcome.outputEpoch, sequence: welcome.outputSequence });
     this.#sessionOpened.ring();
     this.#hurry();
     this.#attest();
@@ -249,7 +252,7 @@ export class Serving {
         log.info('nothing to do', { ...frame.message });
         return;
       case 'outputAck':
-        this.#delivery.acknowledged(frame.message.epoch, frame.message.lastSequence);
+        this.#output.delivery.acknowledged(frame.message.epoch, frame.message.lastSequence);
         return;
       case 'granted':
         this.#desk.granted(frame.message);
@@ -262,14 +265,14 @@ export class Serving {
         if (!this.#report.isHealthy) return;
         void this.#upgrader.send({
           kind: 'confirmed',
-          attemptId: attemptOf(frame.message),
+          attemptId: attemptIdOf(frame.message),
           nowMs: clock.nowMs(),
         });
         return;
       case 'reject':
         void this.#upgrader.send({
           kind: 'rejected',
-          attemptId: attemptOf(frame.message),
+          attemptId: attemptIdOf(frame.message),
           reason: frame.message.reason,
           nowMs: clock.nowMs(),
         });
@@ -293,7 +296,7 @@ export class Serving {
   #denied(message: CoordinatorMessages['denied']): void {
     if (this.#desk.denied(message) || !message.isFinal) return;
     const { reason } = message;
-    const about = { attemptId: attemptOf(message), nowMs: this.#ports.clock.nowMs() };
+    const about = { attemptId: attemptIdOf(message), nowMs: this.#ports.clock.nowMs() };
     const end = { kind: 'permission-denied', point: 'drain', reason, isFinal: true } as const;
     void this.#upgrader.send({ ...end, ...about });
     this.#commands.takenBack(message, reason);
@@ -385,7 +388,7 @@ export class Serving {
       sessionOpened: this.#sessionOpened,
       ordered: this.#ordered,
       acknowledged: this.#acknowledged,
-      deliver: () => this.#delivery.more(),
+      deliver: () => this.#output.delivery.more(),
       onReport: (report) => {
         // U3: where the disk refused the attestation, nothing but this would say it again in this session.
         this.#attest();
@@ -395,8 +398,4 @@ export class Serving {
       },
     });
   }
-}
-
-function attemptOf(message: { readonly commandId: string; readonly attempt: number }): string {
-  return `${message.commandId}/${message.attempt}`;
 }

@@ -15,6 +15,8 @@ export interface Batch {
 export interface Outbox {
   /** Inside the caller's transaction if there is one. `attemptId`: at most one item an attempt. */
   append(item: OutputItem, attemptId?: string): void;
+  /** All of them in one transaction, or none. */
+  appendAll(items: readonly OutputItem[]): void;
   holds(attemptId: string): boolean;
   isEmpty(): boolean;
   /** Items above `afterSequence`, as many as fit. Null: none. */
@@ -61,6 +63,12 @@ class SqliteOutbox implements Outbox {
     const append = () => this.#append(item, attemptId ?? null);
     if (this.#database.isTransaction) append();
     else transact(this.#database, append);
+  }
+
+  appendAll(items: readonly OutputItem[]): void {
+    transact(this.#database, () => {
+      for (const item of items) this.#append(item, null);
+    });
   }
 
   holds(attemptId: string): boolean {

@@ -1,0 +1,29 @@
+/* The way of output through this process: taken, kept in the outbox, delivered. */
+import type { AgentFrame } from '@moult/protocol';
+import type { Clock } from '@moult/runtime/clock';
+import type { Outbox } from '../database/index.ts';
+import { Delivery } from '../session/delivery.ts';
+import { GroupIntake } from './intake.ts';
+
+export interface OutputOptions {
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly send: (frame: AgentFrame) => boolean;
+  readonly onAcknowledged: () => void;
+  readonly onDefect: (error: unknown) => void;
+}
+
+export class Output {
+  readonly intake: GroupIntake;
+  readonly delivery: Delivery;
+
+  constructor(options: OutputOptions) {
+    this.delivery = new Delivery(options);
+    this.intake = new GroupIntake({ ...options, onTaken: () => this.delivery.more() });
+  }
+
+  /** Resolves when all that was taken is on the disk. */
+  async stop(): Promise<void> {
+    await this.intake.stop();
+  }
+}

@@ -1,0 +1,90 @@
+import type { OutputItem } from '@moult/protocol';
+import { describe, expect, test } from 'vitest';
+import type { Outbox } from '../src/database/index.ts';
+import { GroupIntake, type NewRecord } from '../src/output/intake.ts';
+import { TestHost } from './support/host.ts';
+
+const record = (text: string): NewRecord => ({
+  stream: 'measurements',
+  task: '',
+  run: '',
+  atMs: 1,
+  content: Buffer.from(text),
+});
+
+const textOf = (item: OutputItem) =>
+  item.item === 'record' ? Buffer.from(item.record.content).toString() : item.item;
+
+/** A disk that can be full, beneath a real outbox. */
+function world() {
+  const store = new TestHost().store();
+  const disk = { trouble: null as Error | null, groups: [] as number[] };
+  const outbox: Outbox = Object.create(store.outbox, {
+    appendAll: {
+      value: (items: readonly OutputItem[]) => {
+        if (disk.trouble !== null) throw disk.trouble;
+        disk.groups.push(items.length);
+        store.outbox.appendAll(items);
+      },
+    },
+  });
+  let taken = 0;
+  const defects: unknown[] = [];
+  const intake = new GroupIntake({
+    outbox,
+    onTaken: () => {
+      taken += 1;
+    },
+    onDefect: (error) => defects.push(error),
+  });
+  const kept = () => store.outbox.batchAfter(0, 1e9)?.items.map(textOf) ?? [];
+  return { store, disk, intake, kept, defects, taken: () => taken };
+}
+
+describe('the intake of output', () => {
+  test('what is given at once is one commit, in its order, and delivery is told once', async () => {
+    const { intake, disk, kept, taken } = world();
+    await Promise.all(['a', 'b', 'c'].map((text) => intake.add(record(text))));
+    expect(disk.groups).toEqual([3]);
+    expect(kept()).toEqual(['a', 'b', 'c']);
+    expect(taken()).toBe(1);
+  });
+
+  test('a commit is bounded in records and in bytes', async () => {
+    const { intake, disk } = world();
+    await Promise.all(Array.from({ length: 1_200 }, () => intake.add(record('x'))));
+    expect(disk.groups).toEqual([500, 500, 200]);
+    disk.groups.length = 0;
+    const large = 'x'.repeat(100_000);
+    await Promise.all(Array.from({ length: 5 }, () => intake.add(record(large))));
+    expect(disk.groups).toEqual([2, 2, 1]);
+  });
+
+  test('T24: a disk that does not take a group refuses all of it, and takes the next one', async () => {
+    const { intake, disk, kept, defects, taken } = world();
+    disk.trouble = Object.assign(new Error('database or disk is full'), { errcode: 13 });
+    const results = await Promise.allSettled([intake.add(record('a')), intake.add(record('b'))]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(taken()).toBe(0);
+    disk.trouble = null;
+    await intake.add(record('c'));
+    expect(kept()).toEqual(['c']);
+    expect(defects).toEqual([]);
+  });
+
+  test('a failure that is not the disk is a defect, and nobody waits for ever', async () => {
+    const { intake, disk, defects } = world();
+    disk.trouble = new TypeError('not a function');
+    await expect(intake.add(record('a'))).rejects.toThrow('not a function');
+    expect(defects).toEqual([disk.trouble]);
+  });
+
+  test('stopping waits for what was given, and refuses what comes after', async () => {
+    const { intake, kept } = world();
+    const given = intake.add(record('a'));
+    await intake.stop();
+    await given;
+    await expect(intake.add(record('b'))).rejects.toThrow('the agent ends');
+    expect(kept()).toEqual(['a']);
+  });
+});
