@@ -7,9 +7,12 @@ export type {
   Command,
   HistoryEntry,
   Offer,
+  OfferedTask,
+  OutputRow,
   Problem,
   Reason,
   Release,
   RestoreStatus,
+  Run,
   Token,
 } from './schemas.ts';

@@ -1,5 +1,5 @@
 /* What travels over /v1: the shapes that CLI, dashboard, scripts and agents (enrollment only) see. */
-import { COMMAND_KINDS } from '@moult/core/command';
+import { COMMAND_KINDS, COMMAND_STATES } from '@moult/core/command';
 import { COMPONENTS } from '@moult/core/component';
 import { NAME } from '@moult/core/name';
 import { ROLES } from '@moult/core/permission';
@@ -60,6 +60,20 @@ export const upgradeStatus = z.object({
   sinceMs: timeMs,
 });
 
+/** A task as hosts offer it. */
+export const offeredTask = z.object({
+  name: z.string(),
+  description: z.string(),
+  /** Their names. */
+  parameters: z.array(z.string()),
+  /** When the host starts it by itself; null: it is ordered only. */
+  schedule: z.object({ cron: z.string(), timeZone: z.string() }).nullable(),
+  agents: z.number().int(),
+  /** False: it is not described alike by all of them; this is how most do. */
+  isUniform: z.boolean(),
+});
+export type OfferedTask = z.infer<typeof offeredTask>;
+
 export const agent = z.object({
   name,
   instanceId: id,
@@ -73,8 +87,14 @@ export const agent = z.object({
   enrolledMs: timeMs,
   validatedBy: z.string().nullable(),
   facts: z.record(z.string(), z.string()),
+  /** Names of what its host offers; null: it has not said, or knows no tasks. */
+  tasks: z.array(z.string()).nullable(),
+  /** Why its host goes on with an earlier configuration; null: it does not. */
+  configurationTrouble: z.string().nullable(),
 });
 export type Agent = z.infer<typeof agent>;
+
+export const taskParameter = z.object({ name, value: z.string() });
 
 export const command = z.object({
   id,
@@ -88,17 +108,7 @@ export const command = z.object({
   origin: z.string(),
   isForced: z.boolean(),
   isRevert: z.boolean(),
-  state: z.enum([
-    'queued',
-    'sent',
-    'accepted',
-    'running',
-    'succeeded',
-    'failed',
-    'skipped',
-    'expired',
-    'revoked',
-  ]),
+  state: z.enum(COMMAND_STATES),
   holdReason: z.string().nullable(),
   attempt: z.number().int(),
   outcome: z.string().nullable(),
@@ -109,8 +119,65 @@ export const command = z.object({
   why: z.string(),
   notAfterMs: timeMs,
   endedMs: timeMs.nullable(),
+  /** Of a task; null for all other kinds. */
+  task: z.object({ name: z.string(), parameters: z.array(taskParameter) }).nullable(),
 });
 export type Command = z.infer<typeof command>;
+
+/** A run of a task, from its order on; or from its start, where a schedule gave it. */
+export const run = z.object({
+  /** `COMMAND/ATTEMPT`, or `@TASK/MS` of a schedule: unique on its agent. */
+  run: z.string(),
+  agent: name,
+  task: z.string(),
+  parameters: z.array(taskParameter),
+  /** Null: its schedule started it. */
+  commandId: id.nullable(),
+  attempt: z.number().int(),
+  /** Of the command, where there is one; else `running`, `succeeded` or `failed`. */
+  state: z.enum(COMMAND_STATES),
+  /** Why it has not started; null: nothing holds it. */
+  holdReason: z.string().nullable(),
+  isWaitingForHost: z.boolean(),
+  createdMs: timeMs,
+  createdBy: z.string(),
+  why: z.string(),
+  /** By the host's clock; null: not yet. */
+  startedMs: timeMs.nullable(),
+  endedMs: timeMs.nullable(),
+  code: z.string().nullable(),
+  message: z.string().nullable(),
+  exitCode: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  outputBytes: z.number().int(),
+  /** Beyond its limit. */
+  droppedBytes: z.number().int(),
+  /** How often its program was started. */
+  starts: z.number().int(),
+});
+export type Run = z.infer<typeof run>;
+
+const outputPlace = { position: z.number().int(), agent: name, atMs: timeMs, receivedMs: timeMs };
+
+export const outputRow = z.discriminatedUnion('kind', [
+  z.object({
+    ...outputPlace,
+    kind: z.literal('record'),
+    /** Both empty: handed in by a program of the host. */
+    task: z.string(),
+    run: z.string(),
+    stream: z.string(),
+    /** Base64. */
+    content: z.string(),
+  }),
+  z.object({
+    ...outputPlace,
+    kind: z.literal('gap'),
+    /** Something had to go. */
+    gap: z.object({ reason: z.string(), items: z.number().int(), bytes: z.number().int() }),
+  }),
+]);
+export type OutputRow = z.infer<typeof outputRow>;
 
 export const evidence = z.object({
   reason: z.string(),

@@ -26,6 +26,8 @@ const AGENT: Agent = {
   enrolledMs: 1_700_000_000_000,
   validatedBy: null,
   facts: { kernel: '\u001b]0;owned\u0007linux' },
+  tasks: null,
+  configurationTrouble: null,
 };
 
 const COMMAND: Command = {
@@ -49,6 +51,7 @@ const COMMAND: Command = {
   why: '',
   notAfterMs: 1_800_000_000_000,
   endedMs: null,
+  task: null,
 };
 
 const ATTEMPT: Attempt = {

@@ -28,8 +28,11 @@ import { controlHandlers } from './http/handlers/controls.ts';
 import { coordinatorHandlers } from './http/handlers/coordinator.ts';
 import { enrollmentHandlers } from './http/handlers/enrollment.ts';
 import { manyHandlers } from './http/handlers/many.ts';
+import { outputHandlers } from './http/handlers/output.ts';
 import { releaseHandlers } from './http/handlers/releases.ts';
+import { taskHandlers } from './http/handlers/tasks.ts';
 import { createHttpServer, type TlsFiles } from './http/server.ts';
+import { OutputWaiters } from './output/output-waiters.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
 import { LiveFrames } from './queue/live-frames.ts';
 import { Why } from './queue/why.ts';
@@ -82,7 +85,8 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const dispatcher = new Dispatcher({ ...options, sessions });
   const selection = new Selection({ store, sessions });
   const why = new Why({ store, sessions, selection });
-  const live = new LiveFrames({ store, clock, dispatcher, why });
+  const waiters = new OutputWaiters({ clock });
+  const live = new LiveFrames({ store, clock, dispatcher, why, waiters });
   const releases = new Releases(options);
   // Agents have seen metadata that is lost: above it at once, not within the hour.
   const onNoticed = (): void => void releases.renew();
@@ -101,7 +105,9 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       authentication,
       anchors: () => readTrustAnchors(options),
     }),
+    ...outputHandlers({ store, clock, waiters }),
     ...releaseHandlers({ store, clock, releases }),
+    ...taskHandlers({ store, clock, dispatcher, selection }),
   };
   let isStopping = false;
   const app = createHttpServer({
@@ -123,6 +129,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   gateway.start();
   const stop = async (): Promise<void> => {
     isStopping = true;
+    waiters.stop();
     await gateway.stop();
     await closeServer(app, { clock, connections });
     await live.settled();

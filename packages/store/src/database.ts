@@ -111,7 +111,7 @@ export interface InstanceTable {
   readonly ahead_position: number | null;
   /** Since when that is so; null: not yet, it is on trial. */
   readonly settled_ms: number | null;
-  /** Since schema 5. Tasks that the host offers, JSON as the wire's TaskOffer. */
+  /** Since schema 5. Tasks that the host offers, JSON of TaskOffer[]; empty: no host that has tasks has said yet. */
   readonly tasks: string;
   /** Since schema 5. Why its host goes on with an earlier configuration; empty: it does not. */
   readonly configuration_trouble: string;
@@ -194,6 +194,8 @@ export interface CommandTable {
   /** Since schema 5. Of a task its name and, as JSON, its parameters; null for all other kinds. */
   readonly task: string | null;
   readonly parameters: string | null;
+  /** Since schema 5. When its host said that it is over, also where it was taken back before; null: it has not. */
+  readonly host_ended_ms: number | null;
 }
 
 export interface AttemptTable {
@@ -285,7 +287,7 @@ export interface TaskRunTable {
   readonly run: string;
   readonly agent_name: string;
   readonly task: string;
-  /** Empty: its schedule started it. */
+  /** Empty: its schedule started it, or an order that this store does not know. */
   readonly command_id: string;
   readonly attempt: number;
   readonly started_ms: number;

@@ -3,6 +3,8 @@ export { SCHEMA } from './migrations/index.ts';
 export type { Order } from './operations/context.ts';
 export type * from './operations/index.ts';
 export { TRIAL_STEPS } from './operations/lost-orders.ts';
+export { runPlaceOf } from './operations/runs.ts';
+export { offersOf } from './operations/tasks.ts';
 export { openInlineSqliteStore, openSqliteStore, sourceWorkerPath } from './sqlite/sqlite-store.ts';
 export {
   copySqliteStore,

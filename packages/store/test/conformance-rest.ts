@@ -93,6 +93,8 @@ function reportOf(
     isIdle: true,
     facts: [],
     upgrade: null,
+    tasks: [],
+    configurationTrouble: '',
     nowMs: NOW,
     components: [{ component: 'agent', current, previous: null, refused: [], trialAttemptId: '' }],
   };

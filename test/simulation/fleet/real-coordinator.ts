@@ -18,6 +18,7 @@ import { agentHandlers } from '../../../packages/coordinator/src/http/handlers/a
 import { choiceHandlers } from '../../../packages/coordinator/src/http/handlers/choices.ts';
 import { controlHandlers } from '../../../packages/coordinator/src/http/handlers/controls.ts';
 import { coordinatorHandlers } from '../../../packages/coordinator/src/http/handlers/coordinator.ts';
+import { OutputWaiters } from '../../../packages/coordinator/src/output/output-waiters.ts';
 import { Dispatcher } from '../../../packages/coordinator/src/queue/dispatcher.ts';
 import { LiveFrames } from '../../../packages/coordinator/src/queue/live-frames.ts';
 import { Why } from '../../../packages/coordinator/src/queue/why.ts';
@@ -93,7 +94,8 @@ export class RealCoordinator {
     const dispatcher = new Dispatcher(common);
     const selection = new Selection(common);
     const why = new Why({ store, sessions, selection });
-    const live = new LiveFrames({ store, clock, dispatcher, why });
+    const waiters = new OutputWaiters({ clock });
+    const live = new LiveFrames({ store, clock, dispatcher, why, waiters });
     // It publishes nothing: there is no metadata to sign anew.
     const onNoticed = (): void => undefined;
     const gateway = new Gateway({ ...common, version: '1.0.0', live, onNoticed });

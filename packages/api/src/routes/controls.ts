@@ -79,16 +79,20 @@ export const removeAgents = defineRoute({
 
 const takenBack = z.object({
   command,
-  /** `too-late`: the host may switch already; it ends the attempt by itself, and its report counts. */
-  effect: z.enum(['stopped', 'too-late']),
+  /**
+   * `ending`: a task runs, and its host is told to end it. `too-late`: the host may switch already; it ends the attempt by
+   * itself, and its report counts.
+   */
+  effect: z.enum(['stopped', 'ending', 'too-late']),
 });
 
 export const revokeCommand = defineRoute({
   id: 'revokeCommand',
   method: 'POST',
   path: '/v1/commands/:id/revoke',
-  summary: 'Takes back an open command, wherever it is; says where that came too late.',
-  permission: 'upgrade',
+  summary:
+    'Takes back an open command, wherever it is; says where that came too late. An upgrade is for those who may upgrade.',
+  permission: 'operate',
   params: z.object({ id }),
   query: none,
   body: z.object({ why }),

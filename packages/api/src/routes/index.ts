@@ -5,7 +5,9 @@ import * as controls from './controls.ts';
 import * as coordinator from './coordinator.ts';
 import * as enrollment from './enrollment.ts';
 import * as many from './many.ts';
+import * as output from './output.ts';
 import * as releases from './releases.ts';
+import * as tasks from './tasks.ts';
 
 export const ROUTES = {
   ...agents,
@@ -15,5 +17,7 @@ export const ROUTES = {
   ...coordinator,
   ...enrollment,
   ...many,
+  ...output,
   ...releases,
+  ...tasks,
 };

@@ -3,6 +3,8 @@ import type { AgentState } from '@moult/core/agent-state';
 import { HOLD_REASONS } from '@moult/core/command';
 import { COMPONENTS, isComponent } from '@moult/core/component';
 import { isSha256 } from '@moult/core/manifest';
+import { isName } from '@moult/core/name';
+import { PARAMETERS_MAX, TASKS_MAX } from '@moult/core/task';
 import { isVersion } from '@moult/core/versions';
 import type {
   FinishMessage,
@@ -54,7 +56,25 @@ export function readReport(
             bytesDone: upgrade.bytesDone,
             bytesTotal: upgrade.bytesTotal,
           },
+    tasks: readOffers(report),
+    configurationTrouble: cut(report.configurationTrouble),
   };
+}
+
+/** Each name once, as it was said first; by name, so that the same tasks are the same text. */
+function readOffers(report: Report): AgentReport['tasks'] {
+  const byName = new Map<string, AgentReport['tasks'][number]>();
+  for (const offer of report.tasks.slice(0, TASKS_MAX)) {
+    if (!isName(offer.name) || byName.has(offer.name)) continue;
+    byName.set(offer.name, {
+      name: offer.name,
+      description: cut(offer.description),
+      parameters: offer.parameters.slice(0, PARAMETERS_MAX).map((name) => cut(name)),
+      schedule: cut(offer.schedule),
+      timeZone: cut(offer.timeZone),
+    });
+  }
+  return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Each component once, as it was said last: a frame has room for thousands, and each is a row to write. */

@@ -128,9 +128,12 @@ function addRoute(
     },
     handler: async (request, reply) => {
       const gone = new AbortController();
+      const ended = () => gone.abort(new CodedError('request-invalid', 'the client went away'));
       request.raw.once('close', () => {
-        if (!request.raw.complete)
-          gone.abort(new CodedError('request-invalid', 'the client went away'));
+        if (!request.raw.complete) ended();
+      });
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) ended();
       });
       const answer = await handler({
         params: checked('params', route.params, request.params),

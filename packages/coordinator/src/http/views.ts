@@ -1,18 +1,32 @@
 /* Rows of the store in the shapes of the API. */
-import type { Agent, Attempt, Command, HistoryEntry, Release, Token } from '@moult/api';
+import type {
+  Agent,
+  Attempt,
+  Command,
+  HistoryEntry,
+  OutputRow,
+  Release,
+  Run,
+  Token,
+} from '@moult/api';
+import { HOLD_REASONS, isHoldReason } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { toldIn } from '@moult/core/errors';
 import { isPlatform } from '@moult/core/platform';
-import type {
-  AgentView,
-  AttemptView,
-  CommandTable,
-  DesiredOf,
-  HistoryRow,
-  ReleaseView,
-  Slot,
-  Store,
-  TokenTable,
+import {
+  type AgentView,
+  type AttemptView,
+  type CommandTable,
+  type DesiredOf,
+  type HistoryRow,
+  type OutputFound,
+  offersOf,
+  type ReleaseView,
+  type RunView,
+  runPlaceOf,
+  type Slot,
+  type Store,
+  type TokenTable,
 } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
 import { marksOf } from '../registry/marks.ts';
@@ -59,6 +73,9 @@ function plainOf(with_: AgentViews, view: AgentView): Omit<Agent, 'components' |
     enrolledMs: instance.enrolled_ms,
     validatedBy: instance.validated_by,
     facts: Object.fromEntries(facts.map(({ name, value }) => [name, value])),
+    tasks: offersOf(instance)?.map(({ name }) => name) ?? null,
+    configurationTrouble:
+      instance.configuration_trouble === '' ? null : instance.configuration_trouble,
   };
 }
 
@@ -142,8 +159,61 @@ export function commandViewOf(row: CommandTable): Command {
     why: row.why,
     notAfterMs: row.not_after_ms,
     endedMs: row.ended_ms,
+    task: row.task === null ? null : { name: row.task, parameters: parametersOf(row) },
   };
 }
+
+function parametersOf({ parameters }: CommandTable): Run['parameters'] {
+  return JSON.parse(parameters ?? '[]') as Run['parameters'];
+}
+
+/** What the coordinator knows of it, and beside that what its host told. */
+export function runViewOf(view: RunView): Run {
+  const { command, told } = view;
+  const { run, createdMs } = runPlaceOf(view);
+  const reason = command?.hold_reason ?? command?.host_hold_reason ?? null;
+  return {
+    run,
+    agent: command?.agent_name ?? told?.agent_name ?? '',
+    task: command?.task ?? told?.task ?? '',
+    parameters: command === null ? [] : parametersOf(command),
+    commandId: command?.id ?? null,
+    attempt: command?.attempt ?? told?.attempt ?? 1,
+    state: command?.state ?? told?.outcome ?? 'running',
+    holdReason: reason,
+    isWaitingForHost: isHoldReason(reason) && HOLD_REASONS[reason].isWaitingForHost,
+    createdMs,
+    createdBy: command?.created_by ?? 'schedule',
+    why: command?.why ?? '',
+    startedMs: told?.started_ms ?? null,
+    endedMs: told?.ended_ms ?? command?.ended_ms ?? null,
+    code: command?.code ?? told?.code ?? null,
+    message: command?.message ?? told?.message ?? null,
+    exitCode: told?.exit_code ?? null,
+    signal: told?.signal ?? null,
+    outputBytes: told?.output_bytes ?? 0,
+    droppedBytes: told?.dropped_bytes ?? 0,
+    starts: told?.starts ?? 0,
+  };
+}
+
+export function outputRowOf(row: OutputFound['rows'][number], agent: string): OutputRow {
+  const place = {
+    position: row.position,
+    agent,
+    atMs: row.at_ms,
+    receivedMs: row.received_ms,
+  };
+  const content = Buffer.from(row.content);
+  if (row.kind === 'gap') {
+    const { reason, items, bytes } = JSON.parse(content.toString()) as GapRow['gap'];
+    return { ...place, kind: 'gap', gap: { reason, items, bytes } };
+  }
+  const { task, run, stream } = row;
+  return { ...place, kind: 'record', task, run, stream, content: content.toString('base64') };
+}
+
+type GapRow = Extract<OutputRow, { kind: 'gap' }>;
 
 export function attemptViewOf(row: AttemptView): Attempt {
   const { drained_ms: drained, attested_ms: attested } = row;

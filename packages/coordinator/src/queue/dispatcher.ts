@@ -2,7 +2,7 @@
  * Sends what may be sent. Level-triggered: whoever changes something touches the instance, the store decides again
  * from facts (C1), and what comes out goes on the wire. A touch that is lost costs a minute: the sweep finds it.
  */
-import type { CommandMessage } from '@moult/protocol';
+import type { CommandMessage, TaskOrder } from '@moult/protocol';
 import { type Clock, everyMs, nextTurn } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { CommandTable, Store } from '@moult/store';
@@ -173,7 +173,11 @@ function firstOf<K, V>(map: ReadonlyMap<K, V>, count: number): readonly (readonl
   return found;
 }
 
-function kindOf(command: CommandTable): Pick<CommandMessage, 'autoUpgrade' | 'control'> {
+function kindOf(command: CommandTable): Pick<CommandMessage, 'autoUpgrade' | 'control' | 'task'> {
+  if (command.kind === 'task') {
+    const parameters = JSON.parse(command.parameters ?? '[]') as TaskOrder['parameters'];
+    return { task: { name: command.task ?? '', parameters } };
+  }
   if (command.kind !== 'autoUpgrade') return { control: { action: command.kind } };
   return {
     autoUpgrade: {

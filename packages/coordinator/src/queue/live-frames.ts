@@ -9,6 +9,7 @@ import { type Store, TRIAL_STEPS } from '@moult/store';
 import type { LiveSessions } from '../gateway/gateway.ts';
 import { cut, readHoldReason, readOutputItem, readReport } from '../gateway/report-reading.ts';
 import type { Session } from '../gateway/session.ts';
+import type { OutputWaiters } from '../output/output-waiters.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Why } from './why.ts';
 
@@ -17,6 +18,7 @@ export interface LiveFramesOptions {
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
   readonly why: Why;
+  readonly waiters: OutputWaiters;
 }
 
 /** Ended by an operator or by time, not by the host. */
@@ -164,7 +166,7 @@ export class LiveFrames implements LiveSessions {
   }
 
   async #output(session: Session, message: AgentMessages['output']): Promise<void> {
-    const { store, clock, dispatcher } = this.#options;
+    const { store, clock, dispatcher, waiters } = this.#options;
     // A sequence beyond the safe integers could be stored, and never be read again.
     const endSequence = message.firstSequence + message.items.length;
     const isSane = message.firstSequence >= 1 && endSequence <= Number.MAX_SAFE_INTEGER;
@@ -180,6 +182,7 @@ export class LiveFrames implements LiveSessions {
     });
     const { epoch } = message;
     session.send({ kind: 'outputAck', message: { epoch, lastSequence: stored.lastSequence } });
+    waiters.stored(session.instanceId);
     for (const one of stored.finished) {
       if (one.kind !== 'ended') continue;
       const { component, commandId } = one;

@@ -5,10 +5,13 @@
  */
 import { CodedError, type Status } from '@moult/core/errors';
 import { nextTurn } from '@moult/runtime/clock';
+import type { Store } from '@moult/store';
 import { type Selected, type Selection, selectorOf } from './selection.ts';
 
 /** In flight at once: the store makes one commit of them, and others wait no longer than for that. */
 const SIDE_BY_SIDE = 200;
+/** Read in one turn of the loop: a few milliseconds. */
+const READ_AT_ONCE = 50;
 
 /** Says something of this one agent; all others are troubles of this coordinator. */
 const OF_ONE_AGENT: ReadonlySet<Status> = new Set([
@@ -63,6 +66,24 @@ export async function namedOrSelected(
 ): Promise<readonly Named[]> {
   if (select !== undefined) return selectedBy(selection, { select, key });
   return [...new Set(agents)].sort().map((agentName) => ({ agentName }));
+}
+
+/** All or none: a name that is wrong is said before anything is done to the others. Throws `not-found`. */
+export async function existingOrSelected(
+  of: { readonly store: Store; readonly selection: Selection },
+  target: Target & { readonly key?: string | null },
+): Promise<readonly Selected[]> {
+  if (target.select !== undefined) {
+    return selectedBy(of.selection, { ...target, select: target.select });
+  }
+  const found: Selected[] = [];
+  for (const agentName of new Set(target.agents)) {
+    const view = await of.store.read('agentByName', agentName);
+    if (view === null) throw new CodedError('not-found', `there is no agent ${agentName}`);
+    found.push({ agentName, instanceId: view.instance.id });
+    if (found.length % READ_AT_ONCE === 0) await nextTurn();
+  }
+  return found;
 }
 
 /** Throws only where nothing was done. */

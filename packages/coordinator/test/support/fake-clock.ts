@@ -10,6 +10,7 @@ export class FakeClock implements Clock {
   #nowMs: number;
   #monotonicMs = 1_000_000;
   #sleepers: Sleeper[] = [];
+  readonly #noticed: (() => void)[] = [];
 
   constructor(nowMs = 1_800_000_000_000) {
     this.#nowMs = nowMs;
@@ -39,7 +40,17 @@ export class FakeClock implements Clock {
       if (signal?.aborted) return reject(signal.reason);
       signal?.addEventListener('abort', aborted, { once: true });
       this.#sleepers.push(sleeper);
+      this.#noticed.splice(0).forEach((notice) => {
+        notice();
+      });
     });
+  }
+
+  /** Resolves when somebody sleeps who is due in so long. */
+  async slept(ms: number): Promise<void> {
+    while (!this.#sleepers.some((one) => one.dueMs === this.#monotonicMs + ms)) {
+      await new Promise<void>((resolve) => this.#noticed.push(resolve));
+    }
   }
 
   /** Moves both clocks, waking who is due in order. */

@@ -8,6 +8,7 @@ export {
   isControlKind,
 } from './kinds.ts';
 export {
+  COMMAND_STATES,
   COMMAND_TRANSITIONS,
   type CommandCell,
   type CommandEvent,
@@ -16,7 +17,7 @@ export {
   isEnded,
   VANISHED_MS,
 } from './machine.ts';
-export { HOLD_REASONS, type HoldReason, type HoldReasonText } from './reasons.ts';
+export { HOLD_REASONS, type HoldReason, type HoldReasonText, isHoldReason } from './reasons.ts';
 export { REPAIRS_MAX, type RepairFacts, type RepairVerdict, repairVerdict } from './repair.ts';
 export {
   type Explained,

@@ -8,16 +8,19 @@
  * A command is a row; sending it is a hint. An accepted one is durable in the agent's inbox and has no lease: it
  * ends by the agent's word, or when its host has been away for so long that nobody waits for it any more. Invariants C1… are in docs/spec/command.md.
  */
-export type CommandState =
-  | 'queued'
-  | 'sent'
-  | 'accepted'
-  | 'running'
-  | 'succeeded'
-  | 'failed'
-  | 'skipped'
-  | 'expired'
-  | 'revoked';
+export const COMMAND_STATES = [
+  'queued',
+  'sent',
+  'accepted',
+  'running',
+  'succeeded',
+  'failed',
+  'skipped',
+  'expired',
+  'revoked',
+] as const;
+
+export type CommandState = (typeof COMMAND_STATES)[number];
 
 export type CommandEvent =
   /** Put on the wire. */

@@ -165,3 +165,7 @@ export const HOLD_REASONS = {
 } as const;
 
 export type HoldReason = keyof typeof HOLD_REASONS;
+
+export function isHoldReason(text: string | null): text is HoldReason {
+  return text !== null && Object.hasOwn(HOLD_REASONS, text);
+}

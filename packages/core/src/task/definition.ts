@@ -65,5 +65,9 @@ export const TASKS_MAX = 200;
 export const PARAMETERS_MAX = 32;
 /** Linux takes 128 KiB for one argument; orders travel in frames of 64 KiB. */
 export const VALUE_BYTES_MAX = 8_192;
+/** All names and values of one order together, with room for its frame. */
+export const ORDER_BYTES_MAX = 49_152;
+/** An order that no host has accepted by then is over: tasks are for now. */
+export const TASK_NOT_AFTER_MS = 86_400_000;
 /** Asked to end; then ended. */
 export const ENDING_MS = 60_000;

@@ -1,8 +1,10 @@
 export { type Bound, boundArguments } from './bind.ts';
 export {
   ENDING_MS,
+  ORDER_BYTES_MAX,
   PARAMETERS_MAX,
   TASK_DEFAULTS,
+  TASK_NOT_AFTER_MS,
   TASKS_MAX,
   type TaskDefinition,
   type TaskParameter,

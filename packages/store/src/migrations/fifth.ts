@@ -7,9 +7,10 @@ export async function migrateFifth(db: Kysely<unknown>, types: ColumnTypes): Pro
   for (const column of ['task', 'parameters']) {
     await db.schema.alterTable('commands').addColumn(column, 'text').execute();
   }
+  await db.schema.alterTable('commands').addColumn('host_ended_ms', 'bigint').execute();
   await db.schema
     .alterTable('instances')
-    .addColumn('tasks', 'text', (column) => column.notNull().defaultTo('[]'))
+    .addColumn('tasks', 'text', (column) => column.notNull().defaultTo(''))
     .execute();
   await db.schema
     .alterTable('instances')
@@ -25,11 +26,20 @@ export async function migrateFifth(db: Kysely<unknown>, types: ColumnTypes): Pro
     columns:
       'instance_id:t run:t agent_name:t task:t command_id:t attempt:i started_ms:i ended_ms:i? outcome:t? code:t? message:t? exit_code:i? signal:t? output_bytes:i dropped_bytes:i starts:i received_ms:i',
   });
-  await db.schema
-    .createIndex('task_runs_started_ms')
-    .on('task_runs')
-    .columns(['started_ms'])
-    .execute();
+  const indexes: readonly (readonly [table: string, columns: readonly string[]])[] = [
+    ['task_runs', ['started_ms']],
+    ['task_runs', ['command_id', 'started_ms']],
+    ['task_runs', ['agent_name', 'command_id', 'started_ms']],
+    ['commands', ['kind', 'created_ms']],
+    ['commands', ['agent_name', 'kind', 'created_ms']],
+  ];
+  for (const [table, columns] of indexes) {
+    await db.schema
+      .createIndex(`${table}_${columns.join('_')}`)
+      .on(table)
+      .columns([...columns])
+      .execute();
+  }
   await createOutput(db, types);
   await createTable(db, {
     table: 'forwards',

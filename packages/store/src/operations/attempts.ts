@@ -45,7 +45,7 @@ export async function recordProgress(
   const { instanceId, nowMs } = progress;
   const command = await commandOf(context.db, { id: progress.commandId, instanceId });
   if (command === null || command.attempt !== progress.attempt || isEnded(command.state)) return;
-  await startAttempt(context, { command, nowMs });
+  if (command.kind === 'autoUpgrade') await startAttempt(context, { command, nowMs });
   await applyEvent(context, command, { event: 'progressed', nowMs, set: { hold_reason: null } });
   if (command.host_hold_reason !== progress.hostHoldReason) {
     await context.db

@@ -110,6 +110,8 @@ export interface NewCommand extends Order {
   readonly notBeforeMs: number;
   readonly key: string | null;
   readonly origin: CommandTable['origin'];
+  /** Wall clock, ms; absent: the usual time. */
+  readonly notAfterMs?: number;
   /** Of a task alone. */
   readonly task?: {
     readonly name: string;
@@ -136,7 +138,11 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     detail:
       kind === 'autoUpgrade'
         ? { version, origin: args.origin, isForced: args.isForced }
-        : { kind, origin: args.origin },
+        : {
+            kind,
+            origin: args.origin,
+            ...(args.task === undefined ? {} : { task: args.task.name }),
+          },
   });
   const row: CommandTable = {
     id,
@@ -154,7 +160,7 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     attempt: 1,
     nonce: context.newNonce(),
     not_before_ms: args.notBeforeMs,
-    not_after_ms: nowMs + NOT_AFTER_MS,
+    not_after_ms: args.notAfterMs ?? nowMs + NOT_AFTER_MS,
     origin: args.origin,
     idempotency_key: args.key,
     position,
@@ -169,6 +175,7 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     revision: 0,
     task: args.task?.name ?? null,
     parameters: args.task === undefined ? null : JSON.stringify(args.task.parameters),
+    host_ended_ms: null,
   };
   await context.db.insertInto('commands').values(row).execute();
   return row;

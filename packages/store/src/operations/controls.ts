@@ -5,13 +5,12 @@
 import { actionAnswer } from '@moult/core/agent-actions';
 import type { AgentState } from '@moult/core/agent-state';
 import { CAPABILITY_FOR, type ControlKind, type HoldReason } from '@moult/core/command';
-import { CodedError } from '@moult/core/errors';
 import type { CommandTable } from '../database.ts';
 import { applyEvent, openCommandsOf } from './command-rows.ts';
 import { addCommand, commandByKey } from './commands.ts';
 import type { Order, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
-import { type InstanceRow, instanceById } from './instances.ts';
+import { activeInstance, type InstanceRow } from './instances.ts';
 
 interface Acting extends Order {
   readonly instanceId: string;
@@ -35,7 +34,7 @@ export type Controlled =
 
 /** Throws `not-found`. */
 export async function orderControl(context: WriteContext, args: Controlling): Promise<Controlled> {
-  const instance = await activeInstance(context, args.instanceId);
+  const instance = await activeInstance(context.db, args.instanceId);
   const key = args.key === null ? null : `${args.kind}-${args.key}`;
   const same =
     key === null ? null : await commandByKey(context.db, { instanceId: instance.id, key });
@@ -112,7 +111,7 @@ export type Removed =
  * in history. Throws `not-found`.
  */
 export async function removeInstance(context: WriteContext, args: Acting): Promise<Removed> {
-  const instance = await activeInstance(context, args.instanceId);
+  const instance = await activeInstance(context.db, args.instanceId);
   const answer = actionAnswer('remove', actionFactsOf(instance, args.isConnected));
   if (answer.kind === 'refuse') return { kind: 'refused', reason: answer.reason };
   const { nowMs, principal, why } = args;
@@ -146,12 +145,6 @@ export async function removeInstance(context: WriteContext, args: Acting): Promi
     instanceId: instance.id,
   });
   return { kind: 'removed' };
-}
-
-async function activeInstance(context: WriteContext, id: string): Promise<InstanceRow> {
-  const instance = await instanceById(context.db, id);
-  if (instance !== null && instance.role !== 'removed') return instance;
-  throw new CodedError('not-found', `there is no instance ${id}`);
 }
 
 function actionFactsOf(

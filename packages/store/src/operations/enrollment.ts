@@ -218,7 +218,7 @@ function newInstance(
     ahead_generation: 0,
     ahead_position: null,
     settled_ms: null,
-    tasks: '[]',
+    tasks: '',
     configuration_trouble: '',
     output_bytes: 0,
   };

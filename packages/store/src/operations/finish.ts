@@ -101,7 +101,7 @@ export async function applyFinish(
   };
 }
 
-/** A pause, resume, restart or clear: it is over, and there is nothing to prove. */
+/** A task, or a pause, resume, restart or clear: it is over, and there is nothing to prove. */
 async function endControl(
   context: WriteContext,
   of: { readonly command: CommandTable; readonly finish: FinishReport; readonly nowMs: number },
@@ -116,6 +116,11 @@ async function endControl(
     nowMs,
     ending: { outcome, code, message },
   });
+  await context.db
+    .updateTable('commands')
+    .set({ host_ended_ms: nowMs })
+    .where('id', '=', command.id)
+    .execute();
   return {
     kind: 'ended',
     commandId: command.id,

@@ -30,7 +30,7 @@ export async function renameAgent(context: WriteContext, args: Renaming): Promis
     throw new CodedError('name-taken', `there is, or was, an agent ${newName}`);
   }
   await db.updateTable('agents').set({ name: newName }).where('name', '=', name).execute();
-  for (const table of ['instances', 'commands', 'attempts'] as const) {
+  for (const table of ['instances', 'commands', 'attempts', 'task_runs'] as const) {
     await db
       .updateTable(table)
       .set({ agent_name: newName })

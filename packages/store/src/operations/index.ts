@@ -33,6 +33,7 @@ import { adopt, beginLife, beginRun, newestLife, storeLife, unadoptedLife } from
 import { adoptAttempt, missingRelease, restoreSummary } from './lost-orders.ts';
 import { choicePage, offers } from './offers.ts';
 import { storeOutput } from './output.ts';
+import { instanceIdsNamed, outputPage } from './output-page.ts';
 import {
   allReleases,
   platformOf,
@@ -42,9 +43,11 @@ import {
   releaseOf,
 } from './releases.ts';
 import { isReportStored, recordReport } from './reports.ts';
+import { runPage } from './runs.ts';
 import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';
 import { revokeCommand, skipCommand } from './taking-back.ts';
+import { orderTask, taskOffers } from './tasks.ts';
 import { allTokens, createToken, revokeToken, tokenById } from './tokens.ts';
 import { issueWanted } from './wanted.ts';
 import { lastUpgradeTo, openCommandsOfAll, repairVerdictOf, turnHolder } from './why-facts.ts';
@@ -60,12 +63,15 @@ export type { AgentView, InstanceRow } from './instances.ts';
 export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
 export type { ChoiceView, PlatformOffer } from './offers.ts';
 export type { NewOutput, ReportedRun } from './output.ts';
+export type { OutputFound } from './output-page.ts';
 export type { ReleaseView } from './releases.ts';
 export type { AgentReport, ReportedUpgrade } from './reports.ts';
+export type { RunPlace, RunView } from './runs.ts';
 export type { SelectionRow } from './selection.ts';
 export type { Attestation, SessionOpened } from './sessions.ts';
 export type { Slot } from './slot.ts';
 export type { TakenBack } from './taking-back.ts';
+export type { FleetOffer, TaskOffer, TaskOrdered } from './tasks.ts';
 
 export interface Reads {
   readonly agentByName: typeof agentByName;
@@ -83,6 +89,7 @@ export interface Reads {
   readonly historyPage: typeof historyPage;
   readonly instanceById: typeof instanceById;
   readonly instanceIdPage: typeof instanceIdPage;
+  readonly instanceIdsNamed: typeof instanceIdsNamed;
   readonly isAtRest: typeof isAtRest;
   readonly isReportStored: typeof isReportStored;
   readonly lastUpgradeTo: typeof lastUpgradeTo;
@@ -91,13 +98,16 @@ export interface Reads {
   readonly newestLife: typeof newestLife;
   readonly offers: typeof offers;
   readonly openInstanceIds: typeof openInstanceIds;
+  readonly outputPage: typeof outputPage;
   readonly plannedUpgrade: typeof plannedUpgrade;
   readonly platformOf: typeof platformOf;
   readonly releaseOf: typeof releaseOf;
   readonly repairVerdictOf: typeof repairVerdictOf;
+  readonly runPage: typeof runPage;
   readonly selectionPage: typeof selectionPage;
   readonly restoreSummary: typeof restoreSummary;
   readonly storeLife: typeof storeLife;
+  readonly taskOffers: typeof taskOffers;
   readonly tokenById: typeof tokenById;
   readonly turnHolder: typeof turnHolder;
   readonly unadoptedLife: typeof unadoptedLife;
@@ -118,6 +128,7 @@ export interface Writes {
   readonly lapse: typeof lapse;
   readonly openSession: typeof openSession;
   readonly orderControl: typeof orderControl;
+  readonly orderTask: typeof orderTask;
   readonly orderUpgrade: typeof orderUpgrade;
   readonly recordAccepted: typeof recordAccepted;
   readonly recordImport: typeof recordImport;
@@ -152,6 +163,7 @@ export const READS: Reads = {
   historyPage,
   instanceById,
   instanceIdPage,
+  instanceIdsNamed,
   isAtRest,
   isReportStored,
   lastUpgradeTo,
@@ -160,13 +172,16 @@ export const READS: Reads = {
   newestLife,
   offers,
   openInstanceIds,
+  outputPage,
   plannedUpgrade,
   platformOf,
   releaseOf,
   repairVerdictOf,
+  runPage,
   selectionPage,
   restoreSummary,
   storeLife,
+  taskOffers,
   tokenById,
   turnHolder,
   unadoptedLife,
@@ -187,6 +202,7 @@ export const WRITES: Writes = {
   lapse,
   openSession,
   orderControl,
+  orderTask,
   orderUpgrade,
   recordAccepted,
   recordImport,

@@ -26,6 +26,13 @@ export async function instanceById(db: ReadContext, id: string): Promise<Instanc
   return (await byId(db, { id }))[0] ?? null;
 }
 
+/** Of one that was not removed. Throws `not-found`. */
+export async function activeInstance(db: ReadContext, id: string): Promise<InstanceRow> {
+  const instance = await instanceById(db, id);
+  if (instance !== null && instance.role !== 'removed') return instance;
+  throw new CodedError('not-found', `there is no instance ${id}`);
+}
+
 /** The active instance of an agent with its components; null: no such agent. */
 export async function agentByName(db: ReadContext, name: string): Promise<AgentView | null> {
   const [view] = await agentPage(db, { names: [name], group: null, after: null, limit: 1 });

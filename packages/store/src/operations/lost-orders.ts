@@ -107,6 +107,7 @@ function adoptedCommand(of: {
     revision: 0,
     task: null,
     parameters: null,
+    host_ended_ms: null,
   };
 }
 

@@ -1,6 +1,7 @@
 /* A batch of output: its items and the last sequence move in one transaction; acknowledged after the commit (C14). */
 import { CodedError } from '@moult/core/errors';
 import type { TaskRunTable } from '../database.ts';
+import { commandOf } from './command-rows.ts';
 import type { WriteContext } from './context.ts';
 import { applyFinish, type Finished, type FinishReport } from './finish.ts';
 import { addHistory } from './history.ts';
@@ -98,7 +99,8 @@ async function noteRun(
   },
 ): Promise<void> {
   const { instance, run, batch } = of;
-  const row = { ...run, received_ms: batch.nowMs };
+  const command = await commandOf(context.db, { id: run.command_id, instanceId: instance.id });
+  const row = { ...run, command_id: command?.id ?? '', received_ms: batch.nowMs };
   await context.db
     .insertInto('task_runs')
     .values({ ...row, instance_id: instance.id, agent_name: instance.agent_name })

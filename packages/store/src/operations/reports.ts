@@ -3,8 +3,9 @@ import type { Component } from '@moult/core/component';
 import type { CommandTable } from '../database.ts';
 import { componentsOf, setComponent } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
-import { instanceById } from './instances.ts';
+import { type InstanceRow, instanceById } from './instances.ts';
 import type { Slot } from './slot.ts';
+import { knowsTasks, type TaskOffer } from './tasks.ts';
 import { issueWanted } from './wanted.ts';
 
 export interface ReportedUpgrade {
@@ -32,6 +33,9 @@ export interface AgentReport {
     readonly trialAttemptId: string;
   }[];
   readonly upgrade: ReportedUpgrade | null;
+  readonly tasks: readonly TaskOffer[];
+  /** Empty: the configuration as it is now is used. */
+  readonly configurationTrouble: string;
   readonly nowMs: number;
 }
 
@@ -42,7 +46,7 @@ export async function recordReport(
 ): Promise<readonly CommandTable[]> {
   const instance = await instanceById(context.db, report.instanceId);
   if (instance === null) return [];
-  const said = instanceSaid(report);
+  const said = instanceSaid(report, instance);
   const isSameStep =
     stepOf(instance.upgrade) === stepOf(said.upgrade) && instance.upgrade_since_ms !== null;
   await context.db
@@ -67,7 +71,7 @@ export async function isReportStored(db: ReadContext, report: AgentReport): Prom
   const instance = await instanceById(db, report.instanceId);
   // Without the time of its step nothing was ever reported.
   if (instance === null || instance.upgrade_since_ms === null) return false;
-  if (!isPartOf(instanceSaid(report), instance)) return false;
+  if (!isPartOf(instanceSaid(report, instance), instance)) return false;
   const rows = await componentsOf(db, report.instanceId);
   return report.components.every((part) => {
     const row = rows.find(({ component }) => component === part.component);
@@ -76,13 +80,16 @@ export async function isReportStored(db: ReadContext, report: AgentReport): Prom
 }
 
 /** What a report says of the instance itself, as it is stored. */
-function instanceSaid(report: AgentReport) {
+function instanceSaid(report: AgentReport, instance: InstanceRow) {
   return {
     state: report.state,
     marks: JSON.stringify(report.marks),
     is_idle: report.isIdle ? 1 : 0,
     facts: JSON.stringify(report.facts),
     upgrade: report.upgrade === null ? null : JSON.stringify(report.upgrade),
+    // A version that does not know tasks has said nothing of them, where one that has none says so.
+    tasks: knowsTasks(instance) ? JSON.stringify(report.tasks) : '',
+    configuration_trouble: report.configurationTrouble,
   } as const;
 }
 

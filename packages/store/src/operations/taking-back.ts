@@ -19,8 +19,11 @@ export interface TakingBack extends Order {
 
 export interface TakenBack {
   readonly command: CommandTable;
-  /** `too-late`: the switch was granted before; the host ends it by itself, and its report counts (C15). */
-  readonly effect: 'stopped' | 'too-late';
+  /**
+   * `ending`: the host has the task, and is told to end it. `too-late`: the switch was granted before; the host ends it by
+   * itself, and its report counts (C15).
+   */
+  readonly effect: 'stopped' | 'ending' | 'too-late';
 }
 
 /** Throws `not-found`, `command-ended`. */
@@ -33,7 +36,8 @@ export async function revokeCommand(context: WriteContext, args: TakingBack): Pr
     nowMs: args.nowMs,
     ending: endingOf('revoked', args),
   });
-  return { command: after, effect: isLate ? 'too-late' : 'stopped' };
+  if (isLate) return { command: after, effect: 'too-late' };
+  return { command: after, effect: isTaskOnHost(command) ? 'ending' : 'stopped' };
 }
 
 /** Throws `not-found`, `command-ended`, and `too-late` once the host has begun to fetch. */
@@ -53,6 +57,10 @@ export async function skipCommand(context: WriteContext, args: TakingBack): Prom
     'too-late',
     `${command.agent_name} is past the point of skipping ${command.id}: ${step ?? command.state}`,
   );
+}
+
+function isTaskOnHost({ kind, state }: CommandTable): boolean {
+  return kind === 'task' && (state === 'accepted' || state === 'running');
 }
 
 /** What the host said last of this very command; null: nothing. */

@@ -69,6 +69,8 @@ export async function report(
     isIdle: true,
     facts: [],
     upgrade: null,
+    tasks: [],
+    configurationTrouble: '',
     nowMs: NOW,
     components: [{ component: 'agent', current, previous: null, refused, trialAttemptId: '' }],
     ...set,

@@ -1,12 +1,14 @@
 /* What operators do with agents besides upgrading them, and with commands that they no longer want. */
 import { HOLD_REASONS, type HoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
+import { mayDo } from '@moult/core/permission';
 import { type Clock, nextTurn } from '@moult/runtime/clock';
 import type { CommandTable, Controlled, Removed, Store, TakenBack } from '@moult/store';
 import type { Sessions } from '../../gateway/sessions.ts';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
-import { actOnAll, type Refusal, selectedBy, type Target } from '../../registry/many.ts';
-import type { Selected, Selection } from '../../registry/selection.ts';
+import { actOnAll, existingOrSelected, type Refusal } from '../../registry/many.ts';
+import type { Selection } from '../../registry/selection.ts';
+import type { Caller } from '../authentication.ts';
 import type { Handlers } from '../handler.ts';
 import { commandViewOf } from '../views.ts';
 
@@ -42,7 +44,7 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
     controlAgents: async ({ body, caller }) => {
       const { action: kind, why, key = null } = body;
       const ofKey = key === null ? null : `${kind}-${key}`;
-      const instances = await instancesOf(options, { ...body, key: ofKey });
+      const instances = await existingOrSelected(options, { ...body, key: ofKey });
       const { done, refused, unfinished } = await actOnAll(instances, async (one) => {
         const { agentName: agent, instanceId } = one;
         const isConnected = sessions.of(instanceId) !== null;
@@ -62,7 +64,7 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
       return { results: [...results, ...refused.map(goneResult)], unfinished };
     },
     removeAgents: async ({ body, caller }) => {
-      const instances = await instancesOf(options, body);
+      const instances = await existingOrSelected(options, body);
       const { done, refused, unfinished } = await actOnAll(instances, async (one) => {
         const { agentName: agent, instanceId } = one;
         const isConnected = sessions.of(instanceId) !== null;
@@ -73,29 +75,29 @@ export function controlHandlers(options: ControlHandlersOptions): ControlHandler
       });
       return { results: [...done, ...refused.map(goneResult)], unfinished };
     },
-    revokeCommand: ({ params, body, caller }) =>
-      takeBack('revokeCommand', { id: params.id, principal: caller.principal, why: body.why }),
+    revokeCommand: async ({ params, body, caller }) => {
+      await requireMayRevoke(store, { id: params.id, caller });
+      return takeBack('revokeCommand', {
+        id: params.id,
+        principal: caller.principal,
+        why: body.why,
+      });
+    },
     skipCommand: ({ params, body, caller }) =>
       takeBack('skipCommand', { id: params.id, principal: caller.principal, why: body.why }),
   };
 }
 
-/** All or none: a name that is wrong is said before anything is done to the others. Throws `not-found`. */
-async function instancesOf(
-  options: ControlHandlersOptions,
-  target: Target & { readonly key?: string | null },
-): Promise<readonly Selected[]> {
-  const { store, selection } = options;
-  if (target.select !== undefined)
-    return selectedBy(selection, { ...target, select: target.select });
-  const found: Selected[] = [];
-  for (const agentName of new Set(target.agents)) {
-    const view = await store.read('agentByName', agentName);
-    if (view === null) throw new CodedError('not-found', `there is no agent ${agentName}`);
-    found.push({ agentName, instanceId: view.instance.id });
-    if (found.length % SIDE_BY_SIDE === 0) await nextTurn();
-  }
-  return found;
+/** Who may give an order may take it back. Throws `permission-denied`. */
+async function requireMayRevoke(
+  store: Store,
+  of: { readonly id: string; readonly caller: Caller },
+): Promise<void> {
+  const { principal, role } = of.caller;
+  if (mayDo(role, 'upgrade')) return;
+  const command = await store.read('commandById', of.id);
+  if (command?.kind !== 'autoUpgrade') return;
+  throw new CodedError('permission-denied', `${principal} (${role}) may not upgrade`);
 }
 
 /** It ceased to be there while others were acted on. */
