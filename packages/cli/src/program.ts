@@ -8,7 +8,9 @@ import { addHistory } from './commands/history.ts';
 import { addKeysGroup } from './commands/keys/group.ts';
 import { addLauncherGroup } from './commands/launcher/group.ts';
 import { addLogin } from './commands/login.ts';
+import { addOutput } from './commands/output.ts';
 import { addReleaseGroup } from './commands/release/group.ts';
+import { addTasksGroup } from './commands/tasks/group.ts';
 import { addTokensGroup } from './commands/tokens/group.ts';
 import { addWhy } from './commands/why.ts';
 import { withExamples } from './describe.ts';
@@ -59,6 +61,7 @@ export function createProgram(shell: Shell): Command {
       line: 'moult agents upgrade web-1 --to 1.4.0 --wait',
     },
     { does: 'why an agent does not move', line: 'moult why web-1' },
+    { does: 'run a task and see what it writes', line: 'moult tasks run web-1 backup --wait' },
   ]);
   addLogin(program, shell);
   addCoordinatorGroup(program, shell);
@@ -68,6 +71,8 @@ export function createProgram(shell: Shell): Command {
   addAgentGroup(program, shell);
   addLauncherGroup(program, shell);
   addAgentsGroup(program, shell);
+  addTasksGroup(program, shell);
+  addOutput(program, shell);
   addCommandsGroup(program, shell);
   addHistory(program, shell);
   addWhy(program, shell);

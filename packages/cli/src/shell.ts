@@ -54,11 +54,12 @@ export class Shell {
     return async (...given) => {
       const command = given.at(-1) as Command;
       const options = command.opts<Options & OutputFlags & ConnectionOptions>();
-      this.exitCode = await work(
-        this.#runOf(options),
-        options,
-        command.processedArgs as unknown as Args,
-      );
+      const run = this.#runOf(options);
+      try {
+        this.exitCode = await work(run, options, command.processedArgs as unknown as Args);
+      } finally {
+        run.output.end();
+      }
     };
   }
 

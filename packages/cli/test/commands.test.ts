@@ -108,6 +108,24 @@ describe('moult agents', () => {
     expect(json.out).toMatch(/^[\n -~]*$/);
   });
 
+  it('shows what tasks an agent offers, and that its configuration as it is now is not used', async () => {
+    const configurationTrouble =
+      'tasks-file-invalid: tasks.backup.program: must be an absolute path';
+    await using coordinator = await startCoordinator({
+      'GET /v1/agents/web-1': () => ({
+        status: 200,
+        value: { ...AGENT, marks: ['busy'], tasks: ['backup', 'clean'], configurationTrouble },
+      }),
+    });
+    const show = await runMoult(['agents', 'show', 'web-1', ...connection(coordinator.url)]);
+    expect(show.out).toMatch(/^state: +Up \(busy\)$/m);
+    expect(show.out).toMatch(/^tasks: +backup, clean \(moult tasks list --agent web-1\)$/m);
+    expect(show.out).toMatch(
+      /^configuration: +not used as it is now: tasks-file-invalid: tasks.backup/m,
+    );
+    expect(show.out).toMatch(/^next: +Correct it on the host/m);
+  });
+
   it('ends with 4 where the role may not, and with 6 on a conflict', async () => {
     await using coordinator = await startCoordinator({
       'POST /v1/agents/upgrade': (body) =>

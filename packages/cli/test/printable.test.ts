@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { printable, printableJson } from '../src/terminal/printable.ts';
+import { printable, printableJson, printableText } from '../src/terminal/printable.ts';
 
 describe('text that came from elsewhere', () => {
   it.each([
@@ -28,5 +28,12 @@ describe('text that came from elsewhere', () => {
     const text = printableJson(value);
     expect(JSON.parse(text)).toEqual(value);
     expect(text).toMatch(/^[\n -~]*$/);
+  });
+
+  it('keeps the lines and tabs of what a program wrote, and ends a sequence with its line', () => {
+    expect(printableText('a\tb\n\u001b[31mred\u001b[0m\r\n\u001b]0;owned\nnext')).toBe(
+      'a\tb\nred\n\nnext',
+    );
+    expect(printableText('10 %\r20 %\r100 %\n')).toBe('10 %\n20 %\n100 %\n');
   });
 });

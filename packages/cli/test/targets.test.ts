@@ -42,6 +42,7 @@ it('says that nobody is selected: an empty list is no failure', async () => {
   await using coordinator = await startCoordinator({
     'GET /v1/why': () => ({ status: 200, value: { reasons: [], agents: 0, next: null } }),
     'GET /v1/agents': () => ({ status: 200, value: { agents: [], next: null } }),
+    'GET /v1/runs': () => ({ status: 200, value: { runs: [], next: null } }),
   });
   for (const words of [['why'], ['agents', 'list']]) {
     const ended = await runMoult([...words, 'group=nowhere', ...connection(coordinator.url)]);

@@ -28,11 +28,20 @@ export function readInvocation(): Invocation {
 
 export function systemScreen(): Screen {
   // `moult agents list | head` closes the pipe early: that is no failure of ours.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  let isOutGone = false;
+  process.stdout.on('error', () => {
+    isOutGone = true;
+  });
+  process.stderr.on('error', () => undefined);
   const isDumb = environmentVariable('TERM') === 'dumb';
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    outBytes: (bytes) => void process.stdout.write(bytes),
+    errBytes: (bytes) => void process.stderr.write(bytes),
+    isOutTerminal: process.stdout.isTTY === true,
+    isErrTerminal: process.stderr.isTTY === true,
+    isOutGone: () => isOutGone,
     isLive: process.stderr.isTTY === true && !isDumb,
     // A terminal that does not know its size says 0.
     columns: process.stderr.columns || COLUMNS_DEFAULT,

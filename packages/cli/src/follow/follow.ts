@@ -10,6 +10,7 @@ import { EXIT } from '../exit-codes.ts';
 import type { Run } from '../shell.ts';
 import { formatBytes, formatDuration } from '../terminal/format.ts';
 import { remedyOf } from '../terminal/remedy.ts';
+import { askPatiently } from './asking.ts';
 
 /** Shorter than any step that a person could notice, longer than a coordinator would mind. */
 const ASK_EVERY_MS = 500;
@@ -64,7 +65,9 @@ async function followOne(
   const startedMs = run.clock.monotonicMs();
   let shown = 0;
   for (;;) {
-    const answer = await ask(run, options);
+    const answer = await askPatiently(run, () =>
+      options.client.getCommand({ params: { id: options.id }, signal: run.stop }),
+    );
     if (answer !== null) {
       const steps = answer.attempts.at(-1)?.steps ?? [];
       // On a terminal the line is rewritten; in a log each step deserves its line.
@@ -76,20 +79,6 @@ async function followOne(
     }
     if (run.clock.monotonicMs() - startedMs >= options.leftMs) return null;
     await run.clock.sleep(ASK_EVERY_MS, run.stop);
-  }
-}
-
-async function ask(
-  run: Run,
-  options: { readonly client: Client; readonly id: string },
-): Promise<Followed | null> {
-  try {
-    return await options.client.getCommand({ params: { id: options.id }, signal: run.stop });
-  } catch (caught) {
-    const isPassing = caught instanceof CodedError && caught.retryable && !run.stop.aborted;
-    if (!isPassing) throw caught;
-    run.output.step(`the coordinator cannot be asked just now (${caught.code})`);
-    return null;
   }
 }
 

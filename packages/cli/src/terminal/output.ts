@@ -2,7 +2,7 @@
  * All that a command says. Results go to standard output, as a table or as JSON; progress, notices and errors to
  * standard error: one line that is rewritten on a terminal, plain `step` lines elsewhere.
  */
-import { printable, printableJson } from './printable.ts';
+import { printable, printableJson, printableText } from './printable.ts';
 import type { Screen } from './screen.ts';
 import { type Column, fieldLines, tableLines } from './table.ts';
 
@@ -21,6 +21,10 @@ export class Output {
   readonly #options: OutputOptions;
   #hasLiveLine = false;
   #lastStep = '';
+  /** A letter may come in two pieces. */
+  readonly #decoders = { out: new TextDecoder(), err: new TextDecoder() };
+  /** Text of a program stands on the screen whose line it has not ended. */
+  #isMidLine = false;
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -32,9 +36,42 @@ export class Output {
 
   /** The result: the API's object for programs, `lines` for people. */
   result(value: unknown, lines: () => readonly string[]): void {
-    this.#clear();
+    this.end();
     if (this.#options.isJson) this.#options.screen.out(`${printableJson(value)}\n`);
     else for (const line of lines()) this.#options.screen.out(`${printable(line)}\n`);
+  }
+
+  /** One of many results for programs, as it comes: a line of JSON. */
+  jsonLine(value: unknown): void {
+    this.end();
+    this.#options.screen.out(`${printableJson(value, 0)}\n`);
+  }
+
+  /** Of many results for people, as they come. */
+  lines(lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    this.end();
+    this.#options.screen.out(`${lines.map(printableText).join('\n')}\n`);
+  }
+
+  /** What a program of a host wrote: its bytes, made harmless where a terminal shows them (T19). */
+  written(to: 'out' | 'err', bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#clear();
+    const { screen } = this.#options;
+    if (to === 'out' ? !screen.isOutTerminal : !screen.isErrTerminal) {
+      if (to === 'out') screen.outBytes(bytes);
+      else screen.errBytes(bytes);
+      return;
+    }
+    const text = printableText(this.#decoders[to].decode(bytes, { stream: true }));
+    screen[to](text);
+    this.#isMidLine = text === '' ? this.#isMidLine : !text.endsWith('\n');
+  }
+
+  /** Whether nobody reads the results any more. */
+  get isUnread(): boolean {
+    return this.#options.screen.isOutGone();
   }
 
   table<Row>(
@@ -53,7 +90,7 @@ export class Output {
   /** Something that a person may want to know, and a program need not. */
   notice(text: string): void {
     if (this.#options.isQuiet) return;
-    this.#clear();
+    this.end();
     this.#options.screen.err(`${printable(text)}\n`);
   }
 
@@ -62,6 +99,8 @@ export class Output {
     if (this.#options.isQuiet) return;
     const line = printable(text);
     const { screen } = this.#options;
+    if (this.#isMidLine && line === this.#lastStep) return;
+    this.#endLine();
     if (!screen.isLive) {
       if (line !== this.#lastStep) screen.err(`step ${line}\n`);
     } else {
@@ -74,7 +113,7 @@ export class Output {
   /** Ends the live line: what was a step stays on the screen. */
   stepDone(text: string): void {
     if (this.#options.isQuiet) return;
-    this.#clear();
+    this.end();
     this.#options.screen.err(`${this.#options.screen.isLive ? '' : 'step '}${printable(text)}\n`);
     this.#lastStep = '';
   }
@@ -86,7 +125,7 @@ export class Output {
   }
 
   failure(lines: readonly string[]): void {
-    this.#clear();
+    this.end();
     for (const line of lines) this.#options.screen.err(`${line}\n`);
   }
 
@@ -94,8 +133,19 @@ export class Output {
     return this.#options.screen.hasColour ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text;
   }
 
+  /** Nothing more is said: whatever comes next begins a line of its own. */
+  end(): void {
+    this.#clear();
+    this.#endLine();
+  }
+
   #clear(): void {
     if (this.#hasLiveLine) this.#options.screen.err(CLEAR_LINE);
     this.#hasLiveLine = false;
+  }
+
+  #endLine(): void {
+    if (this.#isMidLine) this.#options.screen.err('\n');
+    this.#isMidLine = false;
   }
 }

@@ -21,9 +21,19 @@ export function printable(text: string): string {
     .replace(UNSAFE, '');
 }
 
+/** The same of many lines: what ends a line or indents it stays, and a line does not overwrite the one before. */
+export function printableText(text: string): string {
+  // Line by line: a sequence that is never ended takes no more than its line.
+  return text
+    .replace(/\r+\n?/g, '\n')
+    .split('\n')
+    .map((line) => line.replace(SEQUENCES, '').split('\t').map(printable).join('\t'))
+    .join('\n');
+}
+
 /** JSON that is the same value for a program and harmless on a terminal. */
-export function printableJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(UNSAFE, (character) =>
+export function printableJson(value: unknown, indent = 2): string {
+  return JSON.stringify(value, null, indent).replace(UNSAFE, (character) =>
     // What JSON.stringify leaves between its own tokens are newlines; in texts it has escaped them.
     character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -2,6 +2,13 @@
 export interface Screen {
   out(text: string): void;
   err(text: string): void;
+  /** Bytes as they are, where no terminal could obey them. */
+  outBytes(bytes: Uint8Array): void;
+  errBytes(bytes: Uint8Array): void;
+  readonly isOutTerminal: boolean;
+  readonly isErrTerminal: boolean;
+  /** Whether nobody reads standard output any more: `| head` has seen enough. */
+  isOutGone(): boolean;
   /** Whether standard error is a terminal: progress may rewrite its line. */
   readonly isLive: boolean;
   /** Width of the terminal. */

@@ -1,7 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type Handler = (body: unknown) => { readonly status: number; readonly value: unknown };
+export type Handler = (
+  body: unknown,
+  query: URLSearchParams,
+) => { readonly status: number; readonly value: unknown };
 
 /** A real HTTP server with answers of our own, by `METHOD /path`. */
 export class FakeCoordinator {
@@ -21,7 +24,8 @@ export class FakeCoordinator {
         this.asked.push(route);
         const body: unknown = text === '' ? null : JSON.parse(text);
         this.bodies.push(body);
-        const { status, value } = handlers[route]?.(body) ?? notFound(route);
+        const query = new URL(request.url ?? '/', 'http://fake').searchParams;
+        const { status, value } = handlers[route]?.(body, query) ?? notFound(route);
         response
           .writeHead(status, { 'content-type': 'application/json' })
           .end(JSON.stringify(value));

@@ -82,6 +82,12 @@ export const CLI_ERRORS = {
     retryable: false,
     remedy: 'See `moult history AGENT` for the steps and the evidence.',
   },
+  'task-not-done': {
+    text: 'A run that was waited for ended otherwise than succeeded; the message says how, and its own code.',
+    status: 'unknown',
+    retryable: false,
+    remedy: 'See `moult tasks show RUN`, and what it wrote: `moult output AGENT --run RUN`.',
+  },
   interrupted: {
     text: 'Waiting was interrupted from the keyboard.',
     status: 'cancelled',

@@ -40,21 +40,25 @@ export async function requireAllDone(many: Many, again: string): Promise<void> {
   const { selected, refused, unfinished } = ends;
   if (unfinished !== null) {
     const message = `${done.length} of ${selected} ${verb}, then: ${unfinished.message}`;
-    throw await problem({ ...unfinished, message, remedy: `${unfinished.remedy} ${again}` });
+    throw await problemOf({ ...unfinished, message, remedy: `${unfinished.remedy} ${again}` });
   }
   const [first] = refused;
   if (first === undefined) return;
-  if (isLoneRefusal(many)) throw await problem(first);
+  if (isLoneRefusal(many)) throw await problemOf(first);
   throw new CodedError('agents-refused', `${refused.length} of ${selected} agents were refused`);
 }
 
 /** Throws what stopped it before everybody had a turn; those of whom it speaks had theirs. */
-export async function requireFinished(answer: Pick<Ends, 'unfinished'>): Promise<void> {
-  if (answer.unfinished !== null) throw await problem(answer.unfinished);
+export async function requireFinished(
+  { unfinished }: Pick<Ends, 'unfinished'>,
+  again = '',
+): Promise<void> {
+  if (unfinished === null) return;
+  throw await problemOf({ ...unfinished, remedy: `${unfinished.remedy} ${again}`.trim() });
 }
 
 /** As the coordinator named it, also where this program is older and does not know the code. */
-async function problem(told: {
+export async function problemOf(told: {
   readonly code: string;
   readonly message: string;
   readonly remedy: string;

@@ -1,4 +1,5 @@
 import type { Agent } from '@moult/api';
+import { toldIn } from '@moult/core/errors';
 import type { Command } from 'commander';
 import { withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
@@ -11,7 +12,9 @@ type Fields = readonly (readonly [string, string])[];
 export function addAgentsShow(group: Command, shell: Shell): void {
   const command = group
     .command('show')
-    .description('one agent: versions, upgrade in progress, what it refused, facts of its host')
+    .description(
+      'one agent: versions, upgrade in progress, what it refused, its tasks, facts of its host',
+    )
     .argument('<agent>', 'name of the agent');
   withExamples(withOutput(withConnection(command)), [
     { does: 'all about one agent', line: 'moult agents show web-1' },
@@ -37,6 +40,8 @@ function fieldsOf(agent: Agent, nowMs: number): Fields {
     ['validated by', agent.validatedBy ?? 'nobody yet'],
     ...agent.components.flatMap(componentFields),
     ...upgradeFields(agent),
+    ...configurationFields(agent),
+    ...taskFields(agent),
     ...Object.entries(agent.facts).map(
       ([name, value]) => [name.replace(/[^\w .-]/g, ''), value] as const,
     ),
@@ -71,6 +76,22 @@ function upgradeFields(agent: Agent): Fields {
     ...(upgrade.trouble === null ? [] : [['next', upgrade.trouble.remedy] as const]),
     ['command', upgrade.commandId],
   ];
+}
+
+/** Since then an earlier one holds. */
+function configurationFields({ configurationTrouble }: Agent): Fields {
+  if (configurationTrouble === null) return [];
+  const told = toldIn(configurationTrouble);
+  return [
+    ['configuration', `not used as it is now: ${configurationTrouble}`],
+    ...(told === null ? [] : [['next', told.remedy] as const]),
+  ];
+}
+
+/** A host that has not said, or knows no tasks, has none to show. */
+function taskFields({ tasks, name }: Agent): Fields {
+  if (tasks === null || tasks.length === 0) return [];
+  return [['tasks', `${tasks.join(', ')} (moult tasks list --agent ${name})`]];
 }
 
 function slotText(slot: { readonly version: string; readonly digest: string }): string {

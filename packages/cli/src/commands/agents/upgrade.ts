@@ -1,11 +1,11 @@
 import type { Client, ResponseOf } from '@moult/api/client';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
-import { newId, systemRandom } from '@moult/runtime/random';
 import { type Command, Option } from 'commander';
 import { choice, durationMs, withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { follow } from '../../follow/follow.ts';
+import { againText, newKey, ordering } from '../../ordering.ts';
 import type { Run, Shell } from '../../shell.ts';
 import { pointingAt, SELECTOR_HELP, targetOf } from '../../targets.ts';
 import { isLoneRefusal, type Many, manyLines, requireAllDone } from './many.ts';
@@ -95,25 +95,6 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
 }
 
 type Answer = ResponseOf<'upgradeAgents'>;
-
-/** Without a key of the user's own: what was cut off can be ordered again all the same. */
-function newKey(run: Run): string {
-  return newId(run.clock.nowMs(), systemRandom);
-}
-
-/** An answer that did not come says nothing of what was done: the key makes asking again safe. */
-async function ordering<T>(run: Run, key: string, order: () => Promise<T>): Promise<T> {
-  try {
-    return await order();
-  } catch (caught) {
-    if (caught instanceof CodedError && caught.retryable) run.output.notice(againText(key));
-    throw caught;
-  }
-}
-
-function againText(key: string): string {
-  return `Run the same command again with --key ${key}: it orders nothing twice.`;
-}
 
 async function followAll(
   run: Run,

@@ -47,5 +47,7 @@ export function addCommandsTakeBack(group: Command, shell: Shell, verb: Verb): v
 function textOf({ command, effect }: TakenBack): string {
   const what = `${command.agent}: ${orderTextOf(command)}`;
   if (effect === 'stopped') return `${what}: ${command.state}`;
+  if (effect === 'ending')
+    return `${what}: ${command.state}; it runs, and its host asks it to end, then makes it`;
   return `${what}: ${command.state}, but too late: the host may switch already, and ends it by itself`;
 }
