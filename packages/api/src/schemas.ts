@@ -230,6 +230,8 @@ export type HistoryEntry = z.infer<typeof historyEntry>;
 export const reason = z.object({
   agent: name,
   component,
+  /** Of a task that waits; null: it is about the version of the component. */
+  task: z.string().nullable(),
   commandId: id.nullable(),
   reason: z.string(),
   text: z.string(),

@@ -86,7 +86,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const selection = new Selection({ store, sessions });
   const why = new Why({ store, sessions, selection });
   const waiters = new OutputWaiters({ clock });
-  const live = new LiveFrames({ store, clock, dispatcher, why, waiters });
+  const live = new LiveFrames({ store, clock, log, dispatcher, why, waiters });
   const releases = new Releases(options);
   // Agents have seen metadata that is lost: above it at once, not within the hour.
   const onNoticed = (): void => void releases.renew();

@@ -216,3 +216,95 @@ test('runs are listed newest first and page by page, with those of schedules amo
   });
   expect((await fixture.call('GET', '/v1/runs?before=rubbish')).body.code).toBe('request-invalid');
 });
+
+async function begun(agent: TestAgent): Promise<CoordinatorMessages['command']> {
+  await run('backup', { agents: ['web-1'] });
+  const command = await agent.expect('command');
+  agent.send({ kind: 'accept', message: command });
+  tell(agent, 1, { run: `${command.commandId}/1`, commandId: command.commandId });
+  await agent.expect('outputAck');
+  return command;
+}
+
+function revoke(id: string, token?: string) {
+  const given = token === undefined ? {} : { token };
+  return fixture.call('POST', `/v1/commands/${id}/revoke`, { body: { why: 'no' }, ...given });
+}
+
+test('C19: a running task that is taken back is revoked at once, and its host told to end it', async () => {
+  const agent = await up('web-1');
+  const command = await begun(agent);
+  const { body } = await revoke(command.commandId);
+  expect(body).toMatchObject({ effect: 'ending', command: { state: 'revoked' } });
+  const { commandId } = command;
+  expect(await agent.expect('denied')).toMatchObject({ commandId, isFinal: true });
+});
+
+test('C19: a host that was away when its task was taken back is told when it comes, until it is over', async () => {
+  const agent = await up('web-1');
+  const command = await begun(agent);
+  await agent.close();
+  await revoke(command.commandId);
+  await agent.connect(CAPABLE);
+  const { commandId } = command;
+  expect(await agent.expect('denied')).toMatchObject({ commandId, isFinal: true });
+  agent.sendFinish(command, { epoch: 't', sequence: 2, overrides: { outcome: 'failed' } });
+  await agent.expect('outputAck');
+  await agent.connect(CAPABLE);
+  agent.send({ kind: 'check', message: { isFirst: true } });
+  // What would be said of the task comes before the answer.
+  const next = await agent.connection?.next();
+  expect(next).toMatchObject({ kind: 'hold' });
+});
+
+test('C19: a task that is accepted after it was taken back is denied', async () => {
+  const agent = await up('web-1');
+  await run('backup', { agents: ['web-1'] });
+  const command = await agent.expect('command');
+  await revoke(command.commandId);
+  await agent.expect('denied');
+  agent.send({ kind: 'accept', message: command });
+  expect(await agent.expect('denied')).toMatchObject({ isFinal: true, reason: 'revoked' });
+});
+
+test('who may operate takes back tasks, and no upgrades', async () => {
+  await up('web-1');
+  await fixture.publishTwo();
+  const made = await fixture.call('POST', '/v1/tokens', {
+    body: { kind: 'access', role: 'operator', principal: 'otto' },
+  });
+  const token = made.body.text;
+  const task = await run('backup', { agents: ['web-1'] });
+  expect((await revoke(task.body.results[0].command.id, token)).status).toBe(200);
+  const upgrade = await fixture.call('POST', '/v1/agents/web-1/upgrade', {
+    body: { version: '2.0.0' },
+  });
+  const refused = await revoke(upgrade.body.command.id, token);
+  expect(refused.body).toMatchObject({ code: 'permission-denied' });
+});
+
+test('why a task waits is said beside what is said of versions, as waiting for its host', async () => {
+  const agent = await up('web-1');
+  agent.report({ state: 'Paused', tasks: [BACKUP, CLEAN] });
+  agent.send({ kind: 'check', message: { isFirst: false } });
+  await agent.expect('hold');
+  const { body } = await run('backup', { agents: ['web-1'] });
+  expect(body.results[0].command).toMatchObject({ holdReason: 'paused' });
+  const why = await fixture.call('GET', '/v1/agents/web-1/why');
+  expect(why.body.reasons).toMatchObject([
+    { task: 'backup', reason: 'paused', commandId: body.results[0].command.id },
+  ]);
+  agent.report({ tasks: [BACKUP, CLEAN] });
+  const command = await agent.expect('command');
+  agent.send({ kind: 'accept', message: command });
+  const quiet = { step: '', detail: '', bytesDone: 0, bytesTotal: 0 };
+  const { commandId, attempt } = command;
+  agent.send({ kind: 'progress', message: { commandId, attempt, ...quiet, holdReason: 'busy' } });
+  // The hourly question is about versions: a task that waits is no answer to it.
+  agent.send({ kind: 'check', message: { isFirst: false } });
+  expect(await agent.expect('hold')).toMatchObject({ reason: 'busy' });
+  const busy = await fixture.call('GET', '/v1/agents/web-1/why');
+  expect(busy.body.reasons).toMatchObject([
+    { task: 'backup', reason: 'busy', isWaitingForHost: true },
+  ]);
+});

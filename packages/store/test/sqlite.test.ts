@@ -18,6 +18,7 @@ import { conformance, type Engine } from './conformance.ts';
 import { identityConformance } from './identity-conformance.ts';
 import { restoreConformance } from './restore-conformance.ts';
 import { makeToken } from './support/tokens.ts';
+import { taskConformance } from './task-conformance.ts';
 
 let dir: string;
 let count = 0;
@@ -54,6 +55,7 @@ for (const engine of ENGINES) {
   restoreConformance(engine);
   identityConformance(engine);
   choiceConformance(engine);
+  taskConformance(engine);
 }
 
 describe('SQLite', () => {

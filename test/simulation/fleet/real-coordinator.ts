@@ -95,7 +95,7 @@ export class RealCoordinator {
     const selection = new Selection(common);
     const why = new Why({ store, sessions, selection });
     const waiters = new OutputWaiters({ clock });
-    const live = new LiveFrames({ store, clock, dispatcher, why, waiters });
+    const live = new LiveFrames({ ...common, dispatcher, why, waiters });
     // It publishes nothing: there is no metadata to sign anew.
     const onNoticed = (): void => undefined;
     const gateway = new Gateway({ ...common, version: '1.0.0', live, onNoticed });

@@ -102,7 +102,7 @@ export const whyAgent = defineRoute({
   method: 'GET',
   path: '/v1/agents/:name/why',
   summary:
-    'Why this agent does not run its desired versions yet: one reason for each component; empty when it does.',
+    'Why this agent does not run its desired versions yet: one reason for each component. And why its tasks wait. Empty when nothing is open.',
   permission: 'view',
   params: byName,
   query: none,

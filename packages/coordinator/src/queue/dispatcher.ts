@@ -66,7 +66,9 @@ export class Dispatcher {
   async answer(instanceId: string): Promise<CommandTable | 'nothing-open' | 'at-rest' | null> {
     const decided = await this.#dispatch(instanceId, true);
     if (decided === 'at-rest') return 'at-rest';
-    return decided.sends > 0 ? null : (decided.open[0] ?? 'nothing-open');
+    // What is asked is why no other version comes: tasks have nothing to do with that.
+    const open = decided.open.find(({ kind }) => kind !== 'task');
+    return decided.sends > 0 ? null : (open ?? 'nothing-open');
   }
 
   /** C19: a host that has a command which was taken back hears so at once; what it asks later is denied anyway. */

@@ -5,7 +5,8 @@ import { isComponent } from '@moult/core/component';
 import type { PermissionPoint } from '@moult/core/upgrade';
 import type { AgentFrame, AgentMessages, Report, UpgradeReport } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
-import { type Store, TRIAL_STEPS } from '@moult/store';
+import type { Logger } from '@moult/runtime/logger';
+import { type CommandTable, type Store, TRIAL_STEPS } from '@moult/store';
 import type { LiveSessions } from '../gateway/gateway.ts';
 import { cut, readHoldReason, readOutputItem, readReport } from '../gateway/report-reading.ts';
 import type { Session } from '../gateway/session.ts';
@@ -16,6 +17,7 @@ import type { Why } from './why.ts';
 export interface LiveFramesOptions {
   readonly store: Store;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly dispatcher: Dispatcher;
   readonly why: Why;
   readonly waiters: OutputWaiters;
@@ -26,25 +28,36 @@ const TAKEN_BACK: ReadonlySet<CommandState> = new Set(['revoked', 'skipped', 'ex
 
 export class LiveFrames implements LiveSessions {
   readonly #options: LiveFramesOptions;
-  /** Work that a session's end left behind: awaited at a stop. */
-  readonly #endings = new Set<Promise<void>>();
+  /** Work that a session's begin or end left behind: awaited at a stop. */
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: LiveFramesOptions) {
     this.#options = options;
   }
 
   onLive(session: Session): void {
-    this.#options.dispatcher.touch(session.instanceId, { resends: true });
+    const { log, dispatcher } = this.#options;
+    dispatcher.touch(session.instanceId, { resends: true });
+    const telling = this.#tellTasksTakenBack(session).catch((error: unknown) => {
+      log.error('an agent was not told of tasks that were taken back; its next session is', {
+        agent: session.agentName,
+        err: error,
+      });
+    });
+    this.#await(telling);
   }
 
   onEnded(session: Session): void {
-    const ending = this.#end(session).catch(() => undefined);
-    this.#endings.add(ending);
-    void ending.finally(() => this.#endings.delete(ending));
+    this.#await(this.#end(session).catch(() => undefined));
   }
 
   async settled(): Promise<void> {
-    await Promise.all(this.#endings);
+    await Promise.all(this.#underWay);
+  }
+
+  #await(work: Promise<void>): void {
+    this.#underWay.add(work);
+    void work.finally(() => this.#underWay.delete(work));
   }
 
   async onFrame(session: Session, frame: AgentFrame): Promise<void> {
@@ -138,17 +151,34 @@ export class LiveFrames implements LiveSessions {
   }
 
   async #accept(session: Session, message: AgentMessages['accept']): Promise<void> {
-    await this.#options.store.write('recordAccepted', this.#ref(session, message));
+    const ended = await this.#options.store.write('recordAccepted', this.#ref(session, message));
+    this.#tellEnded(ended);
   }
 
   async #progress(session: Session, message: AgentMessages['progress']): Promise<void> {
-    await this.#options.store.write('recordProgress', {
+    const ended = await this.#options.store.write('recordProgress', {
       ...this.#ref(session, message),
       step: cut(message.step),
       bytesDone: message.bytesDone,
       bytesTotal: message.bytesTotal,
       hostHoldReason: readHoldReason(message.holdReason),
     });
+    this.#tellEnded(ended);
+  }
+
+  /** C19: it was taken back while its host was taking it. */
+  #tellEnded(command: CommandTable | null): void {
+    if (command?.kind !== 'task' || command.code === 'host-vanished') return;
+    if (TAKEN_BACK.has(command.state)) this.#options.dispatcher.tellTakenBack(command);
+  }
+
+  /** C19: what was taken back while its host was away. */
+  async #tellTasksTakenBack(session: Session): Promise<void> {
+    const { store, clock, dispatcher } = this.#options;
+    const of = { instanceId: session.instanceId, nowMs: clock.nowMs() };
+    for (const command of await store.read('takenBackTasks', of)) {
+      dispatcher.tellTakenBack(command);
+    }
   }
 
   async #permission(session: Session, message: AgentMessages['permission']): Promise<void> {
@@ -184,7 +214,7 @@ export class LiveFrames implements LiveSessions {
     session.send({ kind: 'outputAck', message: { epoch, lastSequence: stored.lastSequence } });
     waiters.stored(session.instanceId);
     for (const one of stored.finished) {
-      if (one.kind !== 'ended') continue;
+      if (one.kind !== 'ended' || one.isTask) continue;
       const { component, commandId } = one;
       if (one.isCleanupDue && session.canCleanUp) {
         session.send({ kind: 'cleanup', message: { component, commandId } });

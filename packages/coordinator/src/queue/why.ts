@@ -117,7 +117,7 @@ export class Why {
           byAgent.get(id)?.push(this.#reasonOf(subject, { version, commandId: null, about }));
           continue;
         }
-        const mine = open.filter((one) => one.instance_id === id && one.component === component);
+        const mine = open.filter((one) => isOf(one, { id, component }));
         const command = mostTelling(mine);
         const reason =
           command === null
@@ -126,7 +126,26 @@ export class Why {
         if (reason !== null) byAgent.get(id)?.push(reason);
       }
     }
+    for (const view of views) {
+      const waiting = open.filter((one) => one.instance_id === view.instance.id && isWaiting(one));
+      byAgent.get(view.instance.id)?.push(...(await this.#reasonsOfTasks(view, waiting)));
+    }
     return [...byAgent.values()].flat();
+  }
+
+  /** Each reason once, by the oldest task that waits for it. */
+  async #reasonsOfTasks(
+    view: AgentView,
+    waiting: readonly CommandTable[],
+  ): Promise<readonly Reason[]> {
+    const subject = subjectOf(view, 'agent');
+    const byReason = new Map<string, Reason>();
+    for (const command of waiting) {
+      const key = command.hold_reason ?? command.host_hold_reason ?? '';
+      if (byReason.has(key)) continue;
+      byReason.set(key, { ...(await this.#reasonOfOpen(subject, command)), task: command.task });
+    }
+    return [...byReason.values()];
   }
 
   async #reasonOfOpen(subject: Subject, command: CommandTable): Promise<Reason> {
@@ -214,6 +233,7 @@ export class Why {
     return {
       agent: instance.agent_name,
       component,
+      task: null,
       commandId: of.commandId,
       reason,
       text,
@@ -222,6 +242,19 @@ export class Why {
       isWaitingForHost,
     };
   }
+}
+
+function isOf(
+  command: CommandTable,
+  of: { readonly id: string; readonly component: Component },
+): boolean {
+  const { instance_id, component, kind } = command;
+  return instance_id === of.id && component === of.component && kind !== 'task';
+}
+
+/** One that was accepted and waits says for what; one that runs waits for nothing. */
+function isWaiting({ kind, state, host_hold_reason }: CommandTable): boolean {
+  return kind === 'task' && (state === 'queued' || host_hold_reason !== null);
 }
 
 function subjectOf(view: AgentView, component: Component): Subject {

@@ -81,12 +81,13 @@ export class Selection {
 
   #factsOf(row: SelectionRow): SelectorFacts {
     const session = this.#options.sessions.of(row.id);
+    const marks = marksOf(row, session);
     return {
       agent: row.agent_name,
       group: row.group_name,
       state: session === null ? 'Down' : row.state,
-      marks: marksOf(row, session),
-      isBusy: row.is_idle === 0,
+      marks,
+      isBusy: row.is_idle === 0 || marks.includes('busy'),
       platform: row.platform,
       version: row.agent_version,
       launcherVersion: row.launcher_version,

@@ -6,6 +6,13 @@ export const TASK_ERRORS = {
     remedy:
       'See what the host offers: `moult tasks list --agent AGENT`; its owner adds tasks in tasks.yaml.',
   },
+  'tasks-waiting': {
+    text: 'As many tasks as may be wait for the agent, or run on it, already.',
+    status: 'resource-exhausted',
+    retryable: true,
+    remedy:
+      'See them: `moult tasks runs --agent AGENT --state open`; wait for them, or take some back with `moult commands revoke ID`.',
+  },
   'task-parameters-invalid': {
     text: 'A parameter of the task is missing, unknown, given twice, or not of its kind; the message says which.',
     status: 'invalid-argument',

@@ -18,16 +18,21 @@ export interface AttemptRef {
 /** Steps that history keeps of one attempt: undrained and drained again a hundred times is a defect. */
 const STEPS_MAX = 200;
 
-/** Durable in the host's inbox. What ended meanwhile stays ended: permission is denied then. */
-export async function recordAccepted(context: WriteContext, ref: AttemptRef): Promise<void> {
+/** Durable in the host's inbox. What ended meanwhile stays ended, and is given back: the host must hear of it (C19). */
+export async function recordAccepted(
+  context: WriteContext,
+  ref: AttemptRef,
+): Promise<CommandTable | null> {
   const command = await commandOf(context.db, { id: ref.commandId, instanceId: ref.instanceId });
-  if (command === null || command.attempt !== ref.attempt || isEnded(command.state)) return;
+  if (command === null || command.attempt !== ref.attempt) return null;
+  if (isEnded(command.state)) return command;
   if (command.kind === 'autoUpgrade') await startAttempt(context, { command, nowMs: ref.nowMs });
   await applyEvent(context, command, {
     event: 'accepted',
     nowMs: ref.nowMs,
     set: { hold_reason: null },
   });
+  return null;
 }
 
 export interface AttemptProgress extends AttemptRef {
@@ -38,13 +43,15 @@ export interface AttemptProgress extends AttemptRef {
   readonly hostHoldReason: string | null;
 }
 
+/** What has ended already is given back, as `recordAccepted` does. */
 export async function recordProgress(
   context: WriteContext,
   progress: AttemptProgress,
-): Promise<void> {
+): Promise<CommandTable | null> {
   const { instanceId, nowMs } = progress;
   const command = await commandOf(context.db, { id: progress.commandId, instanceId });
-  if (command === null || command.attempt !== progress.attempt || isEnded(command.state)) return;
+  if (command === null || command.attempt !== progress.attempt) return null;
+  if (isEnded(command.state)) return command;
   if (command.kind === 'autoUpgrade') await startAttempt(context, { command, nowMs });
   await applyEvent(context, command, { event: 'progressed', nowMs, set: { hold_reason: null } });
   if (command.host_hold_reason !== progress.hostHoldReason) {
@@ -55,7 +62,7 @@ export async function recordProgress(
       .execute();
   }
   const row = await attemptOf(context.db, progress);
-  if (row === null || row.ended_ms !== null) return;
+  if (row === null || row.ended_ms !== null) return null;
   const steps = JSON.parse(row.steps) as { step: string; startedMs: number }[];
   if (steps.at(-1)?.step !== progress.step && steps.length < STEPS_MAX) {
     steps.push({ step: progress.step, startedMs: nowMs });
@@ -70,6 +77,7 @@ export async function recordProgress(
     .where('command_id', '=', progress.commandId)
     .where('attempt', '=', progress.attempt)
     .execute();
+  return null;
 }
 
 export type PermissionAnswer =

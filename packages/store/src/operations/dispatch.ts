@@ -58,8 +58,9 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
   // C17: an upgrade that waited goes out before what was ordered earlier.
   const upgrades = commands.filter(({ kind }) => kind === 'autoUpgrade');
   const others = commands.filter(({ kind }) => kind !== 'autoUpgrade');
+  const reasons: SharedReasons = new Map();
   for (const command of [...upgrades, ...others]) {
-    const after = await dispatchOne(context, { ...args, instance, command });
+    const after = await dispatchOne(context, { ...args, instance, command, reasons });
     open.push(after);
     if (after !== command && after.state === 'sent') sends.push(after);
     else if (after.state === 'sent' && isDueAgain(after, args))
@@ -102,14 +103,24 @@ function awaySinceMs(args: Dispatching & { readonly instance: InstanceRow }): nu
   return Math.max(args.instance.last_seen_ms ?? 0, args.listeningSinceMs);
 }
 
+/** Of the kinds for which it is the same for all commands of an instance: hundreds of tasks may wait for one host. */
+type SharedReasons = Map<CommandKind, HoldReason | null>;
+
 async function dispatchOne(
   context: WriteContext,
-  args: Dispatching & { readonly instance: InstanceRow; readonly command: CommandTable },
+  args: Dispatching & {
+    readonly instance: InstanceRow;
+    readonly command: CommandTable;
+    readonly reasons: SharedReasons;
+  },
 ): Promise<CommandTable> {
-  const { command, nowMs } = args;
+  const { command, nowMs, reasons } = args;
   if (command.state !== 'queued') return command;
-  const facts = await holdFactsOf(context.db, args);
-  const reason = holdReasonOf(facts, nowMs);
+  const shared = reasons.get(command.kind);
+  const reason =
+    shared === undefined ? holdReasonOf(await holdFactsOf(context.db, args), nowMs) : shared;
+  // Upgrades came first: what was in their way, or went out, is known by now.
+  if (command.kind !== 'autoUpgrade') reasons.set(command.kind, reason);
   if (reason === null) {
     return applyEvent(context, command, {
       event: 'sent',

@@ -33,6 +33,8 @@ export type Finished =
       readonly commandId: string;
       readonly component: Component;
       readonly group: string;
+      /** A task's end frees nobody's turn, and changes nothing of what is wanted. */
+      readonly isTask: boolean;
       /** The committed, right version was seen: versions nobody needs may go (H13). */
       readonly isCleanupDue: boolean;
     };
@@ -97,6 +99,7 @@ export async function applyFinish(
     commandId: command.id,
     component: command.component,
     group: command.group_name,
+    isTask: false,
     isCleanupDue: judged.isRight,
   };
 }
@@ -126,6 +129,7 @@ async function endControl(
     commandId: command.id,
     component: command.component,
     group: command.group_name,
+    isTask: command.kind === 'task',
     isCleanupDue: false,
   };
 }

@@ -46,7 +46,7 @@ import { isReportStored, recordReport } from './reports.ts';
 import { runPage } from './runs.ts';
 import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';
-import { revokeCommand, skipCommand } from './taking-back.ts';
+import { revokeCommand, skipCommand, takenBackTasks } from './taking-back.ts';
 import { orderTask, taskOffers } from './tasks.ts';
 import { allTokens, createToken, revokeToken, tokenById } from './tokens.ts';
 import { issueWanted } from './wanted.ts';
@@ -107,6 +107,7 @@ export interface Reads {
   readonly selectionPage: typeof selectionPage;
   readonly restoreSummary: typeof restoreSummary;
   readonly storeLife: typeof storeLife;
+  readonly takenBackTasks: typeof takenBackTasks;
   readonly taskOffers: typeof taskOffers;
   readonly tokenById: typeof tokenById;
   readonly turnHolder: typeof turnHolder;
@@ -181,6 +182,7 @@ export const READS: Reads = {
   selectionPage,
   restoreSummary,
   storeLife,
+  takenBackTasks,
   taskOffers,
   tokenById,
   turnHolder,

@@ -1,7 +1,7 @@
 /* A batch of output: its items and the last sequence move in one transaction; acknowledged after the commit (C14). */
 import { CodedError } from '@moult/core/errors';
 import type { TaskRunTable } from '../database.ts';
-import { commandOf } from './command-rows.ts';
+import { applyEvent, commandOf } from './command-rows.ts';
 import type { WriteContext } from './context.ts';
 import { applyFinish, type Finished, type FinishReport } from './finish.ts';
 import { addHistory } from './history.ts';
@@ -83,13 +83,13 @@ export async function storeOutput(
     .set({ output_epoch: batch.epoch, output_sequence: newLast })
     .where('id', '=', instance.id)
     .execute();
-  if (finished.some((one) => one.kind === 'ended')) {
+  if (finished.some((one) => one.kind === 'ended' && !one.isTask)) {
     await issueWanted(context, { instanceIds: [instance.id], nowMs: batch.nowMs });
   }
   return { lastSequence: newLast, finished };
 }
 
-/** What is said last is the truth: a run is told when it starts and when it is over. */
+/** What is said last is the truth: a run is told when it starts, which its command must show, and when it is over. */
 async function noteRun(
   context: WriteContext,
   of: {
@@ -106,6 +106,12 @@ async function noteRun(
     .values({ ...row, instance_id: instance.id, agent_name: instance.agent_name })
     .onConflict((conflict) => conflict.columns(['instance_id', 'run']).doUpdateSet(row))
     .execute();
+  if (command === null || command.state === 'running') return;
+  await applyEvent(context, command, {
+    event: 'progressed',
+    nowMs: batch.nowMs,
+    set: { hold_reason: null, host_hold_reason: null },
+  });
 }
 
 /** The sequence below which everything is known; a hole or a new epoch is said in history, never silent. */

@@ -9,7 +9,7 @@ import type { CommandTable } from '../database.ts';
 import { attemptOf } from './attempts.ts';
 import { applyEvent } from './command-rows.ts';
 import { commandById } from './commands.ts';
-import type { Order, WriteContext } from './context.ts';
+import type { Order, ReadContext, WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
 import type { ReportedUpgrade } from './reports.ts';
 
@@ -61,6 +61,37 @@ export async function skipCommand(context: WriteContext, args: TakingBack): Prom
 
 function isTaskOnHost({ kind, state }: CommandTable): boolean {
   return kind === 'task' && (state === 'accepted' || state === 'running');
+}
+
+/** Of one host: told anew at each session, but not for ever; older ones were lost, or their host is. */
+const UNTOLD_MAX = 200;
+const UNTOLD_MS_MAX = 30 * 86_400_000;
+
+/**
+ * Tasks that were taken back, and of which their host has not said that they are over: it may have them still (C19). One
+ * that expired because its host was away runs to its end: what it reports then counts (C15).
+ */
+export async function takenBackTasks(
+  db: ReadContext,
+  of: { readonly instanceId: string; readonly nowMs: number },
+): Promise<readonly CommandTable[]> {
+  return db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', of.instanceId)
+    .where('kind', '=', 'task')
+    .where((build) =>
+      build.or([
+        build('state', 'in', ['revoked', 'skipped']),
+        build.and([build('state', '=', 'expired'), build('code', 'is', null)]),
+      ]),
+    )
+    .where('sent_ms', 'is not', null)
+    .where('host_ended_ms', 'is', null)
+    .where('ended_ms', '>', of.nowMs - UNTOLD_MS_MAX)
+    .orderBy('ended_ms', 'desc')
+    .limit(UNTOLD_MAX)
+    .execute();
 }
 
 /** What the host said last of this very command; null: nothing. */

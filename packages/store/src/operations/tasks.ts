@@ -1,6 +1,7 @@
 /* Orders of tasks, and what hosts offer: an order is refused at once only where it is certain that the host would refuse it. */
 import { CAPABILITY_FOR } from '@moult/core/command';
 import type { CommandTable } from '../database.ts';
+import { OPEN_STATES } from './command-rows.ts';
 import { addCommand, commandByKey } from './commands.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { activeInstance, type InstanceRow } from './instances.ts';
@@ -31,7 +32,14 @@ export type TaskOrdered =
   /** The agent is too old to know tasks. */
   | { readonly kind: 'incapable' }
   /** With the names of those that it offers. */
-  | { readonly kind: 'not-listed'; readonly offered: readonly string[] };
+  | { readonly kind: 'not-listed'; readonly offered: readonly string[] }
+  /** As many as may be wait already. */
+  | { readonly kind: 'full' };
+
+/** Open tasks of one agent. All of them may go out at once when it comes, and are looked at whenever something changes. */
+export const OPEN_TASKS_MAX = 1_000;
+/** Of their parameters, as they are stored: half of what a session takes at once. */
+export const OPEN_TASK_BYTES_MAX = 1_048_576;
 
 /** The parameters are the host's to judge: it alone knows its tasks (K3). Throws `not-found`. */
 export async function orderTask(context: WriteContext, args: TaskOrdering): Promise<TaskOrdered> {
@@ -45,6 +53,7 @@ export async function orderTask(context: WriteContext, args: TaskOrdering): Prom
   if (offers !== null && !offers.some(({ name }) => name === args.task)) {
     return { kind: 'not-listed', offered: offers.map(({ name }) => name) };
   }
+  if (await isFull(context.db, args)) return { kind: 'full' };
   const { nowMs, principal, why, notAfterMs } = args;
   const command = await addCommand(context, {
     instance,
@@ -62,6 +71,21 @@ export async function orderTask(context: WriteContext, args: TaskOrdering): Prom
     task: { name: args.task, parameters: args.parameters },
   });
   return { kind: 'ordered', command, isNew: true };
+}
+
+async function isFull(db: ReadContext, args: TaskOrdering): Promise<boolean> {
+  const open = await db
+    .selectFrom('commands')
+    .select((build) => [
+      build.fn.countAll<number>().as('tasks'),
+      build.fn.sum<number | null>(build.fn('length', ['parameters'])).as('length'),
+    ])
+    .where('instance_id', '=', args.instanceId)
+    .where('state', 'in', OPEN_STATES)
+    .where('kind', '=', 'task')
+    .executeTakeFirstOrThrow();
+  const length = Number(open.length ?? 0) + JSON.stringify(args.parameters).length;
+  return Number(open.tasks) >= OPEN_TASKS_MAX || length > OPEN_TASK_BYTES_MAX;
 }
 
 export function knowsTasks(instance: Pick<InstanceRow, 'capabilities'>): boolean {

@@ -29,6 +29,8 @@ const SIDE_BY_SIDE = 50;
 /** A remedy that names hundreds of tasks helps nobody. */
 const NAMED_MAX = 20;
 
+const TASKS_WAITING = 'as many tasks as may be wait for it, or run on it, already';
+
 type TaskHandlers = Pick<Handlers, 'orderTasks' | 'listTasks' | 'listRuns' | 'getRun'>;
 
 export function taskHandlers(options: TaskHandlersOptions): TaskHandlers {
@@ -110,6 +112,8 @@ async function orderResult(
       const message = `${agent} runs a version that knows no tasks`;
       return { ...refused, code: 'capability-missing', message };
     }
+    case 'full':
+      return { ...refused, code: 'tasks-waiting', message: `${agent}: ${TASKS_WAITING}` };
     case 'not-listed': {
       const some = done.offered.slice(0, NAMED_MAX).join(', ');
       const more = done.offered.length > NAMED_MAX ? ', …' : '';
