@@ -115,7 +115,16 @@ function portsOf(world: World, program: AgentProgram): AgentPorts {
       freeForSlots: async () => ({ bytes: world.files.isFull ? 0 : 1e12, inodes: null }),
       slotsTrouble: async () => (character === 'unwell' ? 'something of its own is missing' : null),
     },
-    timetable: { start: (_expression, work) => hourly(process, work) },
+    timetable: { start: (_expression, work) => hourly(process, work), trouble: async () => null },
+    // A host whose owner allows no tasks.
+    tasksFile: { stamp: async () => '', read: async () => null },
+    programs: {
+      start: async ({ program }) => {
+        throw new CodedError('task-not-started', `${program}: nothing is there`);
+      },
+      endLeft: async () => undefined,
+    },
+    drainLimitMs: null,
     openStore: () => world.database.open(world, process),
   };
 }

@@ -91,6 +91,7 @@ function guarded(world: World, process: SimProcess, { store, endsHeld }: Opened)
     session: wrap(store.session, 'session'),
     meta: wrap(store.meta, 'meta'),
     condition: wrap(store.condition, 'condition'),
+    taskRuns: wrap(store.taskRuns, 'taskRuns'),
     setAsidePath: store.setAsidePath,
     // Closed with the host: what a dead process still computes must find it open.
     close: () => undefined,
@@ -114,6 +115,7 @@ const READS: ReadonlySet<string> = new Set([
   'session.read',
   'meta.read',
   'condition.read',
+  'taskRuns.list',
 ]);
 /** By these a host forgets what it holds to be stored. */
 const FORGETTING: ReadonlySet<string> = new Set(['outbox.acknowledge', 'outbox.agree']);

@@ -8,7 +8,7 @@ import { isInProbation, reportedStateOf } from '@moult/core/agent-state';
 import { type ControlKind, isControlKind } from '@moult/core/command';
 import { codedErrorFrom, type ErrorCode } from '@moult/core/errors';
 import { type AgentCondition, attemptIdIn, type UpgradeState } from '@moult/core/upgrade';
-import type { CommandMessage, FinishMessage } from '@moult/protocol';
+import type { AgentFrame, CommandMessage, FinishMessage } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import { type AgentStore, isDiskTrouble } from './database/index.ts';
@@ -20,8 +20,16 @@ export interface CommandsOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly upgrade: () => UpgradeState;
-  /** The first word that a command is kept; false: there is no session, the coordinator sends it again. */
-  readonly sendAccept: (ref: AttemptRef) => void;
+  readonly tasks: {
+    readonly isBusy: () => boolean;
+    readonly quiet: (options: {
+      readonly signal: AbortSignal;
+      readonly onBusy: () => void;
+    }) => Promise<void>;
+    /** False: none of its runs has begun. */
+    readonly takenBack: (ref: AttemptRef) => boolean;
+  };
+  readonly send: (frame: AgentFrame) => boolean;
   /** A command lies in the inbox. */
   readonly onOrdered: () => void;
   /** What the agent says of itself has changed. */
@@ -48,6 +56,9 @@ export class Commands {
   readonly #options: CommandsOptions;
   readonly #looked = new Bell();
   #isDue = true;
+  #isRestartWaiting = false;
+  /** Ends the wait of a restart for the tasks that run. */
+  #quiet: AbortController | null = null;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
@@ -63,7 +74,7 @@ export class Commands {
     }
     store.session.saw(command);
     // U8: durable before it is accepted; a repeated one is accepted again, since the first word may be lost.
-    this.#options.sendAccept({ commandId, attempt });
+    this.#options.send({ kind: 'accept', message: { commandId, attempt } });
     if (stored === 'finished') {
       store.inbox.finishAgain(command);
       this.#options.onOutput();
@@ -78,10 +89,17 @@ export class Commands {
   takenBack(ref: AttemptRef, reason: string): void {
     const { store } = this.#options;
     if (attemptIdIn(this.#options.upgrade()) === `${ref.commandId}/${ref.attempt}`) return;
+    if (this.#options.tasks.takenBack(ref)) return;
     const isWaiting = store.inbox
       .waiting()
       .some(({ commandId, attempt }) => commandId === ref.commandId && attempt === ref.attempt);
     if (isWaiting) this.#finish(plainFinish(ref, { outcome: 'denied', message: reason }));
+    this.look();
+  }
+
+  /** A7: no task starts until the process has made way. */
+  get isRestartWaiting(): boolean {
+    return this.#isRestartWaiting;
   }
 
   /** Something may have changed that a command waits for. */
@@ -109,13 +127,20 @@ export class Commands {
 
   #lookNow(signal: AbortSignal): void {
     this.#endRestart();
+    const didWait = this.#isRestartWaiting;
+    this.#isRestartWaiting = false;
     for (const command of this.#options.store.inbox.waiting()) {
       if (signal.aborted) return;
-      if (command.autoUpgrade) continue;
+      if (command.autoUpgrade || command.task) continue;
       const action = command.control?.action ?? '';
       if (isControlKind(action)) this.#carryOut(command, action);
       else this.#refuse(command, 'command-unknown', `this version cannot ${action || 'do that'}`);
     }
+    if (!didWait || this.#isRestartWaiting) return;
+    // Taken back, or something else came first.
+    this.#quiet?.abort();
+    this.#quiet = null;
+    this.#options.onCondition();
   }
 
   /** A6: whoever finds this was started after it was written, by whatever ended the process before. */
@@ -154,10 +179,26 @@ export class Commands {
   }
 
   #restart({ commandId, attempt }: CommandMessage): void {
+    if (this.#options.tasks.isBusy()) {
+      this.#waitForTasks({ commandId, attempt });
+      return;
+    }
     // A6: durable before the process ends: a crash in between is a restart as well.
     this.#options.store.meta.write(RESTART_PENDING, JSON.stringify({ commandId, attempt }));
     this.#options.log.info('restarting by order', { commandId });
     this.#options.onRestart();
+  }
+
+  /** A7: as an upgrade does; each end of a run makes this look again. */
+  #waitForTasks(ref: AttemptRef): void {
+    const { tasks, send } = this.#options;
+    this.#isRestartWaiting = true;
+    if (this.#quiet !== null) return;
+    this.#quiet = new AbortController();
+    const about = { ...ref, step: 'waiting', detail: '', bytesDone: 0, bytesTotal: 0 };
+    const onBusy = () =>
+      void send({ kind: 'progress', message: { ...about, holdReason: 'busy' } });
+    void tasks.quiet({ signal: this.#quiet.signal, onBusy }).catch(() => undefined);
   }
 
   #refuse(command: CommandMessage, code: ErrorCode, message: string): void {

@@ -19,6 +19,8 @@ import type { CarrierKind } from './session/fallback.ts';
 import { FallbackTransport } from './session/fallback-transport.ts';
 import { createHttpsTransport } from './session/https-transport.ts';
 import { createWsTransport } from './session/ws-transport.ts';
+import { createPrograms } from './tasks/programs.ts';
+import { createTasksFile } from './tasks/tasks-file.ts';
 
 export interface HostParts {
   readonly clock: Clock;
@@ -86,6 +88,13 @@ export async function composeAgent(options: {
     slots: createSlots({ layout, baseUrl: host.baseUrl, ca: host.ca, clock }),
     disk: createDiskFacts(layout),
     timetable: lazyTimetable(),
+    tasksFile: createTasksFile(layout.tasksPath),
+    programs: createPrograms({
+      clock,
+      bootId: host.self.bootId,
+      outputSocketPath: layout.outputSocketPath,
+    }),
+    drainLimitMs: config.drainLimitMs,
     openStore: () =>
       openStore({
         path: layout.agentDatabasePath,
@@ -99,14 +108,18 @@ export async function composeAgent(options: {
 /** The first check is due in minutes at the soonest on average, and the session asks by itself: no haste to load it. */
 function lazyTimetable(): Timetable {
   return {
-    start: (expression, work) => {
+    trouble: async ({ cron, timeZone }) => {
+      const { scheduleTrouble } = await import('@moult/runtime/cron');
+      return scheduleTrouble(cron, timeZone);
+    },
+    start: (expression, work, timeZone) => {
       let isStopped = false;
       let stop = () => {
         isStopped = true;
       };
       void import('@moult/runtime/cron').then(({ startSchedule }) => {
         if (isStopped) return;
-        const schedule = startSchedule(expression, work);
+        const schedule = startSchedule(expression, work, { timeZone: timeZone ?? null });
         stop = () => schedule.stop();
       });
       return { stop: () => stop() };

@@ -11,7 +11,7 @@ import type { AgentFrame, CoordinatorFrame } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
-import type { AgentStore } from './database/index.ts';
+import type { AgentStore, Leader } from './database/index.ts';
 
 /** One end of the pipe to the launcher. Messages and the end arrive in order; what comes before `listen` is kept. */
 export interface LauncherChannel {
@@ -122,8 +122,51 @@ export interface Self {
 }
 
 export interface Timetable {
-  /** Runs `work` by a cron expression of six fields; returns what stops it. */
-  start(expression: string, work: () => void): { stop(): void };
+  /** Runs `work` by a cron expression, in the time zone (IANA name) or in that of this machine; returns what stops it. */
+  start(expression: string, work: () => void, timeZone?: string): { stop(): void };
+  /** Why a schedule could not be followed; null: it can. */
+  trouble(schedule: { readonly cron: string; readonly timeZone: string }): Promise<string | null>;
+}
+
+/** The owner's list of tasks, which somebody may be editing. */
+export interface TasksFile {
+  /** Another one whenever the file may be another; empty: there is none. Never rejects. */
+  stamp(): Promise<string>;
+  /** Null: there is none. Rejects with `file-unreadable`, also where it is larger than any list of tasks. */
+  read(): Promise<string | null>;
+}
+
+export interface ProgramStart {
+  readonly task: string;
+  readonly run: string;
+  /** Absolute path. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** What its owner declared; the few variables that every program gets are the port's. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** In a process group of its own. */
+export interface RunningProgram {
+  readonly pid: number;
+  /** Null: it was gone before anybody could look. */
+  readonly leader: Leader | null;
+  /** What it writes, as it comes; who does not ask for more holds the program up. They end soon after the leader has. */
+  readonly output: readonly {
+    readonly stream: 'stdout' | 'stderr' | 'result';
+    readonly chunks: AsyncIterable<Uint8Array>;
+  }[];
+  /** The leader has ended; what was left of its group is ended too. */
+  readonly ended: Promise<{ readonly exitCode: number | null; readonly signal: string | null }>;
+  /** To the whole group. */
+  signal(name: 'SIGTERM' | 'SIGKILL'): void;
+}
+
+export interface Programs {
+  /** Rejects with `task-not-started`. */
+  start(program: ProgramStart): Promise<RunningProgram>;
+  /** Ends what is left of a run that another process of the agent has started. */
+  endLeft(left: { readonly run: string; readonly leader: Leader | null }): Promise<void>;
 }
 
 export interface AgentPorts {
@@ -137,6 +180,10 @@ export interface AgentPorts {
   readonly slots: Slots;
   readonly disk: DiskFacts;
   readonly timetable: Timetable;
+  readonly tasksFile: TasksFile;
+  readonly programs: Programs;
+  /** How long an upgrade, or a restart, waits for tasks that run; null: as long as they do. */
+  readonly drainLimitMs: number | null;
   /** Opens the agent's database; called once, and closed at the end. */
   openStore(): AgentStore;
 }

@@ -1,7 +1,7 @@
 import { isInProbation, reportedStateOf } from '@moult/core/agent-state';
 import { COMPONENTS } from '@moult/core/component';
 import type { AgentCondition, BootView, UpgradeState } from '@moult/core/upgrade';
-import type { Report, UpgradeReport } from '@moult/protocol';
+import type { Report, TaskOffer, UpgradeReport } from '@moult/protocol';
 import { slotMessage } from './upgrade/finish.ts';
 
 export interface ReportFacts {
@@ -13,13 +13,22 @@ export interface ReportFacts {
   /** Why the upgrade does not go on for now; null: it does. */
   readonly trouble: string | null;
   readonly facts: Report['facts'];
+  readonly tasks: {
+    /** Some run. */
+    readonly isBusy: boolean;
+    readonly offers: readonly TaskOffer[];
+    readonly configurationTrouble: string;
+  };
 }
 
 export function reportOf(facts: ReportFacts): Report {
-  const { upgrade, view } = facts;
+  const { upgrade, view, tasks } = facts;
   return {
     state: reportedStateOf(upgrade, facts.condition),
-    marks: isInProbation(upgrade) ? ['probation'] : [],
+    marks: [
+      ...(isInProbation(upgrade) ? ['probation'] : []),
+      ...(tasks.isBusy ? ['busy'] : []),
+    ],
     components: COMPONENTS.map((component) => {
       const record = view[component];
       return {
@@ -31,11 +40,10 @@ export function reportOf(facts: ReportFacts): Report {
       };
     }),
     upgrade: upgradeOf(facts),
-    // No tasks run in this version: nothing but an upgrade keeps it from being idle.
-    isIdle: upgrade.kind === 'idle',
+    isIdle: upgrade.kind === 'idle' && !tasks.isBusy,
     facts: facts.facts,
-    tasks: [],
-    configurationTrouble: '',
+    tasks: tasks.offers,
+    configurationTrouble: tasks.configurationTrouble,
   };
 }
 

@@ -2,14 +2,8 @@
  * An agent that knows what it was booted as: one session, one upgrade machine, and what goes between them and the
  * launcher. Everything here is passing on; what to do is decided in core, how it is done in the parts.
  */
-import { EXIT, HEARTBEAT_MS, type Slot, type Spawned } from '@moult/core/boot';
-import {
-  attemptIdIn,
-  attemptIdOf,
-  type BootView,
-  type UpgradeOrder,
-  type UpgradeState,
-} from '@moult/core/upgrade';
+import { EXIT, HEARTBEAT_MS, type Spawned } from '@moult/core/boot';
+import { attemptIdIn, attemptIdOf, type BootView, type UpgradeState } from '@moult/core/upgrade';
 import type { CoordinatorFrame, CoordinatorMessages } from '@moult/protocol';
 import { Cleanup } from './cleanup.ts';
 import { Commands } from './commands.ts';
@@ -27,7 +21,9 @@ import { SessionNotes } from './session/session-notes.ts';
 import { hourlyCheckOf } from './timing.ts';
 import { Health } from './upgrade/health.ts';
 import { withdrawOrphanTrial } from './upgrade/orphan-trial.ts';
+import { Tasks } from './tasks/tasks.ts';
 import { PermissionDesk } from './upgrade/permission-desk.ts';
+import { committedView, isRunning, nonceOf } from './upgrade/trial-facts.ts';
 import { Upgrader } from './upgrade/upgrader.ts';
 import { createWorkers } from './upgrade/workers.ts';
 import { Bell, pause } from './waiting.ts';
@@ -54,6 +50,7 @@ export class Serving {
   readonly #desk: PermissionDesk;
   readonly #cleanup: Cleanup;
   readonly #commands: Commands;
+  readonly #tasks: Tasks;
   readonly #notes: SessionNotes;
   readonly #ordered = new Bell();
   readonly #acknowledged = new Bell();
@@ -82,7 +79,7 @@ export class Serving {
       ownFacts: () => ({
         version: spawned.slot.version,
         digest: spawned.slot.digest,
-        commandNonce: this.#nonce(),
+        commandNonce: nonceOf(this.#upgrader.state),
         launcherVersion: spawned.launcherVersion,
         launcherDigest: spawned.launcherDigest ?? '',
       }),
@@ -105,9 +102,20 @@ export class Serving {
       clock,
       log,
       upgrade: () => this.#upgrader.state,
-      sendAccept: (message) => send({ kind: 'accept', message }),
-      onOrdered: () => this.#ordered.ring(),
-      onCondition: () => this.#reporter.changed(),
+      tasks: {
+        isBusy: () => this.#tasks.isBusy,
+        quiet: (quiet) => this.#tasks.quiet('restart', quiet),
+        takenBack: (ref) => this.#tasks.takenBack(ref),
+      },
+      send,
+      onOrdered: () => {
+        this.#ordered.ring();
+        this.#tasks.look();
+      },
+      onCondition: () => {
+        this.#reporter.changed();
+        this.#tasks.look();
+      },
       onOutput: () => this.#output.delivery.more(),
       onRestart: () => ending.end(EXIT.restartSame),
     });
@@ -121,6 +129,20 @@ export class Serving {
         this.#attest();
       },
     });
+    this.#tasks = new Tasks({
+      ...ports,
+      store,
+      intake: this.#output.intake,
+      upgrade: () => this.#upgrader.state,
+      isHeld: () => this.#commands.isRestartWaiting,
+      send,
+      onChange: () => {
+        this.#reporter.changed();
+        this.#commands.look();
+      },
+      onOutput: () => this.#output.delivery.more(),
+      onDefect: (error) => ending.crash(error),
+    });
     this.#reporter = new Reporter({
       clock,
       send,
@@ -130,6 +152,7 @@ export class Serving {
           trouble: this.#upgrader.trouble,
           condition: store.condition.read(),
           view: this.#view,
+          tasks: this.#tasks,
           ...this.#report,
           facts: ports.self.facts,
         }),
@@ -172,6 +195,7 @@ export class Serving {
       this.#beat(signal),
       this.#withdrawOrphan(signal),
       this.#commands.run(signal),
+      this.#tasks.run(signal),
     ].map((work) =>
       work.catch((error: unknown) => {
         if (!signal.aborted) this.#ending.crash(error);
@@ -217,7 +241,7 @@ export class Serving {
       reached: this.#link.reached,
       healthy: trouble === null,
       trouble,
-      idle: this.#upgrader.state.kind === 'idle' || this.#upgrader.state.kind === 'probation',
+      idle: ['idle', 'probation'].includes(this.#upgrader.state.kind) && !this.#tasks.isBusy,
     });
   }
 
@@ -225,6 +249,7 @@ export class Serving {
     if (state.kind !== 'probation') this.#report = { isHealthy: false, detail: '' };
     this.#reporter.changed();
     this.#commands.look();
+    this.#tasks.look();
     if (state.kind === 'idle') this.#cleanup.begin();
     else void this.#cleanup.stop();
   }
@@ -238,6 +263,7 @@ export class Serving {
     this.#heartbeat();
     this.#output.delivery.begin({ epoch: welcome.outputEpoch, sequence: welcome.outputSequence });
     this.#sessionOpened.ring();
+    this.#tasks.onLive();
     this.#hurry();
     this.#attest();
   }
@@ -319,38 +345,12 @@ export class Serving {
     const { state } = this.#upgrader;
     if (state.kind !== 'probation' || state.isAttested || !this.#store.outbox.isEmpty()) return;
     if (this.#shownNonce !== state.course.order.nonce) return;
-    if (!this.#isRunning(state.course.order, state.slot)) return;
+    if (!isRunning(this.#spawned, state.course.order, state.slot)) return;
     void this.#upgrader.send({
       kind: 'attested',
       attemptId: attemptIdIn(state) ?? '',
       nowMs: this.#ports.clock.nowMs(),
     });
-  }
-
-  #isRunning(order: UpgradeOrder, slot: Slot): boolean {
-    const running =
-      order.component === 'agent' ? this.#spawned.slot.digest : this.#spawned.launcherDigest;
-    return running === slot.digest;
-  }
-
-  #nonce(): string {
-    const { state } = this.#upgrader;
-    return state.kind === 'probation' || state.kind === 'committing'
-      ? state.course.order.nonce
-      : '';
-  }
-
-  #onCommitted(order: UpgradeOrder, slot: Slot): void {
-    const before = this.#view[order.component];
-    this.#view = {
-      ...this.#view,
-      [order.component]: {
-        ...before,
-        committed: slot,
-        previous: before.committed,
-        trialAttemptId: null,
-      },
-    };
   }
 
   async #withdrawOrphan(signal: AbortSignal): Promise<void> {
@@ -379,8 +379,10 @@ export class Serving {
       launcherVersion: this.#spawned.launcherVersion,
       runningDigest: this.#spawned.slot.digest,
       view: () => this.#view,
-      isRunning: (order, slot) => this.#isRunning(order, slot),
-      onCommitted: (order, slot) => this.#onCommitted(order, slot),
+      isRunning: (order, slot) => isRunning(this.#spawned, order, slot),
+      onCommitted: (order, slot) => {
+        this.#view = committedView(this.#view, order, slot);
+      },
       cleaned: () => this.#cleanup.stop(),
       requestLauncher: (request, signal) => this.#pipe.request(request, signal),
       send: (frame) => this.#link.send(frame),
@@ -389,6 +391,7 @@ export class Serving {
       ordered: this.#ordered,
       acknowledged: this.#acknowledged,
       deliver: () => this.#output.delivery.more(),
+      quiet: (quiet) => this.#tasks.quiet('upgrade', quiet),
       onReport: (report) => {
         // U3: where the disk refused the attestation, nothing but this would say it again in this session.
         this.#attest();

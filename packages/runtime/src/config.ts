@@ -50,7 +50,7 @@ export async function readConfig<S extends ConfigSchema>(
   const { schema, filePath } = options;
   const environment = options.environment ?? environmentVariable;
   const text = filePath === null ? null : await readTextIfPresent(filePath);
-  const fromFile = text === null ? {} : flattened(parsed(text, filePath ?? ''), filePath ?? '');
+  const fromFile = text === null ? {} : flattened(parseYaml(text, filePath ?? ''), filePath ?? '');
   for (const name of Object.keys(fromFile)) requireKnown(name, schema, filePath ?? '');
   for (const name of Object.keys(options.flags ?? {})) {
     requireKnown(name, schema, 'the command line');
@@ -76,7 +76,8 @@ export function variableOf(name: string): string {
   return `MOULT_${words.toUpperCase()}`;
 }
 
-function parsed(text: string, where: string): unknown {
+/** Throws `config-invalid`, naming the file and the first mistake. */
+export function parseYaml(text: string, where: string): unknown {
   try {
     return parse(text);
   } catch (cause) {

@@ -1,15 +1,21 @@
-import { type ScheduledTask, schedule } from 'node-cron';
+import { createTask, type ScheduledTask, schedule } from 'node-cron';
 import { type Clock, everyMs, systemClock } from './clock.ts';
 
 export interface Schedule {
   stop(): void;
 }
 
+/** IANA name; null: that of this machine. */
+type TimeZone = string | null;
+
 export interface ScheduleOptions {
+  readonly timeZone: TimeZone;
   readonly clock: Clock;
   /** Begins to run `work` by the expression. */
-  readonly open: (expression: string, work: () => void | Promise<void>) => Schedule;
+  readonly open: (expression: string, work: Work, timeZone: TimeZone) => Schedule;
 }
+
+type Work = () => void | Promise<void>;
 
 /** How soon a step of the clock is noticed. */
 const LOOK_MS = 30_000;
@@ -23,13 +29,13 @@ const STEP_MS = 5_000;
  */
 export function startSchedule(
   expression: string,
-  work: () => void | Promise<void>,
-  options: ScheduleOptions = { clock: systemClock, open: openTask },
+  work: Work,
+  options: Partial<ScheduleOptions> = {},
 ): Schedule {
-  const { clock, open } = options;
+  const { clock = systemClock, open = openTask, timeZone = null } = options;
   const offsetMs = () => clock.nowMs() - clock.monotonicMs();
   const stopped = new AbortController();
-  let task = open(expression, work);
+  let task = open(expression, work, timeZone);
   let lastMs = offsetMs();
   const look = () => {
     const nowMs = offsetMs();
@@ -37,7 +43,7 @@ export function startSchedule(
     lastMs = nowMs;
     if (!isStepped) return;
     task.stop();
-    task = open(expression, work);
+    task = open(expression, work, timeZone);
   };
   void everyMs(clock, LOOK_MS, stopped.signal, look);
   return {
@@ -48,7 +54,25 @@ export function startSchedule(
   };
 }
 
-function openTask(expression: string, work: () => void | Promise<void>): Schedule {
-  const task: ScheduledTask = schedule(expression, () => work(), { noOverlap: true });
+function openTask(expression: string, work: Work, timeZone: TimeZone): Schedule {
+  const task: ScheduledTask = schedule(expression, () => work(), {
+    noOverlap: true,
+    ...(timeZone === null ? {} : { timezone: timeZone }),
+  });
   return { stop: () => void task.destroy() };
+}
+
+/** Why a schedule could not be followed, a day that never comes among them; null: it can. */
+export function scheduleTrouble(expression: string, timeZone: string): string | null {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone });
+  } catch {
+    return `${timeZone} is no time zone`;
+  }
+  try {
+    void createTask(expression, () => undefined).destroy();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }

@@ -2,6 +2,7 @@ import { CodedError } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
 import { type ConfigSchema, type ConfigValues, readConfig } from '@moult/runtime/config';
 import type { LogLevel } from '@moult/runtime/logger';
+import { durationMsOf } from '@moult/core/task';
 import { coordinatorUrl } from '../address.ts';
 
 export interface AgentConfigSchema extends ConfigSchema {
@@ -9,6 +10,7 @@ export interface AgentConfigSchema extends ConfigSchema {
   readonly name: { readonly kind: 'string' };
   readonly instance: { readonly kind: 'string' };
   readonly bindsChannel: { readonly kind: 'boolean'; readonly default: boolean };
+  readonly drainLimit: { readonly kind: 'string' };
   readonly logLevel: {
     readonly kind: 'enum';
     readonly values: readonly LogLevel[];
@@ -25,6 +27,8 @@ export const AGENT_CONFIG: AgentConfigSchema = {
   instance: { kind: 'string' },
   /** Proofs carry the TLS exporter value: fixed at enrollment. */
   bindsChannel: { kind: 'boolean', default: false },
+  /** How long an upgrade, or a restart, waits for tasks that run, such as `30m`; without it as long as they do. */
+  drainLimit: { kind: 'string' },
   logLevel: { kind: 'enum', values: ['debug', 'info', 'warn', 'error'], default: 'info' },
 };
 
@@ -33,6 +37,8 @@ export interface AgentConfig {
   readonly name: string;
   readonly instanceId: string;
   readonly bindsChannel: boolean;
+  /** Null: none. */
+  readonly drainLimitMs: number | null;
   readonly logLevel: LogLevel;
 }
 
@@ -58,6 +64,7 @@ export async function readAgentConfig(source: AgentConfigSource): Promise<AgentC
     name,
     instanceId: instance,
     bindsChannel: values.bindsChannel ?? false,
+    drainLimitMs: drainLimitMsIn(values.drainLimit),
     logLevel: (values.logLevel ?? 'info') as LogLevel,
   };
 }
@@ -71,4 +78,14 @@ export function readAgentValues(
     ...(source.flags === undefined ? {} : { flags: source.flags }),
     ...(source.environment === undefined ? {} : { environment: source.environment }),
   });
+}
+
+function drainLimitMsIn(text: string | null): number | null {
+  if (text === null) return null;
+  const limitMs = durationMsOf(text);
+  if (limitMs !== null) return limitMs;
+  throw new CodedError(
+    'config-invalid',
+    `drainLimit must be a time such as 90s, 30m or 2h, not ${JSON.stringify(text)}`,
+  );
 }

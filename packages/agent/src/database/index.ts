@@ -6,6 +6,7 @@ import { openDatabase } from './open.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createSessionCopy } from './session-copy.ts';
 import { createSessionRow, type SessionRow } from './session-row.ts';
+import { createTaskRuns, type TaskRuns } from './task-runs.ts';
 import { createUpgradeRecord, type UpgradeRecord } from './upgrade-record.ts';
 
 export type { Inbox } from './inbox.ts';
@@ -13,6 +14,7 @@ export type { Meta } from './meta.ts';
 export { isCorrupt, isDiskTrouble } from './open.ts';
 export type { Outbox } from './outbox.ts';
 export type { SessionRow } from './session-row.ts';
+export type { Leader, TaskRunRow, TaskRuns } from './task-runs.ts';
 export type { UpgradeRecord } from './upgrade-record.ts';
 
 export interface AgentStore {
@@ -22,6 +24,7 @@ export interface AgentStore {
   readonly session: SessionRow;
   readonly meta: Meta;
   readonly condition: ConditionRow;
+  readonly taskRuns: TaskRuns;
   /** Where an unreadable database was kept; null: the usual. */
   readonly setAsidePath: string | null;
   close(): void;
@@ -55,13 +58,15 @@ export function openStore(options: OpenStoreOptions): AgentStore {
   }
   const meta = createMeta(database);
   const condition = createConditionRow(meta);
+  const inbox = createInbox(database, outbox);
   return {
     upgradeRecord: createUpgradeRecord(database, condition),
-    inbox: createInbox(database, outbox),
+    inbox,
     outbox,
     session,
     meta,
     condition,
+    taskRuns: createTaskRuns(database, { inbox, outbox }),
     setAsidePath,
     close: () => database.close(),
   };

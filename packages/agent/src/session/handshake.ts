@@ -24,6 +24,7 @@ export const CAPABILITIES: readonly string[] = [
   'cleanup',
   'control',
   'output',
+  'tasks',
   'upgrading-state',
 ];
 

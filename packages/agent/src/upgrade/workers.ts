@@ -51,6 +51,11 @@ export interface WorkerOptions {
   readonly acknowledged: Bell;
   /** There is something new to deliver. */
   readonly deliver: () => void;
+  /** Resolves when no task runs; in draining none starts. `onBusy`: one does. */
+  readonly quiet: (options: {
+    readonly signal: AbortSignal;
+    readonly onBusy: () => void;
+  }) => Promise<void>;
   /** What the report says of this upgrade has changed, or must be said again. */
   readonly onReport: (report: { readonly isHealthy: boolean; readonly detail: string }) => void;
 }
@@ -83,8 +88,12 @@ export function createWorkers(options: WorkerOptions): Workers {
       while (!options.isLive()) await options.sessionOpened.next(signal);
       return options.desk.ask({ ...work.course.order, point: 'drain' }, signal);
     },
-    // No tasks run in this version, so draining is over at once; the last permission is asked all the same.
-    drain: (work, signal) => options.desk.ask({ ...work.course.order, point: 'switch' }, signal),
+    drain: async (work, signal) => {
+      const { order } = work.course;
+      // H10: tasks that run are waited for.
+      await options.quiet({ signal, onBusy: () => options.send(busyWith(order)) });
+      return options.desk.ask({ ...order, point: 'switch' }, signal);
+    },
     'hand-over': async (work, signal): Promise<WorkResult> => {
       const { order } = work.course;
       // U21: what is committed is booted by itself, now that its slot is whole again.
@@ -162,6 +171,13 @@ async function withdrawTry(
     signal.throwIfAborted();
     options.log.info('no try was withdrawn', { attemptId, message: String(error) });
   }
+}
+
+/** So that people see what an upgrade waits for. */
+function busyWith({ commandId, attempt }: UpgradeOrder): AgentFrame {
+  const bytes = { bytesDone: 0, bytesTotal: 0 };
+  const step = { step: 'draining', detail: '', holdReason: 'busy' };
+  return { kind: 'progress', message: { commandId, attempt, ...step, ...bytes } };
 }
 
 export const NO_EVIDENCE: Evidence = {

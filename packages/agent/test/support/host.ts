@@ -5,6 +5,7 @@ import type { AgentPipeMessage, LauncherPipeMessage, Slot, Spawned } from '@moul
 import { CodedError } from '@moult/core/errors';
 import type { Manifest } from '@moult/core/manifest';
 import type { Logger } from '@moult/runtime/logger';
+import { scheduleTrouble } from '@moult/runtime/cron';
 import { silentLogger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
@@ -16,6 +17,8 @@ import type {
   LauncherListener,
   TrustedRelease,
 } from '../../src/ports.ts';
+import { createPrograms } from '../../src/tasks/programs.ts';
+import { createTasksFile } from '../../src/tasks/tasks-file.ts';
 import { FakeCoordinator } from './fake-coordinator.ts';
 
 export const OLD: Slot = slotOf('1.0.0', 'a');
@@ -125,6 +128,12 @@ export class TestHost {
     for (const slot of [OLD, NEW]) this.release(slot);
   }
 
+  drainLimitMs: number | null = null;
+
+  get tasksPath(): string {
+    return join(this.dir, 'tasks.yaml');
+  }
+
   get databasePath(): string {
     return join(this.dir, 'agent.db');
   }
@@ -206,7 +215,15 @@ export class TestHost {
           this.schedules.push({ expression, work });
           return { stop: () => undefined };
         },
+        trouble: async ({ cron, timeZone }) => scheduleTrouble(cron, timeZone),
       },
+      tasksFile: createTasksFile(this.tasksPath),
+      programs: createPrograms({
+        clock: this.clock,
+        bootId: 'boot-1',
+        outputSocketPath: join(this.dir, 'output.sock'),
+      }),
+      drainLimitMs: this.drainLimitMs,
       openStore: () => this.store(),
     });
   }

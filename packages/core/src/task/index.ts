@@ -14,6 +14,7 @@ export {
 export { byteCountOf, durationMsOf } from './quantities.ts';
 export { type ReadDefinitions, readDefinitions } from './read-definitions.ts';
 export {
+  type AskedFor,
   afterCrash,
   outcomeOf,
   type ProgramEnd,

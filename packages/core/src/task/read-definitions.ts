@@ -107,7 +107,7 @@ class Reader {
         shape: 'a size such as 64KiB, 16MiB or 1GiB, of 1GiB at most',
       }),
       isIdempotent: idempotent === true,
-      schedule: this.#schedule(place, fields),
+      schedule: this.#schedule(place, fields, parameters),
     };
   }
 
@@ -117,7 +117,11 @@ class Reader {
     return text;
   }
 
-  #schedule(place: string, fields: Fields): TaskSchedule | null {
+  #schedule(
+    place: string,
+    fields: Fields,
+    parameters: Readonly<Record<string, TaskParameter>>,
+  ): TaskSchedule | null {
     const zone = this.#text(`${place}.time-zone`, fields['time-zone'] ?? 'UTC');
     if (fields['schedule'] === undefined) {
       if (fields['time-zone'] !== undefined)
@@ -131,6 +135,10 @@ class Reader {
         `${place}.schedule`,
         'a cron expression has five fields, or six with seconds first',
       );
+    }
+    for (const [name, parameter] of Object.entries(parameters)) {
+      if (parameter.default === null)
+        this.#say(`${place}.parameters.${name}`, 'needs a default: a schedule gives no values');
     }
     return { cron, timeZone: zone };
   }

@@ -51,8 +51,10 @@ export interface ProgramEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
   /** Why it was asked to end; null: nobody asked. */
-  readonly askedFor: 'time-limit' | 'cancelled' | 'upgrade' | 'agent-stops' | null;
+  readonly askedFor: AskedFor | null;
 }
+
+export type AskedFor = 'time-limit' | 'cancelled' | 'upgrade' | 'restart' | 'agent-stops';
 
 export type TaskOutcome =
   | { readonly outcome: 'succeeded' }
@@ -75,6 +77,8 @@ export function outcomeOf(end: ProgramEnd, timeLimitMs: number): TaskOutcome {
       return failed('task-cancelled', `it was cancelled (${how})`);
     case 'upgrade':
       return failed('task-cut-short', `an upgrade did not wait for it any longer (${how})`);
+    case 'restart':
+      return failed('task-cut-short', `a restart did not wait for it any longer (${how})`);
     case 'agent-stops':
       return failed('task-cut-short', `the agent was stopped (${how})`);
     case null:

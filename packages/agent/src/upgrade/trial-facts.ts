@@ -1,0 +1,19 @@
+/* What a process knows of the version that it is, and of what is on trial. */
+import type { Slot, Spawned } from '@moult/core/boot';
+import type { BootView, UpgradeOrder, UpgradeState } from '@moult/core/upgrade';
+
+export function isRunning(spawned: Spawned, order: UpgradeOrder, slot: Slot): boolean {
+  const running = order.component === 'agent' ? spawned.slot.digest : spawned.launcherDigest;
+  return running === slot.digest;
+}
+
+/** Shown again by the process on trial; empty: nothing is. */
+export function nonceOf(state: UpgradeState): string {
+  return state.kind === 'probation' || state.kind === 'committing' ? state.course.order.nonce : '';
+}
+
+export function committedView(view: BootView, order: UpgradeOrder, slot: Slot): BootView {
+  const before = view[order.component];
+  const after = { ...before, committed: slot, previous: before.committed, trialAttemptId: null };
+  return { ...view, [order.component]: after };
+}
