@@ -196,8 +196,7 @@ export class Commands {
     if (this.#quiet !== null) return;
     this.#quiet = new AbortController();
     const about = { ...ref, step: 'waiting', detail: '', bytesDone: 0, bytesTotal: 0 };
-    const onBusy = () =>
-      void send({ kind: 'progress', message: { ...about, holdReason: 'busy' } });
+    const onBusy = () => void send({ kind: 'progress', message: { ...about, holdReason: 'busy' } });
     void tasks.quiet({ signal: this.#quiet.signal, onBusy }).catch(() => undefined);
   }
 

@@ -75,7 +75,7 @@ export async function composeAgent(options: {
   readonly log: Logger;
   readonly launcher: LauncherChannel;
 }): Promise<AgentPorts> {
-  const { layout, log, launcher } = options;
+  const { layout, config, log, launcher } = options;
   await makeDirectoryDurably(layout.stateDir, 0o700);
   const host = await composeHost({ ...options, trustDir: layout.trustDir });
   const { clock } = host;

@@ -25,10 +25,7 @@ export function reportOf(facts: ReportFacts): Report {
   const { upgrade, view, tasks } = facts;
   return {
     state: reportedStateOf(upgrade, facts.condition),
-    marks: [
-      ...(isInProbation(upgrade) ? ['probation'] : []),
-      ...(tasks.isBusy ? ['busy'] : []),
-    ],
+    marks: [...(isInProbation(upgrade) ? ['probation'] : []), ...(tasks.isBusy ? ['busy'] : [])],
     components: COMPONENTS.map((component) => {
       const record = view[component];
       return {

@@ -6,11 +6,11 @@ import { EXIT, HEARTBEAT_MS, type Spawned } from '@moult/core/boot';
 import { attemptIdIn, attemptIdOf, type BootView, type UpgradeState } from '@moult/core/upgrade';
 import type { CoordinatorFrame, CoordinatorMessages } from '@moult/protocol';
 import { Cleanup } from './cleanup.ts';
-import { Commands } from './commands.ts';
 import type { AgentStore } from './database/index.ts';
 import { dialled } from './dial.ts';
 import { type Ending, signalExitOf } from './ending.ts';
 import type { PipeClient } from './launcher/pipe-client.ts';
+import { Orders } from './orders.ts';
 import { Output } from './output/output.ts';
 import type { AgentPorts } from './ports.ts';
 import { reportOf } from './report.ts';
@@ -21,7 +21,6 @@ import { SessionNotes } from './session/session-notes.ts';
 import { hourlyCheckOf } from './timing.ts';
 import { Health } from './upgrade/health.ts';
 import { withdrawOrphanTrial } from './upgrade/orphan-trial.ts';
-import { Tasks } from './tasks/tasks.ts';
 import { PermissionDesk } from './upgrade/permission-desk.ts';
 import { committedView, isRunning, nonceOf } from './upgrade/trial-facts.ts';
 import { Upgrader } from './upgrade/upgrader.ts';
@@ -49,8 +48,7 @@ export class Serving {
   readonly #reporter: Reporter;
   readonly #desk: PermissionDesk;
   readonly #cleanup: Cleanup;
-  readonly #commands: Commands;
-  readonly #tasks: Tasks;
+  readonly #orders: Orders;
   readonly #notes: SessionNotes;
   readonly #ordered = new Bell();
   readonly #acknowledged = new Bell();
@@ -73,52 +71,10 @@ export class Serving {
     this.#health = new Health(
       Object.values(spawned.components).some((component) => component.trialAttemptId !== null),
     );
-    this.#link = new Link({
-      ...ports,
-      session: store.session,
-      ownFacts: () => ({
-        version: spawned.slot.version,
-        digest: spawned.slot.digest,
-        commandNonce: nonceOf(this.#upgrader.state),
-        launcherVersion: spawned.launcherVersion,
-        launcherDigest: spawned.launcherDigest ?? '',
-      }),
-      listener: {
-        onLive: (welcome, nonce) => this.#onLive(welcome, nonce),
-        onFrame: (frame) => this.#onFrame(frame),
-        onNoSession: (trouble) => this.#notes.missed(trouble),
-        onLost: () => {
-          this.#shownNonce = null;
-          this.#desk.lost();
-          this.#output.delivery.lost();
-        },
-      },
-    });
+    this.#link = this.#createLink();
     const send = this.#link.send.bind(this.#link);
     this.#desk = new PermissionDesk({ clock, send });
     this.#cleanup = new Cleanup({ slots: ports.slots, spawned, log, meta: store.meta });
-    this.#commands = new Commands({
-      store,
-      clock,
-      log,
-      upgrade: () => this.#upgrader.state,
-      tasks: {
-        isBusy: () => this.#tasks.isBusy,
-        quiet: (quiet) => this.#tasks.quiet('restart', quiet),
-        takenBack: (ref) => this.#tasks.takenBack(ref),
-      },
-      send,
-      onOrdered: () => {
-        this.#ordered.ring();
-        this.#tasks.look();
-      },
-      onCondition: () => {
-        this.#reporter.changed();
-        this.#tasks.look();
-      },
-      onOutput: () => this.#output.delivery.more(),
-      onRestart: () => ending.end(EXIT.restartSame),
-    });
     this.#output = new Output({
       outbox: store.outbox,
       clock,
@@ -129,18 +85,16 @@ export class Serving {
         this.#attest();
       },
     });
-    this.#tasks = new Tasks({
-      ...ports,
+    this.#orders = new Orders({
+      ports,
       store,
       intake: this.#output.intake,
       upgrade: () => this.#upgrader.state,
-      isHeld: () => this.#commands.isRestartWaiting,
       send,
-      onChange: () => {
-        this.#reporter.changed();
-        this.#commands.look();
-      },
+      onOrdered: () => this.#ordered.ring(),
+      onChange: () => this.#reporter.changed(),
       onOutput: () => this.#output.delivery.more(),
+      onRestart: () => ending.end(EXIT.restartSame),
       onDefect: (error) => ending.crash(error),
     });
     this.#reporter = new Reporter({
@@ -152,7 +106,7 @@ export class Serving {
           trouble: this.#upgrader.trouble,
           condition: store.condition.read(),
           view: this.#view,
-          tasks: this.#tasks,
+          tasks: this.#orders.tasks,
           ...this.#report,
           facts: ports.self.facts,
         }),
@@ -166,6 +120,30 @@ export class Serving {
       onTrouble: () => this.#reporter.changed(),
       onLeave: (exitCode) => ending.end(exitCode),
       onDefect: (error) => ending.crash(error),
+    });
+  }
+
+  #createLink(): Link {
+    return new Link({
+      ...this.#ports,
+      session: this.#store.session,
+      ownFacts: () => ({
+        version: this.#spawned.slot.version,
+        digest: this.#spawned.slot.digest,
+        commandNonce: nonceOf(this.#upgrader.state),
+        launcherVersion: this.#spawned.launcherVersion,
+        launcherDigest: this.#spawned.launcherDigest ?? '',
+      }),
+      listener: {
+        onLive: (welcome, nonce) => this.#onLive(welcome, nonce),
+        onFrame: (frame) => this.#onFrame(frame),
+        onNoSession: (trouble) => this.#notes.missed(trouble),
+        onLost: () => {
+          this.#shownNonce = null;
+          this.#desk.lost();
+          this.#output.delivery.lost();
+        },
+      },
     });
   }
 
@@ -194,8 +172,7 @@ export class Serving {
       this.#reporter.run(signal),
       this.#beat(signal),
       this.#withdrawOrphan(signal),
-      this.#commands.run(signal),
-      this.#tasks.run(signal),
+      this.#orders.run(signal),
     ].map((work) =>
       work.catch((error: unknown) => {
         if (!signal.aborted) this.#ending.crash(error);
@@ -241,15 +218,14 @@ export class Serving {
       reached: this.#link.reached,
       healthy: trouble === null,
       trouble,
-      idle: ['idle', 'probation'].includes(this.#upgrader.state.kind) && !this.#tasks.isBusy,
+      idle: ['idle', 'probation'].includes(this.#upgrader.state.kind) && !this.#orders.tasks.isBusy,
     });
   }
 
   #onState(state: UpgradeState): void {
     if (state.kind !== 'probation') this.#report = { isHealthy: false, detail: '' };
     this.#reporter.changed();
-    this.#commands.look();
-    this.#tasks.look();
+    this.#orders.look();
     if (state.kind === 'idle') this.#cleanup.begin();
     else void this.#cleanup.stop();
   }
@@ -263,7 +239,7 @@ export class Serving {
     this.#heartbeat();
     this.#output.delivery.begin({ epoch: welcome.outputEpoch, sequence: welcome.outputSequence });
     this.#sessionOpened.ring();
-    this.#tasks.onLive();
+    this.#orders.tasks.onLive();
     this.#hurry();
     this.#attest();
   }
@@ -272,7 +248,7 @@ export class Serving {
     const { log, clock } = this.#ports;
     switch (frame.kind) {
       case 'command':
-        this.#commands.accept(frame.message);
+        this.#orders.commands.accept(frame.message);
         return;
       case 'hold':
         log.info('nothing to do', { ...frame.message });
@@ -325,7 +301,7 @@ export class Serving {
     const about = { attemptId: attemptIdOf(message), nowMs: this.#ports.clock.nowMs() };
     const end = { kind: 'permission-denied', point: 'drain', reason, isFinal: true } as const;
     void this.#upgrader.send({ ...end, ...about });
-    this.#commands.takenBack(message, reason);
+    this.#orders.commands.takenBack(message, reason);
   }
 
   #check(isFirst: boolean): void {
@@ -391,7 +367,7 @@ export class Serving {
       ordered: this.#ordered,
       acknowledged: this.#acknowledged,
       deliver: () => this.#output.delivery.more(),
-      quiet: (quiet) => this.#tasks.quiet('upgrade', quiet),
+      quiet: (quiet) => this.#orders.tasks.quiet('upgrade', quiet),
       onReport: (report) => {
         // U3: where the disk refused the attestation, nothing but this would say it again in this session.
         this.#attest();

@@ -1,8 +1,8 @@
 import { CodedError } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
+import { durationMsOf } from '@moult/core/task';
 import { type ConfigSchema, type ConfigValues, readConfig } from '@moult/runtime/config';
 import type { LogLevel } from '@moult/runtime/logger';
-import { durationMsOf } from '@moult/core/task';
 import { coordinatorUrl } from '../address.ts';
 
 export interface AgentConfigSchema extends ConfigSchema {

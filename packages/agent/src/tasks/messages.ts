@@ -50,8 +50,7 @@ export function endOf(
   ),
 ): Ended {
   const { row, nowMs } = of;
-  const outcome =
-    'failure' in of ? ({ outcome: 'failed', ...of.failure } as const) : outcomeIn(of);
+  const outcome = 'failure' in of ? ({ outcome: 'failed', ...of.failure } as const) : outcomeIn(of);
   const { code, message } = outcome.outcome === 'failed' ? outcome : NOTHING_WRONG;
   const seen =
     'failure' in of
@@ -64,10 +63,15 @@ export function endOf(
         };
   return {
     // A clock may have been set back meanwhile.
-    said: { ...startOf(row), endedMs: Math.max(nowMs, row.startedMs), outcome: outcome.outcome, code, message, ...seen },
-    finish: isOrdered(row)
-      ? plainFinish(row, { outcome: outcome.outcome, code, message })
-      : null,
+    said: {
+      ...startOf(row),
+      endedMs: Math.max(nowMs, row.startedMs),
+      outcome: outcome.outcome,
+      code,
+      message,
+      ...seen,
+    },
+    finish: isOrdered(row) ? plainFinish(row, { outcome: outcome.outcome, code, message }) : null,
   };
 }
 

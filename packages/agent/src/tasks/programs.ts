@@ -12,7 +12,7 @@ import { CodedError } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
 import { cleanEnvironment } from '@moult/runtime/environment';
 import type { Leader } from '../database/index.ts';
-import type { Programs, ProgramStart, RunningProgram } from '../ports.ts';
+import type { ProgramStart, Programs, RunningProgram } from '../ports.ts';
 
 export interface ProgramsOptions {
   readonly clock: Clock;

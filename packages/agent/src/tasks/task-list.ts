@@ -21,7 +21,7 @@ export interface TaskListOptions {
   readonly log: Logger;
 }
 
-const LOOK_MS = 2_000;
+const LOOK_MS = 5_000;
 /** The coordinator keeps 2,000 characters; who has more mistakes than fit mends these first. */
 const TROUBLE_LENGTH_MAX = 1_800;
 

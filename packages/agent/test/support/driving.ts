@@ -25,7 +25,7 @@ export function control(host: TestHost, action: string, commandId: string = acti
   command(host, { commandId, control: { action } });
 }
 
-function command(host: TestHost, more: Partial<CommandMessage>): void {
+export function command(host: TestHost, more: Partial<CommandMessage>): void {
   host.coordinator.last.send({
     kind: 'command',
     message: {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { AgentPipeMessage, LauncherPipeMessage, Slot, Spawned } from '@moult/core/boot';
 import { CodedError } from '@moult/core/errors';
 import type { Manifest } from '@moult/core/manifest';
-import type { Logger } from '@moult/runtime/logger';
 import { scheduleTrouble } from '@moult/runtime/cron';
+import type { Logger } from '@moult/runtime/logger';
 import { silentLogger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
@@ -120,7 +120,10 @@ export class TestHost {
   readonly removed: string[] = [];
   slotDirs: Record<string, string[]> = { agent: [], launcher: [] };
   recordedDirs: ReadonlySet<string> | null = new Set();
-  readonly schedules: { expression: string; work: () => void }[] = [];
+  readonly schedules: { expression: string; work: () => void; timeZone?: string | undefined }[] =
+    [];
+  /** Expressions of schedules that were stopped. */
+  readonly stopped: string[] = [];
   /** Changes the ports of the agents that are started from now on. */
   adjust: (ports: AgentPorts) => AgentPorts = (ports) => ports;
 
@@ -211,9 +214,17 @@ export class TestHost {
         slotsTrouble: async () => this.slotsTrouble,
       },
       timetable: {
-        start: (expression, work) => {
-          this.schedules.push({ expression, work });
-          return { stop: () => undefined };
+        start: (expression, work, timeZone) => {
+          const schedule = { expression, work, timeZone };
+          this.schedules.push(schedule);
+          return {
+            stop: () => {
+              const index = this.schedules.indexOf(schedule);
+              if (index < 0) return;
+              this.schedules.splice(index, 1);
+              this.stopped.push(expression);
+            },
+          };
         },
         trouble: async ({ cron, timeZone }) => scheduleTrouble(cron, timeZone),
       },

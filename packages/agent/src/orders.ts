@@ -1,0 +1,73 @@
+/*
+ * What an agent is ordered to do beside upgrades: what its process does by itself, and tasks. Each looks again when the
+ * other has changed something: a restart waits for tasks, and a task for the end of a pause.
+ */
+import type { UpgradeState } from '@moult/core/upgrade';
+import type { AgentFrame } from '@moult/protocol';
+import { Commands } from './commands.ts';
+import type { AgentStore } from './database/index.ts';
+import type { OutputIntake } from './output/intake.ts';
+import type { AgentPorts } from './ports.ts';
+import { Tasks } from './tasks/tasks.ts';
+
+export interface OrdersOptions {
+  readonly ports: AgentPorts;
+  readonly store: AgentStore;
+  readonly intake: OutputIntake;
+  readonly upgrade: () => UpgradeState;
+  readonly send: (frame: AgentFrame) => boolean;
+  /** A command lies in the inbox. */
+  readonly onOrdered: () => void;
+  /** What the agent says of itself has changed. */
+  readonly onChange: () => void;
+  /** There is something new to deliver. */
+  readonly onOutput: () => void;
+  readonly onRestart: () => void;
+  readonly onDefect: (error: unknown) => void;
+}
+
+export class Orders {
+  readonly commands: Commands;
+  readonly tasks: Tasks;
+
+  constructor(options: OrdersOptions) {
+    const { ports, onOrdered, onChange } = options;
+    this.commands = new Commands({
+      ...options,
+      ...ports,
+      tasks: {
+        isBusy: () => this.tasks.isBusy,
+        quiet: (quiet) => this.tasks.quiet('restart', quiet),
+        takenBack: (ref) => this.tasks.takenBack(ref),
+      },
+      onOrdered: () => {
+        onOrdered();
+        this.tasks.look();
+      },
+      onCondition: () => {
+        onChange();
+        this.tasks.look();
+      },
+    });
+    this.tasks = new Tasks({
+      ...options,
+      ...ports,
+      isHeld: () => this.commands.isRestartWaiting,
+      onChange: () => {
+        onChange();
+        this.commands.look();
+      },
+    });
+  }
+
+  /** The state of the upgrade has changed. */
+  look(): void {
+    this.commands.look();
+    this.tasks.look();
+  }
+
+  /** Until the signal aborts and what ran is over. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.commands.run(signal), this.tasks.run(signal)]);
+  }
+}
