@@ -362,38 +362,23 @@ describe('moult tasks list, runs, show and cancel', () => {
 });
 
 describe('moult why', () => {
-  it('says of tasks that wait for what they do, and passes over those that run', async () => {
-    const held = { ...WAITING, agent: 'web-2', holdReason: 'busy' };
+  it('says of tasks that wait for what they do, beside what is said of versions', async () => {
+    const paused = {
+      agent: 'web-1',
+      component: 'agent',
+      task: 'backup',
+      commandId: ID,
+      reason: 'paused',
+      text: 'the agent is paused',
+      detail: null,
+      freedBy: 'moult agents resume web-1',
+      isWaitingForHost: true,
+    };
     await using coordinator = await startCoordinator({
-      'GET /v1/why': () => ({ status: 200, value: { reasons: [], agents: 2, next: null } }),
-      'GET /v1/agents/web-1/why': () => ({ status: 200, value: { reasons: [] } }),
-      'GET /v1/agents': () => ({ status: 200, value: { agents: [], next: null } }),
-      'GET /v1/runs': (_body, query) => {
-        expect(query.get('state')).toBe('open');
-        const all = [
-          WAITING,
-          held,
-          { ...RUN, state: 'running', holdReason: 'busy', endedMs: null },
-        ];
-        const agent = query.get('agent');
-        const runs = all.filter((one) => agent === null || one.agent === agent);
-        return { status: 200, value: { runs, next: null } };
-      },
+      'GET /v1/why': () => ({ status: 200, value: { reasons: [paused], agents: 2, next: null } }),
     });
-    const line = /^(\S+) +(task backup) +(\S+) +(.+?) {2,}(.+)$/gm;
-    const rows = (text: string) => [...text.matchAll(line)].map(([, ...cells]) => cells);
-    expect(rows((await moult(coordinator, 'why')).out)).toEqual([
-      [
-        'web-1',
-        'task backup',
-        'paused',
-        'the agent is paused (waiting for host)',
-        'moult agents resume web-1',
-      ],
-      ['web-2', 'task backup', 'busy', 'a task is running on the host (waiting for host)', '-'],
-    ]);
-    expect(rows((await moult(coordinator, 'why', 'web-1')).out)).toHaveLength(1);
-    const nobody = await moult(coordinator, 'why', 'group=nowhere');
-    expect(nobody.out).toBe('Each of the 2 selected agents runs what is wanted for it.\n');
+    expect((await moult(coordinator, 'why')).out).toMatch(
+      /^web-1 +task backup +paused +the agent is paused \(waiting for host\) +moult agents resume web-1$/m,
+    );
   });
 });

@@ -1,4 +1,4 @@
-import type { Reason, Run as TaskRun } from '@moult/api';
+import type { Reason } from '@moult/api';
 import type { Client } from '@moult/api/client';
 import { isName } from '@moult/core/name';
 import type { Command } from 'commander';
@@ -7,8 +7,7 @@ import { EXIT } from '../exit-codes.ts';
 import type { Run, Shell } from '../shell.ts';
 import { pointingAt, SELECTOR_HELP } from '../targets.ts';
 import { ABSENT } from '../terminal/format.ts';
-import { knownReason } from '../terminal/run-text.ts';
-import { allAgents, PAGES_MAX } from './agents/list.ts';
+import { PAGES_MAX } from './agents/list.ts';
 
 export function addWhy(program: Command, shell: Shell): void {
   const command = program
@@ -27,12 +26,14 @@ export function addWhy(program: Command, shell: Shell): void {
       const { reasons, agents } = await pointingAt(run, { select: agent }, () =>
         reasonsOf(run, client, agent),
       );
-      const runs = await waitingRuns(run, client, agent);
       run.output.table(
-        { reasons, runs },
+        { reasons },
         [
           { title: 'AGENT', cell: (row) => row.agent },
-          { title: 'COMPONENT', cell: (row) => row.component },
+          {
+            title: 'COMPONENT',
+            cell: ({ component, task }) => (task === null ? component : `task ${task}`),
+          },
           { title: 'REASON', cell: (row) => row.reason },
           {
             title: 'MEANS',
@@ -40,7 +41,7 @@ export function addWhy(program: Command, shell: Shell): void {
           },
           { title: 'FREED BY', cell: (row) => row.freedBy ?? ABSENT },
         ],
-        [...reasons, ...runs.map(reasonOfRun)],
+        reasons,
         nobodyText(agent, agents),
       );
       return EXIT.ok;
@@ -48,54 +49,9 @@ export function addWhy(program: Command, shell: Shell): void {
   );
 }
 
-type Row = Omit<Reason, 'component' | 'commandId'> & { readonly component: string };
-
-function meaningOf({ text, detail, isWaitingForHost }: Row): string {
+function meaningOf({ text, detail, isWaitingForHost }: Reason): string {
   const about = detail === null ? text : `${text}: ${detail}`;
   return isWaitingForHost ? `${about} (waiting for host)` : about;
-}
-
-function reasonOfRun({ agent, task, holdReason, isWaitingForHost }: TaskRun): Row {
-  const reason = holdReason ?? '';
-  const known = knownReason(reason);
-  const isFreedAnywhere = known !== null && known.freedWhere === undefined;
-  const freedBy = (isFreedAnywhere ? known.freedBy : null)?.replace('AGENT', agent) ?? null;
-  const text = known?.text ?? reason;
-  return {
-    agent,
-    component: `task ${task}`,
-    reason,
-    text,
-    detail: null,
-    freedBy,
-    isWaitingForHost,
-  };
-}
-
-async function waitingRuns(
-  run: Run,
-  client: Client,
-  given: string | undefined,
-): Promise<readonly TaskRun[]> {
-  const isOne = given !== undefined && isName(given);
-  const waiting: TaskRun[] = [];
-  let before: string | undefined;
-  for (let page = 0; page < PAGES_MAX; page += 1) {
-    const query = {
-      agent: isOne ? given : undefined,
-      state: 'open',
-      before,
-      limit: 1_000,
-    } as const;
-    const { runs, next } = await client.listRuns({ query, signal: run.stop });
-    waiting.push(...runs.filter((one) => one.startedMs === null && one.holdReason !== null));
-    if (next === null) break;
-    before = next;
-  }
-  if (given === undefined || isOne || waiting.length === 0) return waiting;
-  const selected = await allAgents(client, { group: undefined, select: given }, run.stop);
-  const names = new Set(selected.map(({ name }) => name));
-  return waiting.filter(({ agent }) => names.has(agent));
 }
 
 async function reasonsOf(

@@ -63,7 +63,7 @@ function holdText(reason: string): string {
 }
 
 /** Null: there is none, or only a newer program knows it. */
-export function knownReason(reason: string | null): HoldReasonText | null {
+function knownReason(reason: string | null): HoldReasonText | null {
   return reason !== null && isHoldReason(reason) ? HOLD_REASONS[reason] : null;
 }
 

@@ -61,7 +61,7 @@ export function addAgentsList(group: Command, shell: Shell): void {
   );
 }
 
-export async function allAgents(
+async function allAgents(
   client: Client,
   of: { readonly group: string | undefined; readonly select: string | undefined },
   signal: AbortSignal,
