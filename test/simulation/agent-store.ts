@@ -37,7 +37,8 @@ export class HostDatabase {
 
   open(world: World, process: SimProcess): AgentStore {
     if (world.files.isFull) throw new DiskFull('agent.db');
-    const store = openStore({ path: this.#path, nowMs: world.wallMs, random: world.random });
+    const { clock } = process;
+    const store = openStore({ path: this.#path, clock, random: world.random });
     this.#opened.push(store);
     return guarded(world, process, { store, endsHeld: () => this.#endsHeld() });
   }
@@ -111,6 +112,7 @@ const READS: ReadonlySet<string> = new Set([
   'inbox.isReported',
   'outbox.holds',
   'outbox.isEmpty',
+  'outbox.amount',
   'outbox.batchAfter',
   'session.read',
   'meta.read',

@@ -292,8 +292,9 @@ export class CoordinatorModel implements Door {
       );
       return;
     }
-    for (const [index, item] of items.entries()) {
-      const sequence = firstSequence + index;
+    let sequence = firstSequence - 1;
+    for (const item of items) {
+      sequence += item.item === 'gap' ? Math.max(1, item.gap.covers) : 1;
       if (sequence <= this.#output.sequence) continue;
       this.#output = { epoch, sequence };
       if (item.item === 'finish') this.#finished(session, item.finish);

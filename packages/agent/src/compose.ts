@@ -99,7 +99,7 @@ export async function composeAgent(options: {
       openStore({
         path: layout.agentDatabasePath,
         sessionCopyPath: `${layout.stateDir}/session.json`,
-        nowMs: clock.nowMs(),
+        clock,
         random: systemRandom,
       }),
   };

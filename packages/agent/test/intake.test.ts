@@ -60,7 +60,7 @@ describe('the intake of output', () => {
     expect(disk.groups).toEqual([2, 2, 1]);
   });
 
-  test('T24: a disk that does not take a group refuses all of it, and takes the next one', async () => {
+  test('Q1, T24: a disk that does not take a group refuses all of it, and takes the next one', async () => {
     const { intake, disk, kept, defects, taken } = world();
     disk.trouble = Object.assign(new Error('database or disk is full'), { errcode: 13 });
     const results = await Promise.allSettled([intake.add(record('a')), intake.add(record('b'))]);

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { type BootView, step, type UpgradeState, workOf } from '@moult/core/upgrade';
 import { systemRandom } from '@moult/runtime/random';
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { openStore } from '../src/database/index.ts';
 
 /* What the first version left on hosts: every later one goes on from it. Recorded files are added to, never changed. */
@@ -24,7 +25,7 @@ test('agent.db of schema 1 is opened with all that it holds', () => {
   const recorded = new DatabaseSync(path);
   recorded.exec(read('agent-schema-1.sql'));
   recorded.close();
-  const store = openStore({ path, nowMs: NOW_MS, random: systemRandom });
+  const store = openStore({ path, clock: new ManualClock(NOW_MS), random: systemRandom });
   expect(store.setAsidePath).toBeNull();
   expect(store.upgradeRecord.load(ON_TRIAL)).toMatchObject({
     kind: 'probation',

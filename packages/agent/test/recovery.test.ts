@@ -335,7 +335,7 @@ describe('U16: cleanup', () => {
 describe('output', () => {
   const options = (host: TestHost) => ({
     path: host.databasePath,
-    nowMs: 1,
+    clock: host.clock,
     random: {
       fraction: () => 0,
       bytes: (count: number) => crypto.getRandomValues(new Uint8Array(count)),
@@ -352,7 +352,7 @@ describe('output', () => {
     const batch = store.outbox.batchAfter(0, 1e6);
     expect(batch?.epoch).not.toBe(epoch);
     expect(batch?.items).toEqual([
-      { item: 'gap', gap: { reason: 'coordinator-restored', items: 1, bytes: 0, covers: 1 } },
+      { item: 'gap', gap: { reason: 'coordinator-restored', items: 1, bytes: 0, covers: 2 } },
       gap,
     ]);
     store.close();

@@ -1,9 +1,11 @@
+import type { Clock } from '@moult/runtime/clock';
 import { newId, type Random } from '@moult/runtime/random';
 import { type ConditionRow, createConditionRow } from './condition-row.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 import { createMeta, type Meta } from './meta.ts';
 import { openDatabase } from './open.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { OUTBOX_LIMITS, type OutboxLimits } from './outbox-limits.ts';
 import { createSessionCopy } from './session-copy.ts';
 import { createSessionRow, type SessionRow } from './session-row.ts';
 import { createTaskRuns, type TaskRuns } from './task-runs.ts';
@@ -13,6 +15,14 @@ export type { Inbox } from './inbox.ts';
 export type { Meta } from './meta.ts';
 export { isCorrupt, isDiskTrouble } from './open.ts';
 export type { Outbox } from './outbox.ts';
+export type { Amount } from './outbox-item.ts';
+export {
+  BATCH_BYTES_MAX,
+  BATCH_ITEMS_MAX,
+  BATCHES_IN_FLIGHT_MAX,
+  OUTBOX_LIMITS,
+  type OutboxLimits,
+} from './outbox-limits.ts';
 export type { SessionRow } from './session-row.ts';
 export type { Leader, TaskRunRow, TaskRuns } from './task-runs.ts';
 export type { UpgradeRecord } from './upgrade-record.ts';
@@ -32,7 +42,8 @@ export interface AgentStore {
 
 export interface OpenStoreOptions {
   readonly path: string;
-  readonly nowMs: number;
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
+  readonly outboxLimits?: OutboxLimits;
   readonly random: Random;
   /** Where counter and ticket are kept once more; null: nowhere. */
   readonly sessionCopyPath?: string | null;
@@ -40,8 +51,10 @@ export interface OpenStoreOptions {
 
 /** Opens agent.db, making it if need be. Throws `state-too-new`; corruption is no error (see `setAsidePath`). */
 export function openStore(options: OpenStoreOptions): AgentStore {
-  const { database, setAsidePath } = openDatabase(options.path, options.nowMs);
-  const outbox = createOutbox(database, () => newId(options.nowMs, options.random));
+  const { clock, random, outboxLimits: limits = OUTBOX_LIMITS } = options;
+  const { database, setAsidePath } = openDatabase(options.path, clock.nowMs());
+  const newEpoch = () => newId(clock.nowMs(), random);
+  const outbox = createOutbox(database, { newEpoch, clock, limits });
   const copyPath = options.sessionCopyPath ?? null;
   const copy = copyPath === null ? null : createSessionCopy(copyPath);
   const session = createSessionRow(database, copy);

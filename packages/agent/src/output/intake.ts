@@ -90,7 +90,7 @@ export class GroupIntake implements OutputIntake {
     return this.#waiting.splice(0, count);
   }
 
-  /** All of a group, or none of it. */
+  /** Q1: all of a group, or none of it. */
   #commit(group: readonly Waiting[]): void {
     try {
       this.#options.outbox.appendAll(group.map(({ item }) => item));

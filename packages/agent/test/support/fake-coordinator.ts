@@ -145,7 +145,7 @@ export class FakeCoordinator implements Transport {
         if (!this.acknowledges) return;
         this.received.push(frame.message);
         this.#outputEpoch = frame.message.epoch;
-        this.#outputSequence = frame.message.firstSequence + frame.message.items.length - 1;
+        this.#outputSequence = lastSequenceIn(frame.message);
         session.send({
           kind: 'outputAck',
           message: { epoch: this.#outputEpoch, lastSequence: this.#outputSequence },
@@ -156,4 +156,11 @@ export class FakeCoordinator implements Transport {
         return;
     }
   }
+}
+
+export function lastSequenceIn({ firstSequence, items }: AgentMessages['output']): number {
+  return items.reduce(
+    (last, item) => last + (item.item === 'gap' ? Math.max(1, item.gap.covers) : 1),
+    firstSequence - 1,
+  );
 }

@@ -154,7 +154,7 @@ export class TestHost {
     return openStore({
       path: this.databasePath,
       sessionCopyPath: join(this.dir, 'session.json'),
-      nowMs: this.clock.nowMs(),
+      clock: this.clock,
       random: countingRandom,
     });
   }

@@ -1,0 +1,49 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { BATCH_ITEMS_MAX, BATCHES_IN_FLIGHT_MAX } from './outbox-limits.ts';
+
+export type OutboxStatements = Readonly<Record<Name, StatementSync>>;
+
+type Name =
+  | 'stream'
+  | 'save'
+  | 'insert'
+  | 'held'
+  | 'any'
+  | 'after'
+  | 'amountUpTo'
+  | 'lastUpTo'
+  | 'forget'
+  | 'mayBeSent'
+  | 'firstRecord'
+  | 'newest';
+
+export function outboxStatements(database: DatabaseSync): OutboxStatements {
+  const prepare = (text: string) => database.prepare(text);
+  return {
+    stream: prepare('SELECT epoch, last_sequence, acknowledged FROM stream'),
+    save: prepare(
+      `INSERT INTO stream VALUES (1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+         epoch = excluded.epoch, last_sequence = excluded.last_sequence, acknowledged = excluded.acknowledged`,
+    ),
+    insert: prepare(
+      'INSERT INTO outbox (sequence, attempt_id, item, bytes, at_ms, covers) VALUES (?, ?, ?, ?, ?, ?)',
+    ),
+    held: prepare('SELECT 1 FROM outbox WHERE attempt_id = ?'),
+    any: prepare('SELECT 1 FROM outbox LIMIT 1'),
+    after: prepare(
+      `SELECT sequence, covers, bytes, item FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ${BATCH_ITEMS_MAX}`,
+    ),
+    amountUpTo: prepare(
+      'SELECT count(*) AS items, total(bytes) AS bytes FROM outbox WHERE sequence <= ?',
+    ),
+    lastUpTo: prepare('SELECT max(sequence) AS last FROM outbox WHERE sequence <= ?'),
+    forget: prepare('DELETE FROM outbox WHERE sequence <= ?'),
+    mayBeSent: prepare(
+      `SELECT sequence, bytes, at_ms FROM outbox ORDER BY sequence LIMIT ${BATCHES_IN_FLIGHT_MAX * BATCH_ITEMS_MAX}`,
+    ),
+    firstRecord: prepare(
+      'SELECT sequence, at_ms FROM outbox WHERE sequence >= ? AND at_ms > 0 ORDER BY sequence LIMIT 1',
+    ),
+    newest: prepare('SELECT at_ms FROM outbox WHERE at_ms > 0 ORDER BY sequence DESC LIMIT 1'),
+  };
+}
