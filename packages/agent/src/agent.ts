@@ -7,6 +7,9 @@ import { PipeClient } from './launcher/pipe-client.ts';
 import type { AgentPorts } from './ports.ts';
 import { Serving } from './serving.ts';
 
+/** A new launcher, which is there after two seconds, gives the process that it finds ten. */
+const ORPHAN_GRACE_MS = 10_000;
+
 export interface Agent {
   /** Serves until told to stop or to make way. Resolves to the exit code; rejects for a defect: crash then. */
   run(stop: AbortSignal): Promise<number>;
@@ -23,9 +26,10 @@ export function createAgent(ports: AgentPorts): Agent {
         log: ports.log,
         events: {
           onDial: () => serving?.dial(),
-          onStop: () => ending.end(EXIT.stop),
+          onStop: (graceMs) => ending.end(EXIT.stop, graceMs),
+          onProbed: (reached) => serving?.probed(reached),
           // Without its launcher nobody could roll it back: it must not outlive it.
-          onClosed: () => ending.end(EXIT.stop),
+          onClosed: () => ending.end(EXIT.stop, ORPHAN_GRACE_MS),
         },
       });
       let serving: Serving | null = null;

@@ -8,20 +8,31 @@ export function signalExitOf(spawned: Spawned | null): number {
   return spawned?.launcherVersion === '' ? EXIT.stop : EXIT.restartSame;
 }
 
+/** After a signal, or by its own will. */
+const USUAL_GRACE_MS = 25_000;
+
 /** The first reason to end counts. */
 export class Ending {
   readonly #abort = new AbortController();
   #exitCode: number = EXIT.stop;
+  #graceMs = USUAL_GRACE_MS;
   #defect: { readonly error: unknown } | null = null;
 
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  end(exitCode: number): void {
+  /** `graceMs`: then the process is ended from outside. The shortest counts. */
+  end(exitCode: number, graceMs: number = USUAL_GRACE_MS): void {
+    this.#graceMs = Math.min(this.#graceMs, graceMs);
     if (this.#abort.signal.aborted) return;
     this.#exitCode = exitCode;
     this.#abort.abort(new Error('the agent ends'));
+  }
+
+  /** How long this process has, all in all. */
+  get graceMs(): number {
+    return this.#graceMs;
   }
 
   crash(error: unknown): void {

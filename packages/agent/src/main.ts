@@ -13,7 +13,7 @@ declare const __MOULT_VERSION__: string | undefined;
 /** In a checkout there is no version; a real slot's comes from the launcher. */
 const VERSION: string =
   typeof __MOULT_VERSION__ === 'string' ? __MOULT_VERSION__ : '0.0.0-checkout';
-/** Longer than tasks are given to end (STOP_MS), shorter than the grace that the launcher gives. */
+/** Longer than an ordered end takes with tasks that ignore it, shorter than the grace that the launcher gives. */
 const GRACE_MS = 25_000;
 
 const log = openLogger({ level: 'info', name: 'agent' });

@@ -15,11 +15,15 @@ export interface OrdersOptions {
   readonly store: AgentStore;
   readonly intake: OutputIntake;
   readonly upgrade: () => UpgradeState;
+  readonly isWorldBroken: () => boolean;
+  readonly graceMs: () => number;
   readonly send: (frame: AgentFrame) => boolean;
   /** A command lies in the inbox. */
   readonly onOrdered: () => void;
   /** What the agent says of itself has changed. */
   readonly onChange: () => void;
+  /** The first task runs, or the last one is over. */
+  readonly onBusy: () => void;
   /** There is something new to deliver. */
   readonly onOutput: () => void;
   readonly onRestart: () => void;
@@ -30,8 +34,10 @@ export class Orders {
   readonly commands: Commands;
   readonly tasks: Tasks;
 
+  #wasBusy = false;
+
   constructor(options: OrdersOptions) {
-    const { ports, onOrdered, onChange } = options;
+    const { ports, onOrdered, onChange, onBusy } = options;
     this.commands = new Commands({
       ...options,
       ...ports,
@@ -55,6 +61,8 @@ export class Orders {
       isHeld: () => this.commands.isRestartWaiting,
       onChange: () => {
         onChange();
+        if (this.#wasBusy !== this.tasks.isBusy) onBusy();
+        this.#wasBusy = this.tasks.isBusy;
         this.commands.look();
       },
     });

@@ -2,11 +2,11 @@
  * An agent that knows what it was booted as: one session, one upgrade machine, and what goes between them and the
  * launcher. Everything here is passing on; what to do is decided in core, how it is done in the parts.
  */
-import { EXIT, HEARTBEAT_MS, type Spawned } from '@moult/core/boot';
+import { EXIT, HEARTBEAT_MS, ROLLBACK_GRACE_MS, type Spawned } from '@moult/core/boot';
 import { attemptIdIn, attemptIdOf, type BootView, type UpgradeState } from '@moult/core/upgrade';
 import type { CoordinatorFrame, CoordinatorMessages } from '@moult/protocol';
 import { Cleanup } from './cleanup.ts';
-import type { AgentStore } from './database/index.ts';
+import { type AgentStore, isDiskTrouble } from './database/index.ts';
 import { dialled } from './dial.ts';
 import { type Ending, signalExitOf } from './ending.ts';
 import type { PipeClient } from './launcher/pipe-client.ts';
@@ -25,6 +25,7 @@ import { PermissionDesk } from './upgrade/permission-desk.ts';
 import { committedView, isRunning, nonceOf } from './upgrade/trial-facts.ts';
 import { Upgrader } from './upgrade/upgrader.ts';
 import { createWorkers } from './upgrade/workers.ts';
+import { World } from './upgrade/world.ts';
 import { Bell, pause } from './waiting.ts';
 
 export interface ServingOptions {
@@ -50,6 +51,7 @@ export class Serving {
   readonly #cleanup: Cleanup;
   readonly #orders: Orders;
   readonly #notes: SessionNotes;
+  readonly #world: World;
   readonly #ordered = new Bell();
   readonly #acknowledged = new Bell();
   readonly #sessionOpened = new Bell();
@@ -68,6 +70,7 @@ export class Serving {
     this.#ending = ending;
     this.#view = spawned.components;
     this.#notes = new SessionNotes(store.meta);
+    this.#world = new World(store.meta);
     this.#health = new Health(
       Object.values(spawned.components).some((component) => component.trialAttemptId !== null),
     );
@@ -91,8 +94,12 @@ export class Serving {
       intake: this.#output.intake,
       upgrade: () => this.#upgrader.state,
       send,
+      isWorldBroken: () => this.#world.isBroken(this.#upgrader.state),
+      graceMs: () => ending.graceMs,
       onOrdered: () => this.#ordered.ring(),
       onChange: () => this.#reporter.changed(),
+      // A probe with this process stopped, which the launcher may want, would cut them short.
+      onBusy: () => this.#heartbeat(),
       onOutput: () => this.#output.delivery.more(),
       onRestart: () => ending.end(EXIT.restartSame),
       onDefect: (error) => ending.crash(error),
@@ -118,7 +125,8 @@ export class Serving {
       workers: this.#workers(),
       onState: (state) => this.#onState(state),
       onTrouble: () => this.#reporter.changed(),
-      onLeave: (exitCode) => ending.end(exitCode),
+      // The launcher, which has refused this version then, waits no longer.
+      onLeave: (exitCode) => ending.end(exitCode, ROLLBACK_GRACE_MS),
       onDefect: (error) => ending.crash(error),
     });
   }
@@ -206,6 +214,17 @@ export class Serving {
     );
   }
 
+  /** The launcher has had the version before try the coordinator. */
+  probed(reached: boolean): void {
+    try {
+      this.#world.probed(this.#upgrader.state, reached);
+    } catch (error) {
+      // Then tasks wait longer than they need.
+      if (!isDiskTrouble(error)) this.#ending.crash(error);
+    }
+    this.#orders.look();
+  }
+
   async #beat(signal: AbortSignal): Promise<void> {
     do this.#heartbeat();
     while (await pause(this.#ports.clock, HEARTBEAT_MS, signal));
@@ -233,6 +252,7 @@ export class Serving {
   #onLive(welcome: Welcome, nonce: string): void {
     this.#shownNonce = nonce;
     this.#notes.welcomed(welcome);
+    this.#world.seen();
     // H9: the question comes before everything else that a new session says.
     this.#check(true);
     this.#reporter.now();

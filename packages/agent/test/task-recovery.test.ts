@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { EXIT, startTimeOf } from '@moult/core/boot';
 import { afterEach, describe, expect, test } from 'vitest';
 import { settle } from '../../../test/support/manual-clock.ts';
-import type { TaskRunRow } from '../src/database/index.ts';
+import type { Outbox, TaskRunRow } from '../src/database/index.ts';
 import { bootLive, ended, endOf, grantsAll, order, takeBack } from './support/driving.ts';
-import { type Booted, TestHost } from './support/host.ts';
+import { type Booted, components, NEW, OLD, TestHost } from './support/host.ts';
 import { listTasks, overOf, runTask, said, shell, when, written } from './support/tasks.ts';
 
 const booted: Booted[] = [];
@@ -226,4 +226,87 @@ describe('K12: an upgrade of a busy host', () => {
     writeFileSync(gate, '');
     expect((await overOf(host, 'long')).finish.outcome).toBe('succeeded');
   });
+});
+
+test('K14: in a probation whose world is broken tasks run, also in the process after the next', async () => {
+  const host = new TestHost();
+  listTasks(host, { nightly: shell('exit 0', 'schedule: "0 3 * * *"') });
+  await bootLive(host);
+  grantsAll(host);
+  order(host);
+  await when(() => host.store().upgradeRecord.load(components()).kind === 'switching');
+  host.coordinator.isReachable = false;
+  const trialled = { committed: OLD, previous: null, trialAttemptId: 'command-1/1', refused: [] };
+  const onTrial = { slot: NEW, components: components({ agent: trialled }) };
+  const { taskRuns } = host.store();
+  const due = async () => {
+    await when(() => host.schedules.length === 2);
+    host.schedules[1]?.work();
+    await settle();
+  };
+  host.schedules.splice(0);
+  const first = host.boot(onTrial);
+  await due();
+  expect(taskRuns.list()).toMatchObject([{ starts: 0 }]);
+  first.launcher.say({ kind: 'probed', version: '1.0.0', reached: false });
+  await when(() => taskRuns.list().length === 0);
+  first.stop();
+  await first.ended;
+  const second = host.boot(onTrial);
+  booted.push(second);
+  await due();
+  await when(() => taskRuns.list().length === 0);
+});
+
+test('T24 K4 K7: a full disk holds tasks up, and loses nothing of them', async () => {
+  const host = new TestHost();
+  const path = join(host.dir, 'go');
+  let isFull = false;
+  const failing =
+    <A extends unknown[], R>(write: (...given: A) => R) =>
+    (...given: A): R => {
+      if (isFull) throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+      return write(...given);
+    };
+  host.adjust = (ports) => ({
+    ...ports,
+    openStore: () => {
+      const store = ports.openStore();
+      const { started, over } = store.taskRuns;
+      const outbox: Outbox = Object.create(store.outbox, {
+        appendAll: { value: failing(store.outbox.appendAll.bind(store.outbox)) },
+      });
+      for (const name of [
+        'append',
+        'holds',
+        'isEmpty',
+        'batchAfter',
+        'acknowledge',
+        'agree',
+      ] as const) {
+        Object.defineProperty(outbox, name, { value: store.outbox[name].bind(store.outbox) });
+      }
+      const taskRuns = { ...store.taskRuns, started: failing(started), over: failing(over) };
+      return { ...store, outbox, taskRuns };
+    },
+  });
+  listTasks(host, { writes: shell(`until [ -e ${path} ]; do sleep 0.02; done; echo all of it`) });
+  await up(host);
+  isFull = true;
+  runTask(host, 'writes');
+  await host.clock.advance(6_000);
+  expect(said(host)).toEqual([]);
+  isFull = false;
+  while (said(host).length === 0) await host.clock.advance(1_000);
+  isFull = true;
+  writeFileSync(path, '');
+  await host.clock.advance(5_000);
+  expect(said(host)).toHaveLength(1);
+  isFull = false;
+  while (said(host).length === 1) await host.clock.advance(500);
+  expect((await overOf(host, 'writes')).run).toMatchObject({
+    outcome: 'succeeded',
+    droppedBytes: 0,
+  });
+  expect(written(host, 'writes/1').toString()).toBe('all of it\n');
 });

@@ -25,6 +25,19 @@ export function reportedStateOf(
   return condition.isPaused ? 'Paused' : 'Up';
 }
 
+/**
+ * The state that tasks go by: the reported one, but for a probation in which the launcher has found the world broken (B13).
+ * That may last for days, and a host does its owner's work without a coordinator (K14).
+ */
+export function taskStateOf(
+  upgrade: UpgradeState,
+  condition: AgentCondition,
+  isWorldBroken: boolean,
+): Exclude<AgentState, 'Down'> {
+  const isWaived = upgrade.kind === 'probation' && isWorldBroken;
+  return reportedStateOf(isWaived ? { ...upgrade, isAttested: true } : upgrade, condition);
+}
+
 function isUpgrading(upgrade: UpgradeState): boolean {
   switch (upgrade.kind) {
     case 'draining':

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
-import { type Schedule, startSchedule } from '../src/cron.ts';
+import { type Schedule, scheduleTrouble, startSchedule } from '../src/cron.ts';
 
 const TEN_YEARS_MS = 10 * 365 * 86_400_000;
 
@@ -51,4 +51,16 @@ test('a clock that is slewed does not disturb it', async () => {
   }
   expect(begun()).toBe(1);
   schedule.stop();
+});
+
+test.each([
+  ['0 3 * * *', 'Europe/Berlin', null],
+  ['* * * * * *', 'UTC', null],
+  ['0 0 30 2 *', 'UTC', 'impossible day'],
+  ['61 * * * *', 'UTC', 'minute'],
+  ['0 3 * * *', 'Mars/Olympus', 'no time zone'],
+])('the schedule %s in %s can be followed, or not and why', (expression, timeZone, trouble) => {
+  const found = scheduleTrouble(expression, timeZone);
+  if (trouble === null) expect(found).toBeNull();
+  else expect(found).toContain(trouble);
 });

@@ -20,7 +20,9 @@ export type LauncherRequest = Unnumbered<
 
 export interface PipeEvents {
   onDial(): void;
-  onStop(): void;
+  onStop(graceMs: number): void;
+  /** What the version before has found, after this one had failed. */
+  onProbed(reached: boolean): void;
   onClosed(): void;
 }
 
@@ -131,13 +133,14 @@ export class PipeClient {
         this.#events.onDial();
         return;
       case 'stop':
-        this.#events.onStop();
+        this.#events.onStop(message.graceMs);
         return;
       case 'probed':
         this.#log.info('a probe of the coordinator ended', {
           version: message.version,
           reached: message.reached,
         });
+        this.#events.onProbed(message.reached);
         return;
       case 'rehearsed':
         return;

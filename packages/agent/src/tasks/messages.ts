@@ -4,12 +4,8 @@ import { outcomeOf } from '@moult/core/task';
 import type { FinishMessage, TaskRunMessage } from '@moult/protocol';
 import type { TaskRunRow } from '../database/index.ts';
 import { plainFinish } from '../upgrade/finish.ts';
+import { isOrdered } from './rows.ts';
 import type { RunEnd } from './run.ts';
-
-/** By a command; else by its schedule. */
-export function isOrdered(row: TaskRunRow): boolean {
-  return row.commandId !== '';
-}
 
 export function startOf(row: TaskRunRow): TaskRunMessage {
   const { run, task, commandId, attempt, startedMs, starts } = row;

@@ -9,7 +9,7 @@
  * what is durable comes first: the journal before the program, the end before anybody forgets the run.
  */
 import { actionAnswer } from '@moult/core/agent-actions';
-import { isInProbation, reportedStateOf } from '@moult/core/agent-state';
+import { isInProbation, taskStateOf } from '@moult/core/agent-state';
 import { type CodedError, codedErrorFrom } from '@moult/core/errors';
 import { afterCrash, boundArguments, startable } from '@moult/core/task';
 import { attemptIdOf, type UpgradeState } from '@moult/core/upgrade';
@@ -21,10 +21,12 @@ import type { OutputIntake } from '../output/intake.ts';
 import type { Programs, TasksFile, Timetable } from '../ports.ts';
 import { plainFinish } from '../upgrade/finish.ts';
 import { Bell, pause } from '../waiting.ts';
-import { endOf, isOrdered, startOf } from './messages.ts';
+import { endOf, startOf } from './messages.ts';
+import { dueRow, isOrdered, orderedRow } from './rows.ts';
 import { Run } from './run.ts';
 import { Schedules } from './schedules.ts';
 import { offersOf, TaskList } from './task-list.ts';
+import { Telling } from './telling.ts';
 
 export interface TasksOptions {
   readonly store: AgentStore;
@@ -36,6 +38,9 @@ export interface TasksOptions {
   readonly intake: OutputIntake;
   readonly drainLimitMs: number | null;
   readonly upgrade: () => UpgradeState;
+  readonly isWorldBroken: () => boolean;
+  /** How long this process has when it ends. */
+  readonly graceMs: () => number;
   /** Something else waits until no task runs, so that none may start. */
   readonly isHeld: () => boolean;
   readonly send: (frame: AgentFrame) => boolean;
@@ -48,8 +53,10 @@ export interface TasksOptions {
 
 /** A disk that does not take the journal needs time more than haste. */
 const AGAIN_MS = 5_000;
-/** Programs that an ordered stop ends; less than the grace that an agent has itself. */
-export const STOP_MS = 15_000;
+/** K13: for programs that this process ends before it does, if it has so much time itself. */
+const STOP_MS = 15_000;
+/** From SIGKILL to the end of this process: what the kernel itself cannot end is not waited for. */
+const KILLED_MS = 3_000;
 
 interface Under {
   readonly row: TaskRunRow;
@@ -67,8 +74,7 @@ export class Tasks {
   /** In the order in which they came. */
   #queue: TaskRunRow[] = [];
   readonly #running = new Map<string, Under>();
-  /** What was said of each run that was ordered: said again when it changes, or to a new session. */
-  readonly #told = new Map<string, string>();
+  readonly #telling: Telling;
   /** Runs of a schedule that were left out since one of it started last, by task. */
   readonly #skipped = new Map<string, number>();
   #isReady = false;
@@ -77,6 +83,7 @@ export class Tasks {
 
   constructor(options: TasksOptions) {
     this.#options = options;
+    this.#telling = new Telling(options.send);
     this.#list = new TaskList({ ...options, file: options.tasksFile });
     this.#schedules = new Schedules({ ...options, onDue: (task) => this.#onDue(task) });
   }
@@ -101,7 +108,7 @@ export class Tasks {
 
   /** A new session knows nothing of what was told before. */
   onLive(): void {
-    this.#told.clear();
+    this.#telling.onLive();
     this.#ended.ring();
     this.look();
   }
@@ -209,17 +216,7 @@ export class Tasks {
       if (count === 1) log.warn('a task is due and its last run is not over: left out', { task });
       return;
     }
-    const dueMs = clock.nowMs();
-    const row: TaskRunRow = {
-      run: `@${task}/${dueMs}`,
-      task,
-      commandId: '',
-      attempt: 0,
-      parameters: [],
-      starts: 0,
-      startedMs: dueMs,
-      leader: null,
-    };
+    const row = dueRow(task, clock.nowMs());
     if (this.#queue.some(({ run }) => run === row.run) || this.#running.has(row.run)) return;
     try {
       store.taskRuns.due(row);
@@ -233,15 +230,15 @@ export class Tasks {
   }
 
   #lookNow(): void {
-    const { store, upgrade, isHeld } = this.#options;
+    const { store, upgrade, isHeld, isWorldBroken } = this.#options;
     const orders = store.inbox.waiting().filter((command) => command.task);
     const open = new Set(orders.map(attemptIdOf));
     this.#queue = this.#queue.filter((row) => !isOrdered(row) || open.has(row.run));
     const known = new Set([...this.#queue.map(({ run }) => run), ...this.#running.keys()]);
     for (const command of orders) {
-      if (!known.has(attemptIdOf(command))) this.#queue.push(rowOf(command));
+      if (!known.has(attemptIdOf(command))) this.#queue.push(orderedRow(command));
     }
-    const state = reportedStateOf(upgrade(), store.condition.read());
+    const state = taskStateOf(upgrade(), store.condition.read(), isWorldBroken());
     const facts = { state, isInProbation: isInProbation(upgrade()) };
     const ready = startable({
       ...facts,
@@ -251,7 +248,11 @@ export class Tasks {
     });
     if (!isHeld()) for (const row of ready) this.#start(row);
     const answer = actionAnswer('task', facts);
-    this.#tell('reason' in answer ? answer.reason : 'busy');
+    this.#telling.tell({
+      waiting: this.#queue,
+      reason: 'reason' in answer ? answer.reason : 'busy',
+      running: [...this.#running.values()].map(({ row }) => row),
+    });
   }
 
   #start(row: TaskRunRow): void {
@@ -300,7 +301,6 @@ export class Tasks {
       this.#options.store.taskRuns.over(said, finish);
     });
     this.#running.delete(row.run);
-    this.#told.delete(row.run);
     this.#ended.ring();
     this.#options.onOutput();
     onChange();
@@ -343,31 +343,15 @@ export class Tasks {
     if (count > 0) this.#options.log.warn('runs of a schedule were left out', { task, count });
   }
 
-  /** So that people see why: what waits, and for what; and what runs. */
-  #tell(reason: string): void {
-    for (const row of this.#queue) this.#tellOne(row, { step: 'waiting', holdReason: reason });
-    for (const { row } of this.#running.values())
-      this.#tellOne(row, { step: 'running', holdReason: '' });
-  }
-
-  #tellOne(row: TaskRunRow, about: { readonly step: string; readonly holdReason: string }): void {
-    if (!isOrdered(row)) return;
-    const text = `${about.step} ${about.holdReason}`;
-    if (this.#told.get(row.run) === text) return;
-    const { commandId, attempt } = row;
-    const message = { commandId, attempt, detail: '', bytesDone: 0, bytesTotal: 0, ...about };
-    if (this.#options.send({ kind: 'progress', message })) this.#told.set(row.run, text);
-  }
-
   /** An ordered stop, or whatever else ends this process. */
   async #endAll(): Promise<void> {
     const { clock } = this.#options;
     const running = [...this.#running.values()];
     if (running.length === 0) return;
-    for (const { run } of running) run.end('agent-stops', STOP_MS);
+    const stopMs = Math.max(0, Math.min(STOP_MS, this.#options.graceMs() - KILLED_MS));
+    for (const { run } of running) run.end('agent-stops', stopMs);
     const over = new AbortController();
-    // What the kernel itself cannot end is not waited for.
-    const limit = pause(clock, STOP_MS + KILLED_MS, over.signal).then(() => {
+    const limit = pause(clock, stopMs + KILLED_MS, over.signal).then(() => {
       for (const { run } of running) run.giveUpOutput();
     });
     await Promise.race([Promise.all(running.map((under) => under.over)), limit]);
@@ -392,20 +376,3 @@ export class Tasks {
 }
 
 type Failure = Pick<CodedError, 'code' | 'message'>;
-
-/** After SIGKILL. */
-const KILLED_MS = 3_000;
-
-function rowOf(command: CommandMessage): TaskRunRow {
-  const { commandId, attempt, task } = command;
-  return {
-    run: attemptIdOf(command),
-    task: task?.name ?? '',
-    commandId,
-    attempt,
-    parameters: task?.parameters ?? [],
-    starts: 0,
-    startedMs: 0,
-    leader: null,
-  };
-}
