@@ -17,7 +17,7 @@ const TABLES: Readonly<Record<string, Table>> = {
 
 const ALL_POINTS = [...POINTS, ...COORDINATOR_POINTS];
 
-const COUNTED = ['cells', 'points', 'crashes', 'faults', 'outcomes'] as const;
+export const COUNTED = ['cells', 'points', 'crashes', 'faults', 'outcomes'] as const;
 
 export type Counts = Readonly<Record<(typeof COUNTED)[number], ReadonlyMap<string, number>>>;
 

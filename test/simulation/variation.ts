@@ -32,6 +32,10 @@ export class Met {
     }
   }
 
+  bases(): readonly (readonly [name: string, seeds: readonly number[]])[] {
+    return [...this.#bases].map(([name, seeds]) => [name, [...seeds]]);
+  }
+
   /** Lives that may meet what was met less than `least` times; none where nobody knows how. */
   variationsFor(scarce: Iterable<readonly [name: string, missing: number]>): readonly number[] {
     const seeds: number[] = [];
