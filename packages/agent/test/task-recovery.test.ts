@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EXIT, startTimeOf } from '@moult/core/boot';
 import { afterEach, describe, expect, test } from 'vitest';
 import { settle } from '../../../test/support/manual-clock.ts';
-import type { Outbox, TaskRunRow } from '../src/database/index.ts';
+import type { TaskRunRow } from '../src/database/index.ts';
 import { bootLive, ended, endOf, grantsAll, order, takeBack } from './support/driving.ts';
 import { type Booted, components, NEW, OLD, TestHost } from './support/host.ts';
 import { listTasks, overOf, runTask, said, shell, when, written } from './support/tasks.ts';
@@ -273,19 +273,14 @@ test('T24 K4 K7: a full disk holds tasks up, and loses nothing of them', async (
     openStore: () => {
       const store = ports.openStore();
       const { started, over } = store.taskRuns;
-      const outbox: Outbox = Object.create(store.outbox, {
-        appendAll: { value: failing(store.outbox.appendAll.bind(store.outbox)) },
+      const outbox = new Proxy(store.outbox, {
+        get: (target, name) => {
+          const found: unknown = Reflect.get(target, name);
+          if (typeof found !== 'function') return found;
+          const write = found.bind(target);
+          return name === 'appendAll' ? failing(write) : write;
+        },
       });
-      for (const name of [
-        'append',
-        'holds',
-        'isEmpty',
-        'batchAfter',
-        'acknowledge',
-        'agree',
-      ] as const) {
-        Object.defineProperty(outbox, name, { value: store.outbox[name].bind(store.outbox) });
-      }
       const taskRuns = { ...store.taskRuns, started: failing(started), over: failing(over) };
       return { ...store, outbox, taskRuns };
     },

@@ -9,7 +9,10 @@ export type Stored = 'new' | 'known' | 'finished' | 'full';
 /** Far more than any coordinator has for one host, and 64 MiB at the most: what is beyond would fill the disk. */
 const WAITING_MAX = 1_000;
 
-/** How many finished commands are remembered, so that a repeated one is not run again. */
+/**
+ * How many finished commands are remembered, so that a repeated one is not run again. Beyond it one is forgotten when its
+ * end is acknowledged: until then the coordinator says it again in each session.
+ */
 const REMEMBERED_MAX = 1_000;
 
 /**
@@ -39,27 +42,40 @@ export function createInbox(database: DatabaseSync, outbox: Outbox): Inbox {
     'UPDATE inbox SET finish = ? WHERE command_id = ? AND attempt = ? AND finish IS NULL',
   );
   const forget = database.prepare(
-    'DELETE FROM inbox WHERE finish IS NOT NULL AND arrival <= (SELECT max(arrival) FROM inbox) - ?',
+    `DELETE FROM inbox WHERE finish IS NOT NULL AND arrival <= (SELECT max(arrival) FROM inbox) - ?
+       AND NOT EXISTS (SELECT 1 FROM outbox WHERE attempt_id = command_id || '/' || attempt)`,
   );
   const waiting = database.prepare(
     'SELECT message FROM inbox WHERE finish IS NULL ORDER BY arrival',
   );
-  const waitingCount = database.prepare('SELECT count(*) AS n FROM inbox WHERE finish IS NULL');
   const finishOf = (ref: { readonly commandId: string; readonly attempt: number }) =>
     find.get(ref.commandId, ref.attempt);
   const idOf = (ref: { readonly commandId: string; readonly attempt: number }) =>
     `${ref.commandId}/${ref.attempt}`;
 
+  // Looked at whenever something ends: nobody else writes here, so what was read once stays true.
+  let known: Map<string, CommandMessage> | null = null;
+  const open = () => {
+    known ??= new Map(
+      waiting.all().map((row) => {
+        const command = JSON.parse(String(row['message'])) as CommandMessage;
+        return [idOf(command), command];
+      }),
+    );
+    return known;
+  };
+
   return {
     store: (command) => {
       const row = finishOf(command);
       if (row !== undefined) return row['finish'] === null ? 'known' : 'finished';
-      if (Number(waitingCount.get()?.['n']) >= WAITING_MAX) return 'full';
+      if (open().size >= WAITING_MAX) return 'full';
       insert.run(command.commandId, command.attempt, JSON.stringify(command));
+      open().set(idOf(command), command);
       return 'new';
     },
-    waiting: () => waiting.all().map((row) => JSON.parse(String(row['message'])) as CommandMessage),
-    finish: (finish, effect) =>
+    waiting: () => [...open().values()],
+    finish: (finish, effect) => {
       transact(database, () => {
         const row = finishOf(finish);
         const text = JSON.stringify(finish);
@@ -70,7 +86,9 @@ export function createInbox(database: DatabaseSync, outbox: Outbox): Inbox {
         end.run(text, finish.commandId, finish.attempt);
         outbox.append({ item: 'finish', finish }, idOf(finish));
         forget.run(REMEMBERED_MAX);
-      }),
+      });
+      open().delete(idOf(finish));
+    },
     finishAgain: (command) =>
       transact(database, () => {
         const row = finishOf(command);

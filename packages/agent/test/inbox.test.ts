@@ -1,0 +1,32 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CommandMessage } from '@moult/protocol';
+import { systemClock } from '@moult/runtime/clock';
+import { systemRandom } from '@moult/runtime/random';
+import { expect, test } from 'vitest';
+import { openStore } from '../src/database/index.ts';
+import { plainFinish } from '../src/upgrade/finish.ts';
+
+function commandOf(commandId: string): CommandMessage {
+  return { commandId, attempt: 1, notAfterMs: 2e12, generation: 1, position: 1 };
+}
+
+test('U8: a command is remembered until its end is acknowledged, however many came after it', () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'moult-inbox-')), 'agent.db');
+  const store = openStore({ path, clock: systemClock, random: systemRandom });
+  const run = (commandId: string) => {
+    store.inbox.store(commandOf(commandId));
+    store.inbox.finish(plainFinish(commandOf(commandId), { outcome: 'succeeded' }));
+  };
+  for (let index = 0; index < 1_200; index++) run(`c${index}`);
+  expect(store.inbox.store(commandOf('c0'))).toBe('finished');
+  expect(store.inbox.waiting()).toEqual([]);
+  const batch = store.outbox.batchAfter(0, 10_000_000);
+  store.outbox.acknowledge(batch?.epoch ?? '', 1_000);
+  run('later');
+  expect(store.inbox.store(commandOf('c1199'))).toBe('finished');
+  expect(store.inbox.store(commandOf('c0'))).toBe('new');
+  expect(store.inbox.waiting().map(({ commandId }) => commandId)).toEqual(['c0']);
+  store.close();
+});
