@@ -118,6 +118,7 @@ function portsOf(world: World, program: AgentProgram): AgentPorts {
     timetable: { start: (_expression, work) => hourly(process, work), trouble: async () => null },
     // A host whose owner allows no tasks.
     tasksFile: { stamp: async () => '', read: async () => null },
+    outputSocket: { run: async () => undefined },
     programs: {
       start: async ({ program }) => {
         throw new CodedError('task-not-started', `${program}: nothing is there`);

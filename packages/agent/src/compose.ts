@@ -1,5 +1,6 @@
 /* Puts the real world together for an agent that serves. */
 
+import { closeSync, fchmodSync, openSync } from 'node:fs';
 import { CodedError } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
 import { type Clock, systemClock } from '@moult/runtime/clock';
@@ -14,6 +15,7 @@ import { createSelf } from './host/self.ts';
 import { createSlots } from './host/slots.ts';
 import { createTrust } from './host/trust.ts';
 import { readIdentityKey } from './identity-key.ts';
+import { createOutputSocket } from './output/socket.ts';
 import type { AgentPorts, LauncherChannel, Self, Timetable, Transport, Trust } from './ports.ts';
 import type { CarrierKind } from './session/fallback.ts';
 import { FallbackTransport } from './session/fallback-transport.ts';
@@ -95,14 +97,25 @@ export async function composeAgent(options: {
       outputSocketPath: layout.outputSocketPath,
     }),
     drainLimitMs: config.drainLimitMs,
-    openStore: () =>
-      openStore({
+    outputSocket: createOutputSocket({ path: layout.outputSocketPath, clock, log }),
+    openStore: () => {
+      keepPrivate(layout.agentDatabasePath);
+      return openStore({
         path: layout.agentDatabasePath,
         sessionCopyPath: `${layout.stateDir}/session.json`,
         clock,
+        outboxLimits: config.outboxLimits,
         random: systemRandom,
-      }),
+      });
+    },
   };
+}
+
+/** Others may pass through the directory to the socket. What SQLite makes beside it is as private as it. */
+function keepPrivate(path: string): void {
+  const file = openSync(path, 'a', 0o600);
+  fchmodSync(file, 0o600);
+  closeSync(file);
 }
 
 /** The first check is due in minutes at the soonest on average, and the session asks by itself: no haste to load it. */

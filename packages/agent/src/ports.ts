@@ -12,6 +12,7 @@ import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import type { AgentStore, Leader } from './database/index.ts';
+import type { OutputSocket } from './output/socket.ts';
 
 /** One end of the pipe to the launcher. Messages and the end arrive in order; what comes before `listen` is kept. */
 export interface LauncherChannel {
@@ -184,6 +185,7 @@ export interface AgentPorts {
   readonly programs: Programs;
   /** How long an upgrade, or a restart, waits for tasks that run; null: as long as they do. */
   readonly drainLimitMs: number | null;
+  readonly outputSocket: OutputSocket;
   /** Opens the agent's database; called once, and closed at the end. */
   openStore(): AgentStore;
 }

@@ -80,6 +80,7 @@ export class Serving {
     this.#cleanup = new Cleanup({ slots: ports.slots, spawned, log, meta: store.meta });
     this.#output = new Output({
       outbox: store.outbox,
+      socket: ports.outputSocket,
       clock,
       send,
       onDefect: (error) => ending.crash(error),
@@ -181,6 +182,7 @@ export class Serving {
       this.#beat(signal),
       this.#withdrawOrphan(signal),
       this.#orders.run(signal),
+      this.#output.run(signal),
     ].map((work) =>
       work.catch((error: unknown) => {
         if (!signal.aborted) this.#ending.crash(error);

@@ -1,9 +1,10 @@
 import { CodedError } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
-import { durationMsOf } from '@moult/core/task';
+import { byteCountOf, durationMsOf } from '@moult/core/task';
 import { type ConfigSchema, type ConfigValues, readConfig } from '@moult/runtime/config';
 import type { LogLevel } from '@moult/runtime/logger';
 import { coordinatorUrl } from '../address.ts';
+import { OUTBOX_LIMITS, type OutboxLimits } from '../database/index.ts';
 
 export interface AgentConfigSchema extends ConfigSchema {
   readonly coordinator: { readonly kind: 'string' };
@@ -11,6 +12,8 @@ export interface AgentConfigSchema extends ConfigSchema {
   readonly instance: { readonly kind: 'string' };
   readonly bindsChannel: { readonly kind: 'boolean'; readonly default: boolean };
   readonly drainLimit: { readonly kind: 'string' };
+  readonly outboxBytes: { readonly kind: 'string' };
+  readonly outboxAge: { readonly kind: 'string' };
   readonly logLevel: {
     readonly kind: 'enum';
     readonly values: readonly LogLevel[];
@@ -29,6 +32,10 @@ export const AGENT_CONFIG: AgentConfigSchema = {
   bindsChannel: { kind: 'boolean', default: false },
   /** How long an upgrade, or a restart, waits for tasks that run, such as `30m`; without it as long as they do. */
   drainLimit: { kind: 'string' },
+  /** How much output waits for the coordinator, such as `1GiB`; the oldest makes place for more. */
+  outboxBytes: { kind: 'string' },
+  /** How long it waits, such as `30d`. */
+  outboxAge: { kind: 'string' },
   logLevel: { kind: 'enum', values: ['debug', 'info', 'warn', 'error'], default: 'info' },
 };
 
@@ -39,6 +46,7 @@ export interface AgentConfig {
   readonly bindsChannel: boolean;
   /** Null: none. */
   readonly drainLimitMs: number | null;
+  readonly outboxLimits: OutboxLimits;
   readonly logLevel: LogLevel;
 }
 
@@ -65,6 +73,7 @@ export async function readAgentConfig(source: AgentConfigSource): Promise<AgentC
     instanceId: instance,
     bindsChannel: values.bindsChannel ?? false,
     drainLimitMs: drainLimitMsIn(values.drainLimit),
+    outboxLimits: outboxLimitsIn(values),
     logLevel: (values.logLevel ?? 'info') as LogLevel,
   };
 }
@@ -88,4 +97,26 @@ function drainLimitMsIn(text: string | null): number | null {
     'config-invalid',
     `drainLimit must be a time such as 90s, 30m or 2h, not ${JSON.stringify(text)}`,
   );
+}
+
+/** What is on its way is never dropped: with less there would be no room for anything else. */
+const OUTBOX_BYTES_MIN = 16 * 1_048_576;
+
+function outboxLimitsIn(values: ConfigValues<AgentConfigSchema>): OutboxLimits {
+  const { outboxBytes, outboxAge } = values;
+  const bytesMax = outboxBytes === null ? OUTBOX_LIMITS.bytesMax : byteCountOf(outboxBytes);
+  if (bytesMax === null || bytesMax < OUTBOX_BYTES_MIN) {
+    throw new CodedError(
+      'config-invalid',
+      `outboxBytes must be a size such as 512MiB, 16MiB at least, not ${JSON.stringify(outboxBytes)}`,
+    );
+  }
+  const ageMsMax = outboxAge === null ? OUTBOX_LIMITS.ageMsMax : durationMsOf(outboxAge);
+  if (ageMsMax === null || ageMsMax === 0) {
+    throw new CodedError(
+      'config-invalid',
+      `outboxAge must be a time such as 12h or 30d, not ${JSON.stringify(outboxAge)}`,
+    );
+  }
+  return { bytesMax, ageMsMax };
 }

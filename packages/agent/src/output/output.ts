@@ -4,9 +4,11 @@ import type { Clock } from '@moult/runtime/clock';
 import type { Outbox } from '../database/index.ts';
 import { Delivery } from '../session/delivery.ts';
 import { GroupIntake } from './intake.ts';
+import type { OutputSocket } from './socket.ts';
 
 export interface OutputOptions {
   readonly outbox: Outbox;
+  readonly socket: OutputSocket;
   readonly clock: Clock;
   readonly send: (frame: AgentFrame) => boolean;
   readonly onAcknowledged: () => void;
@@ -16,10 +18,17 @@ export interface OutputOptions {
 export class Output {
   readonly intake: GroupIntake;
   readonly delivery: Delivery;
+  readonly #socket: OutputSocket;
 
   constructor(options: OutputOptions) {
+    this.#socket = options.socket;
     this.delivery = new Delivery(options);
     this.intake = new GroupIntake({ ...options, onTaken: () => this.delivery.more() });
+  }
+
+  /** Takes what programs of the host hand in, until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#socket.run(this.intake, signal);
   }
 
   /** Resolves when all that was taken is on the disk. */

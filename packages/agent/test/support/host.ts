@@ -229,6 +229,7 @@ export class TestHost {
         trouble: async ({ cron, timeZone }) => scheduleTrouble(cron, timeZone),
       },
       tasksFile: createTasksFile(this.tasksPath),
+      outputSocket: { run: async () => undefined },
       programs: createPrograms({
         clock: this.clock,
         bootId: 'boot-1',

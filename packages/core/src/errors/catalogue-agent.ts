@@ -129,4 +129,29 @@ export const AGENT_ERRORS = {
     retryable: true,
     remedy: 'See the reason beside it, and `moult agents show AGENT`.',
   },
+  'output-invalid': {
+    text: 'What a program handed in over the output socket is not a line of output; the message says what is wrong.',
+    status: 'invalid-argument',
+    retryable: false,
+    remedy: 'See "Output" in docs/operating-agents.md for what a line looks like.',
+  },
+  'output-not-kept': {
+    text: 'The disk did not take a record that a program handed in.',
+    status: 'unavailable',
+    retryable: true,
+    remedy: 'Hand it in again; see that the disk of the state directory has room.',
+  },
+  'output-busy': {
+    text: 'As many programs as may hand in output at once.',
+    status: 'resource-exhausted',
+    retryable: true,
+    remedy: 'Try again later, or let programs share a connection: each may stay open.',
+  },
+  'output-socket-unusable': {
+    text: 'The socket where programs hand in output could not be made; all else goes on.',
+    status: 'failed-precondition',
+    retryable: true,
+    remedy:
+      'Remove what stands at its path, or use a --root with a shorter path; then restart the agent.',
+  },
 } as const;
