@@ -17,10 +17,18 @@ import { withExamples } from './describe.ts';
 import { EXIT } from './exit-codes.ts';
 import { endOfHelp, tellFailure } from './failure.ts';
 import { Shell, type ShellOptions } from './shell.ts';
+import { flushedOrStopped } from './terminal/output.ts';
 import { MOULT_VERSION } from './version.ts';
 
 /** Runs one command line; resolves to the exit code and prints whatever went wrong. */
 export async function runMoult(options: ShellOptions): Promise<number> {
+  const exitCode = await exitCodeOf(options);
+  // What a slow reader has not taken yet would end with the process.
+  await flushedOrStopped(options.invocation.screen, options.stop);
+  return exitCode;
+}
+
+async function exitCodeOf(options: ShellOptions): Promise<number> {
   const { invocation, stop } = options;
   const shell = new Shell(options);
   try {

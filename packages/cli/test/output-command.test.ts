@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import {
   type FakeCoordinator,
@@ -5,7 +7,7 @@ import {
   problemOf,
   startCoordinator,
 } from './support/fake-coordinator.ts';
-import { type MoultOptions, runMoult } from './support/run-moult.ts';
+import { MAIN, type MoultOptions, runMoult } from './support/run-moult.ts';
 
 const AT = '2023-11-14 22:13:20';
 const place = (position: number) => ({
@@ -108,6 +110,15 @@ describe('moult output', () => {
     expect(few.out).toBe(`${AT} backup stdout | 0\n${AT} backup stdout | 1\n`);
     const newest = await output(coordinator, ['--limit', '2']);
     expect(newest.out).toBe(`${AT} backup stdout | 2298\n${AT} backup stdout | 2299\n`);
+  });
+
+  it('is whole also for a reader that takes its time', async () => {
+    const rows = Array.from({ length: 9_000 }, (_, index) => record(index + 1, `${index}\n`));
+    await using coordinator = await startCoordinator({ 'GET /v1/output': outputIs(rows) });
+    const command = [process.execPath, MAIN, 'output', 'web-1', '--limit', '9000', '-o', 'json'];
+    const line = `${command.join(' ')} --url ${coordinator.url} --token x | (sleep 2; wc -l)`;
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', line], { env: {} });
+    expect(stdout.trim()).toBe('9000');
   });
 
   it('follows through an absence of the coordinator without a loss or a repetition, until Ctrl-C', async () => {

@@ -113,6 +113,7 @@ async function printAll(
     const query = { ...of, after, limit: Math.min(PAGE, left) };
     const { rows, next } = await client.listOutput({ query, signal: run.stop });
     for (const row of rows) printer.print(row);
+    await run.output.flushed(run.stop);
     left -= rows.length;
     // It only grows; a coordinator that breaks that word is not asked for ever.
     if (next <= after) break;
@@ -142,6 +143,7 @@ async function printWhatComes(
     if (isAway) run.output.stepDone('the coordinator answers again');
     isAway = false;
     for (const row of answer.rows) of.printer.print(row);
+    await run.output.flushed(run.stop);
     // Pieces of lines come one soon after the other.
     if (answer.rows.length === 0) of.printer.rest();
     after = answer.next;

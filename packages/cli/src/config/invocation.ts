@@ -39,6 +39,9 @@ export function systemScreen(): Screen {
     err: (text) => void process.stderr.write(text),
     outBytes: (bytes) => void process.stdout.write(bytes),
     errBytes: (bytes) => void process.stderr.write(bytes),
+    flushed: async () => {
+      await Promise.all([process.stdout, process.stderr].map(flushed));
+    },
     isOutTerminal: process.stdout.isTTY === true,
     isErrTerminal: process.stderr.isTTY === true,
     isOutGone: () => isOutGone,
@@ -51,6 +54,11 @@ export function systemScreen(): Screen {
       !isDumb &&
       (environmentVariable('NO_COLOR') ?? '') === '',
   };
+}
+
+/** Also when it was closed: then nothing is left to be written. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
 }
 
 /** A token is a line; whoever sends more did not mean it. */

@@ -124,6 +124,7 @@ class RunOutput {
       else if (row.stream === 'stderr') output.written('err', contentOf(row));
       else this.#tellOthers(this.#others.take({ ...row, content: contentOf(row) }));
     }
+    await output.flushed(this.#run.stop);
     this.#after = answer.next;
     return answer.rows.length;
   }

@@ -69,6 +69,11 @@ export class Output {
     this.#isMidLine = text === '' ? this.#isMidLine : !text.endsWith('\n');
   }
 
+  /** Until whoever reads has taken it, or nobody waits any more: what comes in numbers is not heaped up here. */
+  async flushed(stop: AbortSignal): Promise<void> {
+    await flushedOrStopped(this.#options.screen, stop);
+  }
+
   /** Whether nobody reads the results any more. */
   get isUnread(): boolean {
     return this.#options.screen.isOutGone();
@@ -148,4 +153,15 @@ export class Output {
     if (this.#isMidLine) this.#options.screen.err('\n');
     this.#isMidLine = false;
   }
+}
+
+/** A reader that has stopped reading holds up nobody who was told to stop. */
+export async function flushedOrStopped(screen: Screen, stop: AbortSignal): Promise<void> {
+  if (stop.aborted) return;
+  const left = new AbortController();
+  const stopped = new Promise<void>((resolve) => {
+    stop.addEventListener('abort', () => resolve(), { once: true, signal: left.signal });
+  });
+  await Promise.race([screen.flushed(), stopped]);
+  left.abort();
 }

@@ -5,6 +5,8 @@ export interface Screen {
   /** Bytes as they are, where no terminal could obey them. */
   outBytes(bytes: Uint8Array): void;
   errBytes(bytes: Uint8Array): void;
+  /** Resolves when all of it has left this process: a pipe takes no more than its reader leaves room for. */
+  flushed(): Promise<void>;
   readonly isOutTerminal: boolean;
   readonly isErrTerminal: boolean;
   /** Whether nobody reads standard output any more: `| head` has seen enough. */

@@ -16,7 +16,7 @@ export interface MoultOptions {
   readonly onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 
 /** Runs the real program as a process of its own, with nothing of this one's environment but PATH. */
 export function runMoult(args: readonly string[], options: MoultOptions = {}): Promise<Ended> {
