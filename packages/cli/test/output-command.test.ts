@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { gapText } from '../src/follow/row-printer.ts';
 import {
   type FakeCoordinator,
   type Handler,
@@ -52,6 +53,20 @@ const outputIs =
 function output(coordinator: FakeCoordinator, args: readonly string[], options?: MoultOptions) {
   return runMoult(['output', 'web-1', ...args, '--url', coordinator.url, '--token', 'x'], options);
 }
+
+it.each([
+  [
+    { reason: 'outbox-age', items: 1, bytes: 10 },
+    '[gap: 1 record, 10 B: too old to be kept on the host any longer]',
+  ],
+  [
+    { reason: 'agent-database-restored', items: 0, bytes: 0 },
+    '[gap: nobody knows how much: the database of the agent was put back to what it was before]',
+  ],
+  [{ reason: 'a\u001b[31m-new-one', items: 2, bytes: 0 }, '[gap: 2 records: a-new-one]'],
+])('a gap %o says what is missing and why', (given, text) => {
+  expect(gapText(given)).toBe(text);
+});
 
 describe('moult output', () => {
   it('shows records with time and stream, and a gap as a line of its own', async () => {

@@ -42,12 +42,16 @@ type Gap = (OutputRow & { readonly kind: 'gap' })['gap'];
 export function gapText({ reason, items, bytes }: Gap): string {
   const size = bytes === 0 ? '' : `, ${formatBytes(bytes)}`;
   const why = Object.hasOwn(GAP_TEXTS, reason) ? GAP_TEXTS[reason] : printable(reason);
-  return `[gap: ${items} ${items === 1 ? 'record' : 'records'}${size}: ${why}]`;
+  const many =
+    items === 0 ? 'nobody knows how much' : `${items} ${items === 1 ? 'record' : 'records'}`;
+  return `[gap: ${many}${size}: ${why}]`;
 }
 
 const GAP_TEXTS: Readonly<Record<string, string>> = {
   'outbox-full': 'the outbox was full',
-  'coordinator-restored': 'the coordinator was restored from a backup that did not have them',
+  'outbox-age': 'too old to be kept on the host any longer',
+  'agent-database-restored': 'the database of the agent was put back to what it was before',
+  'coordinator-restored': 'the coordinator was restored from a backup that does not have it',
 };
 
 export function contentOf(row: OutputRow & { readonly kind: 'record' }): Uint8Array {
