@@ -128,7 +128,6 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a trial that no upgrade knows of stays',
-    seed: 16_381,
     file: 'agent/src/upgrade/orphan-trial.ts',
     from: 'if (attemptId === null || isExpected) continue;',
     to: 'if (attemptId !== "") continue;',
