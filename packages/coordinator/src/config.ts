@@ -2,6 +2,7 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 import { type ConfigValues, readConfig } from '@moult/runtime/config';
+import { type OutputSettings, outputSettingsOf } from './output/settings.ts';
 
 export const COORDINATOR_KEYS = {
   listen: { kind: 'string', default: '127.0.0.1:7400' },
@@ -9,6 +10,9 @@ export const COORDINATOR_KEYS = {
   'tls.cert': { kind: 'string' },
   'tls.key': { kind: 'string' },
   behindProxy: { kind: 'boolean', default: false },
+  'output.keepFor': { kind: 'string', default: '30d' },
+  'output.keepBytes': { kind: 'string', default: '1GiB' },
+  'tasks.keepFor': { kind: 'string', default: '400d' },
   logLevel: { kind: 'enum', values: ['debug', 'info', 'warn', 'error', 'silent'], default: 'info' },
 } as const;
 
@@ -67,6 +71,7 @@ export interface ConfigFlags {
 
 export interface CoordinatorConfig {
   readonly values: ConfigValues<typeof COORDINATOR_KEYS>;
+  readonly output: OutputSettings;
   readonly paths: CoordinatorPaths;
 }
 
@@ -84,7 +89,8 @@ export async function readCoordinatorConfig(given: ConfigFlags): Promise<Coordin
   const stateDir = values.state ?? COORDINATOR_KEYS.state.default;
   if (!isAbsolute(stateDir))
     throw new CodedError('config-invalid', `state: ${stateDir} is not an absolute path`);
-  return { values, paths: pathsOf({ root, configPath, stateDir }) };
+  const output = outputSettingsOf(values);
+  return { values, output, paths: pathsOf({ root, configPath, stateDir }) };
 }
 
 export interface ListenAddress {

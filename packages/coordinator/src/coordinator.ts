@@ -32,7 +32,8 @@ import { outputHandlers } from './http/handlers/output.ts';
 import { releaseHandlers } from './http/handlers/releases.ts';
 import { taskHandlers } from './http/handlers/tasks.ts';
 import { createHttpServer, type TlsFiles } from './http/server.ts';
-import { OutputWaiters } from './output/output-waiters.ts';
+import { OutputFlow } from './output/output-flow.ts';
+import type { OutputSettings } from './output/settings.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
 import { LiveFrames } from './queue/live-frames.ts';
 import { Why } from './queue/why.ts';
@@ -50,6 +51,7 @@ export interface CoordinatorOptions {
   readonly log: Logger;
   /** This program's version. */
   readonly version: string;
+  readonly output: OutputSettings;
   readonly blobStore: BlobStore;
   readonly repositoryDir: string;
   /** Holds the online keys. */
@@ -68,6 +70,8 @@ export interface Coordinator {
   }): Promise<{ readonly port: number }>;
   /** Begins a session over a carrier that needs no socket of this server. */
   openSession(carrier: Carrier): void;
+  /** Lets go what was kept for long enough. */
+  trim(): Promise<void>;
   /** Signs metadata anew where it is due. */
   renew(): Promise<void>;
   /** New certificates for new connections. */
@@ -85,8 +89,8 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const dispatcher = new Dispatcher({ ...options, sessions });
   const selection = new Selection({ store, sessions });
   const why = new Why({ store, sessions, selection });
-  const waiters = new OutputWaiters({ clock });
-  const live = new LiveFrames({ store, clock, log, dispatcher, why, waiters });
+  const output = new OutputFlow(options);
+  const live = new LiveFrames({ ...options, dispatcher, why, waiters: output.waiters });
   const releases = new Releases(options);
   // Agents have seen metadata that is lost: above it at once, not within the hour.
   const onNoticed = (): void => void releases.renew();
@@ -105,7 +109,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       authentication,
       anchors: () => readTrustAnchors(options),
     }),
-    ...outputHandlers({ store, clock, waiters }),
+    ...outputHandlers({ store, clock, waiters: output.waiters }),
     ...releaseHandlers({ store, clock, releases }),
     ...taskHandlers({ store, clock, dispatcher, selection }),
   };
@@ -127,9 +131,10 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   await releases.start();
   await dispatcher.start();
   gateway.start();
+  output.start();
   const stop = async (): Promise<void> => {
     isStopping = true;
-    waiters.stop();
+    await output.stop();
     await gateway.stop();
     await closeServer(app, { clock, connections });
     await live.settled();
@@ -142,6 +147,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     openSession: (carrier) => {
       gateway.open(carrier);
     },
+    trim: () => output.trim(),
     renew: () => releases.renew(),
     setTls: (tls) => {
       if ('setSecureContext' in app.server && typeof app.server.setSecureContext === 'function') {

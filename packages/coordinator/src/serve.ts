@@ -64,6 +64,7 @@ export async function serveCoordinator(options: ServeOptions, signal: AbortSigna
     const coordinator = await createCoordinator({
       ...options,
       store,
+      output: config.output,
       blobStore: await openBlobStore(paths.blobsDir),
       repositoryDir: paths.repositoryDir,
       keysDir: paths.keysDir,

@@ -83,3 +83,20 @@ test('a stop does not wait for those who follow', async () => {
   await fixture.restart();
   expect((await waiting).texts).toEqual([]);
 });
+
+test('Q22: output goes after its days, and the answer says from where it is kept', async () => {
+  await fixture.store.write('storeOutput', {
+    instanceId: agent.instanceId,
+    epoch: 'e',
+    firstSequence: 1,
+    items: [{ kind: 'record', ...record('old').record }],
+    nowMs: fixture.clock.nowMs() - 31 * 86_400_000,
+  });
+  const { next } = await output('');
+  sequence = 2;
+  await put(record('new'));
+  await fixture.coordinator.trim();
+  const left = await output('&after=0');
+  expect(left.texts).toEqual(['new']);
+  expect(left.from).toBeGreaterThan(next);
+});

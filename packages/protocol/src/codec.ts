@@ -140,8 +140,16 @@ function firstField(bytes: Uint8Array): number | null {
 function unsafeNumberIn(value: unknown, name = 'message'): string | null {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? null : name;
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return null;
-  for (const [key, field] of Object.entries(value)) {
-    const found = unsafeNumberIn(field, key);
+  if (Array.isArray(value)) {
+    for (const entry of value) {
+      const found = unsafeNumberIn(entry, name);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+  // Of plain objects alone, and thousands of them in a batch of output: lists of entries would be most of the work.
+  for (const key in value) {
+    const found = unsafeNumberIn((value as Readonly<Record<string, unknown>>)[key], key);
     if (found !== null) return found;
   }
   return null;

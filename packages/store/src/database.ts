@@ -269,8 +269,8 @@ export interface OutputTable {
   readonly instance_id: string;
   readonly epoch: string;
   readonly sequence: number;
-  /** A gap's content is JSON: reason, items, bytes. */
-  readonly kind: 'record' | 'gap';
+  /** A gap's content is JSON: reason, items, bytes; so is what a host told of a run (TaskRunTable). */
+  readonly kind: 'record' | 'gap' | 'run';
   readonly stream: string;
   /** Both empty: handed in by a program of the host. */
   readonly task: string;

@@ -16,6 +16,7 @@ import {
 import { choiceConformance } from './choice-conformance.ts';
 import { conformance, type Engine } from './conformance.ts';
 import { identityConformance } from './identity-conformance.ts';
+import { outputConformance } from './output-conformance.ts';
 import { restoreConformance } from './restore-conformance.ts';
 import { makeToken } from './support/tokens.ts';
 import { taskConformance } from './task-conformance.ts';
@@ -56,6 +57,7 @@ for (const engine of ENGINES) {
   identityConformance(engine);
   choiceConformance(engine);
   taskConformance(engine);
+  outputConformance(engine);
 }
 
 describe('SQLite', () => {

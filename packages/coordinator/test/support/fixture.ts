@@ -76,6 +76,7 @@ export class Fixture {
       random: systemRandom,
       log,
       version: '9.9.9',
+      output: { keepMs: 30 * 86_400_000, keepBytes: 1_073_741_824, keepRunsMs: 400 * 86_400_000 },
       blobStore: await openBlobStore(init.paths.blobsDir),
       repositoryDir: init.paths.repositoryDir,
       keysDir: init.paths.keysDir,

@@ -43,6 +43,7 @@ import {
   releaseOf,
 } from './releases.ts';
 import { isReportStored, recordReport } from './reports.ts';
+import { dropOutput, dropRuns, outputHolders } from './retention.ts';
 import { runPage } from './runs.ts';
 import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';
@@ -98,6 +99,7 @@ export interface Reads {
   readonly newestLife: typeof newestLife;
   readonly offers: typeof offers;
   readonly openInstanceIds: typeof openInstanceIds;
+  readonly outputHolders: typeof outputHolders;
   readonly outputPage: typeof outputPage;
   readonly plannedUpgrade: typeof plannedUpgrade;
   readonly platformOf: typeof platformOf;
@@ -124,6 +126,8 @@ export interface Writes {
   readonly createToken: typeof createToken;
   readonly decidePermission: typeof decidePermission;
   readonly dispatch: typeof dispatch;
+  readonly dropOutput: typeof dropOutput;
+  readonly dropRuns: typeof dropRuns;
   readonly enroll: typeof enroll;
   readonly issueWanted: typeof issueWanted;
   readonly lapse: typeof lapse;
@@ -173,6 +177,7 @@ export const READS: Reads = {
   newestLife,
   offers,
   openInstanceIds,
+  outputHolders,
   outputPage,
   plannedUpgrade,
   platformOf,
@@ -199,6 +204,8 @@ export const WRITES: Writes = {
   createToken,
   decidePermission,
   dispatch,
+  dropOutput,
+  dropRuns,
   enroll,
   issueWanted,
   lapse,

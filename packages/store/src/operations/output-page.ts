@@ -55,6 +55,7 @@ export async function outputPage(db: ReadContext, page: OutputPage): Promise<Out
     .selectAll()
     .where('instance_id', 'in', [...page.instanceIds])
     .where('position', '<=', last)
+    .where('kind', 'in', ['record', 'gap'])
     .limit(page.limit);
   for (const field of ['task', 'run', 'stream'] as const) {
     const value = page[field];
