@@ -133,7 +133,7 @@ export interface Timetable {
 export interface TasksFile {
   /** Another one whenever the file may be another; empty: there is none. Never rejects. */
   stamp(): Promise<string>;
-  /** Null: there is none. Rejects with `file-unreadable`, also where it is larger than any list of tasks. */
+  /** Null: there is none. Rejects with `file-unreadable`, also where it is too large, or anybody could have written it. */
   read(): Promise<string | null>;
 }
 

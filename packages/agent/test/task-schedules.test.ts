@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { settle } from '../../../test/support/manual-clock.ts';
@@ -146,5 +146,18 @@ describe('K1: the list of tasks', () => {
     while (trouble(host) !== '') await host.clock.advance(1_000);
     runTask(host, 'one', { commandId: 'again' });
     expect(await endOf(host, 'again')).toMatchObject({ code: 'task-not-listed' });
+  });
+
+  test('T29: that anybody may write is not used until that is mended', async () => {
+    const host = new TestHost();
+    listTasks(host, { one: shell('exit 0') });
+    chmodSync(host.tasksPath, 0o666);
+    await up(host);
+    while (!trouble(host).includes('chmod o-w')) await host.clock.advance(1_000);
+    runTask(host, 'one');
+    expect(await endOf(host, 'one')).toMatchObject({ code: 'tasks-file-invalid' });
+    chmodSync(host.tasksPath, 0o644);
+    await offers(host, (names) => names.join() === 'one');
+    expect(trouble(host)).toBe('');
   });
 });

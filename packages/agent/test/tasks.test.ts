@@ -57,7 +57,7 @@ describe('a task that is ordered', () => {
     expect(host.store().taskRuns.list()).toEqual([]);
   });
 
-  test('K3: that is not listed, or whose parameters are none, ends without a run', async () => {
+  test('K3 T29: that is not listed, or whose parameters are none, ends without a run', async () => {
     const host = new TestHost();
     listTasks(host, {
       greet: shell('exit 0', 'parameters: { level: { kind: integer, min: 1, max: 9 } }'),
@@ -89,7 +89,7 @@ describe('a task that is ordered', () => {
     expect(killed.run).toMatchObject({ code: 'task-killed', signal: 'SIGKILL', exitCode: -1 });
   });
 
-  test('K2: gets its arguments as they are, no input, and few variables', async () => {
+  test('K2 T29: gets its arguments as they are, no input, and few variables', async () => {
     const host = new TestHost();
     const script = 'printf "%s|" "$@"; cat; env | sort; pwd';
     const args = JSON.stringify(['-c', script, 'sh', '{value}', 'a b']);

@@ -30,6 +30,7 @@ export function createTasksFile(path: string): TasksFile {
 
 async function readBounded(path: string): Promise<string> {
   await using file = await open(path);
+  requireOwned(await file.stat());
   const bytes = Buffer.alloc(FILE_BYTES_MAX + 1);
   let length = 0;
   for (;;) {
@@ -39,3 +40,12 @@ async function readBounded(path: string): Promise<string> {
     if (length > FILE_BYTES_MAX) throw new Error(`it is larger than ${FILE_BYTES_MAX} bytes`);
   }
 }
+
+/** Who can write the list runs what he likes as the agent's user. */
+function requireOwned({ uid, mode }: { readonly uid: number; readonly mode: number }): void {
+  const own = process.geteuid?.() ?? uid;
+  if (uid !== 0 && uid !== own) throw new Error(`it belongs to user ${uid}, not to root`);
+  if ((mode & WRITABLE_BY_ALL) !== 0) throw new Error('anybody may write it: chmod o-w');
+}
+
+const WRITABLE_BY_ALL = 0o002;
