@@ -22,9 +22,16 @@ describe('records as lines', () => {
       `${AT} backup stdout | one`,
       `${AT} backup stdout | two`,
     ]);
-    expect(lines.take(record('42\n', { task: '', run: '', stream: 'metrics' }))).toEqual([
-      `${AT} metrics | 42`,
-    ]);
+    expect(lines.rest()).toEqual([]);
+  });
+
+  it('that programs hand in are whole by themselves, also without the end of a line', () => {
+    const lines = new RecordLines();
+    const handedIn = (text: string) =>
+      lines.take(record(text, { task: '', run: '', stream: 'orders' }));
+    expect(handedIn('4711 shipped')).toEqual([`${AT} orders | 4711 shipped`]);
+    expect(handedIn('4712 shipped\n')).toEqual([`${AT} orders | 4712 shipped`]);
+    expect(handedIn('two\nlines')).toEqual([`${AT} orders | two`, `${AT} orders | lines`]);
     expect(lines.rest()).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 /*
- * Records of output as lines for people. A record is what a program wrote at one time, and need not end where a line
- * does: what is begun is kept until its rest comes, one for each stream of each run, and within limits.
+ * Records of output as lines for people. A record of a task is what its program wrote at one time, and need not end where
+ * a line does: what is begun is kept until its rest comes, one for each stream of each run, and within limits. What
+ * another program handed in is a record by itself.
  */
 import { formatBytes, formatTime } from '../terminal/format.ts';
 import { printable, printableText } from '../terminal/printable.ts';
@@ -30,6 +31,7 @@ export class RecordLines {
 
   /** The lines that this record ends. */
   take(record: PrintedRecord): readonly string[] {
+    if (record.run === '') return linesOf(record, withoutNewline(record.content));
     const key = `${record.run}\n${record.task}\n${record.stream}`;
     const before = this.#begun.get(key);
     this.#begun.delete(key);
@@ -53,6 +55,11 @@ export class RecordLines {
     this.#begun.clear();
     return lines;
   }
+}
+
+function withoutNewline(content: Uint8Array): Buffer {
+  const end = content.at(-1) === NEWLINE ? content.length - 1 : content.length;
+  return Buffer.from(content.subarray(0, end));
 }
 
 /** `2026-11-26 03:00:01 backup stdout | 12 tables copied`. */

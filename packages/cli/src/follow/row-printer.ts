@@ -50,6 +50,7 @@ export function gapText({ reason, items, bytes }: Gap): string {
 const GAP_TEXTS: Readonly<Record<string, string>> = {
   'outbox-full': 'the outbox was full',
   'outbox-age': 'too old to be kept on the host any longer',
+  'agent-database-lost': 'the database of the agent could not be read and was begun anew',
   'agent-database-restored': 'the database of the agent was put back to what it was before',
   'coordinator-restored': 'the coordinator was restored from a backup that does not have it',
 };
