@@ -24,6 +24,8 @@ const LONG = [
   'test/e2e/choices.test.ts',
   'test/e2e/cuts.test.ts',
   'test/e2e/https.test.ts',
+  'test/e2e/output.test.ts',
+  'test/e2e/tasks.test.ts',
 ];
 /** What fills the machine by itself, and is judged by when it is done. */
 const ALONE = ['test/e2e/killed.test.ts'];

@@ -5,6 +5,7 @@ import { startMoult } from '../../scripts/fleet/moult.ts';
 import type { Program } from '../../scripts/fleet/program.ts';
 import { until } from '../../scripts/fleet/until.ts';
 import { GOOD } from '../support/e2e-releases.ts';
+import { HandsIn } from '../support/hands-in.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 import { shellTask, type Tasks, taskHost } from '../support/task-host.ts';
 
@@ -15,11 +16,11 @@ const CLI_MS = 120_000;
 const LINES = 150;
 const LINE = /^(\S+\/\d+) (\d+)$/;
 
+const COUNT = 'i=0; while [ $i -lt "$1" ]; do i=$((i+1)); echo "$MOULT_RUN $i"; sleep 0.02; done';
+const HOW_FAR = { lines: { kind: 'integer', min: 1, max: 1000 } };
 const TASKS: Tasks = {
-  count: shellTask(
-    'i=0; while [ $i -lt "$1" ]; do i=$((i+1)); echo "$MOULT_RUN $i"; sleep 0.02; done',
-    { lines: { kind: 'integer', min: 1, max: 1000 } },
-  ),
+  again: shellTask(COUNT, HOW_FAR, { idempotent: true }),
+  count: shellTask(COUNT, HOW_FAR),
   tick: shellTask('echo "$MOULT_RUN 1"', {}, { schedule: '* * * * * *' }),
 };
 
@@ -36,8 +37,12 @@ function moult(...args: readonly string[]) {
 }
 
 /** Ordered, and its program runs. */
-async function counting(host: Host, lines = LINES): Promise<string> {
-  const order = ['tasks', 'run', host.name, 'count', '-p', `lines=${lines}`, '-o', 'json'];
+async function counting(
+  host: Host,
+  task: 'count' | 'again' = 'count',
+  lines = LINES,
+): Promise<string> {
+  const order = ['tasks', 'run', host.name, task, '-p', `lines=${lines}`, '-o', 'json'];
   const { stdout } = await moult(...order);
   const { run } = JSON.parse(stdout).results[0];
   await whenRun(host, run, 'has begun', ({ startedMs }) => startedMs !== null);
@@ -72,14 +77,11 @@ async function outboxItems(host: Host): Promise<number> {
 
 /** Line by line as the program wrote them, from now on. */
 function following(host: Host): Program {
-  return startMoult(
-    ['output', host.name, '--follow', '--limit', '0', '--raw', '--stream', 'stdout'],
-    {
-      name: 'the follower',
-      homeDir: fleet.coordinator.dir,
-      env: fleet.coordinator.environment(),
-    },
-  );
+  return startMoult(['output', host.name, '--follow', '--limit', '0', '--raw'], {
+    name: 'the follower',
+    homeDir: fleet.coordinator.dir,
+    env: fleet.coordinator.environment(),
+  });
 }
 
 /** Numbers by run, in the order in which they came. */
@@ -98,6 +100,7 @@ const upTo = (count: number): readonly number[] =>
 test('H6 H10 N2: output made while the coordinator is away, while Paused, across an upgrade and before a kill -9 of the agent arrives once and in order, for those who follow it too', async () => {
   const host = await taskHost(fleet, 'writer', TASKS);
   const follower = following(host);
+  const program = new HandsIn({ path: host.layout.outputSocketPath, stream: 'app' });
   const { coordinator } = fleet;
   await follower.waitForLine(LINE, { timeoutMs: WAIT_MS });
 
@@ -128,11 +131,14 @@ test('H6 H10 N2: output made while the coordinator is away, while Paused, across
   const upgrade = await fleet.order(host.name, SECOND);
   expect((await fleet.ended(upgrade)).command.state).toBe('succeeded');
   expect(await whenOver(host, before)).toMatchObject({ state: 'succeeded' });
+  const again = await counting(host, 'again');
   const killed = await counting(host);
   await follower.waitForLine(new RegExp(`^${killed} 10$`), { timeoutMs: WAIT_MS });
   expect(await host.killAgent()).toBe(true);
   expect(await whenOver(host, killed)).toMatchObject({ state: 'failed', code: 'outcome-unknown' });
-  const last = await counting(host, 1);
+  expect(await whenOver(host, again)).toMatchObject({ state: 'succeeded', starts: 2 });
+  await program.stop();
+  const last = await counting(host, 'count', 1);
   expect(await whenOver(host, last)).toMatchObject({ state: 'succeeded' });
   await follower.waitForLine(new RegExp(`^${last} 1$`), { timeoutMs: WAIT_MS });
   const followed = [...follower.lines];
@@ -152,11 +158,21 @@ test('H6 H10 N2: output made while the coordinator is away, while Paused, across
   expect(cut.length).toBeGreaterThanOrEqual(10);
   expect(cut.length).toBeLessThan(LINES);
   expect(cut).toEqual(upTo(cut.length));
+  const twice = stored.get(again) ?? [];
+  expect(twice).toEqual([...upTo(twice.length - LINES), ...upTo(LINES)]);
+  // What was answered is there; what was not answered is there or not, and not twice.
+  const handedIn = stored.get('app/1') ?? [];
+  expect(handedIn).toEqual([...new Set(handedIn)].toSorted((one, other) => one - other));
+  expect(program.taken.filter((number) => !handedIn.includes(number))).toEqual([]);
+  expect(program.taken.length).toBeGreaterThan(LINES);
   // Whoever followed has seen the same, and nothing of it twice.
   const seen = byRun(followed);
-  const isToSee = [...seen.keys()];
-  expect(isToSee.length).toBeGreaterThan(10);
-  for (const run of isToSee) expect([run, seen.get(run)]).toEqual([run, stored.get(run)]);
+  expect(seen.size).toBeGreaterThan(10);
+  for (const [run, numbers] of seen) {
+    // Of what the program handed in it began in the middle.
+    const first = (stored.get(run) ?? []).indexOf(numbers[0] ?? 0);
+    expect([run, numbers]).toEqual([run, stored.get(run)?.slice(run === 'app/1' ? first : 0)]);
+  }
   const ticks = [...stored.keys()].filter((run) => run.startsWith('@tick/'));
   expect(ticks.length).toBeGreaterThan(10);
   for (const run of ticks) expect(stored.get(run)).toEqual([1]);

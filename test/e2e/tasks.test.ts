@@ -7,12 +7,14 @@ import type { Host } from '../../scripts/fleet/host.ts';
 import type { Ran } from '../../scripts/fleet/program.ts';
 import { until } from '../../scripts/fleet/until.ts';
 import { expectClearFailure } from '../support/clear-failure.ts';
-import { FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
+import { BAD, FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 import { allowTasks, shellTask, type Tasks, taskHost, whenOffered } from '../support/task-host.ts';
 
 const [SECOND] = GOOD;
 const CLI_MS = 120_000;
+/** Three tries with their backoff, on a machine that may be slow. */
+const JUDGED_MS = 120_000;
 
 const SAY = shellTask('printf "%s\\n" "$1"; echo "about it" >&2; exit "$2"', {
   text: {},
@@ -175,6 +177,21 @@ describe.concurrent('side by side', () => {
     ];
     expect([one.state, two.state]).toEqual(['succeeded', 'succeeded']);
     expect(one.endedMs ?? 0).toBeLessThanOrEqual(two.startedMs ?? 0);
+    await fleet.leave(host);
+  });
+
+  test('H5: in Upgrade Failed no task starts until an operator clears it', async () => {
+    const host = await taskHost(fleet, 'failed-major', { say: SAY });
+    const upgrade = await fleet.order(host.name, BAD.majorCrashesAtStart);
+    expect((await fleet.ended(upgrade, JUDGED_MS)).command).toMatchObject({ state: 'failed' });
+    await host.whenAgent(fleet.coordinator, 'shows it', ({ state }) => state === 'Upgrade Failed');
+    const run = await ordered(host, 'say', '-p', 'text=x');
+    await whenRun(host, run, 'is held', ({ holdReason }) => holdReason === 'upgrade-failed');
+    expect((await moult('why', host.name)).stdout).toMatch(
+      /task say +upgrade-failed .+ moult agents clear failed-major/,
+    );
+    expect(await moult('agents', 'clear', host.name, '--wait')).toMatchObject({ code: 0 });
+    expect(await whenRun(host, run, 'is over', isOver)).toMatchObject({ state: 'succeeded' });
     await fleet.leave(host);
   });
 
