@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { measureCoordinator } from './bench/coordinator.ts';
 import type { Figure } from './bench/figure.ts';
+import { measureOutput } from './bench/output.ts';
 import { tableOf } from './bench/table.ts';
 import { measureUpgrade } from './bench/upgrade.ts';
 
@@ -11,6 +12,7 @@ type Benchmark = (say: (line: string) => void) => Promise<readonly Figure[]>;
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   coordinator: (say) => measureCoordinator(say),
+  output: (say) => measureOutput(say),
   upgrade: measureUpgrade,
 };
 

@@ -93,6 +93,7 @@ function guarded(world: World, process: SimProcess, { store, endsHeld }: Opened)
     meta: wrap(store.meta, 'meta'),
     condition: wrap(store.condition, 'condition'),
     taskRuns: wrap(store.taskRuns, 'taskRuns'),
+    numberedStreams: store.numberedStreams,
     setAsidePath: store.setAsidePath,
     // Closed with the host: what a dead process still computes must find it open.
     close: () => undefined,

@@ -80,6 +80,7 @@ export class Serving {
     this.#cleanup = new Cleanup({ slots: ports.slots, spawned, log, meta: store.meta });
     this.#output = new Output({
       outbox: store.outbox,
+      streams: store.numberedStreams,
       socket: ports.outputSocket,
       clock,
       send,

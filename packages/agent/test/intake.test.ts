@@ -21,10 +21,10 @@ function world() {
   const disk = { trouble: null as Error | null, groups: [] as number[] };
   const outbox: Outbox = Object.create(store.outbox, {
     appendAll: {
-      value: (items: readonly OutputItem[]) => {
+      value: (items: readonly OutputItem[], effect?: () => void) => {
         if (disk.trouble !== null) throw disk.trouble;
         disk.groups.push(items.length);
-        store.outbox.appendAll(items);
+        store.outbox.appendAll(items, effect);
       },
     },
   });
@@ -32,6 +32,7 @@ function world() {
   const defects: unknown[] = [];
   const intake = new GroupIntake({
     outbox,
+    streams: store.numberedStreams,
     onTaken: () => {
       taken += 1;
     },
@@ -42,6 +43,30 @@ function world() {
 }
 
 describe('the intake of output', () => {
+  test('Q10: a number is taken once, in whichever commit it comes again', async () => {
+    const { intake, kept, disk } = world();
+    const give = (...numbers: number[]) =>
+      Promise.all(numbers.map((number) => intake.addNumbered(record(`${number}`), number)));
+    expect(await give(1, 2, 2, 1)).toEqual([null, null, 2, 2]);
+    expect(await give(2, 3, 7)).toEqual([2, null, null]);
+    disk.trouble = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+    await expect(give(8)).rejects.toThrow('ENOSPC');
+    disk.trouble = null;
+    expect(await give(8, 4)).toEqual([null, 8]);
+    expect(kept()).toEqual(['1', '2', '3', '7', '8']);
+  });
+
+  test('Q10: streams that are numbered are bounded, and the others go on', async () => {
+    const { intake, defects } = world();
+    const give = (stream: string) => intake.addNumbered({ ...record('x'), stream }, 1);
+    for (let index = 0; index < 1_000; index += 100) {
+      await Promise.all(Array.from({ length: 100 }, (_, more) => give(`s${index + more}`)));
+    }
+    await expect(give('one-more')).rejects.toThrow('more than 1000 numbered streams');
+    expect(await intake.addNumbered({ ...record('x'), stream: 's7' }, 2)).toBeNull();
+    expect(defects).toEqual([]);
+  });
+
   test('what is given at once is one commit, in its order, and delivery is told once', async () => {
     const { intake, disk, kept, taken } = world();
     await Promise.all(['a', 'b', 'c'].map((text) => intake.add(record(text))));

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import type { Logger } from '@moult/runtime/logger';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { settle, until } from '../../../test/support/manual-clock.ts';
-import type { NewRecord, OutputIntake } from '../src/output/intake.ts';
+import type { NewRecord, NumberedIntake } from '../src/output/intake.ts';
 import { createOutputSocket } from '../src/output/socket.ts';
 import { TestHost } from './support/host.ts';
 
 /** An intake that keeps what it is given, at once or when it is told. */
-class HeldIntake implements OutputIntake {
+class HeldIntake implements NumberedIntake {
   readonly given: NewRecord[] = [];
   trouble: Error | null = null;
   isHeld = false;
@@ -20,6 +20,16 @@ class HeldIntake implements OutputIntake {
     this.given.push(record);
     if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
     if (this.trouble !== null) throw this.trouble;
+  }
+
+  readonly #last = new Map<string, number>();
+
+  async addNumbered(record: NewRecord, number: number): Promise<number | null> {
+    const last = this.#last.get(record.stream) ?? 0;
+    if (number <= last) return last;
+    this.#last.set(record.stream, number);
+    await this.add(record);
+    return null;
   }
 
   letGo(): void {
@@ -118,6 +128,24 @@ describe('the output socket', () => {
     expect(codes(one)).toEqual(['ok', 'ok', 'output-invalid', 'ok']);
     expect(here.intake.texts()).toEqual(['a', 'b', 'c']);
     expect(here.intake.given[0]).toMatchObject({ stream: 'measurements', task: '', run: '' });
+  });
+
+  test('Q10: what was numbered and is handed in again is answered with the last number', async () => {
+    const here = world();
+    const one = await program(here);
+    const numbered = (number: unknown) =>
+      `${JSON.stringify({ stream: 's', number, content: `${number}` })}\n`;
+    one.socket.write([1, 2, 1, 3, 0, '4'].map(numbered).join(''));
+    await one.answered(6);
+    const { answers } = one;
+    expect(answers.slice(0, 4)).toEqual([
+      { ok: true },
+      { ok: true },
+      { ok: true, known: 2 },
+      { ok: true },
+    ]);
+    for (const answer of answers.slice(4)) expect(answer).toMatchObject({ code: 'output-invalid' });
+    expect(here.intake.texts()).toEqual(['1', '2', '3']);
   });
 
   test('binary content comes as base64, and no byte of it is changed', async () => {
@@ -300,7 +328,7 @@ describe('the file of the output socket', () => {
   test('it is for the user and the group of the agent, who find the way to it', async () => {
     const here = world();
     await program(here);
-    expect(statSync(here.socketPath).mode & 0o777).toBe(0o660);
+    await until(() => modeOf(here.socketPath) === 0o660, 'the rights of the socket');
     expect(statSync(here.host.dir).mode & 0o777).toBe(0o710);
   });
 
@@ -309,7 +337,7 @@ describe('the file of the output socket', () => {
     await program(before);
     // Another process would find it so: the name is taken, and nobody holds the lock of the state.
     const after = world(before.socketPath);
-    await until(() => statSync(before.socketPath).mode % 8 === 0, 'the socket');
+    await until(() => modeOf(before.socketPath) === 0o660, 'the socket');
     await settle();
     const one = await program(after);
     one.socket.write(line('a'));
@@ -336,3 +364,9 @@ describe('the file of the output socket', () => {
     });
   });
 });
+
+/** Null: it is not there, or not yet again. */
+function modeOf(path: string): number | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? null : found.mode & 0o777;
+}

@@ -3,6 +3,7 @@ import { newId, type Random } from '@moult/runtime/random';
 import { type ConditionRow, createConditionRow } from './condition-row.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 import { createMeta, type Meta } from './meta.ts';
+import { createNumberedStreams, type NumberedStreams } from './numbered-streams.ts';
 import { openDatabase } from './open.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { OUTBOX_LIMITS, type OutboxLimits } from './outbox-limits.ts';
@@ -13,6 +14,7 @@ import { createUpgradeRecord, type UpgradeRecord } from './upgrade-record.ts';
 
 export type { Inbox } from './inbox.ts';
 export type { Meta } from './meta.ts';
+export type { NumberedStreams } from './numbered-streams.ts';
 export { isCorrupt, isDiskTrouble } from './open.ts';
 export type { Outbox } from './outbox.ts';
 export type { Amount } from './outbox-item.ts';
@@ -35,6 +37,7 @@ export interface AgentStore {
   readonly meta: Meta;
   readonly condition: ConditionRow;
   readonly taskRuns: TaskRuns;
+  readonly numberedStreams: NumberedStreams;
   /** Where an unreadable database was kept; null: the usual. */
   readonly setAsidePath: string | null;
   close(): void;
@@ -80,6 +83,7 @@ export function openStore(options: OpenStoreOptions): AgentStore {
     meta,
     condition,
     taskRuns: createTaskRuns(database, { inbox, outbox }),
+    numberedStreams: createNumberedStreams(database),
     setAsidePath,
     close: () => database.close(),
   };

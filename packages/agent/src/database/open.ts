@@ -61,7 +61,8 @@ const MIGRATIONS: readonly string[] = [
      starts INTEGER NOT NULL,
      started_ms INTEGER NOT NULL,
      leader TEXT NOT NULL
-   ) STRICT;`,
+   ) STRICT;
+   CREATE TABLE numbered_streams (stream TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT;`,
 ];
 
 export interface OpenedDatabase {

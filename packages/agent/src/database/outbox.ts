@@ -36,8 +36,8 @@ export interface Batch {
 export interface Outbox {
   /** Inside the caller's transaction if there is one. `attemptId`: at most one item an attempt. */
   append(item: OutputItem, attemptId?: string): void;
-  /** All of them in one transaction, or none; what has no room any more makes place for them (Q3). */
-  appendAll(items: readonly OutputItem[]): void;
+  /** All of them in one transaction with `effect`, or nothing; what has no room any more makes place for them (Q3). */
+  appendAll(items: readonly OutputItem[], effect?: () => void): void;
   holds(attemptId: string): boolean;
   isEmpty(): boolean;
   amount(): Amount;
@@ -91,8 +91,9 @@ class SqliteOutbox implements Outbox {
     this.#change((now) => this.#insertAll(now, [item], attemptId ?? null));
   }
 
-  appendAll(items: readonly OutputItem[]): void {
+  appendAll(items: readonly OutputItem[], effect?: () => void): void {
     this.#change((now) => {
+      effect?.();
       const next = this.#insertAll(now, items, null);
       this.#makeRoom(next);
       return next;

@@ -3,9 +3,10 @@
  * commit is under way goes into the next one together, so that many small records cost one fsync; a commit is bounded,
  * and the loop turns between two of them.
  */
+import { CodedError } from '@moult/core/errors';
 import type { OutputItem } from '@moult/protocol';
 import { nextTurn } from '@moult/runtime/clock';
-import { isDiskTrouble, type Outbox } from '../database/index.ts';
+import { isDiskTrouble, type NumberedStreams, type Outbox } from '../database/index.ts';
 
 /** One piece of output. */
 export interface NewRecord {
@@ -30,8 +31,18 @@ export interface OutputIntake {
 const GROUP_ITEMS_MAX = 500;
 const GROUP_BYTES_MAX = 262_144;
 
+/** For programs that number what they hand in, so that they may hand it in again. */
+export interface NumberedIntake extends OutputIntake {
+  /**
+   * As `add`. A number that is not above the last one of its stream is not taken again (Q10); resolves with that last one
+   * then, else with null.
+   */
+  addNumbered(record: NewRecord, number: number): Promise<number | null>;
+}
+
 export interface GroupIntakeOptions {
   readonly outbox: Outbox;
+  readonly streams: NumberedStreams;
   /** There is something new to deliver. */
   readonly onTaken: () => void;
   /** What failed was not the disk. */
@@ -39,12 +50,14 @@ export interface GroupIntakeOptions {
 }
 
 interface Waiting {
-  readonly item: OutputItem;
-  readonly resolve: () => void;
+  readonly record: NewRecord;
+  /** Null: it has none. */
+  readonly number: number | null;
+  readonly resolve: (known: number | null) => void;
   readonly reject: (error: unknown) => void;
 }
 
-export class GroupIntake implements OutputIntake {
+export class GroupIntake implements NumberedIntake {
   readonly #options: GroupIntakeOptions;
   #waiting: Waiting[] = [];
   #work: Promise<void> | null = null;
@@ -54,13 +67,21 @@ export class GroupIntake implements OutputIntake {
     this.#options = options;
   }
 
-  add(record: NewRecord): Promise<void> {
+  async add(record: NewRecord): Promise<void> {
+    await this.#give(record, null);
+  }
+
+  addNumbered(record: NewRecord, number: number): Promise<number | null> {
+    return this.#give(record, number);
+  }
+
+  #give(record: NewRecord, number: number | null): Promise<number | null> {
     return new Promise((resolve, reject) => {
       if (this.#isStopped) {
         reject(new Error('the agent ends'));
         return;
       }
-      this.#waiting.push({ item: { item: 'record', record }, resolve, reject });
+      this.#waiting.push({ record, number, resolve, reject });
       this.#work ??= this.#commitAll();
     });
   }
@@ -82,8 +103,8 @@ export class GroupIntake implements OutputIntake {
   #nextGroup(): readonly Waiting[] {
     let bytes = 0;
     let count = 0;
-    for (const { item } of this.#waiting) {
-      bytes += item.item === 'record' ? item.record.content.length : 0;
+    for (const { record } of this.#waiting) {
+      bytes += record.content.length;
       if (count === GROUP_ITEMS_MAX || (count > 0 && bytes > GROUP_BYTES_MAX)) break;
       count += 1;
     }
@@ -92,14 +113,41 @@ export class GroupIntake implements OutputIntake {
 
   /** Q1: all of a group, or none of it. */
   #commit(group: readonly Waiting[]): void {
+    const { outbox, streams } = this.#options;
+    const lasts = new Map<string, number>();
+    const known = group.map((one) => knownIn(lasts, one, streams));
+    const items = group
+      .filter((_, index) => known[index] === null)
+      .map(({ record }): OutputItem => ({ item: 'record', record }));
     try {
-      this.#options.outbox.appendAll(group.map(({ item }) => item));
+      outbox.appendAll(items, () => {
+        for (const [stream, last] of lasts) streams.note(stream, last);
+      });
     } catch (error) {
       for (const { reject } of group) reject(error);
-      if (!isDiskTrouble(error)) this.#options.onDefect(error);
+      if (!isDiskTrouble(error) && !isInvalid(error)) this.#options.onDefect(error);
       return;
     }
-    for (const { resolve } of group) resolve();
+    group.forEach(({ resolve }, index) => {
+      resolve(known[index] ?? null);
+    });
     this.#options.onTaken();
   }
+}
+
+/** The last number of its stream where that is not below this one's; null: it is new, and is the last one from here on. */
+function knownIn(
+  lasts: Map<string, number>,
+  { record, number }: Waiting,
+  streams: NumberedStreams,
+): number | null {
+  if (number === null) return null;
+  const last = lasts.get(record.stream) ?? streams.last(record.stream);
+  if (number <= last) return last;
+  lasts.set(record.stream, number);
+  return null;
+}
+
+function isInvalid(error: unknown): boolean {
+  return error instanceof CodedError && error.code === 'output-invalid';
 }

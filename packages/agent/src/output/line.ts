@@ -1,9 +1,14 @@
-/* One line of a program that hands in output: `{"stream":"name","content":"text"}`, or `"base64"` instead of `"content"`. */
+/*
+ * One line of a program that hands in output: `{"stream":"name","content":"text"}`, or `"base64"` instead of `"content"`; with
+ * `"number":1` and up it may be handed in again.
+ */
 import { isUtf8 } from 'node:buffer';
 import { CodedError } from '@moult/core/errors';
 
 export interface HandedIn {
   readonly stream: string;
+  /** Null: it has none. */
+  readonly number: number | null;
   readonly content: Uint8Array;
 }
 
@@ -20,11 +25,14 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 /** Throws `output-invalid`. Fields that it does not know are left to programs that do. */
 export function readLine(line: Uint8Array): HandedIn {
   const value = objectIn(line);
-  const { stream, content, base64 } = value;
+  const { stream, content, base64, number = null } = value;
   if (typeof stream !== 'string' || !STREAM.test(stream)) {
     throw invalid(
       '"stream" must be a name of 1 to 64 letters, digits, dots, dashes and underscores',
     );
+  }
+  if (number !== null && (!Number.isSafeInteger(number) || Number(number) < 1)) {
+    throw invalid('"number" must be a whole number of 1 to 2^53 - 1');
   }
   if ((content === undefined) === (base64 === undefined)) {
     throw invalid('either "content" or "base64" must be there');
@@ -33,7 +41,7 @@ export function readLine(line: Uint8Array): HandedIn {
   if (bytes.length > CONTENT_BYTES_MAX) {
     throw invalid(`the content has ${bytes.length} bytes; ${CONTENT_BYTES_MAX} are allowed`);
   }
-  return { stream, content: bytes };
+  return { stream, number: number === null ? null : Number(number), content: bytes };
 }
 
 function objectIn(line: Uint8Array): Readonly<Record<string, unknown>> {

@@ -1,13 +1,14 @@
 /* The way of output through this process: taken, kept in the outbox, delivered. */
 import type { AgentFrame } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
-import type { Outbox } from '../database/index.ts';
+import type { NumberedStreams, Outbox } from '../database/index.ts';
 import { Delivery } from '../session/delivery.ts';
 import { GroupIntake } from './intake.ts';
 import type { OutputSocket } from './socket.ts';
 
 export interface OutputOptions {
   readonly outbox: Outbox;
+  readonly streams: NumberedStreams;
   readonly socket: OutputSocket;
   readonly clock: Clock;
   readonly send: (frame: AgentFrame) => boolean;

@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { CodedError, codedErrorFrom } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
 import { pause } from '../waiting.ts';
-import type { OutputIntake } from './intake.ts';
+import type { NumberedIntake } from './intake.ts';
 import { invalid, LINE_BYTES_MAX, readLine } from './line.ts';
 
 /** Read, and not yet on the disk: some commits, so that small records share them. */
@@ -32,7 +32,7 @@ interface Answer {
 
 export interface PeerOptions {
   readonly socket: Socket;
-  readonly intake: OutputIntake;
+  readonly intake: NumberedIntake;
   readonly clock: Clock;
 }
 
@@ -111,14 +111,17 @@ export class Peer {
       this.#flushSoon();
     };
     try {
-      const { stream, content } = readLine(line);
+      const { stream, number, content } = readLine(line);
       this.#invalidRun = 0;
       this.#pendingBytes += content.length;
       const atMs = this.#options.clock.nowMs();
-      this.#options.intake.add({ stream, task: '', run: '', atMs, content }).then(
-        () => {
+      const record = { stream, task: '', run: '', atMs, content };
+      const { intake } = this.#options;
+      const taken = number === null ? intake.add(record) : intake.addNumbered(record, number);
+      taken.then(
+        (known) => {
           this.#pendingBytes -= content.length;
-          settled(TAKEN);
+          settled(typeof known === 'number' ? `{"ok":true,"known":${known}}\n` : TAKEN);
         },
         (error: unknown) => {
           this.#pendingBytes -= content.length;

@@ -7,12 +7,12 @@ import { CodedError, codedErrorFrom } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
 import { codeOf } from '@moult/runtime/files';
 import type { Logger } from '@moult/runtime/logger';
-import type { OutputIntake } from './intake.ts';
+import type { NumberedIntake } from './intake.ts';
 import { Peer } from './peer.ts';
 
 export interface OutputSocket {
   /** Takes records until the signal aborts; resolves when all that was read is answered. */
-  run(intake: OutputIntake, signal: AbortSignal): Promise<void>;
+  run(intake: NumberedIntake, signal: AbortSignal): Promise<void>;
 }
 
 export interface OutputSocketOptions {
@@ -32,7 +32,7 @@ export function createOutputSocket(options: OutputSocketOptions): OutputSocket {
 
 async function run(
   options: OutputSocketOptions,
-  intake: OutputIntake,
+  intake: NumberedIntake,
   signal: AbortSignal,
 ): Promise<void> {
   const { path, clock, log } = options;
