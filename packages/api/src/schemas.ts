@@ -336,6 +336,20 @@ export const restoreStatus = z.object({
   ),
   /** Finishes of unknown orders, kept since the restore. */
   orphans: z.number().int(),
+  /** Where output is handed on; a coordinator of an earlier version does not say. */
+  forwards: z
+    .array(
+      z.object({
+        target: z.string(),
+        /** The last position of output that it has, and the last one that there is. */
+        position: z.number().int(),
+        newest: z.number().int(),
+        /** Null: the last try went well. */
+        failingSinceMs: timeMs.nullable(),
+        trouble: z.string().nullable(),
+      }),
+    )
+    .optional(),
 });
 export type RestoreStatus = z.infer<typeof restoreStatus>;
 

@@ -12,6 +12,10 @@ export const COORDINATOR_KEYS = {
   behindProxy: { kind: 'boolean', default: false },
   'output.keepFor': { kind: 'string', default: '30d' },
   'output.keepBytes': { kind: 'string', default: '1GiB' },
+  'forward.file': { kind: 'string' },
+  'forward.webhook': { kind: 'string' },
+  'forward.header': { kind: 'string', default: 'authorization' },
+  'forward.secretFile': { kind: 'string' },
   'tasks.keepFor': { kind: 'string', default: '400d' },
   logLevel: { kind: 'enum', values: ['debug', 'info', 'warn', 'error', 'silent'], default: 'info' },
 } as const;

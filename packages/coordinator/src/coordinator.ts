@@ -102,7 +102,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     ...choiceHandlers({ store, clock, dispatcher }),
     ...commandHandlers({ store }),
     ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
-    ...coordinatorHandlers({ store, clock, dispatcher }),
+    ...coordinatorHandlers({ store, clock, dispatcher, output }),
     ...enrollmentHandlers({
       ...options,
       sessions,
@@ -131,7 +131,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   await releases.start();
   await dispatcher.start();
   gateway.start();
-  output.start();
+  await output.start();
   const stop = async (): Promise<void> => {
     isStopping = true;
     await output.stop();

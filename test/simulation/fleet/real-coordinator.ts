@@ -103,7 +103,7 @@ export class RealCoordinator {
       ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
       ...choiceHandlers({ store, clock, dispatcher }),
       ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
-      ...coordinatorHandlers({ store, clock, dispatcher }),
+      ...coordinatorHandlers({ store, clock, dispatcher, output: { forwards: [] } }),
     };
     const process: Process = Object.assign(alive, {
       raw,

@@ -1,7 +1,10 @@
-/* What becomes of output once it is stored: whoever waits is woken, and in time it goes. */
+/* What becomes of output once it is stored: whoever waits is woken, it is handed on, and in time it goes. */
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
-import type { Store } from '@moult/store';
+import type { ForwardTable, Store } from '@moult/store';
+import { ForwardFile } from './forward-file.ts';
+import { ForwardWebhook } from './forward-webhook.ts';
+import { Forwarder } from './forwarder.ts';
 import { OutputWaiters } from './output-waiters.ts';
 import { Retention } from './retention.ts';
 import type { OutputSettings } from './settings.ts';
@@ -15,14 +18,35 @@ export interface OutputFlowOptions {
 
 export class OutputFlow {
   readonly waiters: OutputWaiters;
+  readonly #forwarders: readonly Forwarder[];
   readonly #retention: Retention;
 
   constructor(options: OutputFlowOptions) {
+    const { clock, output } = options;
     this.waiters = new OutputWaiters(options);
-    this.#retention = new Retention({ ...options, forwardedUpTo: () => null });
+    this.#forwarders = output.forwards.map((target) => {
+      const sink =
+        target.kind === 'file'
+          ? new ForwardFile(target.path)
+          : new ForwardWebhook({ webhook: target, clock });
+      return new Forwarder({ ...options, waiters: this.waiters, sink });
+    });
+    this.#retention = new Retention({
+      ...options,
+      forwardedUpTo: () =>
+        this.forwards.length === 0
+          ? null
+          : Math.min(...this.forwards.map(({ position }) => position)),
+    });
   }
 
-  start(): void {
+  /** As the store has them. */
+  get forwards(): readonly ForwardTable[] {
+    return this.#forwarders.map(({ row }) => row);
+  }
+
+  async start(): Promise<void> {
+    for (const forwarder of this.#forwarders) await forwarder.start();
     this.#retention.start();
   }
 
@@ -33,6 +57,7 @@ export class OutputFlow {
 
   async stop(): Promise<void> {
     this.waiters.stop();
+    await Promise.all(this.#forwarders.map((forwarder) => forwarder.stop()));
     await this.#retention.stop();
   }
 }

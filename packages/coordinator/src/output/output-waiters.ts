@@ -4,6 +4,9 @@ import type { Clock } from '@moult/runtime/clock';
 /** Each holds a connection; beyond, questions are answered at once and ask again. */
 const WAITING_MAX = 1_000;
 
+/** No id of an instance. */
+const EVERYBODY = '';
+
 export interface OutputWatch {
   /** Until something was stored since the last wait (or the watch was made), the time is up, or nobody wants it any more. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
@@ -21,7 +24,9 @@ export class OutputWaiters {
   }
 
   stored(instanceId: string): void {
-    for (const wake of this.#waiting.get(instanceId) ?? []) wake();
+    for (const key of [instanceId, EVERYBODY]) {
+      for (const wake of this.#waiting.get(key) ?? []) wake();
+    }
   }
 
   /** Who waits is answered with what there is; nobody begins to wait. */
@@ -33,6 +38,15 @@ export class OutputWaiters {
   /** To be made before one looks, so that nothing is missed that comes after; null: nobody more may wait. */
   watch(instanceIds: readonly string[]): OutputWatch | null {
     if (this.#isStopped || this.#count >= WAITING_MAX) return null;
+    return this.#watch(instanceIds);
+  }
+
+  /** Output of all of them. For the few that are part of this coordinator. */
+  watchAll(): OutputWatch {
+    return this.#watch([EVERYBODY]);
+  }
+
+  #watch(instanceIds: readonly string[]): OutputWatch {
     let isWoken = false;
     let sleeping: AbortController | null = null;
     const wake = (): void => {

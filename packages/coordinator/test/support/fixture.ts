@@ -76,7 +76,12 @@ export class Fixture {
       random: systemRandom,
       log,
       version: '9.9.9',
-      output: { keepMs: 30 * 86_400_000, keepBytes: 1_073_741_824, keepRunsMs: 400 * 86_400_000 },
+      output: {
+        keepMs: 30 * 86_400_000,
+        keepBytes: 1_073_741_824,
+        keepRunsMs: 400 * 86_400_000,
+        forwards: [],
+      },
       blobStore: await openBlobStore(init.paths.blobsDir),
       repositoryDir: init.paths.repositoryDir,
       keysDir: init.paths.keysDir,
@@ -89,9 +94,14 @@ export class Fixture {
     return fixture;
   }
 
-  async restart(store: Store = this.store, tls: CoordinatorOptions['tls'] = null): Promise<void> {
+  async restart(
+    store: Store = this.store,
+    tls: CoordinatorOptions['tls'] = null,
+    forwards: CoordinatorOptions['output']['forwards'] = [],
+  ): Promise<void> {
     await this.coordinator.stop();
-    this.coordinator = await createCoordinator({ ...this.#options, store, tls });
+    const output = { ...this.#options.output, forwards };
+    this.coordinator = await createCoordinator({ ...this.#options, store, tls, output });
     await this.#listen();
   }
 

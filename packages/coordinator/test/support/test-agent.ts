@@ -44,7 +44,7 @@ export const HELLO: Hello = {
 
 /** The agent's side of the wire, written anew for tests: real sockets, frames one by one. */
 export class TestAgent {
-  readonly url: string;
+  url: string;
   readonly key: KeyObject;
   readonly publicKey: string;
   instanceId = '';

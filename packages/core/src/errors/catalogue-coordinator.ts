@@ -11,6 +11,13 @@ export const COORDINATOR_ERRORS = {
     retryable: false,
     remedy: 'Give a valid token: `moult login --url URL --token TOKEN`.',
   },
+  'forward-failed': {
+    text: 'Output could not be handed on to its target: the file or the webhook of coordinator.yaml.',
+    status: 'unavailable',
+    retryable: true,
+    remedy:
+      'It is tried again by itself, at least every 5 minutes, and nothing is lost meanwhile; the message says what to put right.',
+  },
   'permission-denied': {
     text: 'The role of this token does not include what was asked.',
     status: 'permission-denied',

@@ -19,6 +19,7 @@ import {
 import { orderControl, removeInstance } from './controls.ts';
 import { dispatch, lapse, openInstanceIds } from './dispatch.ts';
 import { enroll } from './enrollment.ts';
+import { allForwards, forwardPage, newestOutput, recordForward } from './forwards.ts';
 import { historyPage } from './history.ts';
 import { releaseQuarantine, renameAgent } from './identities.ts';
 import {
@@ -59,6 +60,7 @@ export type { Controlled, Removed } from './controls.ts';
 export type { Dispatched } from './dispatch.ts';
 export type { Enrolled } from './enrollment.ts';
 export type { Finished, FinishReport } from './finish.ts';
+export type { ForwardedRow } from './forwards.ts';
 export type { HistoryRow } from './history.ts';
 export type { AgentView, InstanceRow } from './instances.ts';
 export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
@@ -77,6 +79,7 @@ export type { FleetOffer, TaskOffer, TaskOrdered } from './tasks.ts';
 export interface Reads {
   readonly agentByName: typeof agentByName;
   readonly agentPage: typeof agentPage;
+  readonly allForwards: typeof allForwards;
   readonly allReleases: typeof allReleases;
   readonly allTokens: typeof allTokens;
   readonly attemptPage: typeof attemptPage;
@@ -87,6 +90,7 @@ export interface Reads {
   readonly desiredOf: typeof desiredOf;
   readonly desiredOfAll: typeof desiredOfAll;
   readonly firstVersions: typeof firstVersions;
+  readonly forwardPage: typeof forwardPage;
   readonly historyPage: typeof historyPage;
   readonly instanceById: typeof instanceById;
   readonly instanceIdPage: typeof instanceIdPage;
@@ -97,6 +101,7 @@ export interface Reads {
   readonly openCommandsOfAll: typeof openCommandsOfAll;
   readonly missingRelease: typeof missingRelease;
   readonly newestLife: typeof newestLife;
+  readonly newestOutput: typeof newestOutput;
   readonly offers: typeof offers;
   readonly openInstanceIds: typeof openInstanceIds;
   readonly outputHolders: typeof outputHolders;
@@ -136,6 +141,7 @@ export interface Writes {
   readonly orderTask: typeof orderTask;
   readonly orderUpgrade: typeof orderUpgrade;
   readonly recordAccepted: typeof recordAccepted;
+  readonly recordForward: typeof recordForward;
   readonly recordImport: typeof recordImport;
   readonly recordProgress: typeof recordProgress;
   readonly recordPublish: typeof recordPublish;
@@ -155,6 +161,7 @@ export interface Writes {
 export const READS: Reads = {
   agentByName,
   agentPage,
+  allForwards,
   allReleases,
   allTokens,
   attemptPage,
@@ -165,6 +172,7 @@ export const READS: Reads = {
   desiredOf,
   desiredOfAll,
   firstVersions,
+  forwardPage,
   historyPage,
   instanceById,
   instanceIdPage,
@@ -175,6 +183,7 @@ export const READS: Reads = {
   openCommandsOfAll,
   missingRelease,
   newestLife,
+  newestOutput,
   offers,
   openInstanceIds,
   outputHolders,
@@ -214,6 +223,7 @@ export const WRITES: Writes = {
   orderTask,
   orderUpgrade,
   recordAccepted,
+  recordForward,
   recordImport,
   recordProgress,
   recordPublish,

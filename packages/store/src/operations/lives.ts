@@ -95,12 +95,42 @@ export async function beginLife(context: WriteContext, args: BeginningLife): Pro
     adopted_why: null,
   };
   await context.db.insertInto('lives').values(row).execute();
+  await leaveOutputPositions(context, nowMs);
   await context.db
     .updateTable('meta')
     .set({ value: String(generation) })
     .where('key', '=', 'generation')
     .execute();
   return { generation, position };
+}
+
+/** More than any life can have written since its backup. */
+const OUTPUT_POSITIONS_LEFT = 1_000_000_000;
+
+/** Q23: positions of output that the lost life has given are given to nothing else; where they would be is a gap. */
+async function leaveOutputPositions(context: WriteContext, nowMs: number): Promise<void> {
+  const gap = {
+    instance_id: '',
+    epoch: '',
+    sequence: 0,
+    kind: 'gap',
+    stream: '',
+    task: '',
+    run: '',
+    at_ms: nowMs,
+    received_ms: nowMs,
+    content: Buffer.from(JSON.stringify({ reason: 'coordinator-restored', items: 0, bytes: 0 })),
+  } as const;
+  const { position } = await context.db
+    .insertInto('output')
+    .values(gap)
+    .returning('position')
+    .executeTakeFirstOrThrow();
+  await context.db.deleteFrom('output').where('position', '=', position).execute();
+  await context.db
+    .insertInto('output')
+    .values({ ...gap, position: position + OUTPUT_POSITIONS_LEFT })
+    .execute();
 }
 
 /** Lifts the hold. Again is no error: the first adoption stands. Throws `not-restored`. */

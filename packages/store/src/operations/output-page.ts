@@ -50,39 +50,49 @@ export async function outputPage(db: ReadContext, page: OutputPage): Promise<Out
     .where('instance_id', 'in', [...page.instanceIds])
     .executeTakeFirstOrThrow();
   if (last === null) return { rows: [], from, next: page.after ?? 0 };
-  let query = db
-    .selectFrom('output')
-    .selectAll()
-    .where('instance_id', 'in', [...page.instanceIds])
-    .where('position', '<=', last)
-    .where('kind', 'in', ['record', 'gap'])
-    .limit(page.limit);
-  for (const field of ['task', 'run', 'stream'] as const) {
-    const value = page[field];
-    if (value === null) continue;
-    query = query.where((build) => build.or([build(field, '=', value), build('kind', '=', 'gap')]));
-  }
-  if (page.sinceMs !== null) query = query.where('at_ms', '>=', page.sinceMs);
   const isNewest = page.after === null;
-  if (page.after !== null) query = query.where('position', '>', page.after);
-  const found = await query.orderBy('position', isNewest ? 'desc' : 'asc').execute();
-  const rows = withinBytes(found, page.bytesMax);
-  if (isNewest) return { rows: rows.reverse(), from, next: last };
-  const isAll = rows.length === found.length && found.length < page.limit;
-  const next = isAll ? last : (rows.at(-1)?.position ?? last);
+  const matching = matchingOutput(db, { ...page, last });
+  const sizes = await matching
+    .select((build) => ['position', build.fn<number>('length', ['content']).as('bytes')])
+    .orderBy('position', isNewest ? 'desc' : 'asc')
+    .limit(page.limit)
+    .execute();
+  const count = rowsWithin(sizes, page.bytesMax);
+  const end = sizes[count - 1]?.position;
+  const rows =
+    end === undefined
+      ? []
+      : await matching
+          .selectAll()
+          .where('position', isNewest ? '>=' : '<=', end)
+          .orderBy('position')
+          .execute();
+  const isAll = isNewest || (count === sizes.length && sizes.length < page.limit);
+  const next = isAll ? last : (end ?? last);
   return { rows, from, next: Math.max(next, page.after ?? 0) };
 }
 
-function withinBytes(
-  rows: readonly Selectable<OutputTable>[],
-  bytesMax: number,
-): Selectable<OutputTable>[] {
-  const some: Selectable<OutputTable>[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    bytes += row.content.length;
-    if (some.length > 0 && bytes > bytesMax) break;
-    some.push(row);
+function matchingOutput(db: ReadContext, of: OutputPage & { readonly last: number }) {
+  let query = db
+    .selectFrom('output')
+    .where('instance_id', 'in', [...of.instanceIds])
+    .where('position', '<=', of.last)
+    .where('kind', 'in', ['record', 'gap']);
+  for (const field of ['task', 'run', 'stream'] as const) {
+    const value = of[field];
+    if (value === null) continue;
+    query = query.where((build) => build.or([build(field, '=', value), build('kind', '=', 'gap')]));
   }
-  return some;
+  if (of.sinceMs !== null) query = query.where('at_ms', '>=', of.sinceMs);
+  return of.after === null ? query : query.where('position', '>', of.after);
+}
+
+/** How many of them have so many bytes at most together, but one at least: contents are read when that is known. */
+export function rowsWithin(rows: readonly { readonly bytes: number }[], bytesMax: number): number {
+  let bytes = 0;
+  for (const [index, row] of rows.entries()) {
+    bytes += row.bytes;
+    if (index > 0 && bytes > bytesMax) return index;
+  }
+  return rows.length;
 }
