@@ -6,6 +6,7 @@ import { measureCoordinator } from './bench/coordinator.ts';
 import type { Figure } from './bench/figure.ts';
 import { measureOutput } from './bench/output.ts';
 import { tableOf } from './bench/table.ts';
+import { measureTasks } from './bench/tasks.ts';
 import { measureUpgrade } from './bench/upgrade.ts';
 
 type Benchmark = (say: (line: string) => void) => Promise<readonly Figure[]>;
@@ -13,6 +14,7 @@ type Benchmark = (say: (line: string) => void) => Promise<readonly Figure[]>;
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   coordinator: (say) => measureCoordinator(say),
   output: (say) => measureOutput(say),
+  tasks: (say) => measureTasks(say),
   upgrade: measureUpgrade,
 };
 

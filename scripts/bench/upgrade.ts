@@ -3,18 +3,17 @@
  * Releases differ in nothing but the version that is built into their scripts. All bytes between host and coordinator
  * pass through a proxy that counts them.
  */
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Attempt } from '@moult/api';
-import { versionsDirOf } from '@moult/core/layout';
 import { Coordinator } from '../fleet/coordinator.ts';
 import { Host } from '../fleet/host.ts';
 import { endProcessesOf, ussKibOf } from '../fleet/processes.ts';
 import { endEverything } from '../fleet/program.ts';
 import { buildPack } from '../fleet/releases.ts';
 import { TcpProxy } from '../fleet/tcp-proxy.ts';
+import { bareStartMs } from './bare-start.ts';
 import { type Figure, figureOf, percentile } from './figure.ts';
 
 const UPGRADES = 20;
@@ -123,19 +122,6 @@ async function sampleOf(options: {
     );
   }
   return { attempt, gapMs: attempt.gapMs, wireBytes, bareMs: await bareStartMs(host) };
-}
-
-/** The runtime that the agent runs on, started with an empty script until its end. */
-async function bareStartMs(host: Host): Promise<number> {
-  const { committed } = (await host.bootRecord()).components.agent;
-  const program = join(versionsDirOf(host.layout, 'agent'), committed?.dir ?? '', 'bin', 'node');
-  const startedMs = performance.now();
-  await new Promise<void>((resolve, reject) => {
-    const child = spawn(program, ['-e', '0'], { stdio: 'ignore', env: {} });
-    child.once('error', reject);
-    child.once('exit', () => resolve());
-  });
-  return performance.now() - startedMs;
 }
 
 function figuresOf(samples: readonly Sample[], enrolledBytes: number): readonly Figure[] {
