@@ -146,3 +146,35 @@ test('agents that never stop reporting do not hold up an order to another', asyn
   expect(ordered.status).toBe(202);
   expect(count).toBeLessThan(2_000);
 });
+
+test('runs that no program of ours would name so are listed page by page all the same', async () => {
+  await agent.connect();
+  const run = {
+    task: 'x\n',
+    commandId: '',
+    attempt: 0,
+    startedMs: 5,
+    endedMs: 0,
+    outcome: '',
+  } as const;
+  const rest = { code: '', message: '', exitCode: -1, signal: '', outputBytes: 0, droppedBytes: 0 };
+  const items = ['', 'a\nb', `${'é/'.repeat(3_000)}`, '%2F'].map((id) => ({
+    item: 'taskRun' as const,
+    taskRun: { ...run, ...rest, run: id, starts: 1 },
+  }));
+  agent.send({ kind: 'output', message: { epoch: 'e', firstSequence: 1, items } });
+  await agent.expect('outputAck');
+  const found: string[] = [];
+  for (let before = ''; ; ) {
+    const { body } = await fixture.call('GET', `/v1/runs?limit=1${before}`);
+    found.push(body.runs[0].run);
+    if (body.next === null) break;
+    before = `&before=${encodeURIComponent(body.next)}`;
+  }
+  expect(found.sort()).toEqual(['%2F', '_', '_/'.repeat(64), 'a_b'].sort());
+  const { status } = await fixture.call(
+    'GET',
+    `/v1/agents/web-1/runs/${encodeURIComponent('%2F')}`,
+  );
+  expect(status).toBe(200);
+});

@@ -173,6 +173,23 @@ export function taskConformance(engine: Engine): void {
       ]);
     });
 
+    test('C15, C19: a task that a restore made over is left to run to its end, and counts then', async () => {
+      const { id } = await ordered();
+      await dispatched();
+      await store.write('recordAccepted', { instanceId, commandId: id, attempt: 1, nowMs: NOW });
+      const life = { origin: 'restored', aboveGeneration: 5, principal: 'ann', why: '' } as const;
+      await store.write('beginLife', { ...life, nowMs: NOW });
+      const seen = { generation: 5, position: 10_000 };
+      await session(store, { instanceId, counter: 2, ticket: 'ff', capabilities: CAPABLE, seen });
+      expect(await store.read('commandById', id)).toMatchObject({
+        state: 'revoked',
+        code: 'coordinator-restored',
+      });
+      expect(await untold()).toEqual([]);
+      await finish(store, { instanceId, commandId: id, sequence: 1 });
+      expect(await store.read('commandById', id)).toMatchObject({ state: 'succeeded' });
+    });
+
     test('what is said of a run last is the truth, also of an order that this store does not know', async () => {
       const known = await ordered();
       const ofKnown = { ...TOLD, run: `${known.id}/1`, command_id: known.id };

@@ -23,6 +23,7 @@ const STATES: Readonly<Record<string, AgentState>> = {
 };
 const LIST_MAX = 100;
 const TEXT_MAX = 2_000;
+const ID_MAX = 128;
 const LOG_LINES_MAX = 200;
 const SAMPLES_MAX = 50;
 
@@ -103,8 +104,8 @@ export function readOutputItem(item: OutputItem): NewOutput {
         kind: 'record',
         ...item.record,
         stream: cut(item.record.stream),
-        task: cut(item.record.task),
-        run: cut(item.record.run),
+        task: idIn(item.record.task),
+        run: idIn(item.record.run),
       };
     case 'gap': {
       const { reason, items, bytes, covers } = item.gap;
@@ -119,8 +120,9 @@ export function readOutputItem(item: OutputItem): NewOutput {
 function readRun(run: TaskRunMessage): ReportedRun {
   const isOver = run.endedMs > 0;
   return {
-    run: cut(run.run),
-    task: cut(run.task),
+    // The key of its row.
+    run: idIn(run.run) || '_',
+    task: idIn(run.task),
     command_id: cut(run.commandId),
     attempt: run.attempt,
     started_ms: run.startedMs,
@@ -173,6 +175,11 @@ export function readHoldReason(text: string): string | null {
 
 export function cut(text: string): string {
   return text.slice(0, TEXT_MAX);
+}
+
+/** What people and pages name a run and a task by: it must survive an address, and a line. */
+function idIn(text: string): string {
+  return text.slice(0, ID_MAX).replaceAll(/[^!-~]/g, '_');
 }
 
 function readSlot(slot: SlotMessage | null): Slot | null {

@@ -168,7 +168,7 @@ export class LiveFrames implements LiveSessions {
 
   /** C19: it was taken back while its host was taking it. */
   #tellEnded(command: CommandTable | null): void {
-    if (command?.kind !== 'task' || command.code === 'host-vanished') return;
+    if (command?.kind !== 'task' || command.code !== null) return;
     if (TAKEN_BACK.has(command.state)) this.#options.dispatcher.tellTakenBack(command);
   }
 

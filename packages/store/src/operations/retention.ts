@@ -7,6 +7,9 @@ import type { OutputTable } from '../database.ts';
 import { OPEN_STATES } from './command-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 
+/** What one write may drop: records are half a MiB at most, and many of them would hold up whoever writes. */
+const BYTES_AT_ONCE = 16_777_216;
+
 /** An instance that has output. */
 export interface OutputHolder {
   readonly id: string;
@@ -79,6 +82,7 @@ export async function dropOutput(
     .limit(limit)
     .execute();
   let bytesLeft = instance.output_bytes;
+  const bytesEnough = bytesLeft - BYTES_AT_ONCE;
   let dropped = 0;
   let upTo = 0;
   const lost: Lost[] = [];
@@ -86,7 +90,7 @@ export async function dropOutput(
     const isHeld = args.forwardedUpTo !== null && row.position > args.forwardedUpTo;
     const bytesMax = isHeld ? Math.max(args.heldBytesMax, args.bytesMax) : args.bytesMax;
     const isOld = row.received_ms < args.beforeMs && !isHeld;
-    if (!isOld && bytesLeft <= bytesMax) break;
+    if ((!isOld && bytesLeft <= bytesMax) || bytesLeft < bytesEnough) break;
     bytesLeft -= row.bytes;
     dropped += 1;
     upTo = row.position;
@@ -115,7 +119,7 @@ export async function dropOutput(
     .set({ output_bytes: Math.max(0, bytesLeft) })
     .where('id', '=', instanceId)
     .execute();
-  return { dropped, isMore: dropped === limit };
+  return { dropped, isMore: dropped === limit || bytesLeft < bytesEnough };
 }
 
 interface Lost {

@@ -68,8 +68,8 @@ const UNTOLD_MAX = 200;
 const UNTOLD_MS_MAX = 30 * 86_400_000;
 
 /**
- * Tasks that were taken back, and of which their host has not said that they are over: it may have them still (C19). One
- * that expired because its host was away runs to its end: what it reports then counts (C15).
+ * Tasks that were taken back, and of which their host has not said that they are over: it may have them still (C19). What
+ * nobody took back, but ended here because its host was away or this store was, runs to its end: it counts then (C15).
  */
 export async function takenBackTasks(
   db: ReadContext,
@@ -80,12 +80,8 @@ export async function takenBackTasks(
     .selectAll()
     .where('instance_id', '=', of.instanceId)
     .where('kind', '=', 'task')
-    .where((build) =>
-      build.or([
-        build('state', 'in', ['revoked', 'skipped']),
-        build.and([build('state', '=', 'expired'), build('code', 'is', null)]),
-      ]),
-    )
+    .where('state', 'in', ['revoked', 'skipped', 'expired'])
+    .where('code', 'is', null)
     .where('sent_ms', 'is not', null)
     .where('host_ended_ms', 'is', null)
     .where('ended_ms', '>', of.nowMs - UNTOLD_MS_MAX)
