@@ -1,8 +1,10 @@
 import {
   type CommandMessage,
+  decodeAgentFrame,
+  type EvidenceMessage,
   encodeAgentFrame,
+  type FinishMessage,
   FRAME_BYTES_MAX,
-  type OutputItem,
 } from '@moult/protocol';
 import { describe, expect, test } from 'vitest';
 import { TestHost } from './support/host.ts';
@@ -22,6 +24,12 @@ const command = (commandId: string): CommandMessage => ({
   },
 });
 
+const endedWith = (commandId: string, evidence: EvidenceMessage): FinishMessage => ({
+  ...{ commandId, attempt: 1, component: 'agent', outcome: 'rolled-back', code: 'crashed' },
+  ...{ message: '', evidence, from: null, current: null, steps: [], bytesFetched: 0 },
+  ...{ bytesTotal: 0, rehearsal: 'not-done', wantedVersion: '' },
+});
+
 describe('T17: what waits on the host is bounded', () => {
   test('commands beyond the limit are not taken, known ones are', () => {
     const store = new TestHost().store();
@@ -35,37 +43,37 @@ describe('T17: what waits on the host is bounded', () => {
     store.close();
   });
 
+  test('a batch of many ends with evidence is a frame that the coordinator reads', () => {
+    const store = new TestHost().store();
+    const evidence = {
+      ...{ reason: 'crashed', detail: '', exitCode: 1, signal: '' },
+      logLines: Array.from({ length: 200 }, () => 'x'),
+      samples: [],
+    };
+    for (let index = 0; index < 200; index++) {
+      store.outbox.append({ item: 'finish', finish: endedWith(`command-${index}`, evidence) });
+    }
+    for (let after = 0; after < 200; ) {
+      const batch = store.outbox.batchAfter(after, FRAME_BYTES_MAX / 2);
+      if (batch === null) throw new Error('nothing after all');
+      const { epoch, firstSequence, items } = batch;
+      const bytes = encodeAgentFrame({ kind: 'output', message: { epoch, firstSequence, items } });
+      expect(decodeAgentFrame(bytes).kind).toBe('frame');
+      after = batch.lastSequence;
+    }
+    store.close();
+  });
+
   test('a batch fits in a frame, whatever letters its items are written in', () => {
     const store = new TestHost().store();
     const logLines = Array.from({ length: 200 }, () => '界'.repeat(500));
     for (let index = 0; index < 5; index++) {
-      const item: OutputItem = {
-        item: 'finish',
-        finish: {
-          commandId: `command-${index}`,
-          attempt: 1,
-          component: 'agent',
-          outcome: 'rolled-back',
-          code: 'crashed',
-          message: '',
-          evidence: {
-            reason: 'crashed',
-            detail: '',
-            exitCode: 1,
-            signal: '',
-            logLines,
-            samples: [],
-          },
-          from: null,
-          current: null,
-          steps: [],
-          bytesFetched: 0,
-          bytesTotal: 0,
-          rehearsal: 'not-done',
-          wantedVersion: '',
-        },
+      const evidence = {
+        ...{ reason: 'crashed', detail: '', exitCode: 1, signal: '' },
+        logLines,
+        samples: [],
       };
-      store.outbox.append(item);
+      store.outbox.append({ item: 'finish', finish: endedWith(`command-${index}`, evidence) });
     }
     const batch = store.outbox.batchAfter(0, FRAME_BYTES_MAX / 2);
     expect(batch).not.toBeNull();

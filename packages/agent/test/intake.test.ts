@@ -77,8 +77,8 @@ describe('the intake of output', () => {
 
   test('a commit is bounded in records and in bytes', async () => {
     const { intake, disk } = world();
-    await Promise.all(Array.from({ length: 1_200 }, () => intake.add(record('x'))));
-    expect(disk.groups).toEqual([500, 500, 200]);
+    await Promise.all(Array.from({ length: 2_200 }, () => intake.add(record('x'))));
+    expect(disk.groups).toEqual([1_000, 1_000, 200]);
     disk.groups.length = 0;
     const large = 'x'.repeat(100_000);
     await Promise.all(Array.from({ length: 5 }, () => intake.add(record(large))));
@@ -102,6 +102,33 @@ describe('the intake of output', () => {
     disk.trouble = new TypeError('not a function');
     await expect(intake.add(record('a'))).rejects.toThrow('not a function');
     expect(defects).toEqual([disk.trouble]);
+  });
+
+  test('a record that no batch could carry is refused by itself', async () => {
+    const { intake, kept } = world();
+    const given = [intake.add(record('x'.repeat(300_000))), intake.add(record('a'))];
+    const results = await Promise.allSettled(given);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect(kept()).toEqual(['a']);
+  });
+
+  test('T17: who makes up numbered streams without end is refused, and nobody beside it', async () => {
+    const { store, intake, kept } = world();
+    for (let index = 0; index < 999; index++) store.numberedStreams.note(`stream-${index}`, 1);
+    const results = await Promise.allSettled([
+      intake.addNumbered({ ...record('a'), stream: 'one' }, 1),
+      intake.addNumbered({ ...record('b'), stream: 'more' }, 1),
+      intake.addNumbered({ ...record('c'), stream: 'stream-7' }, 2),
+      intake.add(record('d')),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ]);
+    expect(results[1]).toMatchObject({ reason: { code: 'output-invalid' } });
+    expect(kept()).toEqual(['a', 'c', 'd']);
   });
 
   test('stopping waits for what was given, and refuses what comes after', async () => {

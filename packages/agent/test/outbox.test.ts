@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { type AgentStore, openStore } from '../src/database/index.ts';
 import { Delivery } from '../src/session/delivery.ts';
+import { ModelCoordinator } from './support/model-coordinator.ts';
 
 const MIB = 1_048_576;
 /** So large that ten of them are all that can be on its way. */
@@ -36,28 +37,6 @@ const finish = (id: number): FinishMessage => ({
   rehearsal: '',
   wantedVersion: '',
 });
-
-/** Stores by the rule of the real one: what it has is not stored again, and a gap takes what it covers. */
-class ModelCoordinator {
-  epoch = '';
-  sequence = 0;
-  stored: { readonly first: number; readonly last: number; readonly item: OutputItem }[] = [];
-
-  store({ epoch, firstSequence, items }: Output): void {
-    if (epoch !== this.epoch) {
-      this.epoch = epoch;
-      this.sequence = 0;
-    }
-    let last = firstSequence - 1;
-    for (const item of items) {
-      const first = last + 1;
-      last += item.item === 'gap' ? Math.max(1, item.gap.covers) : 1;
-      if (last <= this.sequence) continue;
-      this.stored.push({ first, last, item });
-      this.sequence = last;
-    }
-  }
-}
 
 let worlds = 0;
 

@@ -315,8 +315,7 @@ describe('the output socket', () => {
     one.socket.write(line('a'));
     await until(() => here.intake.given.length === 1, 'the record');
     here.stop.abort();
-    await settle();
-    expect(existsSync(here.socketPath)).toBe(false);
+    await until(() => !existsSync(here.socketPath), 'the end of the socket');
     here.intake.letGo();
     await one.over();
     expect(codes(one)).toEqual(['ok']);

@@ -1,99 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { readHolder, startTimeOf } from '@moult/core/boot';
 import { layoutOf } from '@moult/core/layout';
 import { systemClock } from '@moult/runtime/clock';
-import { afterEach, describe, expect, test } from 'vitest';
-import { ensureIdentityKey } from '../src/identity-key.ts';
+import { describe, expect, test } from 'vitest';
 import { shakeHands } from '../src/session/handshake.ts';
 import { createWsTransport } from '../src/session/ws-transport.ts';
 import { readStatus } from '../src/status.ts';
-import { components, OLD } from './support/host.ts';
-import { WsCoordinator } from './support/ws-coordinator.ts';
-
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const fixture = (name: string) =>
-  readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
-const TLS = { key: fixture('server-key.pem'), cert: fixture('server.pem') };
-
-let coordinator: WsCoordinator | null = null;
-const children: ChildProcess[] = [];
-afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
-  await coordinator?.close();
-  coordinator = null;
-});
-
-async function installed(
-  tls: typeof TLS | null,
-): Promise<{ root: string; coordinator: WsCoordinator }> {
-  const made = await WsCoordinator.listen(tls);
-  coordinator = made;
-  const root = mkdtempSync(join(tmpdir(), 'moult agent '));
-  const layout = layoutOf(root);
-  mkdirSync(layout.configDir, { recursive: true });
-  mkdirSync(layout.stateDir, { recursive: true });
-  made.publicKey = (await ensureIdentityKey(layout.identityKeyPath)).publicKey;
-  const lines = [
-    `coordinator: ${made.url}`,
-    'name: web-1',
-    'instance: i-1',
-    `bindsChannel: ${tls !== null}`,
-  ];
-  writeFileSync(layout.agentConfigPath, `${lines.join('\n')}\n`);
-  if (tls !== null) writeFileSync(layout.caPath, fixture('ca.pem'));
-  return { root, coordinator: made };
-}
-
-interface Started {
-  readonly child: ChildProcess;
-  readonly pipe: Socket;
-  readonly exit: Promise<number | null>;
-  output: string;
-}
-
-function start(args: readonly string[]): Started {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { MOULT_PIPE_FD: '3' },
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-  });
-  children.push(child);
-  const started: Started = {
-    child,
-    pipe: child.stdio[3] as Socket,
-    exit: new Promise((resolve) => child.on('exit', resolve)),
-    output: '',
-  };
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk) => {
-      started.output += chunk;
-    });
-  }
-  started.pipe.on('error', () => undefined);
-  started.pipe.resume();
-  return started;
-}
-
-function spawned(agent: Started): void {
-  const message = {
-    kind: 'spawned',
-    pipe: 1,
-    launcherVersion: '1.0.0',
-    launcherDigest: null,
-    slot: OLD,
-    components: components(),
-  };
-  agent.pipe.write(`${JSON.stringify(message)}\n`);
-}
-
-/** A real process brings it about: real time passes, bounded by the test's own limit. */
-async function when(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
-}
+import {
+  fixture,
+  installed,
+  listening,
+  spawned,
+  start,
+  TLS,
+  when,
+} from './support/agent-process.ts';
 
 describe('the program', () => {
   for (const tls of [null, TLS]) {
@@ -171,7 +92,6 @@ describe('--probe', () => {
   test('does not reach a coordinator that is not there, and touches no state', async () => {
     const { root, coordinator: peer } = await installed(null);
     await peer.close();
-    coordinator = null;
     const probe = start(['--probe', '--root', root]);
     expect(await probe.exit).toBe(10);
     expect(() => readFileSync(layoutOf(root).agentDatabasePath)).toThrow();
@@ -196,7 +116,7 @@ describe('TLS', () => {
     );
 
   test('T2: a coordinator that the CA did not sign is not spoken to', async () => {
-    coordinator = await WsCoordinator.listen(TLS);
+    const coordinator = await listening(TLS);
     await expect(connect(coordinator.url, fixture('other-ca.pem'))).rejects.toMatchObject({
       code: 'coordinator-unreachable',
     });
@@ -204,14 +124,14 @@ describe('TLS', () => {
   });
 
   test('the proof carries what both ends export from the connection', async () => {
-    coordinator = await WsCoordinator.listen(TLS);
+    const coordinator = await listening(TLS);
     const connection = await connect(coordinator.url, fixture('ca.pem'));
     expect(connection.channelBinding()).toMatch(/^[0-9a-f]{64}$/);
     connection.close();
   });
 
   test('a goodbye before the challenge is an end with its reason', async () => {
-    coordinator = await WsCoordinator.listen(TLS);
+    const coordinator = await listening(TLS);
     coordinator.goodbye = { reason: 'busy', retryAfterMs: 5 };
     const connection = await connect(coordinator.url, fixture('ca.pem'));
     const result = await shakeHands({

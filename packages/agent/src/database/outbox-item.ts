@@ -40,3 +40,11 @@ export function decodeItem(text: string): OutputItem {
     record: { stream, atMs, content: Buffer.from(String(content), 'base64'), task, run },
   };
 }
+
+/** On the wire; a frame with too many of them is refused whole. */
+export function messagesIn(item: OutputItem): number {
+  if (item.item !== 'finish') return 1;
+  const { steps, evidence } = item.finish;
+  const inEvidence = evidence === null ? 0 : evidence.logLines.length + evidence.samples.length;
+  return 3 + steps.length + inEvidence;
+}

@@ -6,11 +6,11 @@
  * memory; it is believed as long as the row says the same, for the transaction that wrote it may have been undone.
  */
 import type { DatabaseSync } from 'node:sqlite';
-import type { OutputItem } from '@moult/protocol';
+import { OUTPUT_ITEMS_MAX, type OutputItem } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import { transact } from './open.ts';
 import { type DropReason, type OldRecord, OutboxDrops } from './outbox-drops.ts';
-import { type Amount, decodeItem, difference, encodeItem, sum } from './outbox-item.ts';
+import { type Amount, decodeItem, difference, encodeItem, messagesIn, sum } from './outbox-item.ts';
 import {
   BATCH_BYTES_MAX,
   BATCH_ITEMS_MAX,
@@ -18,7 +18,7 @@ import {
   type OutboxLimits,
   weightOf,
 } from './outbox-limits.ts';
-import { type OutboxStatements, outboxStatements } from './outbox-statements.ts';
+import { INSERTED_TOGETHER, type OutboxStatements, outboxStatements } from './outbox-statements.ts';
 
 export interface Batch {
   readonly epoch: string;
@@ -116,21 +116,34 @@ class SqliteOutbox implements Outbox {
   batchAfter(afterSequence: number, bytesMax: number): Batch | null {
     const now = this.#now();
     const items: OutputItem[] = [];
-    let [firstSequence, lastSequence, bytes, wireBytes] = [0, 0, 0, 0];
-    for (const row of this.#statements.after.iterate(afterSequence)) {
-      const text = String(row['item']);
+    let [firstSequence, lastSequence, bytes, wireBytes, messages] = [0, 0, 0, 0, 0];
+    for (const [sequence, covers, rowBytes, text] of this.#rowsAfter(afterSequence)) {
       // Never less than what the wire takes: names of fields become numbers there, and base64 bytes.
       wireBytes += Buffer.byteLength(text);
-      if (items.length > 0 && wireBytes > bytesMax) break;
-      if (items.length === 0) firstSequence = Number(row['sequence']) - Number(row['covers']) + 1;
-      items.push(decodeItem(text));
-      lastSequence = Number(row['sequence']);
-      bytes += Number(row['bytes']);
+      const item = decodeItem(text);
+      messages += messagesIn(item);
+      if (items.length > 0 && (wireBytes > bytesMax || messages > OUTPUT_ITEMS_MAX)) break;
+      if (items.length === 0) firstSequence = sequence - covers + 1;
+      items.push(item);
+      lastSequence = sequence;
+      bytes += rowBytes;
+      if (items.length === BATCH_ITEMS_MAX) break;
     }
     if (items.length === 0) return null;
     this.#sentUpTo = Math.max(lastSequence, this.#mayBeSentUpTo(now));
     const { epoch } = now;
     return { epoch, firstSequence, lastSequence, items, amount: { items: items.length, bytes } };
+  }
+
+  /** Some at a time: one by one costs three times as much, and all at once could be hundreds of MiB. */
+  *#rowsAfter(afterSequence: number): Generator<HeldRow> {
+    for (let after = afterSequence; ; ) {
+      const rows = this.#statements.after.all(after) as unknown as readonly HeldRow[];
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last[0];
+    }
   }
 
   acknowledge(epoch: string, lastSequence: number): void {
@@ -176,33 +189,31 @@ class SqliteOutbox implements Outbox {
     const covers = now.acknowledged;
     if (covers > 0) {
       const item = { item: 'gap', gap: { ...missing, bytes: 0, covers } } as const;
-      this.#insert(item, { sequence: covers, attemptId: null, nowMs: 0 });
+      this.#insert([rowOf(item, { sequence: covers, attemptId: null, atMs: 0 })]);
     }
     return { ...now, epoch: this.#options.newEpoch(), acknowledged: 0 };
   }
 
   #insertAll(now: Stream, items: readonly OutputItem[], attemptId: string | null): Stream {
-    let { lastSequence } = now;
-    const nowMs = this.#timeMs();
-    for (const item of items) {
-      lastSequence += 1;
-      this.#insert(item, { sequence: lastSequence, attemptId, nowMs });
-    }
-    return { ...now, lastSequence };
+    const atMs = this.#timeMs();
+    const rows = items.map((item, index) => {
+      const sequence = now.lastSequence + 1 + index;
+      return rowOf(item, { sequence, attemptId, atMs });
+    });
+    this.#insert(rows);
+    return { ...now, lastSequence: now.lastSequence + items.length };
   }
 
-  #insert(
-    item: OutputItem,
-    of: { readonly sequence: number; readonly attemptId: string | null; readonly nowMs: number },
-  ): void {
-    const { sequence, attemptId } = of;
-    const text = encodeItem(item);
-    const isRecord = item.item === 'record';
-    const bytes = isRecord ? item.record.content.length : text.length;
-    const atMs = isRecord ? of.nowMs : 0;
-    const covers = item.item === 'gap' ? Math.max(1, item.gap.covers) : 1;
-    this.#statements.insert.run(sequence, attemptId, text, bytes, atMs, covers);
-    if (this.#amount !== null) this.#amount = sum(this.#amount, { items: 1, bytes });
+  #insert(rows: readonly NewRow[]): void {
+    const { insert, insertMany } = this.#statements;
+    let at = 0;
+    for (; at + INSERTED_TOGETHER <= rows.length; at += INSERTED_TOGETHER) {
+      insertMany.run(...rows.slice(at, at + INSERTED_TOGETHER).flat());
+    }
+    for (const row of rows.slice(at)) insert.run(...row);
+    if (this.#amount === null) return;
+    const bytes = rows.reduce((total, row) => total + row[BYTES], 0);
+    this.#amount = sum(this.#amount, { items: rows.length, bytes });
   }
 
   #forgetUpTo(now: Stream, sequence: number): Stream {
@@ -333,6 +344,30 @@ class SqliteOutbox implements Outbox {
     this.#sentUpTo = null;
     this.#lookFrom = 0;
   }
+}
+
+/** Columns as the statements name them. */
+type NewRow = [
+  sequence: number,
+  attemptId: string | null,
+  item: string,
+  bytes: number,
+  atMs: number,
+  covers: number,
+];
+const BYTES = 3;
+
+type HeldRow = readonly [sequence: number, covers: number, bytes: number, item: string];
+
+function rowOf(
+  item: OutputItem,
+  of: { readonly sequence: number; readonly attemptId: string | null; readonly atMs: number },
+): NewRow {
+  const text = encodeItem(item);
+  const [bytes, atMs] =
+    item.item === 'record' ? [item.record.content.length, of.atMs] : [text.length, 0];
+  const covers = item.item === 'gap' ? Math.max(1, item.gap.covers) : 1;
+  return [of.sequence, of.attemptId, text, bytes, atMs, covers];
 }
 
 function amountIn(row: Record<string, unknown> | undefined): Amount {

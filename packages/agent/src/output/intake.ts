@@ -28,8 +28,11 @@ export interface OutputIntake {
 }
 
 /** Some milliseconds of SQLite's time: heartbeats and pings wait no longer. */
-const GROUP_ITEMS_MAX = 500;
+const GROUP_ITEMS_MAX = 1_000;
 const GROUP_BYTES_MAX = 262_144;
+
+/** Of content: in base64 it still fits into a batch. Who hands in more cuts it into pieces. */
+const RECORD_BYTES_MAX = 262_144;
 
 /** For programs that number what they hand in, so that they may hand it in again. */
 export interface NumberedIntake extends OutputIntake {
@@ -39,6 +42,9 @@ export interface NumberedIntake extends OutputIntake {
    */
   addNumbered(record: NewRecord, number: number): Promise<number | null>;
 }
+
+/** Programs have a handful; each costs a row for ever. */
+const NUMBERED_STREAMS_MAX = 1_000;
 
 export interface GroupIntakeOptions {
   readonly outbox: Outbox;
@@ -59,6 +65,7 @@ interface Waiting {
 
 export class GroupIntake implements NumberedIntake {
   readonly #options: GroupIntakeOptions;
+  /** Bounded by who gives: a stream of a run awaits each, and a program's lines are read so far ahead and no farther. */
   #waiting: Waiting[] = [];
   #work: Promise<void> | null = null;
   #isStopped = false;
@@ -77,9 +84,9 @@ export class GroupIntake implements NumberedIntake {
 
   #give(record: NewRecord, number: number | null): Promise<number | null> {
     return new Promise((resolve, reject) => {
-      if (this.#isStopped) {
-        reject(new Error('the agent ends'));
-        return;
+      if (this.#isStopped) return reject(new Error('the agent ends'));
+      if (record.content.length > RECORD_BYTES_MAX) {
+        return reject(new RangeError(`a record of ${record.content.length} bytes`));
       }
       this.#waiting.push({ record, number, resolve, reject });
       this.#work ??= this.#commitAll();
@@ -111,43 +118,60 @@ export class GroupIntake implements NumberedIntake {
     return this.#waiting.splice(0, count);
   }
 
+  /** A disk that cannot be read now: the next acknowledgement or session looks again. */
+  #tell(): void {
+    try {
+      this.#options.onTaken();
+    } catch (error) {
+      if (!isDiskTrouble(error)) this.#options.onDefect(error);
+    }
+  }
+
   /** Q1: all of a group, or none of it. */
   #commit(group: readonly Waiting[]): void {
     const { outbox, streams } = this.#options;
     const lasts = new Map<string, number>();
-    const known = group.map((one) => knownIn(lasts, one, streams));
-    const items = group
-      .filter((_, index) => known[index] === null)
-      .map(({ record }): OutputItem => ({ item: 'record', record }));
+    let answers: readonly Answer[];
     try {
+      answers = group.map((one) => answerTo(one, { lasts, streams }));
+      const items = group
+        .filter((_, index) => answers[index] === 'new')
+        .map(({ record }): OutputItem => ({ item: 'record', record }));
       outbox.appendAll(items, () => {
         for (const [stream, last] of lasts) streams.note(stream, last);
       });
     } catch (error) {
       for (const { reject } of group) reject(error);
-      if (!isDiskTrouble(error) && !isInvalid(error)) this.#options.onDefect(error);
+      if (!isDiskTrouble(error)) this.#options.onDefect(error);
       return;
     }
-    group.forEach(({ resolve }, index) => {
-      resolve(known[index] ?? null);
+    group.forEach(({ resolve, reject }, index) => {
+      const answer = answers[index];
+      if (answer instanceof CodedError) reject(answer);
+      else resolve(typeof answer === 'number' ? answer : null);
     });
-    this.#options.onTaken();
+    this.#tell();
   }
 }
 
-/** The last number of its stream where that is not below this one's; null: it is new, and is the last one from here on. */
-function knownIn(
-  lasts: Map<string, number>,
+/** A number: the last one of its stream, which is not below this one's. */
+type Answer = 'new' | number | CodedError;
+
+/** `lasts`: what the group has brought so far. */
+function answerTo(
   { record, number }: Waiting,
-  streams: NumberedStreams,
-): number | null {
-  if (number === null) return null;
+  of: { readonly lasts: Map<string, number>; readonly streams: NumberedStreams },
+): Answer {
+  const { lasts, streams } = of;
+  if (number === null) return 'new';
   const last = lasts.get(record.stream) ?? streams.last(record.stream);
   if (number <= last) return last;
+  // Who makes up streams harms nobody but itself.
+  const isNew = (stream: string) => streams.last(stream) === 0;
+  const count = () => streams.count() + [...lasts.keys()].filter(isNew).length;
+  if (last === 0 && count() >= NUMBERED_STREAMS_MAX) {
+    return new CodedError('output-invalid', `more than ${NUMBERED_STREAMS_MAX} numbered streams`);
+  }
   lasts.set(record.stream, number);
-  return null;
-}
-
-function isInvalid(error: unknown): boolean {
-  return error instanceof CodedError && error.code === 'output-invalid';
+  return 'new';
 }

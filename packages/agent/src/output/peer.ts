@@ -24,6 +24,8 @@ const END_MS_MAX = 1_000;
 
 const TAKEN = '{"ok":true}\n';
 const NEWLINE = 10;
+/** Made once: a reason of its own for each wait costs more than the wait. */
+const GOES_ON = new Error('it goes on');
 
 interface Answer {
   /** Null: not known yet. */
@@ -95,8 +97,7 @@ export class Peer {
   #beginLine(): void {
     this.#part = [];
     this.#partBytes = 0;
-    this.#stalled?.abort();
-    this.#stalled = null;
+    this.#goesOn();
   }
 
   #line(line: Buffer): void {
@@ -179,10 +180,12 @@ export class Peer {
     else socket.resume();
     const mayStall = this.#isFull || (this.#partBytes > 0 && !isPending);
     if (mayStall) this.#stalled ??= this.#cutOffAfter(STALLED_MS_MAX);
-    else {
-      this.#stalled?.abort();
-      this.#stalled = null;
-    }
+    else this.#goesOn();
+  }
+
+  #goesOn(): void {
+    this.#stalled?.abort(GOES_ON);
+    this.#stalled = null;
   }
 
   #end(): void {
@@ -211,6 +214,7 @@ function refusal(error: unknown): string {
 }
 
 function notKept(error: unknown): string {
+  if (error instanceof CodedError) return refusal(error);
   const { message } = codedErrorFrom(error);
   return refusal(new CodedError('output-not-kept', message, { cause: error }));
 }

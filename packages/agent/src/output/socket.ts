@@ -68,11 +68,11 @@ async function listen(server: Server, path: string): Promise<void> {
   }
   try {
     await removeLeft(path);
+    // The group passes through to the socket, and sees nothing else: files of the state are the user's alone.
+    await chmod(dirname(path), 0o710);
     server.listen(path);
     await once(server, 'listening');
     await chmod(path, 0o660);
-    // The group passes through to the socket, and sees nothing else: files of the state are the user's alone.
-    await chmod(dirname(path), 0o710);
   } catch (cause) {
     server.close();
     if (cause instanceof CodedError) throw cause;

@@ -20,6 +20,9 @@ const ACKNOWLEDGE_MS = 30_000;
 /** A coordinator that is slow is not pressed: each time it takes twice as long until a batch goes out again. */
 const ACKNOWLEDGE_MS_MAX = 8 * ACKNOWLEDGE_MS;
 
+/** Made once: a reason of its own for each wait costs more than the wait. */
+const ANSWERED = new Error('answered, or not waited for any more');
+
 interface Sent {
   readonly lastSequence: number;
   readonly amount: Amount;
@@ -114,7 +117,7 @@ export class Delivery {
 
   /** For the next acknowledgement, from now on. */
   #wait(): void {
-    this.#waiting?.abort();
+    this.#waiting?.abort(ANSWERED);
     this.#waiting = null;
     if (this.#inFlight.length === 0) return;
     const waiting = new AbortController();

@@ -15,6 +15,7 @@ import {
   SUBPROTOCOL,
 } from '@moult/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { ModelCoordinator } from './model-coordinator.ts';
 
 export interface WsPeer {
   readonly frames: AgentFrame[];
@@ -29,6 +30,8 @@ export class WsCoordinator {
   publicKey: string | null = null;
   /** Whether each proof was good. */
   readonly proofs: boolean[] = [];
+  /** Keeps and acknowledges output; null: it says nothing to it. */
+  output: ModelCoordinator | null = null;
   /** Said instead of a challenge. */
   goodbye: { readonly reason: string; readonly retryAfterMs: number } | null = null;
   onRequest: RequestListener = (_request, response) => {
@@ -99,7 +102,15 @@ export class WsCoordinator {
       }
       if (decoded.frame.kind === 'prove' && hello !== null) {
         this.proofs.push(this.#isGood(hello, nonce, binding, decoded.frame.message.signature));
-        peer.send({ kind: 'welcome', message: WELCOME });
+        const { epoch = '', sequence = 0 } = this.output ?? {};
+        const message = { ...WELCOME, outputEpoch: epoch, outputSequence: sequence };
+        peer.send({ kind: 'welcome', message });
+      }
+      if (decoded.frame.kind === 'output' && this.output !== null) {
+        const { epoch } = decoded.frame.message;
+        this.output.store(decoded.frame.message);
+        const message = { epoch, lastSequence: this.output.sequence };
+        peer.send({ kind: 'outputAck', message });
       }
     });
   }
