@@ -220,7 +220,7 @@ describe('moult agents upgrade --wait', () => {
     ];
     const ended = await runMoult(args);
     expect(ended.exitCode).toBe(3);
-    expect(ended.err).toContain('held by agent-down');
+    expect(ended.err).toContain('web-1: waiting for host: the agent is not connected (agent-down)');
     expect(ended.err).toContain('moult why web-1');
   });
 

@@ -10,6 +10,7 @@ import { EXIT } from '../exit-codes.ts';
 import type { Run } from '../shell.ts';
 import { formatBytes, formatDuration } from '../terminal/format.ts';
 import { remedyOf } from '../terminal/remedy.ts';
+import { heldText } from '../terminal/run-text.ts';
 import { askPatiently } from './asking.ts';
 
 /** Shorter than any step that a person could notice, longer than a coordinator would mind. */
@@ -85,7 +86,7 @@ async function followOne(
 function nowText({ command, attempts }: Followed): string {
   const attempt = attempts.at(-1);
   if (command.holdReason !== null)
-    return `${command.agent}: ${command.state}, held by ${command.holdReason}`;
+    return `${command.agent}: ${heldText(command.state, command.holdReason)}`;
   const step = attempt?.steps.at(-1)?.step;
   if (attempt === undefined || step === undefined) return `${command.agent}: ${command.state}`;
   return `${command.agent}: ${step}`;

@@ -52,6 +52,8 @@ const GAP_TEXTS: Readonly<Record<string, string>> = {
   'outbox-age': 'too old to be kept on the host any longer',
   'agent-database-lost': 'the database of the agent could not be read and was begun anew',
   'agent-database-restored': 'the database of the agent was put back to what it was before',
+  'not-forwarded': 'the coordinator had no room for it any longer, and had not handed it on yet',
+  missing: 'the host left it out without a word',
   'coordinator-restored': 'the coordinator was restored from a backup that does not have it',
 };
 

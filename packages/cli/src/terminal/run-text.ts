@@ -10,11 +10,18 @@ export function runStateText(
 ): string {
   const { state, holdReason } = run;
   if (isEnded(state) || run.startedMs !== null) return state;
-  if (holdReason !== null) {
-    return `${run.isWaitingForHost ? 'waiting for host' : `${state}, held`}: ${holdText(holdReason)}`;
-  }
+  if (holdReason !== null) return heldText(state, holdReason, run.isWaitingForHost);
   // The host has taken it up, and has not said yet that its program runs.
   return state === 'running' ? 'accepted' : state;
+}
+
+/** `waiting for host: the agent is paused (paused)`, `queued, held: nobody has validated it (unvalidated)`. */
+export function heldText(
+  state: string,
+  reason: string,
+  isWaiting: boolean = isWaitingForHost(reason),
+): string {
+  return `${isWaiting ? 'waiting for host' : `${state}, held`}: ${holdText(reason)}`;
 }
 
 /** `web-1: backup succeeded in 12.3 s`, `web-1: backup failed after 3.2 s, exit code 3 (task-exited)`. */
