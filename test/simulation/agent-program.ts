@@ -116,16 +116,9 @@ function portsOf(world: World, program: AgentProgram): AgentPorts {
       slotsTrouble: async () => (character === 'unwell' ? 'something of its own is missing' : null),
     },
     timetable: { start: (_expression, work) => hourly(process, work), trouble: async () => null },
-    // A host whose owner allows no tasks.
-    tasksFile: { stamp: async () => '', read: async () => null },
+    ...world.tasks.ports(process),
     outputSocket: { run: async () => undefined },
-    programs: {
-      start: async ({ program }) => {
-        throw new CodedError('task-not-started', `${program}: nothing is there`);
-      },
-      endLeft: async () => undefined,
-    },
-    drainLimitMs: null,
+    drainLimitMs: world.tasks.drainLimitMs,
     openStore: () => world.database.open(world, process),
   };
 }

@@ -145,6 +145,7 @@ function guardedCall(
   if (name === 'upgradeRecord.save') {
     world.trace('saved', shortOf(given[0]));
     world.invariants.saved(given[0]);
+    world.tasks.saving(given[0]);
   }
   if (point !== null) process.pointNow(`${point}:after`);
   return result;

@@ -58,6 +58,11 @@ export class CoordinatorModel implements Door {
     if (this.#session !== null) this.#offer(this.#session);
   }
 
+  orderTask(): void {
+    this.#world.tasks.order();
+    if (this.#session !== null) this.#offer(this.#session);
+  }
+
   /** Takes back what has no end yet, and says so, as a coordinator does where its word may still be in time. */
   revoke(row: { isRevoked: boolean; readonly commandId: string; readonly attempt?: number }): void {
     row.isRevoked = true;
@@ -179,7 +184,8 @@ export class CoordinatorModel implements Door {
       case 'accept': {
         const order = this.orderOf(`${frame.message.commandId}/${frame.message.attempt}`);
         if (order !== null) order.isAccepted = true;
-        else this.controls.accepted(frame.message.commandId);
+        this.controls.accepted(frame.message.commandId);
+        this.#world.tasks.accepted(frame.message.commandId);
         return;
       }
       case 'permission':
@@ -298,6 +304,7 @@ export class CoordinatorModel implements Door {
       if (sequence <= this.#output.sequence) continue;
       this.#output = { epoch, sequence };
       if (item.item === 'finish') this.#finished(session, item.finish);
+      else this.#world.tasks.took(item);
     }
     const message = { epoch, lastSequence: this.#output.sequence };
     this.#answer(session, { kind: 'outputAck', message });
@@ -310,6 +317,7 @@ export class CoordinatorModel implements Door {
     this.#world.trace('end', { attempt: order?.attemptId, outcome: finish.outcome });
     if (order === null) {
       this.controls.finished(finish);
+      this.#world.tasks.finished(finish);
       return;
     }
     if (order.ends.length === 0) this.controls.upgradeEnded(order, finish);
@@ -322,7 +330,9 @@ export class CoordinatorModel implements Door {
 
   /** Sending is a hint: what is not ended is sent at each check. */
   #offer(session: Session): void {
-    for (const message of this.controls.due()) this.#answer(session, { kind: 'command', message });
+    for (const message of [...this.controls.due(), ...this.#world.tasks.due()]) {
+      this.#answer(session, { kind: 'command', message });
+    }
     const next = this.orders.find(
       (row) => row.ends.length === 0 && !row.isAccepted && !row.isRevoked,
     );

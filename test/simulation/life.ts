@@ -69,6 +69,7 @@ class Life {
     installFirst(this.#world, this.#release('agent', 'good'));
     this.#world.unit.start();
     this.#planControls();
+    this.#planTasks();
     // Where much is to go wrong there must be occasions for it.
     const isFull = this.#faults.length > FAULTS_MANY;
     const count = isFull
@@ -99,6 +100,13 @@ class Life {
     for (let control = 0; control < Number(count); control++) {
       const action = random.pick(CONTROLS);
       scheduler.after(random.spread(1_000, TROUBLE_MS_MAX), () => coordinator.control(action));
+    }
+  }
+
+  #planTasks(): void {
+    const { scheduler, coordinator, tasks } = this.#world;
+    for (const atMs of tasks.planned(TROUBLE_MS_MAX)) {
+      scheduler.after(atMs, () => coordinator.orderTask());
     }
   }
 
@@ -172,6 +180,8 @@ class Life {
     }
     const control = coordinator.controls.unrest();
     if (control !== null) return control;
+    const task = this.#world.tasks.unrest(coordinator.controls.expectedState === 'Up');
+    if (task !== null) return task;
     const record = invariants.record;
     if (record === null) return 'there is no boot record';
     const { agent, launcher } = record.components;

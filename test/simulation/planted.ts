@@ -18,6 +18,8 @@ const MACHINE = 'core/src/upgrade/machine.ts';
 const STEPS = 'core/src/boot/record-steps.ts';
 const VERDICT = 'core/src/boot/verdict.ts';
 const LAUNCHER = 'launcher/src/launcher.ts';
+const TASKS = 'agent/src/tasks/tasks.ts';
+const TASK_RUNS = 'agent/src/database/task-runs.ts';
 const UPGRADER = 'agent/src/upgrade/upgrader.ts';
 
 export const PLANTED: readonly Planted[] = [
@@ -165,5 +167,36 @@ export const PLANTED: readonly Planted[] = [
     file: 'core/src/command/machine.ts',
     from: "revoked: ended({ 'finished-well': 'succeeded' }),",
     to: "revoked: ended({ 'finished-well': 'succeeded', 'finished-badly': 'failed' }),",
+  },
+  {
+    name: 'what a crash left of a task is not ended',
+    file: TASKS,
+    from: 'if (starts > 0) await programs.endLeft(row);',
+    to: '',
+  },
+  {
+    name: 'a task is started before it is in the journal',
+    file: TASK_RUNS,
+    from: `save(row);
+        outbox`,
+    to: 'outbox',
+  },
+  {
+    name: 'a task that is over stays in the journal',
+    file: TASK_RUNS,
+    from: 'remove.run(said.run);',
+    to: '',
+  },
+  {
+    name: 'tasks start in any state',
+    file: 'core/src/task/starting.ts',
+    from: "if (actionAnswer('task', facts).kind !== 'now') return [];",
+    to: '',
+  },
+  {
+    name: 'draining does not wait for tasks',
+    file: 'agent/src/upgrade/workers.ts',
+    from: 'await options.quiet({ signal, onBusy: () => options.send(busyWith(order)) });',
+    to: 'options.send(busyWith(order));',
   },
 ];

@@ -120,7 +120,9 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   stall: (world, fault) => world.scheduler.stall(Math.min(fault.durationMs, 600_000)),
   revoke: (world) => {
     const { orders, controls } = world.coordinator;
-    const open = [...orders, ...controls.rows].filter((row) => row.ends.length === 0);
+    const open = [...orders, ...controls.rows, ...world.tasks.rows].filter(
+      (row) => row.ends.length === 0,
+    );
     if (open.length > 0) world.coordinator.revoke(world.random.pick(open));
   },
   'unasked-rejection': (world) => world.coordinator.rejectUnasked(),

@@ -81,7 +81,10 @@ export class Unit {
     const isOrdered = this.#isStopping;
     world.point('unit:exited');
     // KillMode=mixed; another supervisor leaves them, and they see their pipe closed.
-    if (world.endsLeftovers) world.killAgents();
+    if (world.endsLeftovers) {
+      world.killAgents();
+      world.tasks.endAll();
+    }
     if (isOrdered || this.#isStopping) return;
     if (exitCode === EXIT.stop) {
       world.fail('B6', 'the launcher ended as if it had been told to: nothing starts it again');

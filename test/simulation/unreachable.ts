@@ -24,10 +24,6 @@ const REASONS: readonly (readonly [cell: RegExp, why: string])[] = [
     /^upgrade: staged × (confirmed|rejected|work-failed|reconnected)$/,
     'a rehearsal that is not done takes no time and cannot fail',
   ],
-  [
-    /^upgrade: draining × reconnected$/,
-    'a session that ends leaves the last question unanswered, which ends this state (U6)',
-  ],
   [/^upgrade: (rehearsed|draining) × work-failed$/, 'asking for permission cannot fail'],
   [
     /^supervision: idle × (?!started|save-failed)/,

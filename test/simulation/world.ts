@@ -14,6 +14,7 @@ import { Network, type ServerEnd, type ServerListener } from './network.ts';
 import { Scheduler } from './scheduler.ts';
 import { SeededRandom } from './seeded-random.ts';
 import type { SimProcess } from './sim-process.ts';
+import { SimTasks } from './sim-tasks.ts';
 import { strike } from './strike.ts';
 import type { Tally } from './tally.ts';
 import { Unit } from './unit.ts';
@@ -75,6 +76,7 @@ export class World {
   readonly place: HostPlace | null;
   readonly database: HostDatabase = new HostDatabase();
   readonly invariants: Invariants;
+  readonly tasks: SimTasks;
   readonly unit: Unit;
   readonly tally: Tally;
   readonly agents = new Map<
@@ -121,6 +123,7 @@ export class World {
     this.coordinator = new CoordinatorModel(this);
     this.door = this.place?.door() ?? this.coordinator;
     this.invariants = new Invariants(this);
+    this.tasks = new SimTasks(this);
     this.unit = new Unit(this);
     this.endsLeftovers = this.random.chance(0.6);
     this.#due = options.faults
@@ -173,6 +176,7 @@ export class World {
 
   nextBoot(): void {
     this.#boots += 1;
+    this.tasks.endAll();
     this.bootId = `boot-${this.#boots}`;
   }
 
