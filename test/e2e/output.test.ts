@@ -137,7 +137,7 @@ test('H6 H10 N2: output made while the coordinator is away, while Paused, across
   expect(await host.killAgent()).toBe(true);
   expect(await whenOver(host, killed)).toMatchObject({ state: 'failed', code: 'outcome-unknown' });
   expect(await whenOver(host, again)).toMatchObject({ state: 'succeeded', starts: 2 });
-  await program.stop();
+  const taken = await program.stop();
   const last = await counting(host, 'count', 1);
   expect(await whenOver(host, last)).toMatchObject({ state: 'succeeded' });
   await follower.waitForLine(new RegExp(`^${last} 1$`), { timeoutMs: WAIT_MS });
@@ -160,11 +160,11 @@ test('H6 H10 N2: output made while the coordinator is away, while Paused, across
   expect(cut).toEqual(upTo(cut.length));
   const twice = stored.get(again) ?? [];
   expect(twice).toEqual([...upTo(twice.length - LINES), ...upTo(LINES)]);
-  // What was answered is there; what was not answered is there or not, and not twice.
+  // Of the last one nobody knows whether it was taken, if its agent ended just then.
   const handedIn = stored.get('app/1') ?? [];
-  expect(handedIn).toEqual([...new Set(handedIn)].toSorted((one, other) => one - other));
-  expect(program.taken.filter((number) => !handedIn.includes(number))).toEqual([]);
-  expect(program.taken.length).toBeGreaterThan(LINES);
+  expect(handedIn).toEqual(upTo(handedIn.length));
+  expect([taken, taken + 1]).toContain(handedIn.length);
+  expect(taken).toBeGreaterThan(LINES);
   // Whoever followed has seen the same, and nothing of it twice.
   const seen = byRun(followed);
   expect(seen.size).toBeGreaterThan(10);

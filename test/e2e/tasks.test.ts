@@ -115,8 +115,7 @@ describe.concurrent('side by side', () => {
     await host.whenAgent(fleet.coordinator, 'is busy', ({ marks }) => marks.includes('busy'));
     const oldPid = await host.agentPid();
 
-    const upgrade = await fleet.order(host.name, SECOND);
-    await fleet.whenCommand(upgrade, 'waits for the task', () => true);
+    const upgrade = moult('agents', 'upgrade', host.name, '--to', SECOND, '--wait');
     await until(
       'why says busy',
       async () => (await moult('why', host.name)).stdout.includes(' busy '),
@@ -137,8 +136,9 @@ describe.concurrent('side by side', () => {
     expect(await host.agentPid()).toBe(oldPid);
 
     await gate.open();
-    const { command, attempts } = await fleet.ended(upgrade);
-    expect(command.state).toBe('succeeded');
+    const upgraded = await upgrade;
+    expect(upgraded).toMatchObject({ code: 0 });
+    expect(upgraded.stderr).toContain('waiting for host: a task is running on the host (busy)');
     const done = await waiting;
     expect(done).toMatchObject({ code: 0, stdout: 'after\n' });
     expect(done.stderr).toMatch(/waiting for host: .+/);
@@ -147,6 +147,9 @@ describe.concurrent('side by side', () => {
       query: { agent: host.name, task: 'say' },
     });
     expect(first.state).toBe('succeeded');
+    const { attempts } = await fleet.coordinator.client.listAttempts({
+      query: { agent: host.name },
+    });
     const switchedMs = attempts[0]?.steps.find(({ step }) => step === 'switching')?.startedMs ?? 0;
     expect(first.endedMs).toBeLessThanOrEqual(switchedMs);
     expect(runs).toMatchObject([{ state: 'succeeded' }]);

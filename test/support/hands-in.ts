@@ -1,4 +1,7 @@
-/* A program of a host that hands in numbered records over the agent's socket, and connects again for as long as it runs. */
+/*
+ * A program of a host that hands in numbered records over the agent's socket, and connects again for as long as it runs:
+ * what was not answered is handed in again.
+ */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -7,21 +10,21 @@ import { setTimeout as pause } from 'node:timers/promises';
 const BETWEEN_MS = 40;
 
 export class HandsIn {
-  /** Numbers that the agent said it has. One that it did not answer is never handed in again: it may have that one too. */
-  readonly taken: number[] = [];
   readonly #options: { readonly path: string; readonly stream: string };
   readonly #over: Promise<void>;
   #isStopped = false;
-  #last = 0;
+  #taken = 0;
 
   constructor(options: { readonly path: string; readonly stream: string }) {
     this.#options = options;
     this.#over = this.#run();
   }
 
-  async stop(): Promise<void> {
+  /** How many the agent said it has. */
+  async stop(): Promise<number> {
     this.#isStopped = true;
     await this.#over;
+    return this.#taken;
   }
 
   async #run(): Promise<void> {
@@ -39,12 +42,13 @@ export class HandsIn {
       socket.on('error', () => undefined);
       const answers = createInterface({ input: socket })[Symbol.asyncIterator]();
       while (!this.#isStopped) {
-        this.#last += 1;
         const { stream } = this.#options;
-        socket.write(`${JSON.stringify({ stream, content: `${stream}/1 ${this.#last}\n` })}\n`);
+        const number = this.#taken + 1;
+        const content = `${stream}/1 ${number}\n`;
+        socket.write(`${JSON.stringify({ stream, number, content })}\n`);
         const { value, done } = await answers.next();
         if (done === true) return;
-        if (JSON.parse(value).ok === true) this.taken.push(this.#last);
+        if (JSON.parse(value).ok === true) this.#taken = number;
         await pause(BETWEEN_MS);
       }
     } finally {
