@@ -22,6 +22,7 @@ import { FallbackTransport } from './session/fallback-transport.ts';
 import { createHttpsTransport } from './session/https-transport.ts';
 import { createWsTransport } from './session/ws-transport.ts';
 import { createPrograms } from './tasks/programs.ts';
+import { troubleOfSchedule } from './tasks/task-list.ts';
 import { createTasksFile } from './tasks/tasks-file.ts';
 
 export interface HostParts {
@@ -90,7 +91,7 @@ export async function composeAgent(options: {
     slots: createSlots({ layout, baseUrl: host.baseUrl, ca: host.ca, clock }),
     disk: createDiskFacts(layout),
     timetable: lazyTimetable(),
-    tasksFile: createTasksFile(layout.tasksPath),
+    tasksFile: createTasksFile(layout.tasksPath, process.geteuid?.() ?? null),
     programs: createPrograms({
       clock,
       bootId: host.self.bootId,
@@ -121,10 +122,7 @@ function keepPrivate(path: string): void {
 /** The first check is due in minutes at the soonest on average, and the session asks by itself: no haste to load it. */
 function lazyTimetable(): Timetable {
   return {
-    trouble: async ({ cron, timeZone }) => {
-      const { scheduleTrouble } = await import('@moult/runtime/cron');
-      return scheduleTrouble(cron, timeZone);
-    },
+    trouble: troubleOfSchedule,
     start: (expression, work, timeZone) => {
       let isStopped = false;
       let stop = () => {

@@ -1,11 +1,15 @@
 /* What the owner of a host may know of its agent, read from the disk: it works while the agent runs or is stopped. */
 import { readFileSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import { type BootRecord, readBootRecord, readHolder, startTimeOf } from '@moult/core/boot';
 import type { Layout } from '@moult/core/layout';
+import { systemClock } from '@moult/runtime/clock';
 import { readTextIfPresent } from '@moult/runtime/files';
+import { silentLogger } from '@moult/runtime/logger';
 import { readAgentValues } from './config/agent-config.ts';
 import { readStateFacts, type StateFacts } from './database/state-facts.ts';
+import { TaskList, troubleOfSchedule } from './tasks/task-list.ts';
+import { createTasksFile } from './tasks/tasks-file.ts';
 
 export interface AgentStatus extends StateFacts {
   readonly coordinator: string | null;
@@ -15,6 +19,8 @@ export interface AgentStatus extends StateFacts {
   readonly pid: number | null;
   /** Null: there is none that can be read. */
   readonly boot: BootRecord['components'] | null;
+  /** What the owner's list of tasks says, as it lies there; and why an agent would not use it, or empty. */
+  readonly tasks: { readonly names: readonly string[]; readonly trouble: string };
   /** Left where the state lies: without either an agent cannot start. Inodes null: made as they are needed. */
   readonly free: { readonly bytes: number; readonly inodes: number | null } | null;
 }
@@ -28,9 +34,26 @@ export async function readStatus(layout: Layout): Promise<AgentStatus> {
     instanceId: values.instance,
     pid: await servingPid(layout),
     boot: reading.kind === 'read' ? reading.record.components : null,
+    tasks: await tasksIn(layout),
     free: await freeIn(layout.stateDir),
     ...readStateFacts(layout.agentDatabasePath),
   };
+}
+
+async function tasksIn(layout: Layout): Promise<AgentStatus['tasks']> {
+  // Whoever asks may be another user than the agent, whose the state is.
+  const agentUid = await stat(layout.stateDir).then(
+    ({ uid }) => uid,
+    () => null,
+  );
+  const list = new TaskList({
+    file: createTasksFile(layout.tasksPath, agentUid),
+    timetable: { trouble: troubleOfSchedule },
+    clock: systemClock,
+    log: silentLogger,
+  });
+  await list.begin();
+  return { names: [...list.tasks.keys()].sort(), trouble: list.trouble };
 }
 
 /** Null: there is no state yet, or it cannot be looked at. */

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { type AgentCondition, FIRST_CONDITION, type UpgradeState } from '@moult/core/upgrade';
 import { type NoSession, readSessionNotes } from '../session/session-notes.ts';
 import { conditionFrom } from './condition-row.ts';
+import { readRuns, type TaskRunRow } from './task-runs.ts';
 
 /** What can be read of agent.db while another process serves from it, or none does. */
 export interface StateFacts {
@@ -16,6 +17,8 @@ export interface StateFacts {
   readonly outboxItems: number;
   /** Accepted commands that have not ended. */
   readonly inboxItems: number;
+  /** Runs of tasks that are not over; those that never started wait. */
+  readonly runs: readonly TaskRunRow[];
   readonly sessionCounter: number;
   /** Why agent.db could not be read; null: it could, or there is none yet. */
   readonly trouble: string | null;
@@ -28,6 +31,7 @@ const NOTHING: StateFacts = {
   noSession: null,
   outboxItems: 0,
   inboxItems: 0,
+  runs: [],
   sessionCounter: 0,
   trouble: null,
 };
@@ -53,6 +57,7 @@ export function readStateFacts(path: string): StateFacts {
             : (JSON.parse(String(record['state'])) as UpgradeState),
         outboxItems: count('SELECT count(*) AS n FROM outbox'),
         inboxItems: count('SELECT count(*) AS n FROM inbox WHERE finish IS NULL'),
+        runs: readRuns(database),
         sessionCounter: count('SELECT counter AS n FROM session'),
         trouble: null,
       };

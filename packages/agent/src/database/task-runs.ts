@@ -50,7 +50,7 @@ export function createTaskRuns(
   queues: { readonly inbox: Inbox; readonly outbox: Outbox },
 ): TaskRuns {
   const { inbox, outbox } = queues;
-  const list = database.prepare('SELECT * FROM task_runs ORDER BY arrival');
+  const list = database.prepare(LIST);
   const put = database.prepare(
     `INSERT INTO task_runs (run, task, command_id, attempt, parameters, starts, started_ms, leader)
        VALUES (?, ?, ?, ?, ?, ?, ?, '') ON CONFLICT (run) DO UPDATE SET
@@ -85,6 +85,15 @@ export function createTaskRuns(
     dropped: (run) => void remove.run(run),
   };
 }
+
+/** Of a database that a version before tasks may have written. */
+export function readRuns(database: DatabaseSync): readonly TaskRunRow[] {
+  const table = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'task_runs'").get();
+  if (table === undefined) return [];
+  return database.prepare(LIST).all().map(rowOf);
+}
+
+const LIST = 'SELECT * FROM task_runs ORDER BY arrival';
 
 function rowOf(row: Readonly<Record<string, unknown>>): TaskRunRow {
   return {

@@ -105,6 +105,12 @@ export class TaskList {
   }
 }
 
+/** What reads cron expressions is loaded where there are any. */
+export const troubleOfSchedule: Timetable['trouble'] = async ({ cron, timeZone }) => {
+  const { scheduleTrouble } = await import('@moult/runtime/cron');
+  return scheduleTrouble(cron, timeZone);
+};
+
 /** Lines of the log are for reading. */
 const LOGGED_MAX = 50;
 const DESCRIPTION_LENGTH_MAX = 200;

@@ -6,7 +6,8 @@ import type { TasksFile } from '../ports.ts';
 /** Two hundred tasks with all that can be said of them are a quarter of it. */
 const FILE_BYTES_MAX = 1_048_576;
 
-export function createTasksFile(path: string): TasksFile {
+/** `agentUid`: of the user that the agent runs as. */
+export function createTasksFile(path: string, agentUid: number | null): TasksFile {
   return {
     stamp: async () => {
       try {
@@ -18,7 +19,7 @@ export function createTasksFile(path: string): TasksFile {
     },
     read: async () => {
       try {
-        return await readBounded(path);
+        return await readBounded(path, agentUid);
       } catch (cause) {
         if (codeOf(cause) === 'ENOENT') return null;
         const message = cause instanceof Error ? cause.message : String(cause);
@@ -28,9 +29,9 @@ export function createTasksFile(path: string): TasksFile {
   };
 }
 
-async function readBounded(path: string): Promise<string> {
+async function readBounded(path: string, agentUid: number | null): Promise<string> {
   await using file = await open(path);
-  requireOwned(await file.stat());
+  requireOwned(await file.stat(), agentUid);
   const bytes = Buffer.alloc(FILE_BYTES_MAX + 1);
   let length = 0;
   for (;;) {
@@ -42,9 +43,11 @@ async function readBounded(path: string): Promise<string> {
 }
 
 /** Who can write the list runs what he likes as the agent's user. */
-function requireOwned({ uid, mode }: { readonly uid: number; readonly mode: number }): void {
-  const own = process.geteuid?.() ?? uid;
-  if (uid !== 0 && uid !== own) throw new Error(`it belongs to user ${uid}, not to root`);
+function requireOwned(
+  { uid, mode }: { readonly uid: number; readonly mode: number },
+  agentUid: number | null,
+): void {
+  if (uid !== 0 && uid !== agentUid) throw new Error(`it belongs to user ${uid}, not to root`);
   if ((mode & WRITABLE_BY_ALL) !== 0) throw new Error('anybody may write it: chmod o-w');
 }
 

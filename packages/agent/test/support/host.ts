@@ -228,7 +228,7 @@ export class TestHost {
         },
         trouble: async ({ cron, timeZone }) => scheduleTrouble(cron, timeZone),
       },
-      tasksFile: createTasksFile(this.tasksPath),
+      tasksFile: createTasksFile(this.tasksPath, process.geteuid?.() ?? null),
       outputSocket: { run: async () => undefined },
       programs: createPrograms({
         clock: this.clock,

@@ -48,9 +48,21 @@ function fieldsOf(status: AgentStatus): Fields {
     ...(status.noSession === null ? [] : sessionFields(status.noSession)),
     ...upgradeFields(status.upgrade),
     ['commands', `${status.inboxItems} accepted and not ended`],
+    ...taskFields(status),
     ['output', `${status.outboxItems} items to be delivered`],
     ...freeFields(status.free),
     ...(status.trouble === null ? [] : [['trouble', status.trouble] as const]),
+  ];
+}
+
+/** What the owner of the host allows, and what runs of it now. */
+function taskFields({ tasks, runs }: AgentStatus): Fields {
+  const { names, trouble } = tasks;
+  const running = runs.filter(({ starts }) => starts > 0).map(({ task }) => task);
+  return [
+    ...(names.length === 0 ? [] : [['tasks', names.join(', ')] as const]),
+    ...(running.length === 0 ? [] : [['tasks running', running.join(', ')] as const]),
+    ...(trouble === '' ? [] : [['tasks.yaml', trouble] as const, ...nextFields(trouble)]),
   ];
 }
 
