@@ -55,6 +55,7 @@ export function restConformance(opened: () => Store): void {
       { upgrade: { ...upgrade, detail: '', bytesDone: 0, bytesTotal: 0 } },
       { components: [{ ...part, trialAttemptId: 'c/1' }] },
       { components: [{ ...part, component: 'launcher' }] },
+      { configurationTrouble: 'tasks.yaml: not a map' },
       { instanceId: 'another' },
     ]) {
       expect(await isStored(changed)).toBe(false);

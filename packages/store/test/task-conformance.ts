@@ -91,6 +91,24 @@ export function taskConformance(engine: Engine): void {
       expect((await dispatched({ resends: true })).sends.map(({ id }) => id)).toEqual(ids);
     });
 
+    test('what a host offers, and what is wrong with its configuration, is kept as it said last', async () => {
+      const said = await instance(store, instanceId);
+      expect(JSON.parse(said.tasks)).toEqual([OFFER]);
+      const configurationTrouble = 'tasks.yaml: backup.program: must be absolute';
+      await report(store, instanceId, [], { tasks: [], configurationTrouble });
+      expect(await instance(store, instanceId)).toMatchObject({
+        tasks: '[]',
+        configuration_trouble: configurationTrouble,
+      });
+      // A version that knows no tasks has not said that there are none.
+      await session(store, { instanceId, counter: 2, ticket: 'ff', capabilities: ['control'] });
+      await report(store, instanceId, []);
+      expect(await instance(store, instanceId)).toMatchObject({
+        tasks: '',
+        configuration_trouble: '',
+      });
+    });
+
     test('C17, C22: in states other than Up tasks wait, and behind an upgrade that comes first', async () => {
       await ordered();
       for (const [state, reason] of [
