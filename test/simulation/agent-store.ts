@@ -112,7 +112,7 @@ const READS: ReadonlySet<string> = new Set([
   'inbox.waiting',
   'inbox.isReported',
   'outbox.holds',
-  'outbox.isEmpty',
+  'outbox.hasLeftover',
   'outbox.amount',
   'outbox.batchAfter',
   'session.read',

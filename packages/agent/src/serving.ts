@@ -342,7 +342,7 @@ export class Serving {
   /** U11, H5: attested, and the leftover output is acknowledged. */
   #attest(): void {
     const { state } = this.#upgrader;
-    if (state.kind !== 'probation' || state.isAttested || !this.#store.outbox.isEmpty()) return;
+    if (state.kind !== 'probation' || state.isAttested || this.#store.outbox.hasLeftover()) return;
     if (this.#shownNonce !== state.course.order.nonce) return;
     if (!isRunning(this.#spawned, state.course.order, state.slot)) return;
     void this.#upgrader.send({

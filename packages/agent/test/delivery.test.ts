@@ -93,6 +93,6 @@ describe('the delivery of output', () => {
     expect(firsts(sent).slice(3)).toEqual([2_001]);
     acknowledge();
     acknowledge();
-    expect(store.outbox.isEmpty()).toBe(true);
+    expect(store.outbox.amount().items).toBe(0);
   });
 });

@@ -143,7 +143,7 @@ class World {
 
   async settle(): Promise<void> {
     this.connect();
-    for (let turn = 0; !this.store.outbox.isEmpty(); turn++) {
+    for (let turn = 0; this.store.outbox.amount().items > 0; turn++) {
       expect(turn).toBeLessThan(10_000);
       this.arrive();
       this.answer();
@@ -305,6 +305,21 @@ describe('the outbox', () => {
     expect(world.store.outbox.batchAfter(9, MIB)?.items[0]).toMatchObject({
       gap: { reason: 'outbox-age', items: 6, covers: 6 },
     });
+    world.close();
+  });
+
+  test('U11: leftover is what was there when the process began, not what comes while it is delivered', () => {
+    const world = new World({ bytesMax: 100 * MIB, ageMsMax: 60_000 });
+    world.append([4, 4, 4]);
+    expect(world.store.outbox.hasLeftover()).toBe(false);
+    world.restart();
+    world.connect();
+    world.append([4, 4]);
+    expect(world.store.outbox.hasLeftover()).toBe(true);
+    world.arrive();
+    world.answer();
+    expect(world.store.outbox.hasLeftover()).toBe(false);
+    expect(world.store.outbox.amount().items).toBe(2);
     world.close();
   });
 

@@ -37,7 +37,7 @@ test('agent.db of schema 1 is opened with all that it holds', () => {
     commandId: 'command-1',
     autoUpgrade: { version: '1.1.0' },
   });
-  expect(store.outbox.isEmpty()).toBe(false);
+  expect(store.outbox.hasLeftover()).toBe(true);
   expect(store.session.read()).toMatchObject({ generation: 1, position: 42 });
   expect(store.meta.read('cleanup-due')).toBe('command-0');
   store.close();

@@ -134,7 +134,7 @@ describe('a process that is killed', () => {
     await settle();
     expect(world.outcomes).toEqual(['succeeded']);
     const store = world.host.store();
-    expect(store.outbox.isEmpty()).toBe(true);
+    expect(store.outbox.amount().items).toBe(0);
     store.close();
     last.stop();
     await last.ended;

@@ -14,7 +14,7 @@ type Name =
   | 'insert'
   | 'insertMany'
   | 'held'
-  | 'any'
+  | 'anyUpTo'
   | 'after'
   | 'amountUpTo'
   | 'lastUpTo'
@@ -38,7 +38,7 @@ export function outboxStatements(database: DatabaseSync): OutboxStatements {
     insert: prepare(insertText(1)),
     insertMany: prepare(insertText(INSERTED_TOGETHER)),
     held: prepare('SELECT 1 FROM outbox WHERE attempt_id = ?'),
-    any: prepare('SELECT 1 FROM outbox LIMIT 1'),
+    anyUpTo: prepare('SELECT 1 FROM outbox WHERE sequence <= ? LIMIT 1'),
     after,
     amountUpTo: prepare(
       'SELECT count(*) AS items, total(bytes) AS bytes FROM outbox WHERE sequence <= ?',

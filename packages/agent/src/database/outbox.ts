@@ -39,7 +39,8 @@ export interface Outbox {
   /** All of them in one transaction with `effect`, or nothing; what has no room any more makes place for them (Q3). */
   appendAll(items: readonly OutputItem[], effect?: () => void): void;
   holds(attemptId: string): boolean;
-  isEmpty(): boolean;
+  /** Whether anything is left that was there when this process began: a host that never stops talking has no empty outbox. */
+  hasLeftover(): boolean;
   amount(): Amount;
   /** Items above `afterSequence`, as many as fit. Null: none. */
   batchAfter(afterSequence: number, bytesMax: number): Batch | null;
@@ -70,6 +71,7 @@ class SqliteOutbox implements Outbox {
   readonly #options: OutboxOptions;
   readonly #drops: OutboxDrops;
   readonly #statements: OutboxStatements;
+  readonly #leftoverUpTo: number;
   #stream: Stream | null = null;
   /** Null: to be counted. */
   #amount: Amount | null = null;
@@ -85,6 +87,7 @@ class SqliteOutbox implements Outbox {
     this.#options = options;
     this.#drops = new OutboxDrops(database);
     this.#statements = outboxStatements(database);
+    this.#leftoverUpTo = Number(this.#statements.stream.get()?.['last_sequence'] ?? 0);
   }
 
   append(item: OutputItem, attemptId?: string): void {
@@ -104,8 +107,8 @@ class SqliteOutbox implements Outbox {
     return this.#statements.held.get(attemptId) !== undefined;
   }
 
-  isEmpty(): boolean {
-    return this.#statements.any.get() === undefined;
+  hasLeftover(): boolean {
+    return this.#statements.anyUpTo.get(this.#leftoverUpTo) !== undefined;
   }
 
   amount(): Amount {
