@@ -7,7 +7,7 @@ export const getCoordinator = defineRoute({
   method: 'GET',
   path: '/v1/coordinator',
   summary:
-    'The coordinator’s own state: whether it was restored, and which agents are ahead of it.',
+    'The coordinator’s own state: whether it was restored, which agents are ahead of it, where output is handed on.',
   permission: 'view',
   params: none,
   query: none,
