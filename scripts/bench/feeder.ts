@@ -16,11 +16,21 @@ export class Feeder {
   readonly #options: FeederOptions;
   /** The last number that the agent answered for. */
   taken = 0;
+  /** Nothing beyond this number is handed in for now. */
+  limit: number;
   #sent = 0;
+  #socket: Socket | null = null;
   #run: Promise<void> | null = null;
 
   constructor(options: FeederOptions) {
     this.#options = options;
+    this.limit = options.count;
+  }
+
+  goOnTo(limit: number): void {
+    this.limit = limit;
+    const socket = this.#socket;
+    if (socket?.writable === true) this.#fill(socket);
   }
 
   /** Resolves when the agent has taken all of them; asked again, it is the same run. */
@@ -39,6 +49,7 @@ export class Feeder {
   #connection(): Promise<void> {
     return new Promise((resolve) => {
       const socket = connect(this.#options.path);
+      this.#socket = socket;
       this.#sent = this.taken;
       let rest = '';
       socket.setEncoding('latin1');
@@ -60,9 +71,9 @@ export class Feeder {
   }
 
   #fill(socket: Socket): void {
-    const { stream, count, recordBytes } = this.#options;
+    const { stream, recordBytes } = this.#options;
     let text = '';
-    while (this.#sent < count && this.#sent - this.taken < WINDOW) {
+    while (this.#sent < this.limit && this.#sent - this.taken < WINDOW) {
       this.#sent += 1;
       const number = this.#sent;
       const content = String(number).padStart(NUMBER_DIGITS, '0').padEnd(recordBytes, '.');

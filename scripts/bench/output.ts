@@ -177,33 +177,42 @@ interface Stormed {
   readonly inOrder: boolean;
 }
 
-/** Trouble by the share of records that was taken, so that all of it falls among them. */
+/** Spread over the records: none is handed in before the trouble that comes before it. */
 async function stormOver(stage: Stage): Promise<Stormed> {
-  const { proxy, storm, say } = stage;
+  const { storm, say } = stage;
   const feeder = feederOf(stage, 'storm', storm.records);
   const startedMs = performance.now();
+  feeder.limit = 0;
   const run = feeder.run();
-  const done = { disconnects: 0, kills: 0, upgrades: 0 };
-  const isDue = (kind: keyof typeof done) =>
-    done[kind] < storm[kind] && feeder.taken / storm.records >= (done[kind] + 0.5) / storm[kind];
-  while (feeder.taken < storm.records) {
-    if (isDue('upgrades')) {
-      done.upgrades += 1;
-      await upgrade(stage, done.upgrades);
-    } else if (isDue('kills')) {
-      done.kills += 1;
-      await kill(stage, done.kills);
-      if (done.kills % 10 === 0) say(`${feeder.taken} taken, ${JSON.stringify(done)}`);
-    } else if (isDue('disconnects')) {
-      proxy.breakAll();
-      done.disconnects += 1;
-    } else await pause(5);
+  const upgrades: Promise<string>[] = [];
+  for (let done = 0; done < storm.disconnects; done += 1) {
+    feeder.goOnTo(Math.ceil((storm.records * (done + 0.5)) / storm.disconnects));
+    await until(
+      'records are taken',
+      () => Promise.resolve(feeder.taken >= feeder.limit ? true : null),
+      {
+        timeoutMs: STORED_MS_MAX,
+        detail: () => stage.host.tail(),
+      },
+    );
+    stage.proxy.breakAll();
+    if (isTurn(done, storm.kills, storm.disconnects)) await kill(stage, done);
+    if (isTurn(done, storm.upgrades, storm.disconnects)) {
+      upgrades.push(upgrade(stage, upgrades.length + 1));
+    }
+    if (done % 50 === 49) say(`${feeder.taken} taken, ${done + 1} disconnects`);
   }
+  feeder.goOnTo(storm.records);
   await run;
   await whenStored(stage, 'storm', storm.records);
   const perSecond = (storm.records * 1_000) / (performance.now() - startedMs);
-  say(`storm over: ${JSON.stringify(done)}`);
+  say(`upgrades in the storm: ${(await Promise.all(upgrades)).join(', ')}`);
   return { perSecond, ...numbersOf(stage, 'storm', storm.records) };
+}
+
+/** Whether one of so many falls on this one of all. */
+function isTurn(index: number, count: number, all: number): boolean {
+  return Math.floor(((index + 1) * count) / all) > Math.floor((index * count) / all);
 }
 
 /** One of three is the coordinator's. */
@@ -217,10 +226,20 @@ async function kill(stage: Stage, number: number): Promise<void> {
   await coordinator.start();
 }
 
-async function upgrade(stage: Stage, number: number): Promise<void> {
+/** How it ended; what the storm makes of it is no figure. */
+async function upgrade(stage: Stage, number: number): Promise<string> {
   const { coordinator } = stage;
   const body = { version: versionOf(number) };
-  await coordinator.client.upgradeAgent({ params: { name: AGENT }, body });
+  const { command } = await coordinator.client.upgradeAgent({ params: { name: AGENT }, body });
+  return await until(
+    `${command.id} has ended`,
+    async () => {
+      const params = { id: command.id };
+      const found = await coordinator.client.getCommand({ params }).catch(() => null);
+      return found?.command.endedMs == null ? null : found.command.state;
+    },
+    { timeoutMs: STORED_MS_MAX },
+  );
 }
 
 function feederOf(stage: Stage, stream: string, count: number): Feeder {

@@ -205,7 +205,7 @@ export const attempt = z.object({
   message: z.string().nullable(),
   bytesFetched: z.number().int(),
   bytesTotal: z.number().int(),
-  /** Old process draining → new process attested, by the coordinator's clock; null where there was no switch. */
+  /** Old process permitted to switch → new process attested, by the coordinator's clock; null where there was no switch. */
   gapMs: z.number().nullable(),
   rehearsal: z.string(),
   steps: z.array(z.object({ step: z.string(), startedMs: timeMs })),

@@ -216,8 +216,10 @@ export function outputRowOf(row: OutputFound['rows'][number], agent: string): Ou
 type GapRow = Extract<OutputRow, { kind: 'gap' }>;
 
 export function attemptViewOf(row: AttemptView): Attempt {
-  const { drained_ms: drained, attested_ms: attested } = row;
-  const isSwitched = drained !== null && attested !== null && attested >= drained;
+  const { attested_ms: attested } = row;
+  // Draining may wait for a task of hours, and is no gap: the host works. Schema 1 knew no more than its beginning.
+  const left = row.switched_ms ?? row.drained_ms;
+  const isSwitched = left !== null && attested !== null && attested >= left;
   return {
     commandId: row.command_id,
     attempt: row.attempt,
@@ -234,7 +236,7 @@ export function attemptViewOf(row: AttemptView): Attempt {
     message: row.message,
     bytesFetched: row.bytes_fetched,
     bytesTotal: row.bytes_total,
-    gapMs: isSwitched ? attested - drained : null,
+    gapMs: isSwitched ? attested - left : null,
     rehearsal: row.rehearsal,
     steps: JSON.parse(row.steps) as Attempt['steps'],
     evidence: row.evidence === null ? null : (JSON.parse(row.evidence) as Attempt['evidence']),
