@@ -178,6 +178,9 @@ export class SimTasks {
       },
       programs: {
         start: async (program) => {
+          // When it is decided: what begins while it is on its way waits for it.
+          const { kind } = this.#world.database.upgradeState();
+          if (UPGRADING.has(kind)) this.#world.fail('K6', `${program.run} starts in ${kind}`);
           await process.pause(this.#random.spread(1, 50));
           if (!this.#world.isOutOfHandles) return this.#start(process, program);
           throw new CodedError('task-not-started', `${program.program}: no handles`);
@@ -244,8 +247,6 @@ export class SimTasks {
     const beside = [...this.#living.values()].filter((one) => one.task === task).length;
     if (beside >= CONCURRENCY[task]) world.fail('K5', `${run} is one of ${beside + 1} at once`);
     if (starts > STARTS_MAX[task]) world.fail('K8', `${run} is started for the ${starts}th time`);
-    const { kind } = world.database.upgradeState();
-    if (UPGRADING.has(kind)) world.fail('K6', `${run} starts in ${kind}`);
   }
 
   #rowOf(commandId: string): TaskRow | null {
