@@ -122,8 +122,10 @@ test('H6 H10 N2: output made while the coordinator is away, while Paused, across
   const paused = await counting(host);
   expect(await moult('agents', 'pause', host.name, '--wait')).toMatchObject({ code: 0 });
   expect(await whenOver(host, paused)).toMatchObject({ state: 'succeeded' });
-  const agent = await host.whenAgent(coordinator, 'is paused', ({ state }) => state === 'Paused');
-  expect(agent.marks).not.toContain('busy');
+  // The end of the run comes before the report that says so.
+  await host.whenAgent(coordinator, 'is paused, and not busy any more', ({ state, marks }) => {
+    return state === 'Paused' && !marks.includes('busy');
+  });
   expect(await moult('agents', 'resume', host.name, '--wait')).toMatchObject({ code: 0 });
 
   // An upgrade comes between two.
