@@ -11,11 +11,11 @@ import { Coordinator } from '../fleet/coordinator.ts';
 import { Host } from '../fleet/host.ts';
 import { endProcessesOf, ussKibOf } from '../fleet/processes.ts';
 import { endEverything } from '../fleet/program.ts';
-import { buildPack } from '../fleet/releases.ts';
 import { TcpProxy } from '../fleet/tcp-proxy.ts';
 import { until } from '../fleet/until.ts';
 import { Feeder } from './feeder.ts';
 import { type Figure, figureOf } from './figure.ts';
+import { publishAgents, versionOf, versionsOf } from './publish.ts';
 
 /** What is done, so that tests can do less of it. */
 export interface Storm {
@@ -58,7 +58,7 @@ export async function measureOutput(say: Say, storm: Storm = STORM): Promise<rea
     const coordinator = await Coordinator.init({ dir: join(dir, 'coordinator') });
     ending.unshift(() => coordinator.stop());
     await coordinator.start();
-    await publishAll(coordinator, { dir, say, storm });
+    await publishAgents(coordinator, { dir, say, versions: versionsOf(storm.upgrades) });
     const proxy = await TcpProxy.open({ toPort: coordinator.port });
     ending.push(() => proxy.close());
     const host = await Host.enroll({
@@ -84,32 +84,6 @@ export async function measureOutput(say: Say, storm: Storm = STORM): Promise<rea
     await endProcessesOf(dir);
     await rm(dir, { recursive: true, force: true });
   }
-}
-
-async function publishAll(
-  coordinator: Coordinator,
-  of: { readonly dir: string; readonly say: Say; readonly storm: Storm },
-): Promise<void> {
-  const agents = Array.from({ length: of.storm.upgrades + 1 }, (_, number) => versionOf(number));
-  const specs = [
-    { component: 'launcher', version: versionOf(0) } as const,
-    ...agents.map((version) => ({ component: 'agent', version }) as const),
-  ];
-  for (const [index, spec] of specs.entries()) {
-    of.say(`building and publishing release ${index + 1} of ${specs.length}`);
-    const { packPath, treeDir } = await buildPack({ spec, outDir: join(of.dir, 'packs') });
-    await coordinator.publish(packPath);
-    await rm(packPath);
-    await rm(treeDir, { recursive: true });
-  }
-  for (const component of ['agent', 'launcher'] as const) {
-    const body = { version: versionOf(0) };
-    await coordinator.client.setFleetDesired({ params: { component }, body });
-  }
-}
-
-function versionOf(number: number): string {
-  return `1.${number}.0`;
 }
 
 /** Batches of rows as durable as the product's: WAL, one fsync a batch. */

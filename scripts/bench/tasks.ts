@@ -10,10 +10,10 @@ import { Coordinator } from '../fleet/coordinator.ts';
 import { Host } from '../fleet/host.ts';
 import { endProcessesOf } from '../fleet/processes.ts';
 import { endEverything } from '../fleet/program.ts';
-import { buildPack } from '../fleet/releases.ts';
 import { until } from '../fleet/until.ts';
 import { bareStartMs } from './bare-start.ts';
 import { type Figure, figureOf, percentile } from './figure.ts';
+import { publishAgents } from './publish.ts';
 
 const UPGRADES = 200;
 const AGENT = 'bench-1';
@@ -41,7 +41,7 @@ export async function measureTasks(
     const coordinator = await Coordinator.init({ dir: join(dir, 'coordinator') });
     ending.unshift(() => coordinator.stop());
     await coordinator.start();
-    await publishAll(coordinator, dir);
+    await publishAgents(coordinator, { dir, say, versions: VERSIONS });
     const host = await Host.enroll({
       coordinator,
       token: await coordinator.enrollmentToken({ validates: true }),
@@ -61,23 +61,6 @@ export async function measureTasks(
     await endEverything();
     await endProcessesOf(dir);
     await rm(dir, { recursive: true, force: true });
-  }
-}
-
-async function publishAll(coordinator: Coordinator, dir: string): Promise<void> {
-  const specs = [
-    { component: 'launcher', version: VERSIONS[0] } as const,
-    ...VERSIONS.map((version) => ({ component: 'agent', version }) as const),
-  ];
-  for (const spec of specs) {
-    const { packPath, treeDir } = await buildPack({ spec, outDir: join(dir, 'packs') });
-    await coordinator.publish(packPath);
-    await rm(packPath);
-    await rm(treeDir, { recursive: true });
-  }
-  for (const component of ['agent', 'launcher'] as const) {
-    const body = { version: VERSIONS[0] };
-    await coordinator.client.setFleetDesired({ params: { component }, body });
   }
 }
 

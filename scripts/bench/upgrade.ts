@@ -11,10 +11,10 @@ import { Coordinator } from '../fleet/coordinator.ts';
 import { Host } from '../fleet/host.ts';
 import { endProcessesOf, ussKibOf } from '../fleet/processes.ts';
 import { endEverything } from '../fleet/program.ts';
-import { buildPack } from '../fleet/releases.ts';
 import { TcpProxy } from '../fleet/tcp-proxy.ts';
 import { bareStartMs } from './bare-start.ts';
 import { type Figure, figureOf, percentile } from './figure.ts';
+import { publishAgents, versionOf, versionsOf } from './publish.ts';
 
 const UPGRADES = 20;
 const AGENT = 'bench-1';
@@ -39,7 +39,7 @@ export async function measureUpgrade(say: Say): Promise<readonly Figure[]> {
     const coordinator = await Coordinator.init({ dir: join(dir, 'coordinator') });
     ending.unshift(() => coordinator.stop());
     await coordinator.start();
-    await publishAll(coordinator, { dir, say });
+    await publishAgents(coordinator, { dir, say, versions: versionsOf(UPGRADES) });
     const proxy = await TcpProxy.open({ toPort: coordinator.port });
     ending.push(() => proxy.close());
     say('enrolling the host');
@@ -68,34 +68,6 @@ export async function measureUpgrade(say: Say): Promise<readonly Figure[]> {
     await endEverything();
     await endProcessesOf(dir);
     await rm(dir, { recursive: true, force: true });
-  }
-}
-
-function versionOf(number: number): string {
-  return `1.${number}.0`;
-}
-
-async function publishAll(
-  coordinator: Coordinator,
-  options: { readonly dir: string; readonly say: Say },
-): Promise<void> {
-  const specs = [
-    { component: 'launcher', version: '1.0.0' } as const,
-    ...Array.from(
-      { length: UPGRADES + 1 },
-      (_, number) => ({ component: 'agent', version: versionOf(number) }) as const,
-    ),
-  ];
-  for (const [index, spec] of specs.entries()) {
-    options.say(`building and publishing release ${index + 1} of ${specs.length}`);
-    const { packPath, treeDir } = await buildPack({ spec, outDir: join(options.dir, 'packs') });
-    await coordinator.publish(packPath);
-    await rm(packPath);
-    await rm(treeDir, { recursive: true });
-  }
-  for (const component of ['agent', 'launcher'] as const) {
-    const body = { version: '1.0.0' };
-    await coordinator.client.setFleetDesired({ params: { component }, body });
   }
 }
 
