@@ -1,5 +1,5 @@
 /* Output of a host, delivered once and in order whatever goes away meanwhile, through the real programs. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
 import { startMoult } from '../../scripts/fleet/moult.ts';
 import type { Program } from '../../scripts/fleet/program.ts';
@@ -100,6 +100,7 @@ const upTo = (count: number): readonly number[] =>
 test('H6 H10 N2: output made while the coordinator is away, while Paused, across an upgrade and before a kill -9 of the agent arrives once and in order, for those who follow it too', async () => {
   const host = await taskHost(fleet, 'writer', TASKS);
   const follower = following(host);
+  onTestFinished(async () => void (await follower.stop()));
   const program = new HandsIn({ path: host.layout.outputSocketPath, stream: 'app' });
   const { coordinator } = fleet;
   await follower.waitForLine(LINE, { timeoutMs: WAIT_MS });

@@ -1,5 +1,5 @@
 /* A long run in parts: what the parts before have met, in a file that each slice brings up to date. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { COUNTED, Tally } from './tally.ts';
 import { Met } from './variation.ts';
 
@@ -14,9 +14,8 @@ export interface Kept {
 /** Nothing yet, where there is no such file. */
 export function readKept(path: string | null): Kept {
   const kept: Kept = { tally: new Tally(), met: new Met(), lives: 0, failed: 0, steps: 0 };
-  const text = path === null ? null : textOf(path);
-  if (text === null) return kept;
-  const saved = JSON.parse(text);
+  if (path === null || !existsSync(path)) return kept;
+  const saved = JSON.parse(readFileSync(path, 'utf8'));
   const counts = COUNTED.map((name) => [name, new Map(saved.counts[name])] as const);
   kept.tally.add(Object.fromEntries(counts) as unknown as Tally);
   for (const [name, bases] of saved.met) for (const base of bases) kept.met.add(base, [name]);
@@ -29,12 +28,4 @@ export function writeKept(path: string, kept: Kept): void {
   const text = JSON.stringify({ lives, failed, steps, counts, met: met.bases() });
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
-}
-
-function textOf(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null;
-  }
 }
