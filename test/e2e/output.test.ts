@@ -1,4 +1,6 @@
 /* Output of a host, delivered once and in order whatever goes away meanwhile, through the real programs. */
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
 import { startMoult } from '../../scripts/fleet/moult.ts';
@@ -16,13 +18,17 @@ const CLI_MS = 120_000;
 const LINES = 150;
 const LINE = /^(\S+\/\d+) (\d+)$/;
 
-const COUNT = 'i=0; while [ $i -lt "$1" ]; do i=$((i+1)); echo "$MOULT_RUN $i"; sleep 0.02; done';
 const HOW_FAR = { lines: { kind: 'integer', min: 1, max: 1000 } };
-const TASKS: Tasks = {
-  again: shellTask(COUNT, HOW_FAR, { idempotent: true }),
-  count: shellTask(COUNT, HOW_FAR),
-  tick: shellTask('echo "$MOULT_RUN 1"', {}, { schedule: '* * * * * *' }),
-};
+/** While `heldPath` is there, none of them comes to its end. */
+function tasksHeldBy(heldPath: string): Tasks {
+  const hold = `if [ $i -eq "$1" ]; then while [ -e '${heldPath}' ]; do sleep 0.02; done; fi`;
+  const count = `i=0; while [ $i -lt "$1" ]; do i=$((i+1)); ${hold}; echo "$MOULT_RUN $i"; sleep 0.02; done`;
+  return {
+    again: shellTask(count, HOW_FAR, { idempotent: true }),
+    count: shellTask(count, HOW_FAR),
+    tick: shellTask('echo "$MOULT_RUN 1"', {}, { schedule: '* * * * * *' }),
+  };
+}
 
 let fleet: RealFleet;
 beforeAll(async () => {
@@ -98,7 +104,8 @@ const upTo = (count: number): readonly number[] =>
   Array.from({ length: count }, (_, index) => index + 1);
 
 test('H6 H10 N2: output made while the coordinator is away, while Paused, across an upgrade and before a kill -9 of the agent arrives once and in order, for those who follow it too', async () => {
-  const host = await taskHost(fleet, 'writer', TASKS);
+  const heldPath = join(fleet.dir, 'held');
+  const host = await taskHost(fleet, 'writer', tasksHeldBy(heldPath));
   const follower = following(host);
   onTestFinished(async () => void (await follower.stop()));
   const program = new HandsIn({ path: host.layout.outputSocketPath, stream: 'app' });
@@ -134,10 +141,12 @@ test('H6 H10 N2: output made while the coordinator is away, while Paused, across
   const upgrade = await fleet.order(host.name, SECOND);
   expect((await fleet.ended(upgrade)).command.state).toBe('succeeded');
   expect(await whenOver(host, before)).toMatchObject({ state: 'succeeded' });
+  await writeFile(heldPath, '');
   const again = await counting(host, 'again');
   const killed = await counting(host);
   await follower.waitForLine(new RegExp(`^${killed} 10$`), { timeoutMs: WAIT_MS });
   expect(await host.killAgent()).toBe(true);
+  await rm(heldPath);
   expect(await whenOver(host, killed)).toMatchObject({ state: 'failed', code: 'outcome-unknown' });
   expect(await whenOver(host, again)).toMatchObject({ state: 'succeeded', starts: 2 });
   const taken = await program.stop();

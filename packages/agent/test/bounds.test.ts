@@ -9,12 +9,15 @@ import {
 import { describe, expect, test } from 'vitest';
 import { TestHost } from './support/host.ts';
 
-const command = (commandId: string): CommandMessage => ({
+const order = (commandId: string) => ({
   commandId,
   attempt: 1,
   notAfterMs: 2_000_000_000_000,
   generation: 1,
   position: 7,
+});
+const command = (commandId: string): CommandMessage => ({
+  ...order(commandId),
   autoUpgrade: {
     component: 'agent',
     version: '1.1.0',
@@ -40,6 +43,17 @@ describe('T17: what waits on the host is bounded', () => {
     }
     expect(stored.get('new')).toBe(1_000);
     expect(store.inbox.store(command('command-0'))).toBe('known');
+    store.close();
+  });
+
+  test('H9: however many tasks wait, an upgrade is taken', () => {
+    const store = new TestHost().store();
+    const task = { name: 'backup', parameters: [] };
+    const kept = Array.from({ length: 1_001 }, (_, index) =>
+      store.inbox.store({ ...order(`task-${index}`), task }),
+    );
+    expect(kept.filter((kind) => kind === 'full')).toHaveLength(101);
+    expect(store.inbox.store(command('upgrade'))).toBe('new');
     store.close();
   });
 

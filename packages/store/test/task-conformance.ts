@@ -129,6 +129,28 @@ export function taskConformance(engine: Engine): void {
       ]);
     });
 
+    test('C17: an upgrade that was ordered since its host came lets tasks go on, and one in probation does', async () => {
+      const upgrade = { component: 'agent', version: '2.0.0', isForced: false, key: null } as const;
+      await store.write('orderUpgrade', { ...order, ...upgrade, agentName: 'a', nowMs: NOW + 1 });
+      await dispatched({ nowMs: NOW + 1 });
+      await ordered();
+      expect((await dispatched({ nowMs: NOW + 1 })).sends).toMatchObject([{ kind: 'task' }]);
+      await session(store, {
+        instanceId,
+        counter: 2,
+        ticket: 'ff',
+        capabilities: CAPABLE,
+        nowMs: NOW + 2,
+      });
+      await ordered();
+      await dispatched({ nowMs: NOW + 2 });
+      const held = async () =>
+        (await dispatched({ nowMs: NOW + 2 })).open.map((one) => one.hold_reason);
+      expect(await held()).toEqual([null, null, 'upgrading']);
+      await report(store, instanceId, [], { tasks: [OFFER], marks: ['probation'] });
+      expect(await held()).toEqual([null, null, null]);
+    });
+
     test('C22: an order is refused where its host has said that it would be', async () => {
       expect(await orderTask({ task: 'other' })).toEqual({
         kind: 'not-listed',
@@ -149,6 +171,27 @@ export function taskConformance(engine: Engine): void {
       const first = (await dispatched()).sends[0]?.id ?? '';
       await finish(store, { instanceId, commandId: first, sequence: 1 });
       expect(await orderTask()).toMatchObject({ kind: 'ordered' });
+    });
+
+    test('C22: of one task a host has so many orders at a time; those behind them wait, and everything else goes', async () => {
+      await report(store, instanceId, [], { tasks: [OFFER, { ...OFFER, name: 'other' }] });
+      const ids: string[] = [];
+      for (let count = 0; count < 66; count++) ids.push((await ordered()).id);
+      const other = await ordered({ task: 'other' });
+      const sent = async () => (await dispatched()).sends.map(({ id }) => id);
+      const held = async (id = '') => (await store.read('commandById', id))?.hold_reason;
+      expect(await sent()).toEqual([...ids.slice(0, 64), other.id]);
+      expect(await sent()).toEqual([]);
+      expect([await held(ids[64]), await held(ids[65])]).toEqual(Array(2).fill('earlier-runs'));
+      await finish(store, { instanceId, commandId: ids[3] ?? '', sequence: 1 });
+      expect(await sent()).toEqual([ids[64]]);
+      expect(await held(ids[65])).toBe('earlier-runs');
+      const upgrade = { component: 'agent', version: '2.0.0', isForced: false, key: null } as const;
+      await store.write('orderUpgrade', { ...order, ...upgrade, agentName: 'a' });
+      expect((await dispatched()).sends).toMatchObject([{ kind: 'autoUpgrade' }]);
+      // The time of one that stands behind runs out like that of any other.
+      await dispatched({ isConnected: false, nowMs: NOW + 86_400_000 });
+      expect(await store.read('commandById', ids[65] ?? '')).toMatchObject({ state: 'expired' });
     });
 
     test('C4: a task that no host has accepted by its time expires, and one on a host that vanished', async () => {

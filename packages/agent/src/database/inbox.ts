@@ -8,6 +8,8 @@ export type Stored = 'new' | 'known' | 'finished' | 'full';
 
 /** Far more than any coordinator has for one host, and 64 MiB at the most: what is beyond would fill the disk. */
 const WAITING_MAX = 1_000;
+/** What is no task finds room however many of these wait. */
+const TASKS_WAITING_MAX = 900;
 
 /**
  * How many finished commands are remembered, so that a repeated one is not run again. Beyond it one is forgotten when its
@@ -69,7 +71,7 @@ export function createInbox(database: DatabaseSync, outbox: Outbox): Inbox {
     store: (command) => {
       const row = finishOf(command);
       if (row !== undefined) return row['finish'] === null ? 'known' : 'finished';
-      if (open().size >= WAITING_MAX) return 'full';
+      if (open().size >= (command.task ? TASKS_WAITING_MAX : WAITING_MAX)) return 'full';
       insert.run(command.commandId, command.attempt, JSON.stringify(command));
       open().set(idOf(command), command);
       return 'new';

@@ -214,12 +214,13 @@ export class LiveFrames implements LiveSessions {
     session.send({ kind: 'outputAck', message: { epoch, lastSequence: stored.lastSequence } });
     waiters.stored(session.instanceId);
     for (const one of stored.finished) {
-      if (one.kind !== 'ended' || one.isTask) continue;
+      if (one.kind !== 'ended') continue;
+      dispatcher.touch(session.instanceId);
+      if (one.isTask) continue;
       const { component, commandId } = one;
       if (one.isCleanupDue && session.canCleanUp) {
         session.send({ kind: 'cleanup', message: { component, commandId } });
       }
-      dispatcher.touch(session.instanceId);
       await dispatcher.touchGroup(one.group);
     }
   }

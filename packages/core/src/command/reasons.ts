@@ -29,6 +29,11 @@ export const HOLD_REASONS = {
     isWaitingForHost: true,
   },
   busy: { text: 'a task is running on the host', freedBy: null, isWaitingForHost: true },
+  'earlier-runs': {
+    text: 'the host has as many orders of this task as it gets at a time',
+    freedBy: null,
+    isWaitingForHost: true,
+  },
   upgrading: { text: 'the agent is upgrading', freedBy: null, isWaitingForHost: true },
   'in-probation': {
     text: 'a new version is in probation and not committed yet',

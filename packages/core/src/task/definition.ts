@@ -62,6 +62,8 @@ export const TASK_DEFAULTS: Readonly<
 
 /** A definition of thousands is a program's mistake, and every report names them all. */
 export const TASKS_MAX = 200;
+/** Of one task: so many runs at once. */
+export const CONCURRENCY_MAX = 64;
 export const PARAMETERS_MAX = 32;
 /** Linux takes 128 KiB for one argument; orders travel in frames of 64 KiB. */
 export const VALUE_BYTES_MAX = 8_192;

@@ -18,6 +18,7 @@ export {
   afterCrash,
   outcomeOf,
   type ProgramEnd,
+  RUNS_AT_HOST_MAX,
   STARTS_MAX,
   startable,
   type TaskFailure,

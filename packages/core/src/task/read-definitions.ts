@@ -2,6 +2,7 @@
 import { isName } from '../name.ts';
 import { nearestOf } from '../nearest.ts';
 import {
+  CONCURRENCY_MAX,
   PARAMETERS_MAX,
   TASK_DEFAULTS,
   TASKS_MAX,
@@ -40,7 +41,6 @@ const PARAMETER_KEYS = [
 ] as const;
 const PARAMETER_KINDS = ['text', 'integer', 'choice'] as const;
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const CONCURRENCY_MAX = 64;
 const TIME_LIMIT_MS = { least: 1_000, most: 30 * 86_400_000 } as const;
 const OUTPUT_BYTES_MAX = 1_073_741_824;
 

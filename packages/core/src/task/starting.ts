@@ -1,7 +1,7 @@
 /* Which of the waiting runs may start now, and what becomes of one that a crash cut off. */
 import { actionAnswer } from '../agent-actions.ts';
 import type { AgentState } from '../agent-state.ts';
-import type { TaskDefinition } from './definition.ts';
+import { CONCURRENCY_MAX, type TaskDefinition } from './definition.ts';
 
 export interface WaitingRun {
   /** Id of the run. */
@@ -34,6 +34,12 @@ export function startable<R extends WaitingRun>(facts: {
     return true;
   });
 }
+
+/**
+ * Orders of one task that a host has at a time: as many as may run at once of any, so that none waits for the
+ * coordinator. Those behind them wait there, where everything else overtakes them and a host is not filled up (C22).
+ */
+export const RUNS_AT_HOST_MAX = CONCURRENCY_MAX;
 
 /** So many times the program of one run is started: something that kills the agent each time must end. */
 export const STARTS_MAX = 3;

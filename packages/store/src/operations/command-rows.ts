@@ -1,5 +1,7 @@
 /* Changing a command's row: the table decides (core/command), the row and its history follow in one transaction. */
 import { type CommandEvent, type CommandState, commandAfter, isEnded } from '@moult/core/command';
+import { RUNS_AT_HOST_MAX } from '@moult/core/task';
+import { sql } from 'kysely';
 import type { CommandTable } from '../database.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
@@ -38,6 +40,50 @@ const openOf = prepared((db, of: { readonly instanceId: string }) =>
     .where('state', 'in', OPEN_STATES)
     .orderBy('position'),
 );
+
+const sendableOf = prepared((db, of: { readonly instanceId: string }) =>
+  db
+    .selectFrom(
+      db
+        .selectFrom('commands')
+        .selectAll()
+        .select(
+          sql<number>`row_number() OVER (PARTITION BY kind, task ORDER BY position)`.as('nth'),
+        )
+        .where('instance_id', '=', of.instanceId)
+        .where('state', 'in', OPEN_STATES)
+        .as('open'),
+    )
+    .selectAll()
+    .where((where) => where.or([where('kind', '<>', 'task'), where('nth', '<=', RUNS_AT_HOST_MAX)]))
+    .orderBy('position'),
+);
+
+/** Oldest first, without orders of a task that stand too far behind to be sent (C22); `nth`: among those of its kind and task. */
+export async function sendableCommandsOf(
+  db: ReadContext,
+  instanceId: string,
+): Promise<readonly (CommandTable & { readonly nth: number })[]> {
+  return sendableOf(db, { instanceId });
+}
+
+const outlivedOf = prepared((db, of: { readonly instanceId: string; readonly nowMs: number }) =>
+  db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', of.instanceId)
+    .where('state', 'in', OPEN_STATES)
+    .where('not_after_ms', '<=', of.nowMs)
+    .orderBy('position'),
+);
+
+/** Open ones whose time has passed. */
+export async function outlivedCommandsOf(
+  db: ReadContext,
+  of: { readonly instanceId: string; readonly nowMs: number },
+): Promise<readonly CommandTable[]> {
+  return outlivedOf(db, of);
+}
 
 /** Oldest first. */
 export async function openCommandsOf(

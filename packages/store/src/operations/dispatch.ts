@@ -12,9 +12,17 @@ import {
   type UpgradeFacts,
   VANISHED_MS,
 } from '@moult/core/command';
+import { RUNS_AT_HOST_MAX } from '@moult/core/task';
 import { compareVersions } from '@moult/core/versions';
 import type { CommandTable } from '../database.ts';
-import { applyEvent, IN_FLIGHT_STATES, OPEN_STATES, openCommandsOf } from './command-rows.ts';
+import {
+  applyEvent,
+  IN_FLIGHT_STATES,
+  OPEN_STATES,
+  openCommandsOf,
+  outlivedCommandsOf,
+  sendableCommandsOf,
+} from './command-rows.ts';
 import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
@@ -54,7 +62,7 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
   }
   const sends: CommandTable[] = [];
   const open: CommandTable[] = [];
-  const commands = await openCommandsOf(context.db, args.instanceId);
+  const commands = await sendableCommandsOf(context.db, args.instanceId);
   // C17: an upgrade that waited goes out before what was ordered earlier.
   const upgrades = commands.filter(({ kind }) => kind === 'autoUpgrade');
   const others = commands.filter(({ kind }) => kind !== 'autoUpgrade');
@@ -66,6 +74,9 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
     else if (after.state === 'sent' && isDueAgain(after, args))
       sends.push(await sentAgain(context, after, args.nowMs));
     else if (isOnHost(after) && args.resends) sends.push(after);
+  }
+  if (commands.some(({ kind, nth }) => kind === 'task' && nth === RUNS_AT_HOST_MAX)) {
+    await holdThoseBehind(context, args.instanceId);
   }
   return {
     sends: args.isConnected ? sends : [],
@@ -82,7 +93,10 @@ async function expire(
   const { nowMs } = args;
   const hasVanished = !args.isConnected && nowMs - awaySinceMs(args) >= VANISHED_MS;
   let hasExpired = false;
-  for (const command of await openCommandsOf(context.db, args.instanceId)) {
+  const ended = hasVanished
+    ? await openCommandsOf(context.db, args.instanceId)
+    : await outlivedCommandsOf(context.db, args);
+  for (const command of ended) {
     let after = command;
     if (command.not_after_ms <= nowMs) {
       const ending = { outcome: 'expired', code: null, message: 'its time has passed' };
@@ -96,6 +110,19 @@ async function expire(
     hasExpired ||= after.state === 'expired';
   }
   return hasExpired;
+}
+
+/** C22: every other order that waits has a reason by now. */
+async function holdThoseBehind(context: WriteContext, instanceId: string): Promise<void> {
+  const reason: HoldReason = 'earlier-runs';
+  await context.db
+    .updateTable('commands')
+    .set({ hold_reason: reason })
+    .where('instance_id', '=', instanceId)
+    .where('kind', '=', 'task')
+    .where('state', '=', 'queued')
+    .where('hold_reason', 'is', null)
+    .execute();
 }
 
 /** A coordinator that was away itself knows of nobody since when. */
@@ -174,17 +201,18 @@ export async function holdFactsOf(
 ): Promise<HoldFacts> {
   const { instance, command } = of;
   const marks = JSON.parse(instance.marks) as readonly string[];
-  const isUpgradeInFlight = await isAnotherInFlight(db, { instance, command });
+  const isInProbation = marks.includes('probation');
+  const other = await otherInFlight(db, { instance, command });
   return {
     kind: command.kind,
     state: of.isConnected ? instance.state : 'Down',
     isValidated: instance.validated_ms !== null,
     isQuarantined: instance.quarantined_ms !== null,
-    isInProbation: marks.includes('probation'),
+    isInProbation,
     isCapable: isCapableOf(instance, command.kind),
     isRestoredAndNotAdopted: await isHeldByRestore(db),
-    isUpgradeInFlight,
-    isUpgradeFirst: isUpgradeInFlight && of.nowMs - (instance.came_up_ms ?? 0) < UPGRADE_FIRST_MS,
+    isUpgradeInFlight: other !== null,
+    isUpgradeFirst: other !== null && !isInProbation && isFirst(instance, other, of.nowMs),
     upgrade:
       command.kind === 'autoUpgrade'
         ? await upgradeFactsOf(db, { instance, command })
@@ -213,14 +241,22 @@ async function upgradeFactsOf(
   };
 }
 
-async function isAnotherInFlight(
+type InFlight = Pick<CommandTable, 'id' | 'created_ms'>;
+
+async function otherInFlight(
   db: ReadContext,
   of: { readonly instance: InstanceRow; readonly command: CommandTable },
-): Promise<boolean> {
+): Promise<InFlight | null> {
   const found = await inFlightBeside(db, of.command)
     .where('instance_id', '=', of.instance.id)
     .executeTakeFirst();
-  return found !== undefined;
+  return found ?? null;
+}
+
+/** C17: it waited for its host. One that was ordered since lets tasks go on until the host drains. */
+function isFirst(instance: InstanceRow, upgrade: InFlight, nowMs: number): boolean {
+  const cameUpMs = instance.came_up_ms ?? 0;
+  return upgrade.created_ms <= cameUpMs && nowMs - cameUpMs < UPGRADE_FIRST_MS;
 }
 
 /** One of a group and component at a time, unless a person ordered it. */
@@ -239,7 +275,7 @@ async function isTurnTaken(
 function inFlightBeside(db: ReadContext, command: CommandTable) {
   return db
     .selectFrom('commands')
-    .select('id')
+    .select(['id', 'created_ms'])
     .where('state', 'in', IN_FLIGHT_STATES)
     .where('kind', '=', 'autoUpgrade')
     .where('id', '<>', command.id)

@@ -36,9 +36,9 @@ export type TaskOrdered =
   /** As many as may be wait already. */
   | { readonly kind: 'full' };
 
-/** Open tasks of one agent. All of them may go out at once when it comes, and are looked at whenever something changes. */
+/** Open tasks of one agent. */
 export const OPEN_TASKS_MAX = 1_000;
-/** Of their parameters, as they are stored: half of what a session takes at once. */
+/** Of their parameters, as they are stored: all of them may go out at once, and this is half of what a session takes. */
 export const OPEN_TASK_BYTES_MAX = 1_048_576;
 
 /** The parameters are the host's to judge: it alone knows its tasks (K3). Throws `not-found`. */

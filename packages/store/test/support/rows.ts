@@ -99,6 +99,7 @@ export function session(
     readonly capabilities?: readonly string[];
     readonly seen?: { readonly generation: number; readonly position: number };
     readonly slot?: { readonly version: string; readonly digest: string };
+    readonly nowMs?: number;
   },
 ) {
   const { slot, ...rest } = args;
