@@ -24,6 +24,7 @@ import { createWsTransport } from './session/ws-transport.ts';
 import { createPrograms } from './tasks/programs.ts';
 import { troubleOfSchedule } from './tasks/task-list.ts';
 import { createTasksFile } from './tasks/tasks-file.ts';
+import { pause } from './waiting.ts';
 
 export interface HostParts {
   readonly clock: Clock;
@@ -90,7 +91,7 @@ export async function composeAgent(options: {
     launcher,
     slots: createSlots({ layout, baseUrl: host.baseUrl, ca: host.ca, clock }),
     disk: createDiskFacts(layout),
-    timetable: lazyTimetable(),
+    timetable: lazyTimetable(clock),
     tasksFile: createTasksFile(layout.tasksPath, process.geteuid?.() ?? null),
     programs: createPrograms({
       clock,
@@ -119,21 +120,23 @@ function keepPrivate(path: string): void {
   closeSync(file);
 }
 
-/** The first check is due in minutes at the soonest on average, and the session asks by itself: no haste to load it. */
-function lazyTimetable(): Timetable {
+/** To load it and to read an expression takes a tenth of what a start may take: that comes after the session. */
+const SCHEDULES_AFTER_MS = 1_000;
+
+function lazyTimetable(clock: Clock): Timetable {
   return {
     trouble: troubleOfSchedule,
     start: (expression, work, timeZone) => {
-      let isStopped = false;
-      let stop = () => {
-        isStopped = true;
-      };
-      void import('@moult/runtime/cron').then(({ startSchedule }) => {
-        if (isStopped) return;
+      const stopped = new AbortController();
+      const start = async () => {
+        if (!(await pause(clock, SCHEDULES_AFTER_MS, stopped.signal))) return;
+        const { startSchedule } = await import('@moult/runtime/cron');
+        if (stopped.signal.aborted) return;
         const schedule = startSchedule(expression, work, { timeZone: timeZone ?? null });
-        stop = () => schedule.stop();
-      });
-      return { stop: () => stop() };
+        stopped.signal.addEventListener('abort', () => schedule.stop(), { once: true });
+      };
+      void start();
+      return { stop: () => stopped.abort() };
     },
   };
 }

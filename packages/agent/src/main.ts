@@ -1,6 +1,4 @@
 /* The program in a slot: lib/agent.cjs. What the first second does not need is loaded later. */
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
 import { EXIT } from '@moult/core/boot';
 import { layoutOf } from '@moult/core/layout';
 import { openLogger } from '@moult/runtime/logger';
@@ -32,8 +30,6 @@ runProgram({
       return EXIT.stop;
     }
     const layout = layoutOf(given.root);
-    // A cache that cannot be written costs some ms; it says so in its result and never throws.
-    enableCompileCache(join(layout.stateDir, 'compile-cache'));
     const { runAgent, runProbe } = await import('./run.ts');
     const options = { layout, root: given.root, flags: given.flags, version: VERSION, stop };
     return given.kind === 'probe' ? runProbe(options) : runAgent(options);

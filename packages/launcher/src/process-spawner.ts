@@ -51,11 +51,16 @@ export class ProcessSpawner implements Spawner {
     what: { readonly slot: Slot; readonly isChecked: boolean },
     listener: AgentListener,
   ): Promise<SpawnResult> {
+    const { layout } = this.#options;
     const damaged = what.isChecked ? await this.#damageOf(what.slot) : null;
     if (damaged !== null) return failed(damaged);
     const started = await this.#start(what.slot, ['run'], {
       detached: true,
-      env: cleanEnvironment({ MOULT_PIPE_FD: String(PIPE_FD) }),
+      env: cleanEnvironment({
+        MOULT_PIPE_FD: String(PIPE_FD),
+        // By the process itself it could be had only for what is loaded later, and all of it is one file.
+        NODE_COMPILE_CACHE: `${layout.compileCacheDir}/${what.slot.dir}`,
+      }),
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
     if (started.kind === 'failed') return started;

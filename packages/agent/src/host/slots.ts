@@ -1,5 +1,5 @@
 /* Slots on the real disk, by way of the release package; its fetching parts are loaded when something is fetched. */
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBootRecord, slotDirOf } from '@moult/core/boot';
 import { COMPONENTS, type Component } from '@moult/core/component';
@@ -47,7 +47,10 @@ export function createSlots(options: SlotsOptions): Slots {
       });
       return { slot: staged.slot, bytesFetched: staged.bytesFetched, bytesTotal };
     },
-    remove: (component, dir) => removeDurably(join(versionsDirOf(layout, component), dir)),
+    remove: async (component, dir) => {
+      await removeDurably(join(versionsDirOf(layout, component), dir));
+      await rm(join(layout.compileCacheDir, dir), { recursive: true, force: true });
+    },
     clearStaging: async () => {
       for (const name of await namesIn(layout.stagingDir)) {
         await removeDurably(join(layout.stagingDir, name));
