@@ -10,7 +10,8 @@ export interface FeederOptions {
 
 const WINDOW = 2_000;
 const AGAIN_MS = 100;
-const NUMBER_DIGITS = 12;
+/** With which each content begins. */
+export const NUMBER_DIGITS = 12;
 
 export class Feeder {
   readonly #options: FeederOptions;

@@ -48,6 +48,10 @@ export class TcpProxy {
     return proxy;
   }
 
+  get isConnected(): boolean {
+    return this.#sockets.size > 0;
+  }
+
   /** Ends every connection, so that the next ones are made anew. */
   breakAll(): void {
     for (const socket of this.#sockets) socket.destroy();

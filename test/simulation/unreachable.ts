@@ -21,7 +21,7 @@ const REASONS: readonly (readonly [cell: RegExp, why: string])[] = [
     'only while the version calls itself well, which it does in probation (U19)',
   ],
   [
-    /^upgrade: staged × (confirmed|rejected|work-failed|reconnected)$/,
+    /^upgrade: staged × (confirmed|rejected|work-failed)$/,
     'a rehearsal that is not done takes no time and cannot fail',
   ],
   [/^upgrade: (rehearsed|draining) × work-failed$/, 'asking for permission cannot fail'],

@@ -8,8 +8,8 @@ import { initKeys } from '@moult/release/keys';
 import { systemClock } from '@moult/runtime/clock';
 import { silentLogger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
-import { sourceWorkerPath } from '@moult/store';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { storeWorkerPath } from '../../../test/support/store-worker.ts';
 import {
   isCertificateRenewalDue,
   makeCa,
@@ -47,7 +47,7 @@ async function serving(
       {
         config,
         version: '1.2.3',
-        storeWorkerPath: sourceWorkerPath(),
+        storeWorkerPath: storeWorkerPath(),
         clock: systemClock,
         random: systemRandom,
         log: silentLogger,

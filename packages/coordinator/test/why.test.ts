@@ -34,6 +34,10 @@ async function why(name: string): Promise<Reason> {
   return body.reasons[0];
 }
 
+async function marks(name: string): Promise<readonly string[]> {
+  return (await fixture.call('GET', `/v1/agents/${name}`)).body.marks;
+}
+
 async function order(name: string, version = '2.0.0') {
   const body = { version };
   return (await fixture.call('POST', `/v1/agents/${name}/upgrade`, { body })).body.command;
@@ -176,6 +180,19 @@ test('R23 H15: an agent that never said that it can upgrade itself is upgraded b
     reason: 'manual-upgrade-required',
     freedBy: 'install the current version on the host by hand',
   });
+  expect(await marks('old-1')).toEqual(['manual upgrade required']);
+});
+
+test('H5: an agent that never said that it shows Upgrading is sent upgrades, and is shown so', async () => {
+  const agent = await fixture.enroll('old-1');
+  expect(await marks('old-1')).toEqual([]);
+  await agent.connect({
+    capabilities: HELLO.capabilities.filter((one) => one !== 'upgrading-state'),
+  });
+  agent.report();
+  await order('old-1');
+  expect((await accepted(agent)).autoUpgrade).toBeTruthy();
+  expect(await marks('old-1')).toEqual(['no Upgrading state']);
 });
 
 test('R23: a host that shows another version after two repairs is left to a person', async () => {

@@ -10,7 +10,8 @@ export type AgentMark =
   | 'standby'
   | 'quarantined'
   | 'over HTTPS'
-  | 'manual upgrade required';
+  | 'manual upgrade required'
+  | 'no Upgrading state';
 
 /**
  * What an agent says of itself (H5). *Upgrading* is draining and switching, and probation until it is attested

@@ -6,13 +6,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { systemRandom } from '@moult/runtime/random';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  openInlineSqliteStore,
-  openSqliteStore,
-  SCHEMA,
-  type Store,
-  sourceWorkerPath,
-} from '../src/index.ts';
+import { storeWorkerPath } from '../../../test/support/store-worker.ts';
+import { openInlineSqliteStore, openSqliteStore, SCHEMA, type Store } from '../src/index.ts';
 import { choiceConformance } from './choice-conformance.ts';
 import { conformance, type Engine } from './conformance.ts';
 import { identityConformance } from './identity-conformance.ts';
@@ -33,7 +28,7 @@ const newPath = (): string => {
   return join(dir, `${count}.db`);
 };
 const open = (path: string): Promise<Store> =>
-  openSqliteStore({ path, workerPath: sourceWorkerPath() });
+  openSqliteStore({ path, workerPath: storeWorkerPath() });
 
 const ENGINES: readonly Engine[] = [
   {

@@ -6,7 +6,8 @@ import { initKeys } from '@moult/release/keys';
 import { systemClock } from '@moult/runtime/clock';
 import { type Logger, silentLogger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
-import { openSqliteStore, type Store, sourceWorkerPath } from '@moult/store';
+import { openSqliteStore, type Store } from '@moult/store';
+import { storeWorkerPath } from '../../../../test/support/store-worker.ts';
 import {
   type Coordinator,
   type CoordinatorOptions,
@@ -62,7 +63,7 @@ export class Fixture {
     const init = await initCoordinator({ ...initOptions(dir), clock, trustDir });
     const store = await openSqliteStore({
       path: init.paths.databasePath,
-      workerPath: sourceWorkerPath(),
+      workerPath: storeWorkerPath(),
     });
     const warnings: object[] = [];
     const log: Logger = {
@@ -230,7 +231,7 @@ export function initOptions(dir: string) {
     names: [] as readonly string[],
     tls: 'none' as 'none' | 'own-ca',
     behindProxy: false,
-    storeWorkerPath: sourceWorkerPath(),
+    storeWorkerPath: storeWorkerPath(),
     clock: systemClock,
     random: systemRandom,
   };

@@ -30,7 +30,7 @@ export const HELLO: Hello = {
   digest: DIGEST_1,
   platform: 'linux-x64',
   protocolMinor: 0,
-  capabilities: ['auto-upgrade', 'cleanup', 'output'],
+  capabilities: ['auto-upgrade', 'cleanup', 'output', 'upgrading-state'],
   counter: 0,
   ticket: '',
   generationSeen: 0,

@@ -6,6 +6,7 @@ export {
   type CommandKind,
   type ControlKind,
   isControlKind,
+  tooOldMarkOf,
 } from './kinds.ts';
 export {
   COMMAND_STATES,

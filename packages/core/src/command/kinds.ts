@@ -1,3 +1,5 @@
+import type { AgentMark } from '../agent-state.ts';
+
 /** Done by the agent's process at once, in any order of arrival; they travel as one message of the wire. */
 export const CONTROL_KINDS = ['pause', 'resume', 'restart', 'clear'] as const;
 
@@ -27,3 +29,12 @@ export const CAPABILITY_FOR: Readonly<Record<CommandKind, string>> = {
   clear: 'control',
   task: 'tasks',
 };
+
+/** The agent reports Upgrading while it drains and switches; one that cannot upgrades all the same, unseen. */
+const SHOWS_UPGRADING = 'upgrading-state';
+
+/** What an agent with these capabilities is too old for, as it is shown (H15, H5); null: for nothing. */
+export function tooOldMarkOf(capabilities: readonly string[]): AgentMark | null {
+  if (!capabilities.includes(CAPABILITY_FOR.autoUpgrade)) return 'manual upgrade required';
+  return capabilities.includes(SHOWS_UPGRADING) ? null : 'no Upgrading state';
+}

@@ -50,6 +50,7 @@ const MARKS: Readonly<Record<AgentMark, true>> = {
   quarantined: true,
   'over HTTPS': true,
   'manual upgrade required': true,
+  'no Upgrading state': true,
 };
 
 const YES_OR_NO = ['yes', 'no'];

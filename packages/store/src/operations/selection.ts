@@ -26,6 +26,8 @@ export interface SelectionRow
     | 'is_idle'
     | 'validated_ms'
     | 'quarantined_ms'
+    | 'came_up_ms'
+    | 'capabilities'
   > {
   readonly group_name: string;
   readonly labels: string;
@@ -89,6 +91,8 @@ function instanceRows(db: ReadContext, page: SelectionPage) {
       'instances.is_idle',
       'instances.validated_ms',
       'instances.quarantined_ms',
+      'instances.came_up_ms',
+      'instances.capabilities',
       'agents.group_name',
       'agents.labels',
       'own.current_version as agent_version',
