@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBlobStore } from '@moult/release/blob-store';
@@ -8,6 +8,7 @@ import { type Logger, silentLogger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
 import { openSqliteStore, type Store } from '@moult/store';
 import { storeWorkerPath } from '../../../../test/support/store-worker.ts';
+import { pathsOf } from '../../src/config.ts';
 import {
   type Coordinator,
   type CoordinatorOptions,
@@ -22,6 +23,32 @@ export interface Answer {
   readonly headers: Headers;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   readonly body: any;
+}
+
+interface Template {
+  readonly dir: string;
+  readonly init: InitResult;
+}
+
+/** Made once for a file of tests: keys, certificates and every step of the schema take longer than most tests. */
+let template: Promise<Template> | null = null;
+
+async function makeTemplate(): Promise<Template> {
+  const dir = await mkdtemp(join(tmpdir(), 'moult-coordinator-'));
+  const trustDir = join(dir, 'trust');
+  await initKeys({ dir: trustDir, clock: systemClock });
+  return { dir, init: await initCoordinator({ ...initOptions(dir), trustDir }) };
+}
+
+async function copyOf(made: Template, dir: string): Promise<InitResult> {
+  await cp(made.dir, dir, { recursive: true, verbatimSymlinks: true });
+  const { configPath } = made.init.paths;
+  const stateDir = made.init.paths.stateDir.slice(made.dir.length);
+  const root = dir;
+  return {
+    ...made.init,
+    paths: pathsOf({ root, configPath: configPath.replace(made.dir, dir), stateDir }),
+  };
 }
 
 /** A coordinator in this process: real store, real sockets, time that the test moves. */
@@ -58,9 +85,8 @@ export class Fixture {
   static async make(): Promise<Fixture> {
     const dir = await mkdtemp(join(tmpdir(), 'moult-coordinator-'));
     const clock = new FakeClock(systemClock.nowMs());
-    const trustDir = join(dir, 'trust');
-    await initKeys({ dir: trustDir, clock });
-    const init = await initCoordinator({ ...initOptions(dir), clock, trustDir });
+    template ??= makeTemplate();
+    const init = await copyOf(await template, dir);
     const store = await openSqliteStore({
       path: init.paths.databasePath,
       workerPath: storeWorkerPath(),
