@@ -29,7 +29,9 @@ describe.concurrent('side by side', () => {
     const host = await fleet.host('two-upgrades', { fetches: true });
     const oldPid = await host.agentPid();
     // It asked as soon as it was connected, as it will every hour, and was answered.
-    expect(host.lines.filter((line) => line.includes('"msg":"nothing to do"'))).toHaveLength(1);
+    const answers = () => host.lines.filter((line) => line.includes('"msg":"nothing to do"'));
+    await until('it was answered', () => answers().length > 0, { timeoutMs: 20_000 });
+    expect(answers()).toHaveLength(1);
 
     const first = await fleet.upgrade('two-upgrades', SECOND);
     expect(first.command).toMatchObject({ state: 'succeeded', outcome: 'succeeded' });

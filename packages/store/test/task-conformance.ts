@@ -129,26 +129,23 @@ export function taskConformance(engine: Engine): void {
       ]);
     });
 
-    test('C17: an upgrade that was ordered since its host came lets tasks go on, and one in probation does', async () => {
-      const upgrade = { component: 'agent', version: '2.0.0', isForced: false, key: null } as const;
-      await store.write('orderUpgrade', { ...order, ...upgrade, agentName: 'a', nowMs: NOW + 1 });
-      await dispatched({ nowMs: NOW + 1 });
+    test('C17: an upgrade that was ordered since its host came lets tasks go on, before and in its probation', async () => {
+      const nowMs = NOW + 1;
+      const wanted = { component: 'agent', version: '2.0.0', isForced: false, key: null } as const;
+      await store.write('orderUpgrade', { ...order, ...wanted, agentName: 'a', nowMs });
+      const [upgrade] = (await dispatched({ nowMs })).sends;
       await ordered();
-      expect((await dispatched({ nowMs: NOW + 1 })).sends).toMatchObject([{ kind: 'task' }]);
-      await session(store, {
-        instanceId,
-        counter: 2,
-        ticket: 'ff',
-        capabilities: CAPABLE,
-        nowMs: NOW + 2,
-      });
+      expect((await dispatched({ nowMs })).sends).toMatchObject([{ kind: 'task' }]);
+      const again = { instanceId, capabilities: CAPABLE, nowMs: NOW + 2 };
+      const commandNonce = upgrade?.nonce ?? '';
+      await session(store, { ...again, counter: 2, ticket: 'ff', commandNonce });
       await ordered();
-      await dispatched({ nowMs: NOW + 2 });
-      const held = async () =>
-        (await dispatched({ nowMs: NOW + 2 })).open.map((one) => one.hold_reason);
-      expect(await held()).toEqual([null, null, 'upgrading']);
-      await report(store, instanceId, [], { tasks: [OFFER], marks: ['probation'] });
-      expect(await held()).toEqual([null, null, null]);
+      expect((await dispatched({ nowMs: NOW + 2 })).sends).toMatchObject([{ kind: 'task' }]);
+      // One that has waited for its host goes first.
+      await session(store, { ...again, counter: 3, ticket: 'ff' });
+      await ordered();
+      const { open } = await dispatched({ nowMs: NOW + 2 });
+      expect(open.at(-1)).toMatchObject({ kind: 'task', hold_reason: 'upgrading' });
     });
 
     test('C22: an order is refused where its host has said that it would be', async () => {

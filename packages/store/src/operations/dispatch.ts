@@ -201,18 +201,17 @@ export async function holdFactsOf(
 ): Promise<HoldFacts> {
   const { instance, command } = of;
   const marks = JSON.parse(instance.marks) as readonly string[];
-  const isInProbation = marks.includes('probation');
   const other = await otherInFlight(db, { instance, command });
   return {
     kind: command.kind,
     state: of.isConnected ? instance.state : 'Down',
     isValidated: instance.validated_ms !== null,
     isQuarantined: instance.quarantined_ms !== null,
-    isInProbation,
+    isInProbation: marks.includes('probation'),
     isCapable: isCapableOf(instance, command.kind),
     isRestoredAndNotAdopted: await isHeldByRestore(db),
     isUpgradeInFlight: other !== null,
-    isUpgradeFirst: other !== null && !isInProbation && isFirst(instance, other, of.nowMs),
+    isUpgradeFirst: other !== null && isFirst(instance, other, of.nowMs),
     upgrade:
       command.kind === 'autoUpgrade'
         ? await upgradeFactsOf(db, { instance, command })
@@ -253,7 +252,7 @@ async function otherInFlight(
   return found ?? null;
 }
 
-/** C17: it waited for its host. One that was ordered since lets tasks go on until the host drains. */
+/** C17: it waited for its host. */
 function isFirst(instance: InstanceRow, upgrade: InFlight, nowMs: number): boolean {
   const cameUpMs = instance.came_up_ms ?? 0;
   return upgrade.created_ms <= cameUpMs && nowMs - cameUpMs < UPGRADE_FIRST_MS;

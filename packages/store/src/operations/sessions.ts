@@ -112,7 +112,8 @@ export async function openSession(
     capabilities: JSON.stringify(hello.capabilities),
     boot_id: hello.bootId,
     last_seen_ms: hello.nowMs,
-    came_up_ms: hello.nowMs,
+    // C17: one on trial has not come Up by itself.
+    came_up_ms: hello.commandNonce === '' ? hello.nowMs : (instance.came_up_ms ?? hello.nowMs),
     generation: own.generation,
     revision: instance.revision + 1,
   });
