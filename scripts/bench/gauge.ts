@@ -1,7 +1,8 @@
 /*
  * Loaded into the server under test with `--import`: at each SIGUSR2 it says in one line how late the event loop was
- * since the last one, what CPU the process has used, and its memory before and after the garbage was collected.
+ * since the last one, or the first connection, what CPU the process has used, and its memory before and after the garbage was collected.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -24,10 +25,18 @@ export interface Gauge {
 
 const NS_PER_MS = 1e6;
 const RESET_MS = 50;
+/** A channel of Node's own. */
+const CONNECTED = 'net.server.socket';
 
 if (isMainThread) {
   const delays = monitorEventLoopDelay({ resolution: 10 });
   delays.enable();
+  // What is loaded before anybody can connect delays nobody.
+  const atFirstConnection = () => {
+    unsubscribe(CONNECTED, atFirstConnection);
+    delays.reset();
+  };
+  subscribe(CONNECTED, atFirstConnection);
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   process.on('SIGUSR2', () => {
