@@ -191,7 +191,7 @@ test('H5: an agent that never said that it shows Upgrading is sent upgrades, and
   });
   agent.report();
   await order('old-1');
-  expect((await accepted(agent)).autoUpgrade).toBeTruthy();
+  expect((await accepted(agent)).autoUpgrade).toMatchObject({ version: '2.0.0' });
   expect(await marks('old-1')).toEqual(['no Upgrading state']);
 });
 
