@@ -39,7 +39,7 @@ export function startable<R extends WaitingRun>(facts: {
  * Orders of one task that a host has at a time: as many as may run at once of any, so that none waits for the
  * coordinator. Those behind them wait there, where everything else overtakes them and a host is not filled up (C22).
  */
-export const RUNS_AT_HOST_MAX = CONCURRENCY_MAX;
+export const RUNS_AT_HOST_MAX: number = CONCURRENCY_MAX;
 
 /** So many times the program of one run is started: something that kills the agent each time must end. */
 export const STARTS_MAX = 3;
