@@ -66,6 +66,11 @@ function gateOf(host: Host, name: string) {
   return { param: `file=${path}`, open: () => writeFile(path, '') };
 }
 
+async function runsOf(host: Host, state: 'open' | 'ended'): Promise<readonly Run[]> {
+  const query = { agent: host.name, state, limit: 200 };
+  return (await fleet.coordinator.client.listRuns({ query })).runs;
+}
+
 // Each on hosts of its own: side by side they take as long as one.
 describe.concurrent('side by side', () => {
   test('H5: a task runs with what was given, its output comes as it was written, and its end has a code and an exit code', async () => {
@@ -104,6 +109,29 @@ describe.concurrent('side by side', () => {
     expect(runs.stdout.match(/failed \(task-parameters-invalid\)/g)).toHaveLength(3);
     const list = await moult('tasks', 'list', '--agent', host.name);
     expect(list.stdout).toMatch(/^say +1 +text, code +- *$/m);
+    await fleet.leave(host);
+  });
+
+  test('H9: an upgrade overtakes tasks that were ordered earlier, and they run again while it proves itself', async () => {
+    const host = await taskHost(fleet, 'crowded', { nap: shellTask('sleep 0.3') });
+    const body = { agents: [host.name], task: 'nap' };
+    for (let count = 0; count < 300; count += 1)
+      await fleet.coordinator.client.orderTasks({ body });
+    const held = (await runsOf(host, 'open')).filter(
+      ({ holdReason }) => holdReason === 'earlier-runs',
+    );
+    expect(held.length).toBeGreaterThan(0);
+    const upgrade = await fleet.order(host.name, SECOND);
+    const { command, attempts } = await fleet.ended(upgrade);
+    expect(command.state).toBe('succeeded');
+    expect((await runsOf(host, 'open')).length).toBeGreaterThan(0);
+    const sinceOf = (name: string) =>
+      attempts[0]?.steps.find(({ step }) => step === name)?.startedMs ?? 0;
+    const [fromMs, toMs] = [sinceOf('probation'), sinceOf('committing')];
+    const between = (await runsOf(host, 'ended')).filter(
+      ({ startedMs }) => startedMs !== null && startedMs > fromMs && startedMs < toMs,
+    );
+    expect(between.length).toBeGreaterThan(0);
     await fleet.leave(host);
   });
 
