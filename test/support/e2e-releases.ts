@@ -98,7 +98,7 @@ export async function withEachPack(
 /** Says that it is for this platform, and its runtime is for another one: an ELF header of a machine that nobody has. */
 async function packForAnotherMachine(outDir: string): Promise<string> {
   const spec: ReleaseSpec = { component: 'agent', version: BAD.cannotBeExecuted };
-  const { treeDir, manifest, packPath } = await buildPack({ spec, outDir });
+  const { treeDir, manifest, packPath } = await buildPack({ spec, outDir, compressionLevel: 0 });
   const program = Buffer.alloc(4096);
   // EI_MAG, 64 bit, little endian, version 1; then e_type EXEC and e_machine 0xfffe.
   program.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
