@@ -180,7 +180,9 @@ export class SimTasks {
         start: async (program) => {
           // When it is decided: what begins while it is on its way waits for it.
           const { kind } = this.#world.database.upgradeState();
-          if (UPGRADING.has(kind)) this.#world.fail('K6', `${program.run} starts in ${kind}`);
+          // A dead process computes up to its next wait, and starts nothing.
+          if (process.isRunning && UPGRADING.has(kind))
+            this.#world.fail('K6', `${program.run} starts in ${kind}`);
           await process.pause(this.#random.spread(1, 50));
           if (!this.#world.isOutOfHandles) return this.#start(process, program);
           throw new CodedError('task-not-started', `${program.program}: no handles`);
