@@ -104,8 +104,10 @@ export class Gateway implements SessionOwner, SessionOpener {
   }
 
   async onFrame(session: Session, frame: AgentFrame): Promise<void> {
+    if (session.phase !== 'live') return this.#handshake.onFrame(session, frame);
+    // What a new session says first comes from thousands at once.
+    if (session.lastReportHash === '') await this.turns.take();
     if (session.phase === 'live') await this.#options.live.onFrame(session, frame);
-    else await this.#handshake.onFrame(session, frame);
   }
 
   onEnded(session: Session): void {

@@ -160,6 +160,8 @@ export class Handshake {
     const opened = await this.#admission.count(session, clock.monotonicMs(), () =>
       store.write('openSession', opening),
     );
+    // One commit opens many sessions, and its answers come together.
+    await this.#options.turns.take();
     const refusal = refusalOf(opened);
     if (refusal !== null) {
       if (refusal === 'quarantined') {

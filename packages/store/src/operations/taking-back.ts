@@ -11,6 +11,7 @@ import { applyEvent } from './command-rows.ts';
 import { commandById } from './commands.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
+import { prepared } from './prepared.ts';
 import type { ReportedUpgrade } from './reports.ts';
 
 export interface TakingBack extends Order {
@@ -67,15 +68,8 @@ function isTaskOnHost({ kind, state }: CommandTable): boolean {
 const UNTOLD_MAX = 200;
 const UNTOLD_MS_MAX = 30 * 86_400_000;
 
-/**
- * Tasks that were taken back, and of which their host has not said that they are over: it may have them still (C19). What
- * nobody took back, but ended here because its host was away or this store was, runs to its end: it counts then (C15).
- */
-export async function takenBackTasks(
-  db: ReadContext,
-  of: { readonly instanceId: string; readonly nowMs: number },
-): Promise<readonly CommandTable[]> {
-  return db
+const untoldOf = prepared((db, of: { readonly instanceId: string; readonly sinceMs: number }) =>
+  db
     .selectFrom('commands')
     .selectAll()
     .where('instance_id', '=', of.instanceId)
@@ -84,10 +78,20 @@ export async function takenBackTasks(
     .where('code', 'is', null)
     .where('sent_ms', 'is not', null)
     .where('host_ended_ms', 'is', null)
-    .where('ended_ms', '>', of.nowMs - UNTOLD_MS_MAX)
+    .where('ended_ms', '>', of.sinceMs)
     .orderBy('ended_ms', 'desc')
-    .limit(UNTOLD_MAX)
-    .execute();
+    .limit(UNTOLD_MAX),
+);
+
+/**
+ * Tasks that were taken back, and of which their host has not said that they are over: it may have them still (C19). What
+ * nobody took back, but ended here because its host was away or this store was, runs to its end: it counts then (C15).
+ */
+export async function takenBackTasks(
+  db: ReadContext,
+  of: { readonly instanceId: string; readonly nowMs: number },
+): Promise<readonly CommandTable[]> {
+  return untoldOf(db, { instanceId: of.instanceId, sinceMs: of.nowMs - UNTOLD_MS_MAX });
 }
 
 /** What the host said last of this very command; null: nothing. */
