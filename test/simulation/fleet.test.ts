@@ -4,7 +4,7 @@ import { runSeeds, seedsFrom, storyOf } from './run.ts';
 import { Tally } from './tally.ts';
 
 /** About a minute on a small machine; `npm run sim -- --lives fleet --seeds 4000` looks further. */
-const LIVES = 40;
+const LIVES = 25;
 
 describe('a fleet with its real coordinator, both killed and cut off at any moment', () => {
   test('C2 C9 C10 C12 C15 C18 U17: comes to rest, of one mind, and upgrades once more', async () => {

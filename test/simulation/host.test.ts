@@ -5,7 +5,7 @@ import { runSeeds, seedsFrom, storyOf } from './run.ts';
 import { Tally } from './tally.ts';
 
 /** Some twenty seconds on a small machine; `npm run sim -- --seeds 10000` looks further. */
-const LIVES = 150;
+const LIVES = 200;
 
 describe('a host that is crashed anywhere, in a world that fails in any way', () => {
   test('comes to rest with launcher, agent and coordinator of one mind, and upgrades once more', async () => {

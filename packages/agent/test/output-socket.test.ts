@@ -335,9 +335,11 @@ describe('the file of the output socket', () => {
     const before = world();
     await program(before);
     // Another process would find it so: the name is taken, and nobody holds the lock of the state.
+    const { ino } = statSync(before.socketPath);
     const after = world(before.socketPath);
-    await until(() => modeOf(before.socketPath) === 0o660, 'the socket');
-    await settle();
+    // The first one holds its own as long as it listens, so that no other file has its number.
+    const isAnother = () => statSync(before.socketPath, { throwIfNoEntry: false })?.ino !== ino;
+    await until(() => isAnother() && modeOf(before.socketPath) === 0o660, 'the socket');
     const one = await program(after);
     one.socket.write(line('a'));
     await one.answered(1);
