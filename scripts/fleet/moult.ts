@@ -59,6 +59,8 @@ function environmentOf(
     PATH: process.env['PATH'] ?? '',
     HOME: options.homeDir,
     XDG_CONFIG_HOME: join(options.homeDir, '.config'),
+    // What a program that is killed leaves there goes with all of the run.
+    ...(process.env['TMPDIR'] === undefined ? {} : { TMPDIR: process.env['TMPDIR'] }),
     NO_COLOR: '1',
     ...options.env,
   };
