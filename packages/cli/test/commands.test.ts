@@ -170,6 +170,28 @@ describe('moult agents upgrade --wait', () => {
     expect(coordinator.bodies[0]).toMatchObject({ component: 'agent', version: '1.1.0' });
   });
 
+  it('shows no step behind a later one, though the end tells of steps that nobody had heard of', async () => {
+    const all = ['fetching', 'staged', 'draining', 'switching'];
+    const steps = all.map((step, index) => ({ step, startedMs: 1_700_000_000_000 + index }));
+    let asked = 0;
+    await using coordinator = await startCoordinator({
+      'POST /v1/agents/upgrade': ordered,
+      [`GET /v1/commands/${COMMAND.id}`]: () => {
+        asked += 1;
+        const end = asked === 1 ? {} : { state: 'succeeded', outcome: 'succeeded' };
+        const told = asked === 1 ? ATTEMPT.steps : steps;
+        return {
+          status: 200,
+          value: { command: { ...COMMAND, ...end }, attempts: [{ ...ATTEMPT, steps: told }] },
+        };
+      },
+    });
+    const upgrade = ['agents', 'upgrade', 'web-1', '--to', '1.1.0', '--wait'];
+    const { err } = await runMoult([...upgrade, ...connection(coordinator.url)]);
+    const shown = [...err.matchAll(/^step web-1: ([a-z-]+)$/gm)].map(([, step]) => step);
+    expect(shown).toEqual(['fetching', 'draining', 'switching']);
+  });
+
   it('ends with 5 and the evidence when it was rolled back', async () => {
     const evidence = {
       reason: 'tries-used',

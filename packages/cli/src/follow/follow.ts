@@ -6,6 +6,7 @@ import type { Attempt, Command } from '@moult/api';
 import type { Client } from '@moult/api/client';
 import { isEnded } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
+import { UPGRADE_STEPS, type UpgradeStep } from '@moult/core/upgrade';
 import { EXIT } from '../exit-codes.ts';
 import type { Run } from '../shell.ts';
 import { formatBytes, formatDuration } from '../terminal/format.ts';
@@ -64,23 +65,45 @@ async function followOne(
   options: { readonly client: Client; readonly id: string; readonly leftMs: number },
 ): Promise<Followed | null> {
   const startedMs = run.clock.monotonicMs();
-  let shown = 0;
+  let shown = NOTHING_SHOWN;
   for (;;) {
     const answer = await askPatiently(run, () =>
       options.client.getCommand({ params: { id: options.id }, signal: run.stop }),
     );
     if (answer !== null) {
-      const steps = answer.attempts.at(-1)?.steps ?? [];
+      const attempt = answer.attempts.at(-1);
       // On a terminal the line is rewritten; in a log each step deserves its line.
-      for (const step of steps.slice(shown))
-        run.output.step(`${answer.command.agent}: ${step.step}`);
-      shown = Math.max(shown, steps.length);
+      for (const step of stepsAfter(shown, attempt)) {
+        run.output.step(`${answer.command.agent}: ${step}`);
+        shown = { attempt: attempt?.attempt ?? 0, step };
+      }
       if (isEnded(answer.command.state)) return answer;
       run.output.step(nowText(answer));
     }
     if (run.clock.monotonicMs() - startedMs >= options.leftMs) return null;
     await run.clock.sleep(ASK_EVERY_MS, run.stop);
   }
+}
+
+interface Shown {
+  readonly attempt: number;
+  /** Null: none. */
+  readonly step: UpgradeStep | null;
+}
+
+const NOTHING_SHOWN: Shown = { attempt: 0, step: null };
+
+/** The end brings steps that were too short to be told; what came before the last one shown is not shown any more. */
+function stepsAfter(shown: Shown, attempt: Attempt | undefined): readonly UpgradeStep[] {
+  if (attempt === undefined) return [];
+  const last = shown.attempt === attempt.attempt ? placeOf(shown.step) : placeOf(null);
+  return UPGRADE_STEPS.filter(
+    (step) => placeOf(step) > last && attempt.steps.some((one) => one.step === step),
+  );
+}
+
+function placeOf(step: UpgradeStep | null): number {
+  return step === null ? -1 : UPGRADE_STEPS.indexOf(step);
 }
 
 function nowText({ command, attempts }: Followed): string {

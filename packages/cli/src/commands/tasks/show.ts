@@ -85,7 +85,11 @@ function outputFields(run: TaskRun): Fields {
       ? ''
       : `, ${formatBytes(run.droppedBytes)} beyond its output-limit are gone`;
   return [
-    ['wrote', `${formatBytes(run.outputBytes)}${dropped}`],
+    // Nobody was there to count.
+    [
+      'wrote',
+      run.code === 'outcome-unknown' ? ABSENT : `${formatBytes(run.outputBytes)}${dropped}`,
+    ],
     ['see it', `moult output ${run.agent} --run ${run.run}`],
   ];
 }
