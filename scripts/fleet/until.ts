@@ -1,7 +1,7 @@
 import { FleetError } from './fleet-error.ts';
 
 /** Between two looks. What we wait for happens in other processes: there is nothing to be told by. */
-const LOOK_MS = 100;
+const LOOK_MS = 200;
 
 /**
  * Looks until `probe` gives something else than null, undefined or false; that is the result. Rejects at the deadline,
