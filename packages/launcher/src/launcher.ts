@@ -123,6 +123,8 @@ export class Launcher {
         code: 'boot-record-unwritable',
         why: message,
       });
+      // Where its last sync failed, readers see what was not saved: U16 goes by what they see.
+      await this.#catchUp(state);
       const failed: SupervisionEvent = { kind: 'save-failed', of: event, message };
       return stepSupervision(state, failed);
     }
@@ -130,7 +132,7 @@ export class Launcher {
     return step;
   }
 
-  /** B4: nothing of a write that failed may boot one day; tried at each tick until the disk takes it. */
+  /** B4: nothing of a write that failed may boot one day; tried at once, and at each tick until the disk takes it. */
   async #catchUp(state: SupervisionState): Promise<void> {
     try {
       await this.#options.disk.writeRecord(encodeBootRecord(state.life.record));
