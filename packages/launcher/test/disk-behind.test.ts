@@ -77,7 +77,12 @@ function asking(message: AgentPipeMessage | null): Spawner {
   };
 }
 
-async function afterATick(disk: FailingDisk, message: AgentPipeMessage | null): Promise<void> {
+/** `isTicking`: until its first tick; else until it has said that it cannot write. */
+async function afterATick(
+  disk: FailingDisk,
+  message: AgentPipeMessage | null,
+  isTicking = true,
+): Promise<void> {
   const clock = new FakeClock();
   const stop = new AbortController();
   const host = { bootId: 'b1', ready: async () => undefined, alive: async () => undefined };
@@ -86,7 +91,7 @@ async function afterATick(disk: FailingDisk, message: AgentPipeMessage | null): 
   const launcher = new Launcher({ disk, spawner: asking(message), clock, host, log, self });
   const exit = launcher.run(stop.signal);
   if (message !== null) await log.until(/cannot be written/);
-  await clock.fire(HEARTBEAT_MS);
+  if (isTicking) await clock.fire(HEARTBEAT_MS);
   stop.abort();
   await exit;
 }
@@ -99,6 +104,14 @@ test('B4: a try that was answered `failed` does not stay on the disk', async () 
     committed: OLD,
     trial: null,
   });
+});
+
+test('B4 U16: whoever reads the record does not find what a failed sync left there, also before the next tick', async () => {
+  const disk = failingDisk({ text: encodeBootRecord(firstRecord(OLD)), isRenamed: true });
+  disk.failures = Number.POSITIVE_INFINITY;
+  await afterATick(disk, TRY, false);
+  const reading = readBootRecord(disk.text);
+  expect(reading.kind === 'read' && reading.record.components.agent.trial).toBeNull();
 });
 
 test('B10: a recovered record that found no room is written when there is some', async () => {
