@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
 import { longFirst } from './test/support/long-first.ts';
 
-/** The machines that run these tests have two cores, and one of three waits for a disk. */
-const WORKERS_MAX = 3;
+/** Two at once: the machines that run these tests are small. */
+const WORKERS_MAX = 2;
 /** One more where workers wait for what the clock decides: two files are watched for minutes. */
-const E2E_WORKERS_MAX = 4;
+const E2E_WORKERS_MAX = 3;
 /** They take half a minute and more. */
 const LONG = [
   'test/simulation/fleet.test.ts',

@@ -56,9 +56,12 @@ class Weather {
 export async function stormOver(stage: StormStage): Promise<Stormed> {
   const { coordinator, storm, say } = stage;
   const hosts: StormHost[] = [];
+  const proxies: TcpProxy[] = [];
   try {
     for (let number = 1; number <= storm.hosts; number += 1) {
-      hosts.push(await storming(stage, number));
+      const proxy = await TcpProxy.open({ toPort: coordinator.port });
+      proxies.push(proxy);
+      hosts.push(await storming(stage, proxy, number));
       if (number % 5 === 0) say(`${number} of ${storm.hosts} hosts are there`);
     }
     const weather = new Weather();
@@ -80,14 +83,13 @@ export async function stormOver(stage: StormStage): Promise<Stormed> {
     return { perSecond, disconnects, kills, ...sumOf(coordinator, hosts) };
   } finally {
     for (const { host } of hosts) await host.stop();
-    for (const { proxy } of hosts) await proxy.close();
+    for (const proxy of proxies) await proxy.close();
   }
 }
 
-async function storming(stage: StormStage, number: number): Promise<StormHost> {
+async function storming(stage: StormStage, proxy: TcpProxy, number: number): Promise<StormHost> {
   const { dir, coordinator, storm, recordBytes } = stage;
   const name = `storm-${String(number).padStart(2, '0')}`;
-  const proxy = await TcpProxy.open({ toPort: coordinator.port });
   const host = await Host.enroll({
     coordinator,
     token: await coordinator.enrollmentToken({ validates: true }),

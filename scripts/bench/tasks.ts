@@ -146,10 +146,11 @@ function longestGap(coordinator: Coordinator, sinceMs: number): number {
     `started_ms, ended_ms FROM task_runs WHERE started_ms >= ${sinceMs} AND ended_ms IS NOT NULL ORDER BY started_ms`,
   );
   let longestMs = 0;
-  let endedMs = Number.POSITIVE_INFINITY;
+  let endedMs = Number(rows[0]?.['ended_ms']);
   for (const row of rows) {
     longestMs = Math.max(longestMs, Number(row['started_ms']) - endedMs);
-    endedMs = Math.max(endedMs === Number.POSITIVE_INFINITY ? 0 : endedMs, Number(row['ended_ms']));
+    // Some run side by side.
+    endedMs = Math.max(endedMs, Number(row['ended_ms']));
   }
   return longestMs;
 }

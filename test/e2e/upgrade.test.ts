@@ -1,5 +1,6 @@
 /* What people do with a fleet on a good day, through the programs that they do it with. */
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Attempt } from '@moult/api';
 import { versionsDirOf } from '@moult/core/layout';
 import { UPGRADE_STEPS } from '@moult/core/upgrade';
@@ -72,12 +73,18 @@ describe.concurrent('side by side', () => {
       trial: null,
     });
     const kept = [record.components.agent.committed?.dir, record.components.agent.previous?.dir];
+    const dirs = [versionsDirOf(host.layout, 'agent'), host.layout.compileCacheDir];
     await until(
       'only the current and the previous version are left',
-      async () => (await readdir(versionsDirOf(host.layout, 'agent'))).length === 2,
+      async () =>
+        (await Promise.all(dirs.map((dir) => readdir(dir)))).every((of) => of.length === 2),
       { timeoutMs: 20_000, detail: () => host.tail() },
     );
-    expect((await readdir(versionsDirOf(host.layout, 'agent'))).sort()).toEqual(kept.sort());
+    for (const dir of dirs) expect((await readdir(dir)).sort()).toEqual(kept.sort());
+    // What the previous one left when it ended; the current one has not ended yet.
+    const previous = join(host.layout.compileCacheDir, record.components.agent.previous?.dir ?? '');
+    const compiled = await readdir(previous, { recursive: true, withFileTypes: true });
+    expect(compiled.filter((found) => found.isFile())).toHaveLength(1);
   });
 
   test('H4 H18: an upgrade waits for validation, also a forced one, and says so', async () => {

@@ -8,7 +8,7 @@ import { type Logger, silentLogger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
 import { openSqliteStore, type Store } from '@moult/store';
 import { storeWorkerPath } from '../../../../test/support/store-worker.ts';
-import { pathsOf } from '../../src/config.ts';
+import { COORDINATOR_KEYS, pathsOf } from '../../src/config.ts';
 import {
   type Coordinator,
   type CoordinatorOptions,
@@ -42,13 +42,8 @@ async function makeTemplate(): Promise<Template> {
 
 async function copyOf(made: Template, dir: string): Promise<InitResult> {
   await cp(made.dir, dir, { recursive: true, verbatimSymlinks: true });
-  const { configPath } = made.init.paths;
-  const stateDir = made.init.paths.stateDir.slice(made.dir.length);
-  const root = dir;
-  return {
-    ...made.init,
-    paths: pathsOf({ root, configPath: configPath.replace(made.dir, dir), stateDir }),
-  };
+  const stateDir = COORDINATOR_KEYS.state.default;
+  return { ...made.init, paths: pathsOf({ root: dir, configPath: null, stateDir }) };
 }
 
 /** A coordinator in this process: real store, real sockets, time that the test moves. */
