@@ -35,6 +35,7 @@ export const TROUBLES = [
   'connections-break',
   'disk-full',
   'disk-slow',
+  'disk-stuck',
   'disk-error',
   'disk-sync-error',
   'no-handles',
@@ -157,7 +158,8 @@ const THEMES = {
 
 /** A verdict is due after minutes, and a stopped version's probe after an hour. */
 const LASTING: ReadonlySet<FaultKind> = new Set([
-  ...(['outage', 'cut-downwards', 'coordinator-busy', 'metadata-away'] as const),
+  ...(['outage', 'cut-downwards', 'coordinator-away', 'coordinator-busy'] as const),
+  'metadata-away',
   'disk-sync-error',
 ]);
 const RARE_WEIGHTS = Object.fromEntries(RARE.map(({ weight }, index) => [index, weight]));
@@ -165,7 +167,7 @@ const PASSES = [1, 2, 3, 4, 5, 6] as const;
 const BRIEF = [
   ...CRASHES,
   ...['kill-agent', 'kill-launcher', 'stop-launcher', 'connections-break'],
-  ...['disk-full', 'disk-error', 'disk-slow', 'disk-slow', 'no-handles'],
+  ...['disk-full', 'disk-error', 'disk-slow', 'disk-stuck', 'no-handles'],
   ...['unasked-rejection', 'revoke', 'revoke', 'reject'],
   ...['outage', 'coordinator-slow', 'metadata-slow', 'probes-hang'],
 ] as readonly FaultKind[];
@@ -217,7 +219,7 @@ const VERDICT_TROUBLES = [
   'reboot',
   'stop-launcher',
 ] as const;
-const DISK_TROUBLES = ['disk-full', 'disk-slow', 'disk-error'] as const;
+const DISK_TROUBLES = ['disk-full', 'disk-slow', 'disk-stuck', 'disk-error'] as const;
 const WRITING =
   /^(record|link|aside|stage|cleanup|holder|save|inbox|session|spawn|unit|pipe:(try|commit))/;
 
@@ -232,7 +234,7 @@ export function drawFaults(random: SeededRandom): readonly Fault[] {
     rare: 14,
     dense: 10,
   });
-  return THEMES[(process.env['THEME'] ?? theme) as typeof theme](random);
+  return THEMES[theme](random);
 }
 
 function many(

@@ -19,13 +19,15 @@ export function readKept(path: string | null): Kept {
   const counts = COUNTED.map((name) => [name, new Map(saved.counts[name])] as const);
   kept.tally.add(Object.fromEntries(counts) as unknown as Tally);
   for (const [name, bases] of saved.met) for (const base of bases) kept.met.add(base, [name]);
+  for (const [base, count] of saved.varied ?? []) kept.met.hasVaried(base, count);
   return Object.assign(kept, { lives: saved.lives, failed: saved.failed, steps: saved.steps });
 }
 
 export function writeKept(path: string, kept: Kept): void {
   const { tally, met, lives, failed, steps } = kept;
   const counts = Object.fromEntries(COUNTED.map((name) => [name, [...tally[name]]]));
-  const text = JSON.stringify({ lives, failed, steps, counts, met: met.bases() });
+  const known = { met: met.bases(), varied: met.varied() };
+  const text = JSON.stringify({ lives, failed, steps, counts, ...known });
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
 }

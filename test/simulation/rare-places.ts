@@ -235,6 +235,53 @@ export const RARE: readonly [RarePlace, ...RarePlace[]] = [
     strikes: CRASHES,
     points: pointsOf('cleanup', 'wire:cleanup', 'unit', 'link'),
   },
+  // On a stuck disk a launcher hears late what was asked about, and what made it moot.
+  {
+    weight: 10,
+    troubles: [
+      ['coordinator-away', 'save:probation:after', 1],
+      ['disk-sync-error', 'save:probation:after'],
+      ['world-back', 'probe:begin'],
+      ['metadata-slow', 'probe:begin'],
+      ['disk-stuck', 'probe:begin'],
+    ],
+    strikes: ['stop-launcher', 'kill-agent'],
+    points: ['probe:begin'],
+  },
+  {
+    weight: 8,
+    troubles: [
+      ['coordinator-away', 'save:probation:after', 1],
+      ['disk-sync-error', 'save:probation:after'],
+      ['world-back', 'probe:begin'],
+      ['metadata-slow', 'probe:begin'],
+      ['disk-stuck', 'probe:begin'],
+    ],
+    strikes: ['connections-break', 'disk-slow'],
+    points: pointsOf('pipe:commit', 'wire:confirm'),
+  },
+  // A dial is answered when the metadata is there: the coordinator can have confirmed long before.
+  {
+    weight: 10,
+    troubles: [
+      ['coordinator-away', 'save:probation:after', 1],
+      ['world-back', 'probe:begin'],
+      ['metadata-slow', 'probe:end'],
+    ],
+    strikes: ['disk-stuck', 'connections-break', 'kill-agent'],
+    points: pointsOf('pipe:commit', 'record:write', 'wire:welcome:received'),
+  },
+  // A session that was just opened is gone again, and none comes about.
+  {
+    weight: 6,
+    troubles: [
+      ['coordinator-away', 'save:probation:after', 1],
+      ['world-back', 'probe:begin'],
+      ['certificate-refused', 'wire:welcome:received'],
+    ],
+    strikes: ['connections-break', 'kill-agent'],
+    points: ['save:probation:after', 'pipe:dial:received'],
+  },
 ];
 
 /** All points of these, and of their parts. */

@@ -48,7 +48,8 @@ export class SimDisk {
   }
 
   delayMs(): number {
-    const { random, isDiskSlow } = this.#world;
-    return isDiskSlow ? random.spread(50, 8_000) : random.fraction() * 5;
+    const { random, isDiskSlow, diskStuckUntilMs, scheduler } = this.#world;
+    const ownMs = isDiskSlow ? random.spread(50, 8_000) : random.fraction() * 5;
+    return Math.max(0, diskStuckUntilMs - scheduler.nowMs) + ownMs;
   }
 }

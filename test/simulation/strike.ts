@@ -5,6 +5,7 @@ import type { World } from './world.ts';
 
 const TEN_YEARS_MS = 10 * 365 * 86_400_000;
 const BOOT_MS_MAX = 90_000;
+const DISK_STUCK_MS_MAX = 50_000;
 
 type Strike = (world: World, fault: Fault) => void;
 
@@ -25,7 +26,7 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   reboot: (world) => world.unit.stop(() => boot(world, () => world.files.syncAll())),
   // At once or a little later, when whatever follows has begun.
   'stop-launcher': (world) =>
-    world.scheduler.after(world.random.chance(0.5) ? 0 : world.random.spread(1, 60_000), () => {
+    world.scheduler.after(world.random.chance(0.5) ? 0 : world.random.between(1, 30_000), () => {
       if (!world.isMended)
         world.unit.stop(() => world.scheduler.after(100, () => world.unit.start()));
     }),
@@ -37,6 +38,7 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   'world-back': (world) => {
     world.network.isDown = false;
     world.network.cut = 'none';
+    world.coordinator.isUp = true;
     world.coordinator.isBusy = false;
     world.isMetadataAway = false;
   },
@@ -99,6 +101,10 @@ const STRIKES: Readonly<Record<FaultKind, Strike>> = {
   'disk-slow': lasting((world, isOn) => {
     world.isDiskSlow = isOn;
   }),
+  // Less than what a unit's watchdog waits for a launcher.
+  'disk-stuck': (world) => {
+    world.diskStuckUntilMs = world.scheduler.nowMs + world.random.between(100, DISK_STUCK_MS_MAX);
+  },
   'disk-error': (world) => {
     world.diskErrorsDue += world.random.between(1, 3);
   },
@@ -148,6 +154,7 @@ export function mend(world: World): void {
   world.setClockRight();
   world.files.isFull = false;
   world.isDiskSlow = false;
+  world.diskStuckUntilMs = 0;
   world.diskErrorsDue = 0;
   world.isRecordUnsyncable = false;
   world.isOutOfHandles = false;

@@ -36,6 +36,15 @@ export class Met {
     return [...this.#bases].map(([name, seeds]) => [name, [...seeds]]);
   }
 
+  /** How many variations of each were lived: the same one twice would count what it met twice. */
+  varied(): readonly (readonly [base: number, count: number])[] {
+    return [...this.#varied];
+  }
+
+  hasVaried(base: number, count: number): void {
+    this.#varied.set(base, count);
+  }
+
   /** Lives that may meet what was met less than `least` times; none where nobody knows how. */
   variationsFor(scarce: Iterable<readonly [name: string, missing: number]>): readonly number[] {
     const seeds: number[] = [];

@@ -94,6 +94,8 @@ export class World {
   /** The probes of every version hang until they are ended. */
   areProbesHanging = false;
   isDiskSlow = false;
+  /** Whatever is written until then waits for it. */
+  diskStuckUntilMs = 0;
   diskErrorsDue = 0;
   /** The directory of the boot record cannot be synced: a rename shows, and may not last. */
   isRecordUnsyncable = false;

@@ -46,6 +46,7 @@ export class Launcher {
 
   /** A write failed, perhaps after its rename: what the disk holds is not the record that is acted on. */
   #isDiskBehind = false;
+  #isTickWaiting = false;
 
   constructor(options: LauncherOptions) {
     this.#options = options;
@@ -65,10 +66,7 @@ export class Launcher {
     if (stop.aborted) stopAsked();
     stop.addEventListener('abort', stopAsked, { once: true });
     const ticking = new AbortController();
-    // B18: watched time is these ticks; those that a stopped machine missed are not made up for.
-    const ticks = everyMs(clock, HEARTBEAT_MS, ticking.signal, () =>
-      this.#queue.pushAlways({ kind: 'ticked' }),
-    );
+    const ticks = everyMs(clock, HEARTBEAT_MS, ticking.signal, () => this.#tick());
     const life: Life = { record, bootId: host.bootId, self, failures: 0, launcherLeftMs: null };
     try {
       return await this.#live({ kind: 'idle', life });
@@ -82,6 +80,16 @@ export class Launcher {
     }
   }
 
+  /**
+   * B18: watched time is these ticks. Those that a stopped machine missed are not made up for, and neither are those of
+   * a launcher that waited for its disk: a burst of them would judge an agent by time in which nobody listened to it.
+   */
+  #tick(): void {
+    if (this.#isTickWaiting) return;
+    this.#isTickWaiting = true;
+    this.#queue.pushAlways({ kind: 'ticked' });
+  }
+
   async #live(first: SupervisionState): Promise<number> {
     let state = await this.#take(first, { kind: 'started' });
     while (state.kind !== 'ended') {
@@ -93,9 +101,8 @@ export class Launcher {
   }
 
   async #take(state: SupervisionState, event: OccurredEvent): Promise<SupervisionState> {
-    if (event.kind === 'ticked') void this.#options.host.alive();
     if (event.kind === 'exited') this.#agent = null;
-    if (event.kind === 'ticked' && this.#isDiskBehind) await this.#catchUp(state);
+    if (event.kind === 'ticked') await this.#ticked(state);
     const step = await this.#saved(state, event);
     if (step.state.kind !== state.kind) this.#logChange(step.state, event);
     else this.#logVerdict(state, step.state);
@@ -106,6 +113,12 @@ export class Launcher {
       if (result !== null) next = await this.#take(next, result);
     }
     return next;
+  }
+
+  async #ticked(state: SupervisionState): Promise<void> {
+    this.#isTickWaiting = false;
+    void this.#options.host.alive();
+    if (this.#isDiskBehind) await this.#catchUp(state);
   }
 
   /** B3: what a step changed in the record is on disk before anything else of it happens. */

@@ -3,6 +3,7 @@ import {
   type AgentPipeMessage,
   encodeBootRecord,
   firstRecord,
+  HANG_TICKS,
   HEARTBEAT_MS,
   readBootRecord,
   type Slot,
@@ -119,4 +120,43 @@ test('B10: a recovered record that found no room is written when there is some',
   await afterATick(disk, null);
   const reading = readBootRecord(disk.text);
   expect(reading.kind === 'read' && reading.record.components.agent.committed).toEqual(NEW);
+});
+
+test('B18: the ticks in which a launcher waits for its disk are not made up for', async () => {
+  const clock = new FakeClock();
+  const stop = new AbortController();
+  const log = new Journal();
+  let write: () => void = () => undefined;
+  let begin: () => void = () => undefined;
+  const written = new Promise<void>((resolve) => {
+    write = resolve;
+  });
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const disk = failingDisk({ text: encodeBootRecord(firstRecord(OLD)), isRenamed: false });
+  const writeRecord = async () => {
+    begin();
+    await written;
+  };
+  let ticks = 0;
+  const alive = async () => void ticks++;
+  const launcher = new Launcher({
+    disk: { ...disk, writeRecord },
+    spawner: asking(TRY),
+    clock,
+    host: { bootId: 'b1', ready: async () => undefined, alive },
+    log,
+    self: { version: '1.0.0', digest: null },
+  });
+  const exit = launcher.run(stop.signal);
+  await begun;
+  // As many as end an agent that is silent.
+  for (let tick = 0; tick <= HANG_TICKS; tick++) await clock.fire(HEARTBEAT_MS);
+  expect(ticks).toBe(0);
+  write();
+  stop.abort();
+  expect(await exit).toBe(0);
+  expect(ticks).toBe(1);
+  expect(log.lines.filter(({ message }) => message === 'stopping')).toHaveLength(1);
 });
