@@ -44,14 +44,17 @@ export class Host {
       readonly token: string;
       /** Where the host finds the coordinator, when something stands between them. */
       readonly url?: string;
+      /** False: what it starts with is there already. */
+      readonly installs?: boolean;
       readonly onStep?: (line: string) => void;
     },
   ): Promise<Host> {
-    const { coordinator, token, name, root, onStep } = options;
+    const { coordinator, token, name, root, installs = true, onStep } = options;
     await moultOk(
       [
         ...['agent', 'enroll', '--coordinator', options.url ?? coordinator.url, '--token', '-'],
         ...['--name', name, '--root', root],
+        ...(installs ? [] : ['--no-install']),
       ],
       {
         homeDir: coordinator.dir,
@@ -106,7 +109,7 @@ export class Host {
   /** The serving agent: neither a probe nor a launcher. */
   async agentPid(): Promise<number | null> {
     const agents = (await processesOf(this.root)).filter(
-      ({ args }) => /\/versions\/agent\//.test(args[0] ?? '') && args.includes('run'),
+      ({ args }) => /\/versions\/agent\//.test(args[1] ?? '') && args.includes('run'),
     );
     return agents[0]?.pid ?? null;
   }

@@ -2,10 +2,11 @@
  * Releases for demonstrations, tests and benchmarks: built from this checkout by the code behind `moult release build`,
  * with a short probation. Packs are barely compressed, or not at all: they travel over the loopback only.
  */
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Component } from '@moult/core/component';
 import { type Platform, platformOf } from '@moult/core/platform';
-import { type BuiltRelease, buildRelease } from '@moult/release/build';
+import { type BuiltRelease, buildRelease, type Runtime } from '@moult/release/build';
 import { ROOT_DIR } from '../root.ts';
 
 export interface ReleaseSpec {
@@ -14,6 +15,8 @@ export interface ReleaseSpec {
   /** From the top of the checkout; the component's own entry unless given. */
   readonly entry?: string;
   readonly probationMs?: number;
+  /** It calls the runtime of this checkout, instead of carrying a hundred megabytes of its own. */
+  readonly borrowsRuntime?: boolean;
 }
 
 export type BuiltPack = BuiltRelease & { readonly spec: ReleaseSpec; readonly packPath: string };
@@ -45,10 +48,20 @@ export async function buildPack(options: {
     cacheDir: join(CACHE_DIR, 'runtimes'),
     probationMs: spec.probationMs ?? PROBATION_MS,
     compressionLevel,
+    ...(spec.borrowsRuntime === true ? { runtime: await borrowedRuntime(outDir) } : {}),
     ...(onNotice === undefined ? {} : { onNotice }),
   });
   if (built.packPath === null) throw new Error(`no pack was written for ${spec.version}`);
   return { ...built, spec, packPath: built.packPath };
+}
+
+async function borrowedRuntime(dir: string): Promise<Runtime> {
+  const ownDir = join(ROOT_DIR, 'node_modules', `node-${HERE}`);
+  const programPath = join(dir, 'borrowed-runtime');
+  await mkdir(dir, { recursive: true });
+  const text = `#!/bin/sh\nexec '${join(ownDir, 'bin', 'node')}' "$@"\n`;
+  await writeFile(programPath, text, { mode: 0o755 });
+  return { programPath, licensePath: join(ownDir, 'LICENSE') };
 }
 
 function platformHere(): Platform {

@@ -90,7 +90,7 @@ test(
     // None of it needed another coordinator.
     expect(coordinator.program.pid).toBe(pid);
     const { packPath } = await buildPack({
-      spec: { component: 'agent', version: NEW_AGENT },
+      spec: { component: 'agent', version: NEW_AGENT, borrowsRuntime: true },
       outDir: join(fleet.dir, 'packs'),
     });
     await coordinator.publish(packPath);

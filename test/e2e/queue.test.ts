@@ -243,7 +243,7 @@ describe.concurrent('side by side', () => {
       await fleet.coordinator.enrollmentToken({ group: 'clocked' });
       const choose = ['agents', 'desired', '--group', 'clocked', '--to', CLOCKED[0]];
       expect(await moult(...choose)).toMatchObject({ code: 0 });
-      const host = await fleet.host('clocked');
+      const host = await fleet.host('clocked', { fetches: true });
       expect((await host.bootRecord()).components.agent.committed?.version).toBe(CLOCKED[0]);
       await loseScriptOf(CLOCKED[1]);
       const command = await fleet.order(host.name, CLOCKED[1]);

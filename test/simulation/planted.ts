@@ -55,7 +55,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'success is reported before the launcher has committed',
-    seed: 91,
+    seed: 25,
     file: MACHINE,
     from: `        onTrial: () => state,
         untried: () => lost(state, event.nowMs),
@@ -74,7 +74,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a broken world is taken for a broken agent',
-    seed: 34,
+    seed: 39,
     file: VERDICT,
     from: ": quiet({ kind: 'world-broken', ticks: 0 }),\n    dialled: 'ignore',\n  },\n  dialling",
     to: ": struck({ kind: 'dialling', strikes: verdict.strikes, mode: 'beside', ticks: 0 }, null),\n    dialled: 'ignore',\n  },\n  dialling",
@@ -123,20 +123,20 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'an outage is held against a launcher on trial',
-    seed: 97,
+    seed: 14,
     file: 'core/src/boot/watching.ts',
     from: 'isHeard && !isUnwell(last)',
     to: 'isHeard && last.reached',
   },
   {
     name: 'a trial that no upgrade knows of stays',
+    seed: 173,
     file: 'agent/src/upgrade/orphan-trial.ts',
     from: 'if (attemptId === null || isExpected) continue;',
     to: 'if (attemptId !== "") continue;',
   },
   {
     name: 'a command is acknowledged before it is in the inbox',
-    seed: 24,
     file: 'agent/src/commands.ts',
     from: 'const stored = store.inbox.store(command);',
     to: 'this.#options.sendAccept({ commandId, attempt });\n    const stored = store.inbox.store(command);',
@@ -170,12 +170,14 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'what a crash left of a task is not ended',
+    seed: 66,
     file: TASKS,
     from: 'if (starts > 0) await programs.endLeft(row);',
     to: '',
   },
   {
     name: 'a task is started before it is in the journal',
+    seed: 66,
     file: TASK_RUNS,
     from: `save(row);
         outbox`,

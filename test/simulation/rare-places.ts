@@ -192,12 +192,12 @@ export const RARE: readonly [RarePlace, ...RarePlace[]] = [
     strikes: CRASHES,
     points: pointsOf('pipe:failed', 'record:write'),
   },
-  // A trial that was given up, and shows again when it is read anew.
+  // A trial that was given up, and shows again when it is read anew: the old record was renamed back, and not synced.
   {
     weight: 8,
     troubles: [['disk-sync-error', 'pipe:try:received']],
-    strikes: CRASHES,
-    points: pointsOf('inbox.finish', 'save:reporting:after', 'save:idle:after'),
+    strikes: ['power-cut', 'power-cut', 'power-cut', 'kill-launcher'],
+    points: pointsOf('inbox.finish', 'save:reporting:after', 'save:idle:after', 'record:sync-dir'),
   },
   {
     weight: 2,

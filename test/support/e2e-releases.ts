@@ -35,7 +35,11 @@ export const BAD_LAUNCHERS = [
   { version: '1.9.2', does: 'crashes at start', entry: 'crash-at-start' },
 ] as const;
 
-const SPECS: readonly ReleaseSpec[] = [
+/** Good ones that carry a whole runtime, as every release does outside of these tests. */
+export const WHOLE = ['3.0.0', '3.1.0'] as const;
+
+/** They borrow their runtime: a hundred megabytes would be read and copied for each host and each upgrade. */
+const BORROWING: readonly ReleaseSpec[] = [
   ...[FIRST_AGENT, ...GOOD].map((version): ReleaseSpec => ({ component: 'agent', version })),
   ...CLOCKED.map(
     (version): ReleaseSpec => ({
@@ -73,7 +77,12 @@ const SPECS: readonly ReleaseSpec[] = [
   ),
 ];
 
-/** Hands them on one after the other, and removes each then: together they are some gigabytes. */
+const SPECS: readonly ReleaseSpec[] = [
+  ...WHOLE.map((version): ReleaseSpec => ({ component: 'agent', version })),
+  ...BORROWING.map((spec) => ({ ...spec, borrowsRuntime: true })),
+];
+
+/** Hands them on one after the other, and removes each then: together they are many. */
 export async function withEachPack(
   outDir: string,
   use: (packPath: string) => Promise<void>,
@@ -97,7 +106,8 @@ export async function withEachPack(
 
 /** Says that it is for this platform, and its runtime is for another one: an ELF header of a machine that nobody has. */
 async function packForAnotherMachine(outDir: string): Promise<string> {
-  const spec: ReleaseSpec = { component: 'agent', version: BAD.cannotBeExecuted };
+  const version = BAD.cannotBeExecuted;
+  const spec: ReleaseSpec = { component: 'agent', version, borrowsRuntime: true };
   const { treeDir, manifest, packPath } = await buildPack({ spec, outDir, compressionLevel: 0 });
   const program = Buffer.alloc(4096);
   // EI_MAG, 64 bit, little endian, version 1; then e_type EXEC and e_machine 0xfffe.

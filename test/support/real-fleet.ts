@@ -58,7 +58,7 @@ export class RealFleet {
       readonly validates?: boolean;
       readonly group?: string;
       readonly starts?: boolean;
-      /** It fetches what it installs, a hundred megabytes and more; otherwise that is there already. */
+      /** It fetches and installs what it starts with; otherwise that is there already. */
       readonly fetches?: boolean;
       /** A directory that is there; a new one of its own unless given. */
       readonly root?: string;
@@ -73,7 +73,7 @@ export class RealFleet {
     if (!fetches) await copySlots(hostIn(this.#templateDir), root);
     const token = await coordinator.enrollmentToken({ validates, group });
     const host = await Host.enroll({
-      ...{ coordinator, token, name, root },
+      ...{ coordinator, token, name, root, installs: fetches },
       ...(url === undefined ? {} : { url }),
     });
     this.#hosts.push(host);

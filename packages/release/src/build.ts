@@ -19,10 +19,12 @@ import type { Platform } from '@moult/core/platform';
 import { isVersion, type Version } from '@moult/core/versions';
 import { withFile } from './blob-store.ts';
 import { noticesOf } from './build-notices.ts';
-import { runtimeOf } from './build-runtime.ts';
+import { type Runtime, runtimeOf } from './build-runtime.ts';
 import { bundleScript } from './build-script.ts';
 import { digestOf, sha256Of } from './digest.ts';
 import { writePack } from './pack-write.ts';
+
+export type { Runtime } from './build-runtime.ts';
 
 export interface BuildOptions {
   readonly component: Component;
@@ -32,6 +34,8 @@ export interface BuildOptions {
   readonly repositoryDir: string;
   /** Instead of the component's own `src/main.ts`. */
   readonly entryPath?: string;
+  /** Instead of the runtime that releases ship: a program that runs scripts as it does. */
+  readonly runtime?: Runtime;
   /** More scripts by name, `lib/<name>.cjs`; the agent's default is the trust worker. */
   readonly workerEntries?: Readonly<Record<string, string>>;
   readonly outDir: string;
@@ -70,7 +74,7 @@ export async function buildRelease(options: BuildOptions): Promise<BuiltRelease>
   const treeDir = join(options.outDir, name);
   await rm(treeDir, { recursive: true, force: true });
   await mkdir(join(treeDir, 'lib'), { recursive: true });
-  const runtime = await runtimeOf(options);
+  const runtime = options.runtime ?? (await runtimeOf(options));
   const script = `lib/${component}.cjs`;
   const scripts = { [component]: entryOf(options), ...workersOf(options) };
   const packages = new Set<string>();
