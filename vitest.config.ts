@@ -3,8 +3,8 @@ import { longFirst } from './test/support/long-first.ts';
 
 /** Two at once: the machines that run these tests are small. */
 const WORKERS_MAX = 2;
-/** One more where workers wait for what the clock decides: two files are watched for minutes. */
-const E2E_WORKERS_MAX = 3;
+/** Twice as many where workers wait for what the clock decides: three files are watched for minutes. */
+const E2E_WORKERS_MAX = 4;
 /** They take half a minute and more. */
 const LONG = [
   'test/simulation/fleet.test.ts',
@@ -19,6 +19,8 @@ const LONG = [
   'packages/coordinator/test/https-session.test.ts',
   'test/e2e/verdict.test.ts',
   'test/e2e/bad-release.test.ts',
+  'test/e2e/killed.test.ts',
+  'test/e2e/readme.test.ts',
   'test/e2e/restore.test.ts',
   'test/e2e/queue.test.ts',
   'test/e2e/choices.test.ts',
@@ -27,9 +29,6 @@ const LONG = [
   'test/e2e/output.test.ts',
   'test/e2e/tasks.test.ts',
 ];
-/** What fills the machine by itself, and is judged by when it is done. */
-const ALONE = ['test/e2e/killed.test.ts'];
-
 export default defineConfig({
   test: {
     maxWorkers: WORKERS_MAX,
@@ -58,22 +57,11 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          exclude: ALONE,
           testTimeout: 180_000,
           hookTimeout: 120_000,
           // After the others, so that nothing else is busy beside them. They wait more than they work.
           maxWorkers: E2E_WORKERS_MAX,
           sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        test: {
-          name: 'e2e-alone',
-          include: ALONE,
-          testTimeout: 180_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -11,7 +11,13 @@ import {
   startProgram,
 } from './program.ts';
 
-const PROGRAM_PATH = join(ROOT_DIR, 'moult');
+/** From the sources, unless somebody has made a bundle of them to call it often. */
+let programPath = join(ROOT_DIR, 'moult');
+
+/** What is called as `moult` from here on. */
+export function useMoult(path: string): void {
+  programPath = path;
+}
 
 /** No context of whoever runs this must be seen or changed, and no colours. */
 export interface MoultOptions extends RunOptions {
@@ -23,7 +29,7 @@ export function moult(args: readonly string[], options: MoultOptions): Promise<R
   return runToEnd({
     ...options,
     name: `moult ${args[0] ?? ''}`,
-    command: PROGRAM_PATH,
+    command: programPath,
     args,
     env: environmentOf(options),
     cwd: options.homeDir,
@@ -45,7 +51,7 @@ export function startMoult(
 ): Program {
   return startProgram({
     ...options,
-    command: PROGRAM_PATH,
+    command: programPath,
     args,
     env: environmentOf(options),
     cwd: options.homeDir,
@@ -60,8 +66,14 @@ function environmentOf(
     HOME: options.homeDir,
     XDG_CONFIG_HOME: join(options.homeDir, '.config'),
     // What a program that is killed leaves there goes with all of the run.
-    ...(process.env['TMPDIR'] === undefined ? {} : { TMPDIR: process.env['TMPDIR'] }),
+    ...inherited('TMPDIR'),
+    ...inherited('NODE_COMPILE_CACHE'),
     NO_COLOR: '1',
     ...options.env,
   };
+}
+
+function inherited(name: string): Readonly<Record<string, string>> {
+  const value = process.env[name];
+  return value === undefined ? {} : { [name]: value };
 }

@@ -10,7 +10,7 @@ import { GOOD } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 
 /** Three hits cost a restart each; between crashes of the agent the launcher waits 1, 2 and 4 s. */
-const HIT_MS = 60_000;
+const HIT_MS = 120_000;
 /** Fetching from a coordinator that is away is tried again after a minute. */
 const COORDINATOR_HIT_MS = 150_000;
 

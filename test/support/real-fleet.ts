@@ -1,5 +1,5 @@
 /*
- * A coordinator and hosts as real processes, for one file of tests. The coordinator is a copy of one that was made
+ * A coordinator and hosts as real processes, for one file of tests, and `moult` as it is shipped: a bundle. The coordinator is a copy of one that was made
  * once for these sources and has every release: building and publishing takes half a minute, copying a moment. Hosts
  * begin with copies of the slots that one host fetched then, unless they are to fetch.
  */
@@ -9,9 +9,11 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from '@moult/api';
+import { bundleMoult, programIn } from '../../scripts/fleet/bundled-moult.ts';
 import { Coordinator, type Ended } from '../../scripts/fleet/coordinator.ts';
 import { Host } from '../../scripts/fleet/host.ts';
 import { madeOnce } from '../../scripts/fleet/made-once.ts';
+import { useMoult } from '../../scripts/fleet/moult.ts';
 import { endProcessesOf, type Found, processesOf } from '../../scripts/fleet/processes.ts';
 import { until } from '../../scripts/fleet/until.ts';
 import { FIRST_AGENT, FIRST_LAUNCHER_VERSION, withEachPack } from './e2e-releases.ts';
@@ -43,6 +45,7 @@ export class RealFleet {
       readonly env?: Readonly<Record<string, string>>;
     } = {},
   ): Promise<RealFleet> {
+    useMoult(programIn((await madeOnce('moult', bundleMoult)).dir));
     const templateDir = await preparedTemplate();
     const dir = await mkdtemp(join(tmpdir(), `moult-e2e-${name}-`));
     await copyTree(coordinatorIn(templateDir), coordinatorIn(dir));
