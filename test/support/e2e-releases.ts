@@ -29,6 +29,12 @@ export const BAD = {
   majorCrashesAtStart: '2.0.0',
 } as const;
 
+/** Good ones from before the agent could do this. */
+export const BEFORE = {
+  upgradingState: '0.9.2',
+  autoUpgrade: '0.9.1',
+} as const;
+
 export const GOOD_LAUNCHER = '1.1.0';
 export const BAD_LAUNCHERS = [
   { version: '1.9.1', does: 'crashes when it is to work', entry: 'launcher-crash-when-run' },
@@ -66,6 +72,12 @@ const BORROWING: readonly ReleaseSpec[] = [
   { component: 'agent', version: BAD.isDeaf, entry: 'test/fixtures/deaf.ts' },
   { component: 'agent', version: BAD.cannotUpgrade, entry: 'test/fixtures/cannot-upgrade.ts' },
   { component: 'agent', version: BAD.liesAboutDigest, entry: 'test/fixtures/lies-about-digest.ts' },
+  {
+    component: 'agent',
+    version: BEFORE.upgradingState,
+    entry: 'test/fixtures/no-upgrading-state.ts',
+  },
+  { component: 'agent', version: BEFORE.autoUpgrade, entry: 'test/fixtures/no-auto-upgrade.ts' },
   { component: 'launcher', version: FIRST_LAUNCHER_VERSION },
   { component: 'launcher', version: GOOD_LAUNCHER },
   ...BAD_LAUNCHERS.map(
