@@ -138,8 +138,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'a command is acknowledged before it is in the inbox',
     file: 'agent/src/commands.ts',
-    from: 'const stored = store.inbox.store(command);',
-    to: 'this.#options.sendAccept({ commandId, attempt });\n    const stored = store.inbox.store(command);',
+    from: 'const stored = store.inbox.store(command,',
+    to: 'this.#options.sendAccept({ commandId, attempt });\n    const stored = store.inbox.store(command,',
   },
   {
     name: 'a ticket is used up before its welcome has arrived',

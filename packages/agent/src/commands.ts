@@ -67,12 +67,12 @@ export class Commands {
   accept(command: CommandMessage): void {
     const { store, log } = this.#options;
     const { commandId, attempt } = command;
-    const stored = store.inbox.store(command);
+    // In one transaction: who was away for a second has a dozen of them to write.
+    const stored = store.inbox.store(command, () => store.session.saw(command));
     if (stored === 'full') {
       log.warn('a command is not accepted: too many wait already', { commandId });
       return;
     }
-    store.session.saw(command);
     // U8: durable before it is accepted; a repeated one is accepted again, since the first word may be lost.
     this.#options.send({ kind: 'accept', message: { commandId, attempt } });
     if (stored === 'finished') {

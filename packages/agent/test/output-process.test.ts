@@ -15,7 +15,9 @@ class Counting {
   #sent: number[] = [];
   #socket: Socket | null = null;
 
+  /** To the next agent: the connection with the one before has ended, which is seen some time after it was killed. */
   async connect(path: string): Promise<void> {
+    await when(() => this.#socket === null);
     while (this.#socket === null) {
       const socket = connect(path);
       const isOpen = await new Promise<boolean>((resolve) => {
@@ -78,7 +80,7 @@ describe('output through the real process', () => {
     for (let round = 0; round < 6; round++) {
       await program.connect(outputSocketPath);
       const goal = program.answered.length + 2_000;
-      await when(() => program.answered.length >= goal / 2);
+      await when(() => program.answered.length >= goal - 1_000);
       for (const { socket } of coordinator.peers) socket.terminate();
       await when(() => program.answered.length >= goal);
       agent.child.kill('SIGKILL');
@@ -93,7 +95,8 @@ describe('output through the real process', () => {
       stored.map(({ item }) =>
         item.item === 'record' ? Number(Buffer.from(item.record.content).toString()) : -1,
       );
-    await when(() => numbers().at(-1) === last || agent.child.exitCode !== null);
+    // Or one that was kept and whose answer the kill cut off: more than was answered can be there, never less.
+    await when(() => (numbers().at(-1) ?? 0) >= last || agent.child.exitCode !== null);
     const got = numbers();
     expect(got).toEqual([...new Set(got)].sort((a, b) => a - b));
     const kept = new Set(got);

@@ -20,8 +20,11 @@ const REMEMBERED_MAX = 1_000;
 /**
  * Accepted commands. A row is on the disk before `accept` is sent; its id is remembered beyond its end. */
 export interface Inbox {
-  /** `finished`: it ended here already; `finishAgain` repeats its report. */
-  store(command: CommandMessage): Stored;
+  /**
+   * `finished`: it ended here already; `finishAgain` repeats its report. What `effect` writes goes into the same
+   * transaction; nothing is written where it is `full`.
+   */
+  store(command: CommandMessage, effect?: () => void): Stored;
   /** Commands without an end, in the order of their arrival. */
   waiting(): readonly CommandMessage[];
   /**
@@ -68,11 +71,15 @@ export function createInbox(database: DatabaseSync, outbox: Outbox): Inbox {
   };
 
   return {
-    store: (command) => {
+    store: (command, effect) => {
       const row = finishOf(command);
-      if (row !== undefined) return row['finish'] === null ? 'known' : 'finished';
-      if (open().size >= (command.task ? TASKS_WAITING_MAX : WAITING_MAX)) return 'full';
-      insert.run(command.commandId, command.attempt, JSON.stringify(command));
+      const isNew = row === undefined;
+      if (isNew && open().size >= (command.task ? TASKS_WAITING_MAX : WAITING_MAX)) return 'full';
+      transact(database, () => {
+        if (isNew) insert.run(command.commandId, command.attempt, JSON.stringify(command));
+        effect?.();
+      });
+      if (!isNew) return row['finish'] === null ? 'known' : 'finished';
       open().set(idOf(command), command);
       return 'new';
     },
