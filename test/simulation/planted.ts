@@ -137,9 +137,11 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a command is acknowledged before it is in the inbox',
+    seed: 24,
     file: 'agent/src/commands.ts',
     from: 'const stored = store.inbox.store(command,',
-    to: 'this.#options.sendAccept({ commandId, attempt });\n    const stored = store.inbox.store(command,',
+    to: `this.#options.send({ kind: 'accept', message: { commandId, attempt } });
+    const stored = store.inbox.store(command,`,
   },
   {
     name: 'a ticket is used up before its welcome has arrived',
