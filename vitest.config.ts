@@ -29,6 +29,7 @@ const LONG = [
   'test/e2e/output.test.ts',
   'test/e2e/tasks.test.ts',
 ];
+
 export default defineConfig({
   test: {
     maxWorkers: WORKERS_MAX,

@@ -19,7 +19,7 @@ export function readKept(path: string | null): Kept {
   const counts = COUNTED.map((name) => [name, new Map(saved.counts[name])] as const);
   kept.tally.add(Object.fromEntries(counts) as unknown as Tally);
   for (const [name, bases] of saved.met) for (const base of bases) kept.met.add(base, [name]);
-  for (const [base, count] of saved.varied ?? []) kept.met.hasVaried(base, count);
+  for (const [base, count] of saved.varied ?? []) kept.met.setVaried(base, count);
   return Object.assign(kept, { lives: saved.lives, failed: saved.failed, steps: saved.steps });
 }
 

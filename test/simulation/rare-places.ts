@@ -32,6 +32,14 @@ const CRASHES: readonly FaultKind[] = [
 const WORDS: readonly FaultKind[] = ['revoke', 'unasked-rejection', 'connections-break'];
 const REFUSING = pointsOf('save:rolling-back', 'pipe:refuse', 'wire:reject', 'pipe:failed');
 const REJECTED = ['reject', 'save:switching:after'] as const;
+/** A record that cannot be synced is written at each tick; on a stuck disk its launcher hears late what was asked about, and what made it moot. */
+const HEARD_LATE: RarePlace['troubles'] = [
+  ['coordinator-away', 'save:probation:after', 1],
+  ['disk-sync-error', 'save:probation:after'],
+  ['world-back', 'probe:begin'],
+  ['metadata-slow', 'probe:begin'],
+  ['disk-stuck', 'probe:begin'],
+];
 
 export const RARE: readonly [RarePlace, ...RarePlace[]] = [
   { weight: 8, troubles: [REJECTED], strikes: CRASHES, points: REFUSING },
@@ -235,28 +243,15 @@ export const RARE: readonly [RarePlace, ...RarePlace[]] = [
     strikes: CRASHES,
     points: pointsOf('cleanup', 'wire:cleanup', 'unit', 'link'),
   },
-  // On a stuck disk a launcher hears late what was asked about, and what made it moot.
   {
     weight: 10,
-    troubles: [
-      ['coordinator-away', 'save:probation:after', 1],
-      ['disk-sync-error', 'save:probation:after'],
-      ['world-back', 'probe:begin'],
-      ['metadata-slow', 'probe:begin'],
-      ['disk-stuck', 'probe:begin'],
-    ],
+    troubles: HEARD_LATE,
     strikes: ['stop-launcher', 'kill-agent'],
     points: ['probe:begin'],
   },
   {
     weight: 8,
-    troubles: [
-      ['coordinator-away', 'save:probation:after', 1],
-      ['disk-sync-error', 'save:probation:after'],
-      ['world-back', 'probe:begin'],
-      ['metadata-slow', 'probe:begin'],
-      ['disk-stuck', 'probe:begin'],
-    ],
+    troubles: HEARD_LATE,
     strikes: ['connections-break', 'disk-slow'],
     points: pointsOf('pipe:commit', 'wire:confirm'),
   },

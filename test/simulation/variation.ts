@@ -41,7 +41,7 @@ export class Met {
     return [...this.#varied];
   }
 
-  hasVaried(base: number, count: number): void {
+  setVaried(base: number, count: number): void {
     this.#varied.set(base, count);
   }
 

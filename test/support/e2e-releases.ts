@@ -94,7 +94,7 @@ const SPECS: readonly ReleaseSpec[] = [
   ...BORROWING.map((spec) => ({ ...spec, borrowsRuntime: true })),
 ];
 
-/** Hands them on one after the other, and removes each then: together they are many. */
+/** Hands them on one after the other, and removes each then: nobody needs it twice. */
 export async function withEachPack(
   outDir: string,
   use: (packPath: string) => Promise<void>,

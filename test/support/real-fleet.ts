@@ -1,7 +1,8 @@
 /*
- * A coordinator and hosts as real processes, for one file of tests, and `moult` as it is shipped: a bundle. The coordinator is a copy of one that was made
- * once for these sources and has every release: building and publishing takes half a minute, copying a moment. Hosts
- * begin with copies of the slots that one host fetched then, unless they are to fetch.
+ * A coordinator and hosts as real processes, for one file of tests, and `moult` as it is shipped: a bundle. The
+ * coordinator is a copy of one that was made once for these sources and has every release: building and publishing
+ * takes half a minute, copying a moment. Hosts begin with copies of the slots that one host fetched then, unless they
+ * are to fetch.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
