@@ -16,6 +16,7 @@ export type Arrived =
 export interface ServerEnd {
   readonly name: string;
   send(frame: CoordinatorFrame): void;
+  together(work: () => void): void;
   close(code: number): void;
 }
 
@@ -86,6 +87,7 @@ export class SimConnection {
   #isLostDown = false;
   #upMs = 0;
   #downMs = 0;
+  #joint: (() => void)[] | null = null;
 
   constructor(world: World, process: SimProcess) {
     this.#world = world;
@@ -93,6 +95,7 @@ export class SimConnection {
     this.server = {
       name: process.name,
       send: (frame) => this.#down({ kind: 'frame', frame }, `wire:${frame.kind}`),
+      together: (work) => this.#together(work),
       close: (code) => this.#down({ kind: 'closed', code, detail: `close code ${code}` }, null),
     };
   }
@@ -111,6 +114,10 @@ export class SimConnection {
       this.#world.point(`wire:${frame.kind}:received`);
       this.#listener?.onFrame(frame);
     });
+  }
+
+  arrived(): Arrived | null {
+    return this.#arrived.shift() ?? null;
   }
 
   async next(signal: AbortSignal): Promise<Arrived> {
@@ -159,10 +166,24 @@ export class SimConnection {
   #down(arrived: Arrived, point: string | null): void {
     if (point !== null) this.#world.point(`${point}:sent`);
     this.#downMs = Math.max(this.#downMs, this.#now()) + this.#world.network.delayMs();
-    this.#process.after(this.#downMs - this.#now(), () => {
+    const deliver = () => {
       this.#isLostDown ||= this.#world.network.cut === 'down';
       if (this.#isCut || this.#isClosed || this.#isLostDown) return;
       if (point === null || this.#process.pointNow(`${point}:received`)) this.#take(arrived);
+    };
+    if (this.#joint === null) this.#process.after(this.#downMs - this.#now(), deliver);
+    else this.#joint.push(deliver);
+  }
+
+  /** What is sent in `work` arrives in one turn. */
+  #together(work: () => void): void {
+    const joint: (() => void)[] = [];
+    this.#joint = joint;
+    work();
+    this.#joint = null;
+    if (joint.length === 0) return;
+    this.#process.after(this.#downMs - this.#now(), () => {
+      for (const deliver of joint) deliver();
     });
   }
 

@@ -139,9 +139,11 @@ export const PLANTED: readonly Planted[] = [
     name: 'a command is acknowledged before it is in the inbox',
     seed: 24,
     file: 'agent/src/commands.ts',
-    from: 'const stored = store.inbox.store(command,',
-    to: `this.#options.send({ kind: 'accept', message: { commandId, attempt } });
-    const stored = store.inbox.store(command,`,
+    from: 'const stored = store.inbox.store(commands,',
+    to: `for (const { commandId, attempt } of commands) {
+      this.#options.send({ kind: 'accept', message: { commandId, attempt } });
+    }
+    const stored = store.inbox.store(commands,`,
   },
   {
     name: 'a ticket is used up before its welcome has arrived',

@@ -11,7 +11,7 @@ import { type AgentCondition, attemptIdIn, type UpgradeState } from '@moult/core
 import type { AgentFrame, CommandMessage, FinishMessage } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
-import { type AgentStore, isDiskTrouble } from './database/index.ts';
+import { type AgentStore, isDiskTrouble, type Stored } from './database/index.ts';
 import { plainFinish } from './upgrade/finish.ts';
 import { Bell, pause } from './waiting.ts';
 
@@ -64,25 +64,36 @@ export class Commands {
     this.#options = options;
   }
 
-  accept(command: CommandMessage): void {
+  /** Those that came together, in one write. */
+  accept(commands: readonly CommandMessage[]): void {
+    const { store } = this.#options;
+    const stored = store.inbox.store(commands, (command) => store.session.saw(command));
+    let isOrdered = false;
+    for (const [index, command] of commands.entries()) {
+      isOrdered = this.#accepted(command, stored[index] ?? 'full') || isOrdered;
+    }
+    if (!isOrdered) return;
+    this.#options.onOrdered();
+    this.look();
+  }
+
+  /** True: it has no end yet. */
+  #accepted(command: CommandMessage, stored: Stored): boolean {
     const { store, log } = this.#options;
     const { commandId, attempt } = command;
-    // In one transaction: who was away for a second has a dozen of them to write.
-    const stored = store.inbox.store(command, () => store.session.saw(command));
     if (stored === 'full') {
       log.warn('a command is not accepted: too many wait already', { commandId });
-      return;
+      return false;
     }
     // U8: durable before it is accepted; a repeated one is accepted again, since the first word may be lost.
     this.#options.send({ kind: 'accept', message: { commandId, attempt } });
     if (stored === 'finished') {
       store.inbox.finishAgain(command);
       this.#options.onOutput();
-      return;
+      return false;
     }
     if (stored === 'new') log.info('accepted a command', { commandId, attempt });
-    this.#options.onOrdered();
-    this.look();
+    return true;
   }
 
   /** The coordinator took a command back that has not begun. One that is on its way is the upgrade machine's. */

@@ -20,7 +20,7 @@ import type { AgentPorts, LauncherChannel, Self, Timetable, Transport, Trust } f
 import type { CarrierKind } from './session/fallback.ts';
 import { FallbackTransport } from './session/fallback-transport.ts';
 import { createHttpsTransport } from './session/https-transport.ts';
-import { createWsTransport } from './session/ws-transport.ts';
+import { createWsTransport, type WsTransport } from './session/ws-transport.ts';
 import { createPrograms } from './tasks/programs.ts';
 import { troubleOfSchedule } from './tasks/task-list.ts';
 import { createTasksFile } from './tasks/tasks-file.ts';
@@ -29,7 +29,9 @@ import { pause } from './waiting.ts';
 export interface HostParts {
   readonly clock: Clock;
   readonly self: Self;
-  readonly transports: Readonly<Record<CarrierKind, Transport>>;
+  readonly transports: Readonly<Record<CarrierKind, Transport>> & {
+    readonly 'web-socket': WsTransport;
+  };
   readonly trust: Trust;
   readonly ca: string | null;
   readonly baseUrl: string;
@@ -83,6 +85,8 @@ export async function composeAgent(options: {
   await makeDirectoryDurably(layout.stateDir, 0o700);
   const host = await composeHost({ ...options, trustDir: layout.trustDir });
   const { clock } = host;
+  // The handshakes of TCP and TLS go on while the state is opened; nothing is said before that (RS3).
+  host.transports['web-socket'].begin();
   return {
     ...host,
     transport: new FallbackTransport({ transports: host.transports, clock, log }),

@@ -40,6 +40,8 @@ export interface Connection {
   send(frame: AgentFrame): void;
   /** The next thing that arrived, in order. Rejects with the signal's reason. */
   next(signal: AbortSignal): Promise<Received>;
+  /** The same, if it has arrived already; null: nothing has. */
+  arrived(): Received | null;
   /** TLS exporter value, hex; empty where there is no TLS. */
   channelBinding(): string;
   close(): void;

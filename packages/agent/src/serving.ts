@@ -4,7 +4,7 @@
  */
 import { EXIT, HEARTBEAT_MS, ROLLBACK_GRACE_MS, type Spawned } from '@moult/core/boot';
 import { attemptIdIn, attemptIdOf, type BootView, type UpgradeState } from '@moult/core/upgrade';
-import type { CoordinatorFrame, CoordinatorMessages } from '@moult/protocol';
+import type { CoordinatorMessages } from '@moult/protocol';
 import { Cleanup } from './cleanup.ts';
 import { type AgentStore, isDiskTrouble } from './database/index.ts';
 import { dialled } from './dial.ts';
@@ -16,7 +16,7 @@ import type { AgentPorts } from './ports.ts';
 import { reportOf } from './report.ts';
 import { Reporter } from './reporter.ts';
 import type { Welcome } from './session/handshake.ts';
-import { Link } from './session/link.ts';
+import { Link, type OtherFrame } from './session/link.ts';
 import { SessionNotes } from './session/session-notes.ts';
 import { hourlyCheckOf } from './timing.ts';
 import { Health } from './upgrade/health.ts';
@@ -146,6 +146,7 @@ export class Serving {
       }),
       listener: {
         onLive: (welcome, nonce) => this.#onLive(welcome, nonce),
+        onCommands: (commands) => this.#orders.commands.accept(commands),
         onFrame: (frame) => this.#onFrame(frame),
         onNoSession: (trouble) => this.#notes.missed(trouble),
         onLost: () => {
@@ -267,12 +268,9 @@ export class Serving {
     this.#attest();
   }
 
-  #onFrame(frame: CoordinatorFrame): void {
+  #onFrame(frame: OtherFrame): void {
     const { log, clock } = this.#ports;
     switch (frame.kind) {
-      case 'command':
-        this.#orders.commands.accept(frame.message);
-        return;
       case 'hold':
         log.info('nothing to do', { ...frame.message });
         return;

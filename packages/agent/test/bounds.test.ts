@@ -38,22 +38,22 @@ describe('T17: what waits on the host is bounded', () => {
     const store = new TestHost().store();
     const stored = new Map<string, number>();
     for (let index = 0; index < 2_000; index++) {
-      const kind = store.inbox.store(command(`command-${index}`));
+      const [kind = 'full'] = store.inbox.store([command(`command-${index}`)]);
       stored.set(kind, (stored.get(kind) ?? 0) + 1);
     }
     expect(stored.get('new')).toBe(1_000);
-    expect(store.inbox.store(command('command-0'))).toBe('known');
+    expect(store.inbox.store([command('command-0')])).toEqual(['known']);
     store.close();
   });
 
   test('H9: however many tasks wait, an upgrade is taken', () => {
     const store = new TestHost().store();
     const task = { name: 'backup', parameters: [] };
-    const kept = Array.from({ length: 1_001 }, (_, index) =>
-      store.inbox.store({ ...order(`task-${index}`), task }),
+    const kept = store.inbox.store(
+      Array.from({ length: 1_001 }, (_, index) => ({ ...order(`task-${index}`), task })),
     );
     expect(kept.filter((kind) => kind === 'full')).toHaveLength(101);
-    expect(store.inbox.store(command('upgrade'))).toBe('new');
+    expect(store.inbox.store([command('upgrade')])).toEqual(['new']);
     store.close();
   });
 

@@ -153,6 +153,9 @@ class FakeConnection implements Connection {
   close(): void {
     this.isOpen = false;
   }
+  arrived(): Received | null {
+    return this.received.shift() ?? null;
+  }
   next(signal: AbortSignal): Promise<Received> {
     const first = this.received.shift();
     if (first !== undefined) return Promise.resolve(first);

@@ -30,7 +30,7 @@ function crashedWith(host: TestHost, left: Partial<TaskRunRow>): void {
   const store = host.store();
   const { commandId, attempt, task, run, leader } = row(left);
   const command = { commandId, attempt, notAfterMs: 2e12, generation: 1, position: 1 };
-  store.inbox.store({ ...command, task: { name: task, parameters: [] } });
+  store.inbox.store([{ ...command, task: { name: task, parameters: [] } }]);
   store.taskRuns.due(row(left));
   if (leader !== null) store.taskRuns.led(run, leader);
   store.close();

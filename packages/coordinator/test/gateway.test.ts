@@ -230,5 +230,17 @@ test('C3: a coordinator that starts again takes back what was on the wire, and s
   expect(body.command).toMatchObject({ state: 'queued', holdReason: 'agent-down' });
   Object.assign(agent, { url: fixture.url });
   await agent.connect();
+  agent.send({ kind: 'check', message: { isFirst: true } });
   expect((await agent.expect('command')).commandId).toBe(commandId);
+});
+
+test('RS16: a session begins with what waits for its host, said once', async () => {
+  await fixture.publishTwo();
+  await fixture.call('POST', '/v1/agents/web-1/upgrade', { body: { version: '2.0.0' } });
+  await agent.connect();
+  agent.send({ kind: 'check', message: { isFirst: true } });
+  expect((await agent.connection?.next())?.kind).toBe('command');
+  const nobodys = { commandId: 'none', attempt: 1, point: 'drain' };
+  agent.send({ kind: 'permission', message: nobodys });
+  expect((await agent.connection?.next())?.kind).toBe('denied');
 });

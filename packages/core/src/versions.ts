@@ -1,4 +1,6 @@
-import { compare, major, parse } from 'semver';
+import compare from 'semver/functions/compare.js';
+import major from 'semver/functions/major.js';
+import parse from 'semver/functions/parse.js';
 
 /** Versions are SemVer 2.0.0 in canonical form: no leading `v`, no build metadata, at most 64 characters. */
 export type Version = string;

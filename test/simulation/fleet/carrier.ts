@@ -66,6 +66,10 @@ export class SimCarrier implements Carrier {
     this.#perhaps(() => this.#options.end.send(decoded.frame));
   }
 
+  together(work: () => void): void {
+    this.#options.end.together(work);
+  }
+
   close(code: number): void {
     if (this.#isOver || !this.#options.isAlive()) return;
     this.#options.end.close(code);

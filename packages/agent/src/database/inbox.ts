@@ -21,10 +21,13 @@ const REMEMBERED_MAX = 1_000;
  * Accepted commands. A row is on the disk before `accept` is sent; its id is remembered beyond its end. */
 export interface Inbox {
   /**
-   * `finished`: it ended here already; `finishAgain` repeats its report. What `effect` writes goes into the same
-   * transaction; nothing is written where it is `full`.
+   * All in one transaction; what became of each, in their order. `finished`: it ended here already; `finishAgain` repeats
+   * its report. What `effect` writes goes into the same transaction; nothing is written of one that is `full`.
    */
-  store(command: CommandMessage, effect?: () => void): Stored;
+  store(
+    commands: readonly CommandMessage[],
+    effect?: (command: CommandMessage) => void,
+  ): readonly Stored[];
   /** Commands without an end, in the order of their arrival. */
   waiting(): readonly CommandMessage[];
   /**
@@ -71,17 +74,24 @@ export function createInbox(database: DatabaseSync, outbox: Outbox): Inbox {
   };
 
   return {
-    store: (command, effect) => {
-      const row = finishOf(command);
-      const isNew = row === undefined;
-      if (isNew && open().size >= (command.task ? TASKS_WAITING_MAX : WAITING_MAX)) return 'full';
-      transact(database, () => {
-        if (isNew) insert.run(command.commandId, command.attempt, JSON.stringify(command));
-        effect?.();
-      });
-      if (!isNew) return row['finish'] === null ? 'known' : 'finished';
-      open().set(idOf(command), command);
-      return 'new';
+    store: (commands, effect) => {
+      const isFull = ({ task }: CommandMessage, count: number) =>
+        open().size + count >= (task ? TASKS_WAITING_MAX : WAITING_MAX);
+      const added: CommandMessage[] = [];
+      const storeOne = (command: CommandMessage): Stored => {
+        const row = finishOf(command);
+        if (row === undefined) {
+          if (isFull(command, added.length)) return 'full';
+          insert.run(command.commandId, command.attempt, JSON.stringify(command));
+          added.push(command);
+        }
+        effect?.(command);
+        if (row === undefined) return 'new';
+        return row['finish'] === null ? 'known' : 'finished';
+      };
+      const stored = transact(database, () => commands.map(storeOne));
+      for (const command of added) open().set(idOf(command), command);
+      return stored;
     },
     waiting: () => [...open().values()],
     finish: (finish, effect) => {

@@ -12,7 +12,7 @@ import { createSessionRow, type SessionRow } from './session-row.ts';
 import { createTaskRuns, type TaskRuns } from './task-runs.ts';
 import { createUpgradeRecord, type UpgradeRecord } from './upgrade-record.ts';
 
-export type { Inbox } from './inbox.ts';
+export type { Inbox, Stored } from './inbox.ts';
 export type { Meta } from './meta.ts';
 export type { NumberedStreams } from './numbered-streams.ts';
 export { isCorrupt, isDiskTrouble } from './open.ts';

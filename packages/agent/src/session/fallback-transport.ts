@@ -114,6 +114,10 @@ export class FallbackTransport implements Transport {
           return { kind: 'closed', code: 1000, detail: 'the WebSocket opens again' };
         }
       },
+      arrived: () => {
+        const received = connection.arrived();
+        return received === null ? null : seen(received);
+      },
       channelBinding: () => connection.channelBinding(),
       close: () => {
         connection.close();

@@ -109,6 +109,10 @@ class HttpsConnection implements Connection {
     return this.#unread.next(signal);
   }
 
+  arrived(): Received | null {
+    return this.#unread.arrived();
+  }
+
   channelBinding(): string {
     return this.#channelBinding;
   }

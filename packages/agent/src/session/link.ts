@@ -4,7 +4,7 @@
  */
 
 import { codedErrorFrom } from '@moult/core/errors';
-import type { AgentFrame, CoordinatorFrame } from '@moult/protocol';
+import type { AgentFrame, CommandMessage, CoordinatorFrame } from '@moult/protocol';
 import { type CloseReasonName, PONG_MS_MAX } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
@@ -17,10 +17,14 @@ import { GOOD_SESSION_MS } from './fallback.ts';
 import { endIn, type HelloFacts, shakeHands, type Welcome } from './handshake.ts';
 import type { NoSession } from './session-notes.ts';
 
+export type OtherFrame = Exclude<CoordinatorFrame, { readonly kind: 'command' }>;
+
 export interface LinkListener {
   /** A session is welcomed. Frames sent from here go out in order. */
   onLive(welcome: Welcome, commandNonce: string): void;
-  onFrame(frame: CoordinatorFrame): void;
+  /** Those that arrived together, in order: whoever was away for a second has a dozen of them. */
+  onCommands(commands: readonly CommandMessage[]): void;
+  onFrame(frame: OtherFrame): void;
   onLost(): void;
   /** There is no session, and why; said before each wait for the next try. */
   onNoSession(trouble: NoSession): void;
@@ -207,21 +211,47 @@ export class Link {
         const detail = `nothing came for ${PONG_MS_MAX / 1_000} s`;
         return { ending: NO_REASON, detail, wasLive: true };
       }
-      const end = endIn(received);
+      const end = this.#take(connection, received);
       if (end !== null) return { ...end, wasLive: true };
-      if (received.kind === 'invalid') {
-        return { ending: NO_REASON, detail: received.reason, wasLive: true };
-      }
-      this.#heard();
-      if (received.kind === 'unsupported') {
-        connection.send({ kind: 'unsupported', message: { field: received.field } });
-      } else if (received.kind === 'frame') this.#take(connection, received.frame);
     }
   }
 
-  #take(connection: Connection, frame: CoordinatorFrame): void {
+  /** Takes what has arrived together with this, in order; the end of the session that is among it, null: none. */
+  #take(connection: Connection, first: Received): Omit<SessionEnd, 'wasLive'> | null {
+    const { listener } = this.#options;
+    let commands: CommandMessage[] = [];
+    const flush = () => {
+      if (commands.length > 0) listener.onCommands(commands);
+      commands = [];
+    };
+    for (let next: Received | null = first; next !== null; next = connection.arrived()) {
+      if (next.kind === 'frame' && next.frame.kind === 'command') {
+        this.#heard();
+        commands.push(next.frame.message);
+        continue;
+      }
+      flush();
+      const end = this.#takeOther(connection, next);
+      if (end !== null) return end;
+    }
+    flush();
+    return null;
+  }
+
+  #takeOther(connection: Connection, received: Received): Omit<SessionEnd, 'wasLive'> | null {
+    const end = endIn(received);
+    if (end !== null) return end;
+    if (received.kind === 'invalid') return { ending: NO_REASON, detail: received.reason };
+    this.#heard();
+    if (received.kind === 'unsupported') {
+      connection.send({ kind: 'unsupported', message: { field: received.field } });
+    } else if (received.kind === 'frame') this.#takeFrame(connection, received.frame);
+    return null;
+  }
+
+  #takeFrame(connection: Connection, frame: CoordinatorFrame): void {
     if (frame.kind === 'ping') connection.send({ kind: 'pong', message: { id: frame.message.id } });
-    else this.#options.listener.onFrame(frame);
+    else if (frame.kind !== 'command') this.#options.listener.onFrame(frame);
   }
 
   /** Null: nothing came for so long that the connection is dead; pings come every 20 s. */

@@ -16,11 +16,15 @@ export class Unread {
     return this.#received.length <= UNREAD_MAX;
   }
 
+  arrived(): Received | null {
+    return this.#received.shift() ?? null;
+  }
+
   /** Rejects with the signal's reason. */
   async next(signal: AbortSignal): Promise<Received> {
     for (;;) {
-      const first = this.#received.shift();
-      if (first !== undefined) return first;
+      const first = this.arrived();
+      if (first !== null) return first;
       await new Promise<void>((resolve, reject) => {
         if (signal.aborted) {
           reject(signal.reason);

@@ -17,8 +17,31 @@ const EXPORTER_BYTES = 32;
 /** Unsent bytes beyond which a connection is as good as dead: some batches. */
 const UNSENT_BYTES_MAX = 8 * FRAME_BYTES_MAX;
 
-export function createWsTransport(options: WsTransportOptions): Transport {
-  return { connect: (signal) => connect(options, signal) };
+export interface WsTransport extends Transport {
+  /** Begins what the first `connect` then waits for: a process that starts has other things to do meanwhile. */
+  begin(): void;
+}
+
+export function createWsTransport(options: WsTransportOptions): WsTransport {
+  let begun: { readonly connection: Promise<Connection>; readonly abort: AbortController } | null =
+    null;
+  return {
+    begin: () => {
+      const abort = new AbortController();
+      begun = { connection: connect(options, abort.signal), abort };
+      // Whoever takes it learns of it.
+      begun.connection.catch(() => undefined);
+    },
+    connect: async (signal) => {
+      if (begun === null) return await connect(options, signal);
+      const { connection, abort } = begun;
+      begun = null;
+      const aborted = () => abort.abort(signal.reason);
+      signal.addEventListener('abort', aborted, { once: true });
+      if (signal.aborted) aborted();
+      return await connection.finally(() => signal.removeEventListener('abort', aborted));
+    },
+  };
 }
 
 function connect(options: WsTransportOptions, signal: AbortSignal): Promise<Connection> {
@@ -90,6 +113,7 @@ function channelOf(socket: WebSocket): Connection {
       socket.send(encodeAgentFrame(frame), () => undefined);
     },
     next: (signal) => unread.next(signal),
+    arrived: () => unread.arrived(),
     channelBinding: () => binding,
     close: () => {
       if (socket.readyState === WebSocket.OPEN) socket.close(1000);

@@ -89,6 +89,7 @@ export class FakeCoordinator implements Transport {
         session.frames.push(decoded.frame);
         queueMicrotask(() => answer(decoded.frame, session));
       },
+      arrived: () => arrived.shift() ?? null,
       next: async (signal) => {
         for (;;) {
           const first = arrived.shift();

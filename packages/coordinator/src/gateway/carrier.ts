@@ -16,6 +16,8 @@ export interface Carrier {
   listen(listener: CarrierListener): void;
   /** One frame. Never throws: into a carrier that has ended it is lost. */
   send(bytes: Uint8Array): void;
+  /** What is sent in `work` travels together, where there is a way to. */
+  together(work: () => void): void;
   /** Ends it when what was sent is through. The code is that of the close reasons. */
   close(code: number, reason: string): void;
   /** Ends it now. */

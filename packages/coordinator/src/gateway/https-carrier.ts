@@ -63,6 +63,11 @@ export class HttpsCarrier implements Carrier, WheelItem {
     queueMicrotask(() => this.#answer());
   }
 
+  /** What is said in one go does already. */
+  together(work: () => void): void {
+    work();
+  }
+
   close(): void {
     this.#isClosing = true;
     this.#arrived = [];

@@ -125,6 +125,15 @@ export class Session implements WheelItem {
     return true;
   }
 
+  /** False: not all of them were sent. */
+  sendAll(frames: readonly CoordinatorFrame[]): boolean {
+    let isSent = true;
+    this.#carrier.together(() => {
+      for (const frame of frames) isSent &&= this.send(frame);
+    });
+    return isSent;
+  }
+
   goLive(): void {
     this.phase = 'live';
     this.sinceMs = this.#owner.clock.nowMs();

@@ -136,11 +136,9 @@ export class Dispatcher {
     const { store, clock, sessions } = this.#options;
     const session = sessions.of(instanceId);
     const life = await store.read('storeLife', null);
-    let isSent = session !== null;
-    for (const command of commands) {
-      if (session === null || !isSent) break;
-      session.hasSentCommands = true;
-      isSent = session.send({
+    if (session !== null) session.hasSentCommands = true;
+    const isSent = session?.sendAll(
+      commands.map((command) => ({
         kind: 'command',
         message: {
           commandId: command.id,
@@ -149,8 +147,8 @@ export class Dispatcher {
           ...life,
           ...kindOf(command),
         },
-      });
-    }
+      })),
+    );
     // The session ended meanwhile: what was not put on the wire was not sent.
     if (!isSent) await store.write('lapse', { instanceId, nowMs: clock.nowMs() });
   }

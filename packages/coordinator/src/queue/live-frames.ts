@@ -35,9 +35,9 @@ export class LiveFrames implements LiveSessions {
     this.#options = options;
   }
 
+  /** What waits for it goes out when it checks: that is the first thing it says (H9). */
   onLive(session: Session): void {
-    const { log, dispatcher } = this.#options;
-    dispatcher.touch(session.instanceId, { resends: true });
+    const { log } = this.#options;
     const telling = this.#tellTasksTakenBack(session).catch((error: unknown) => {
       log.error('an agent was not told of tasks that were taken back; its next session is', {
         agent: session.agentName,

@@ -22,6 +22,10 @@ export class MemoryCarrier implements Carrier {
     this.sent.push(decoded.frame);
   }
 
+  together(work: () => void): void {
+    work();
+  }
+
   close(code: number, reason: string): void {
     this.closed = { code, reason };
   }
