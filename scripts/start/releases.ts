@@ -18,8 +18,8 @@ export const SECOND_RELEASE: DemoRelease = {
 export const CRASHING_RELEASE: DemoRelease = {
   component: 'agent',
   version: '1.2.0',
-  entry: 'test/fixtures/crash-at-start.ts',
-  is: 'one that crashes at start',
+  entry: 'test/fixtures/crash-at-start-when-it-serves.ts',
+  is: 'one that crashes when it serves',
 };
 export const LAUNCHER_RELEASE: DemoRelease = {
   component: 'launcher',

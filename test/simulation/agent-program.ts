@@ -116,6 +116,7 @@ function portsOf(world: World, program: AgentProgram): AgentPorts {
       slotsTrouble: async () => (character === 'unwell' ? 'something of its own is missing' : null),
     },
     timetable: { start: (_expression, work) => hourly(process, work), trouble: async () => null },
+    isPreflightOff: false,
     ...world.tasks.ports(process),
     outputSocket: { run: async () => undefined },
     drainLimitMs: world.tasks.drainLimitMs,

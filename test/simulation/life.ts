@@ -14,6 +14,7 @@ import {
   AGENT_CHARACTERS,
   type Character,
   LAUNCHER_CHARACTERS,
+  REHEARSALS,
   type SimRelease,
 } from './versions.ts';
 import { type Violation, World } from './world.ts';
@@ -145,6 +146,7 @@ class Life {
       component,
       character,
       version: `${this.#random.chance(0.25) ? 2 : 1}.${this.#releases}.0`,
+      rehearsal: this.#random.pick(REHEARSALS),
       // Within its probation: what goes wrong after a commit is not a trial's to find.
       laterMs: this.#random.spread(50, probationMs * 0.8),
       probationMs,

@@ -13,7 +13,10 @@ const HOLDER = ['lock', 'write', 'fsync', 'rename', 'sync-dir', 'written', 'ende
   (step) => `holder:${step}`,
 );
 const UNIT = ['first-launcher', 'check-start', 'become', 'ready', 'exited'].map((s) => `unit:${s}`);
-const SPAWN = ['spawn:before', 'spawn:after', 'probe:begin', 'probe:end', 'agent:start'];
+const SPAWN = [
+  ...['spawn:before', 'spawn:after', 'agent:start'],
+  ...['probe:begin', 'probe:end', 'rehearsal:begin', 'rehearsal:end'],
+];
 
 /** Writes of the agent's database; each is one transaction, so there is only before and after. */
 export const STORE_WRITES = [
@@ -32,8 +35,8 @@ const UPGRADE = ['idle', ...UPGRADE_STEPS].flatMap((kind) => [
 ]);
 
 const PIPE = [
-  ...['heartbeat', 'try', 'commit', 'refuse', 'dialled'].map((kind) => `pipe:${kind}`),
-  ...['spawned', 'done', 'failed', 'dial', 'probed', 'stop'].map((kind) => `pipe:${kind}`),
+  ...['heartbeat', 'try', 'commit', 'refuse', 'dialled', 'rehearse'].map((kind) => `pipe:${kind}`),
+  ...['spawned', 'done', 'failed', 'dial', 'probed', 'stop', 'rehearsed'].map((kind) => `pipe:${kind}`),
 ].flatMap((name) => [`${name}:sent`, `${name}:received`]);
 
 const WIRE = [

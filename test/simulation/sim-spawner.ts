@@ -1,5 +1,5 @@
-import type { Holder, Slot } from '@moult/core/boot';
-import type { AgentListener, Spawner, SpawnResult } from '@moult/launcher';
+import type { Holder, RehearsalOutcome, Slot } from '@moult/core/boot';
+import type { AgentListener, RehearsalResult, Spawner, SpawnResult } from '@moult/launcher';
 import { runAgent } from './agent-program.ts';
 import { SimPipe } from './pipe.ts';
 import { slotOn } from './sim-boot-disk.ts';
@@ -10,6 +10,7 @@ import type { World } from './world.ts';
 const HOLDER_GRACE_MS = 10_000;
 const HOLDER_POLL_MS = 50;
 const PROBE_MS = 30_000;
+const REHEARSAL_MS = 60_000;
 
 /** Starts agents and probes without processes, as process-spawner.ts does with them. */
 export class SimSpawner implements Spawner {
@@ -82,6 +83,28 @@ export class SimSpawner implements Spawner {
     const isReached = canReach && starts && isThere;
     world.trace('probed', { version: slot.version, isReached });
     return isReached;
+  }
+
+  async rehearse(slot: Slot, signal: AbortSignal): Promise<RehearsalResult> {
+    const world = this.#world;
+    await this.#launcher.point('rehearsal:begin');
+    if (world.isOutOfHandles) return { kind: 'not-started', message: 'no file handles are left' };
+    const release = this.#startable(slot);
+    const ended = (outcome: RehearsalOutcome) => ({ kind: 'ended', outcome, detail: '' }) as const;
+    if (release === null) return ended('failed');
+    const character = release.rehearsal === 'two-faced' ? 'good' : release.character;
+    const sessionMs = world.random.spread(100, world.coordinator.isSlow ? 40_000 : 6_000);
+    const wantedMs = sessionMs + world.refreshMs();
+    const hangs = character === 'hangs-at-start' || world.areProbesHanging;
+    const isLate = hangs || wantedMs > REHEARSAL_MS;
+    await this.#launcher.clock.sleep(isLate ? REHEARSAL_MS : wantedMs, signal);
+    await this.#launcher.point('rehearsal:end');
+    const isThere = !isLate && world.isReachable && world.isMetadataReachable;
+    const canReach = character !== 'deaf' && character !== 'cannot-upgrade';
+    const isBroken = character === 'crashes-at-start' || character === 'hangs-at-start';
+    const outcome = isBroken ? 'failed' : isThere && canReach ? 'passed' : 'not-reached';
+    world.trace('rehearsed', { version: slot.version, outcome });
+    return ended(outcome);
   }
 
   async endHolder(holder: Holder, signal: AbortSignal): Promise<void> {

@@ -17,12 +17,8 @@ const REASONS: readonly (readonly [cell: RegExp, why: string])[] = [
   ],
   [/^upgrade: (?!probation).* × attested$/, 'the shell says it in probation only'],
   [
-    /^upgrade: (?!probation|idle|staged).* × confirmed$/,
+    /^upgrade: (?!probation|idle).* × confirmed$/,
     'only while the version calls itself well, which it does in probation (U19)',
-  ],
-  [
-    /^upgrade: staged × (confirmed|rejected|work-failed)$/,
-    'a rehearsal that is not done takes no time and cannot fail',
   ],
   [/^upgrade: (rehearsed|draining) × work-failed$/, 'asking for permission cannot fail'],
   [

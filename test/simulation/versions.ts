@@ -31,9 +31,13 @@ export type AgentCharacter = (typeof AGENT_CHARACTERS)[number];
 export type LauncherCharacter = (typeof LAUNCHER_CHARACTERS)[number];
 export type Character = AgentCharacter | LauncherCharacter;
 
+/** *Two-faced*: passes, and goes wrong when it serves. */
+export const REHEARSALS = ['none', 'honest', 'two-faced'] as const;
+
 export interface SimRelease {
   readonly component: Component;
   readonly character: Character;
+  readonly rehearsal: (typeof REHEARSALS)[number];
   readonly slot: Slot;
   readonly manifest: Manifest;
   /** What `manifest.json` holds; stands for the whole tree. */
@@ -49,10 +53,11 @@ export class Releases {
     readonly component: Component;
     readonly version: string;
     readonly character: Character;
+    readonly rehearsal: SimRelease['rehearsal'];
     readonly laterMs: number;
     readonly probationMs: number;
   }): SimRelease {
-    const { component, version, character, laterMs, probationMs } = wanted;
+    const { component, version, character, rehearsal, laterMs, probationMs } = wanted;
     const program = { path: 'bin/node', sha256: sha256('runtime'), length: 1, executable: true };
     const scriptPath = `lib/${component}.cjs`;
     const script = { path: scriptPath, sha256: sha256(version), length: 1, executable: false };
@@ -69,11 +74,14 @@ export class Releases {
       readableSince: 1,
       probationMs,
       irreversible: false,
+      rehearses: component === 'agent' && rehearsal !== 'none',
     };
     const text = encodeManifest(manifest);
     const digest = sha256(text);
     const slot: Slot = { version, digest, dir: slotDirOf(version, digest) };
-    const release: SimRelease = { component, character, slot, manifest, text, laterMs };
+    const release: SimRelease = {
+      ...{ component, character, rehearsal, slot, manifest, text, laterMs },
+    };
     this.#byDigest.set(digest, release);
     return release;
   }

@@ -18,6 +18,7 @@ export const GOOD = ['1.1.0', '1.2.0', '1.3.0'] as const;
 /** Good ones that read their wall clock beside the state (test/fixtures/clock-beside-state.ts). */
 export const CLOCKED = ['1.4.0', '1.5.0'] as const;
 
+/** They pass their rehearsal, or know of none, and fail when they serve. */
 export const BAD = {
   crashesAtStart: '1.9.1',
   crashesAfterFiveSeconds: '1.9.2',
@@ -27,6 +28,14 @@ export const BAD = {
   liesAboutDigest: '1.9.6',
   cannotBeExecuted: '1.9.7',
   majorCrashesAtStart: '2.0.0',
+} as const;
+
+/** They would not serve, and their rehearsal shows it. */
+export const UNFIT = {
+  crashes: '1.8.1',
+  hangs: '1.8.2',
+  cannotReadConfiguration: '1.8.3',
+  isCutOff: '1.8.4',
 } as const;
 
 /** Good ones from before the agent could do this. */
@@ -58,7 +67,7 @@ const BORROWING: readonly ReleaseSpec[] = [
     (version): ReleaseSpec => ({
       component: 'agent',
       version,
-      entry: 'test/fixtures/crash-at-start.ts',
+      entry: 'test/fixtures/crash-at-start-when-it-serves.ts',
     }),
   ),
   {
@@ -68,10 +77,22 @@ const BORROWING: readonly ReleaseSpec[] = [
     // Longer than it lives, so that it cannot be committed before it crashes.
     probationMs: 30_000,
   },
-  { component: 'agent', version: BAD.hangs, entry: 'test/fixtures/hang.ts' },
-  { component: 'agent', version: BAD.isDeaf, entry: 'test/fixtures/deaf.ts' },
-  { component: 'agent', version: BAD.cannotUpgrade, entry: 'test/fixtures/cannot-upgrade.ts' },
-  { component: 'agent', version: BAD.liesAboutDigest, entry: 'test/fixtures/lies-about-digest.ts' },
+  ...[
+    [BAD.hangs, 'hang-when-it-serves'],
+    [BAD.isDeaf, 'deaf-when-it-serves'],
+    [BAD.cannotUpgrade, 'cannot-upgrade-when-it-serves'],
+    [BAD.liesAboutDigest, 'lies-about-digest'],
+    [UNFIT.crashes, 'crash-at-start'],
+    [UNFIT.hangs, 'hang'],
+    [UNFIT.cannotReadConfiguration, 'unreadable-configuration'],
+    [UNFIT.isCutOff, 'cut-off'],
+  ].map(
+    ([version = '', entry]): ReleaseSpec => ({
+      component: 'agent',
+      version,
+      entry: `test/fixtures/${entry}.ts`,
+    }),
+  ),
   {
     component: 'agent',
     version: BEFORE.upgradingState,
@@ -129,6 +150,8 @@ async function packForAnotherMachine(outDir: string): Promise<string> {
   await writeFile(join(treeDir, manifest.program), program);
   const other = {
     ...manifest,
+    // Its rehearsal would find it out.
+    rehearses: false,
     files: manifest.files.map((file) =>
       file.path === manifest.program
         ? { ...file, sha256: sha256Of(program), length: program.length }

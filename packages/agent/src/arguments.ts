@@ -6,7 +6,7 @@ import { AGENT_CONFIG } from './config/agent-config.ts';
 export type AgentArguments =
   | { readonly kind: 'version' }
   | {
-      readonly kind: 'run' | 'probe';
+      readonly kind: 'run' | 'probe' | 'rehearse';
       /** Null: the paths of a system-wide installation. */
       readonly root: string | null;
       /** Keys of the configuration that the command line gave, by name. */
@@ -14,7 +14,7 @@ export type AgentArguments =
     };
 
 const USAGE =
-  'agent run --root DIR|system [--KEY VALUE], agent --probe --root DIR|system, agent --version';
+  'agent run --root DIR|system [--KEY VALUE], agent --probe|--rehearse --root DIR|system, agent --version';
 
 /** Throws `usage`. */
 export function parseArguments(argv: readonly string[]): AgentArguments {
@@ -29,20 +29,22 @@ export function parseArguments(argv: readonly string[]): AgentArguments {
         ...Object.fromEntries(flagOptions),
         root: { type: 'string' },
         probe: { type: 'boolean' },
+        rehearse: { type: 'boolean' },
         version: { type: 'boolean' },
       },
     });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     const unknown = /'--([^'=]+)/.exec(message)?.[1] ?? '';
-    const nearest = nearestOf(unknown, [...names.keys(), 'root', 'probe', 'version']);
+    const nearest = nearestOf(unknown, [...names.keys(), 'root', 'probe', 'rehearse', 'version']);
     const hint = nearest === null ? '' : ` Did you mean --${nearest}?`;
     throw new CodedError('usage', `${message.split('. ')[0]}.${hint}`, { remedy: USAGE, cause });
   }
   const { values, positionals } = parsed;
   if (values['version'] === true) return { kind: 'version' };
-  const kind = values['probe'] === true ? 'probe' : 'run';
-  const isKnown = kind === 'probe' ? positionals.length === 0 : positionals.join(' ') === 'run';
+  const kind =
+    values['rehearse'] === true ? 'rehearse' : values['probe'] === true ? 'probe' : 'run';
+  const isKnown = kind === 'run' ? positionals.join(' ') === 'run' : positionals.length === 0;
   if (!isKnown) {
     throw new CodedError('usage', `not a command: ${positionals.join(' ') || '(none)'}`, {
       remedy: USAGE,

@@ -103,6 +103,7 @@ export async function composeAgent(options: {
       outputSocketPath: layout.outputSocketPath,
     }),
     drainLimitMs: config.drainLimitMs,
+    isPreflightOff: config.isPreflightOff,
     outputSocket: createOutputSocket({ path: layout.outputSocketPath, clock, log }),
     openStore: () => {
       keepPrivate(layout.agentDatabasePath);

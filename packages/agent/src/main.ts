@@ -30,8 +30,8 @@ runProgram({
       return EXIT.stop;
     }
     const layout = layoutOf(given.root);
-    const { runAgent, runProbe } = await import('./run.ts');
-    const options = { layout, root: given.root, flags: given.flags, version: VERSION, stop };
-    return given.kind === 'probe' ? runProbe(options) : runAgent(options);
+    const { runAgent, runProbe, runRehearsal } = await import('./run.ts');
+    const run = { run: runAgent, probe: runProbe, rehearse: runRehearsal }[given.kind];
+    return run({ layout, root: given.root, flags: given.flags, version: VERSION, stop });
   },
 });

@@ -187,6 +187,8 @@ export interface AgentPorts {
   readonly programs: Programs;
   /** How long an upgrade, or a restart, waits for tasks that run; null: as long as they do. */
   readonly drainLimitMs: number | null;
+  /** The host's owner has switched the pre-upgrade test off. */
+  readonly isPreflightOff: boolean;
   readonly outputSocket: OutputSocket;
   /** Opens the agent's database; called once, and closed at the end. */
   openStore(): AgentStore;

@@ -4,7 +4,8 @@
  * configuration and key only: the state belongs to whoever serves.
  */
 import { PROBE_EXIT } from '@moult/core/boot';
-import { codedErrorFrom } from '@moult/core/errors';
+import { CodedError, codedErrorFrom } from '@moult/core/errors';
+import type { SessionPurpose } from '@moult/core/identity';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Self, Transport, Trust } from './ports.ts';
@@ -40,7 +41,7 @@ export async function probe(ports: ProbePorts, stop: AbortSignal): Promise<numbe
 async function isReached(ports: ProbePorts, signal: AbortSignal): Promise<boolean> {
   const { log, trust } = ports;
   try {
-    if (!(await hasSession(ports, signal))) return false;
+    await reachCoordinator({ ...ports, purpose: 'probe' }, signal);
     await trust.refresh(signal);
     log.info('probe: reached');
     return true;
@@ -51,24 +52,32 @@ async function isReached(ports: ProbePorts, signal: AbortSignal): Promise<boolea
   }
 }
 
-async function hasSession(ports: ProbePorts, signal: AbortSignal): Promise<boolean> {
+export interface ReachPorts extends Pick<ProbePorts, 'clock' | 'log' | 'self' | 'own'> {
+  readonly transports: readonly Transport[];
+  readonly purpose: Exclude<SessionPurpose, 'serve'>;
+}
+
+/** Over any of the transports. Rejects with `coordinator-unreachable` and what each of them met, or the signal's reason. */
+export async function reachCoordinator(ports: ReachPorts, signal: AbortSignal): Promise<void> {
+  const met: string[] = [];
   for (const transport of ports.transports) {
     const why = await trySession({ ...ports, transport }, signal).catch((caught: unknown) => {
       signal.throwIfAborted();
       return codedErrorFrom(caught).message;
     });
-    if (why === null) return true;
-    ports.log.warn('probe: no session', { why });
+    if (why === null) return;
+    ports.log.warn(`${ports.purpose}: no session`, { why });
+    met.push(why);
   }
-  return false;
+  throw new CodedError('coordinator-unreachable', met.join('; '));
 }
 
 /** Null: welcomed, or answered otherwise by a coordinator that knows us. Else why not. */
 async function trySession(
-  ports: ProbePorts & { readonly transport: Transport },
+  ports: ReachPorts & { readonly transport: Transport },
   signal: AbortSignal,
 ): Promise<string | null> {
-  const { clock, self, transport, own } = ports;
+  const { clock, self, transport, own, purpose } = ports;
   const connection = await transport.connect(signal);
   try {
     const result = await shakeHands({
@@ -78,7 +87,7 @@ async function trySession(
       signal,
       facts: {
         ...own,
-        purpose: 'probe',
+        purpose,
         commandNonce: '',
         launcherVersion: '',
         launcherDigest: '',

@@ -1,7 +1,8 @@
 /* `run` and `--probe` on the real host; also what `moult agent run` starts. */
-import { PROBE_EXIT } from '@moult/core/boot';
+import { PROBE_EXIT, REHEARSAL_EXIT } from '@moult/core/boot';
 import { codedErrorFrom } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
+import { systemClock } from '@moult/runtime/clock';
 import { cleanEnvironment, environmentVariable } from '@moult/runtime/environment';
 import { makeDirectoryDurably } from '@moult/runtime/files';
 import { type Logger, openLogger } from '@moult/runtime/logger';
@@ -81,4 +82,21 @@ export async function runProbe(options: RunOptions): Promise<number> {
     log.error(error.message, { code: error.code, remedy: error.remedy });
     return PROBE_EXIT.notReached;
   }
+}
+
+/**
+ * Resolves to an exit code of REHEARSAL_EXIT; says on standard output why it did not pass. Nothing of the host changes but
+ * a copy of the metadata of its own, and V8's cache.
+ */
+export async function runRehearsal(options: RunOptions): Promise<number> {
+  const { layout, stop } = options;
+  const log = openLogger({ level: 'info', name: 'rehearsal' });
+  const { rehearse } = await import('./rehearsal.ts');
+  const { rehearsalSteps } = await import('./rehearsal-steps.ts');
+  const slot = await ownSlot(readInvocation().scriptPath);
+  const own = { version: slot?.version ?? options.version, digest: slot?.digest ?? '' };
+  const steps = rehearsalSteps({ layout, readConfig: () => readAgentConfig(options), own, log });
+  const verdict = await rehearse(steps, { clock: systemClock, log, stop });
+  process.stdout.write(`${verdict.detail.replaceAll('\n', ' ')}\n`);
+  return REHEARSAL_EXIT[verdict.outcome];
 }

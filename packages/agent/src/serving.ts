@@ -382,6 +382,8 @@ export class Serving {
       },
       cleaned: () => this.#cleanup.stop(),
       requestLauncher: (request, signal) => this.#pipe.request(request, signal),
+      rehearse: (slot, signal) => this.#pipe.rehearse(slot, signal),
+      sessionNumber: () => this.#link.sessionNumber,
       send: (frame) => this.#link.send(frame),
       isLive: () => this.#link.isLive,
       sessionOpened: this.#sessionOpened,

@@ -43,6 +43,7 @@ async function makePack(
     readableSince: 1,
     probationMs: 60_000,
     irreversible: false,
+    rehearses: false,
   };
   await writeFile(join(treeDir, 'manifest.json'), encodeManifest(manifest));
   const packPath = join(fixture.dir, `${version}.tar.gz`);

@@ -36,6 +36,8 @@ export interface Manifest {
   readonly probationMs: number;
   /** True: its state cannot be read by the version before, so rolling back by hand loses what was written since. */
   readonly irreversible: boolean;
+  /** It knows `--rehearse`: one that does not would look broken there, and is not asked. Of the agent only. */
+  readonly rehearses: boolean;
 }
 
 export const MANIFEST_LIMITS = {
@@ -121,6 +123,7 @@ export function parseManifest(text: string): Manifest {
       max: MANIFEST_LIMITS.probationMsMax,
     }),
     irreversible: raw['irreversible'] === true,
+    rehearses: raw['rehearses'] === true,
   };
 }
 

@@ -26,6 +26,7 @@ const GOOD: Manifest = {
   readableSince: 1,
   probationMs: 60_000,
   irreversible: false,
+  rehearses: true,
 };
 
 test('a manifest reads back as it was written', () => {

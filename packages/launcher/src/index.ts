@@ -15,6 +15,7 @@ export type {
   Host,
   LauncherLog,
   LauncherPorts,
+  RehearsalResult,
   LinkName,
   Spawner,
   SpawnResult,

@@ -22,6 +22,7 @@ import { everyMs } from '@moult/runtime/clock';
 import { loadRecord, messageOf, rewriteLinks } from './boot-store.ts';
 import { EventQueue } from './event-queue.ts';
 import type { AgentProcess, LauncherPorts } from './ports.ts';
+import { RehearsalDesk } from './rehearsal-desk.ts';
 
 export interface LauncherOptions extends LauncherPorts {
   readonly self: Life['self'];
@@ -47,9 +48,11 @@ export class Launcher {
   /** A write failed, perhaps after its rename: what the disk holds is not the record that is acted on. */
   #isDiskBehind = false;
   #isTickWaiting = false;
+  readonly #rehearsal: RehearsalDesk;
 
   constructor(options: LauncherOptions) {
     this.#options = options;
+    this.#rehearsal = new RehearsalDesk(options);
   }
 
   /** Lives until it is told to stop or has a reason to end. Resolves to its exit code (EXIT); throws CodedError. */
@@ -74,6 +77,7 @@ export class Launcher {
       stop.removeEventListener('abort', stopAsked);
       ticking.abort();
       this.#work?.controller.abort();
+      this.#rehearsal.end();
       // Only after a bug: in every ordered end the agent ended first. Two agents on one state must never be.
       this.#agent?.kill();
       await ticks;
@@ -101,7 +105,10 @@ export class Launcher {
   }
 
   async #take(state: SupervisionState, event: OccurredEvent): Promise<SupervisionState> {
-    if (event.kind === 'exited') this.#agent = null;
+    if (event.kind === 'exited') {
+      this.#agent = null;
+      this.#rehearsal.end();
+    }
     if (event.kind === 'ticked') await this.#ticked(state);
     const step = await this.#saved(state, event);
     if (step.state.kind !== state.kind) this.#logChange(step.state, event);
@@ -254,8 +261,8 @@ export class Launcher {
       case 'dialled':
         return { kind: 'dialled', reached: message.reached };
       case 'rehearse':
-        // Not yet: the agent records the rehearsal as not done.
-        this.#agent?.send({ kind: 'unsupported', id: message.id, what: message.kind });
+        // Nothing is decided by it here: what it means is the agent's to know.
+        this.#rehearsal.begin(message, this.#agent);
         return null;
     }
   }

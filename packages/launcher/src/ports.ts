@@ -2,7 +2,7 @@
  * What a launcher needs of the world, so that a simulation can give its own: a disk that loses power, a spawner without
  * processes, a clock without time. Real ones: file-disk.ts, process-spawner.ts, system-host.ts.
  */
-import type { Holder, LauncherPipeMessage, Slot } from '@moult/core/boot';
+import type { Holder, LauncherPipeMessage, RehearsalOutcome, Slot } from '@moult/core/boot';
 import type { Component } from '@moult/core/component';
 import type { Clock } from '@moult/runtime/clock';
 
@@ -58,6 +58,11 @@ export type SpawnResult =
       readonly isHostTrouble: boolean;
     };
 
+export type RehearsalResult =
+  | { readonly kind: 'ended'; readonly outcome: RehearsalOutcome; readonly detail: string }
+  /** Of the host's doing: it says nothing about the version. */
+  | { readonly kind: 'not-started'; readonly message: string };
+
 export interface Spawner {
   /** `<slot>/<program> <slot>/<script> run --root DIR` with the pipe. Expected failures are values. */
   spawn(
@@ -66,6 +71,11 @@ export interface Spawner {
   ): Promise<SpawnResult>;
   /** `<slot>/<program> <slot>/<script> --probe --root DIR`: whether it ended with PROBE_EXIT.reached within the limit. */
   probe(slot: Slot, signal: AbortSignal): Promise<boolean>;
+  /**
+   * `<slot>/<program> <slot>/<script> --rehearse --root DIR`, beside whatever runs, bounded in time and memory. Rejects
+   * with the signal's reason, the process killed.
+   */
+  rehearse(slot: Slot, signal: AbortSignal): Promise<RehearsalResult>;
   /** Ends the process if it is still the recorded one; resolves when it is gone. */
   endHolder(holder: Holder, signal: AbortSignal): Promise<void>;
 }

@@ -21,7 +21,15 @@ import { codeOf } from '@moult/runtime/files';
 import { messageOf } from './boot-store.ts';
 import { firstDamaged, firstMissing, readManifest } from './file-disk.ts';
 import { readLines } from './lines.ts';
-import type { AgentEnd, AgentListener, AgentProcess, Spawner, SpawnResult } from './ports.ts';
+import type {
+  AgentEnd,
+  AgentListener,
+  AgentProcess,
+  RehearsalResult,
+  Spawner,
+  SpawnResult,
+} from './ports.ts';
+import { watchRehearsal } from './rehearsal-process.ts';
 
 /** A probe dials, authenticates and refreshes metadata; whoever needs longer than this has not reached anything. */
 const PROBE_MS = 30_000;
@@ -100,6 +108,22 @@ export class ProcessSpawner implements Spawner {
     over.abort();
     signal.removeEventListener('abort', kill);
     return exitCode === PROBE_EXIT.reached;
+  }
+
+  async rehearse(slot: Slot, signal: AbortSignal): Promise<RehearsalResult> {
+    const { layout, clock } = this.#options;
+    const started = await this.#start(slot, ['--rehearse'], {
+      detached: true,
+      // What is compiled now need not be when this version is to serve.
+      env: cleanEnvironment({ NODE_COMPILE_CACHE: `${layout.compileCacheDir}/${slot.dir}` }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    if (started.kind === 'failed') {
+      const { message, isHostTrouble } = started;
+      if (isHostTrouble) return { kind: 'not-started', message };
+      return { kind: 'ended', outcome: 'failed', detail: `it cannot be started: ${message}` };
+    }
+    return await watchRehearsal(started, { clock, signal, kill: () => killGroup(started.pid) });
   }
 
   async endHolder(holder: Holder, signal: AbortSignal): Promise<void> {

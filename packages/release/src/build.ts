@@ -112,6 +112,7 @@ export async function buildRelease(options: BuildOptions): Promise<BuiltRelease>
     readableSince: options.readableSince ?? 1,
     probationMs: options.probationMs ?? PROBATION_MS,
     irreversible: options.irreversible ?? false,
+    rehearses: component === 'agent',
   });
   const manifest = parseManifest(text);
   await writeFile(join(treeDir, MANIFEST_PATH), text, { mode: 0o644 });

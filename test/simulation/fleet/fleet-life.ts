@@ -13,7 +13,7 @@ import { SeededRandom } from '../seeded-random.ts';
 import { mend } from '../strike.ts';
 import { countCells, type Tally } from '../tally.ts';
 import { baseOf } from '../variation.ts';
-import { AGENT_CHARACTERS, Releases, type SimRelease } from '../versions.ts';
+import { AGENT_CHARACTERS, REHEARSALS, Releases, type SimRelease } from '../versions.ts';
 import { type Violation, World } from '../world.ts';
 import {
   drawFleetFaults,
@@ -255,6 +255,7 @@ class FleetLife {
       component,
       character,
       version: `${major}.${number}.0`,
+      rehearsal: this.#random.pick(REHEARSALS),
       laterMs: this.#random.spread(50, probationMs * 0.8),
       probationMs,
     });

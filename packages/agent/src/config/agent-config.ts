@@ -12,6 +12,7 @@ export interface AgentConfigSchema extends ConfigSchema {
   readonly instance: { readonly kind: 'string' };
   readonly bindsChannel: { readonly kind: 'boolean'; readonly default: boolean };
   readonly drainLimit: { readonly kind: 'string' };
+  readonly preflight: { readonly kind: 'boolean'; readonly default: boolean };
   readonly outboxBytes: { readonly kind: 'string' };
   readonly outboxAge: { readonly kind: 'string' };
   readonly logLevel: {
@@ -32,6 +33,8 @@ export const AGENT_CONFIG: AgentConfigSchema = {
   bindsChannel: { kind: 'boolean', default: false },
   /** How long an upgrade, or a restart, waits for tasks that run, such as `30m`; without it as long as they do. */
   drainLimit: { kind: 'string' },
+  /** The test before each upgrade; without it a version that cannot serve here is found out by its trial only. */
+  preflight: { kind: 'boolean', default: true },
   /** How much output waits for the coordinator, such as `1GiB`; the oldest makes place for more. */
   outboxBytes: { kind: 'string' },
   /** How long it waits, such as `30d`. */
@@ -46,6 +49,7 @@ export interface AgentConfig {
   readonly bindsChannel: boolean;
   /** Null: none. */
   readonly drainLimitMs: number | null;
+  readonly isPreflightOff: boolean;
   readonly outboxLimits: OutboxLimits;
   readonly logLevel: LogLevel;
 }
@@ -73,6 +77,7 @@ export async function readAgentConfig(source: AgentConfigSource): Promise<AgentC
     instanceId: instance,
     bindsChannel: values.bindsChannel ?? false,
     drainLimitMs: drainLimitMsIn(values.drainLimit),
+    isPreflightOff: values.preflight === false,
     outboxLimits: outboxLimitsIn(values),
     logLevel: (values.logLevel ?? 'info') as LogLevel,
   };

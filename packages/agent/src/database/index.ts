@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '@moult/runtime/clock';
 import { newId, type Random } from '@moult/runtime/random';
 import { type ConditionRow, createConditionRow } from './condition-row.ts';
@@ -7,7 +8,7 @@ import { createNumberedStreams, type NumberedStreams } from './numbered-streams.
 import { openDatabase } from './open.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { OUTBOX_LIMITS, type OutboxLimits } from './outbox-limits.ts';
-import { createSessionCopy } from './session-copy.ts';
+import { createSessionCopy, type SessionCopy } from './session-copy.ts';
 import { createSessionRow, type SessionRow } from './session-row.ts';
 import { createTaskRuns, type TaskRuns } from './task-runs.ts';
 import { createUpgradeRecord, type UpgradeRecord } from './upgrade-record.ts';
@@ -54,13 +55,11 @@ export interface OpenStoreOptions {
 
 /** Opens agent.db, making it if need be. Throws `state-too-new`; corruption is no error (see `setAsidePath`). */
 export function openStore(options: OpenStoreOptions): AgentStore {
-  const { clock, random, outboxLimits: limits = OUTBOX_LIMITS } = options;
-  const { database, setAsidePath } = openDatabase(options.path, clock.nowMs());
-  const newEpoch = () => newId(clock.nowMs(), random);
-  const outbox = createOutbox(database, { newEpoch, clock, limits });
+  const { database, setAsidePath } = openDatabase(options.path, options.clock.nowMs());
   const copyPath = options.sessionCopyPath ?? null;
   const copy = copyPath === null ? null : createSessionCopy(copyPath);
-  const session = createSessionRow(database, copy);
+  const store = prepareStore(database, { ...options, copy });
+  const { session, outbox } = store;
   if (session.read().counter === 0) {
     const lost = copy?.read() ?? null;
     if (lost !== null) session.restore(lost);
@@ -72,6 +71,20 @@ export function openStore(options: OpenStoreOptions): AgentStore {
       gap: { reason: 'agent-database-lost', items: 0, bytes: 0, covers: 1 },
     });
   }
+  return { ...store, setAsidePath, close: () => database.close() };
+}
+
+/** Every statement of this version, held against the schema of a database. Throws what SQLite says of one that fits not. */
+export function prepareStore(
+  database: DatabaseSync,
+  options: Pick<OpenStoreOptions, 'clock' | 'outboxLimits' | 'random'> & {
+    readonly copy?: SessionCopy | null;
+  },
+): Omit<AgentStore, 'setAsidePath' | 'close'> {
+  const { clock, random, outboxLimits: limits = OUTBOX_LIMITS, copy = null } = options;
+  const newEpoch = () => newId(clock.nowMs(), random);
+  const outbox = createOutbox(database, { newEpoch, clock, limits });
+  const session = createSessionRow(database, copy);
   const meta = createMeta(database);
   const condition = createConditionRow(meta);
   const inbox = createInbox(database, outbox);
@@ -84,7 +97,5 @@ export function openStore(options: OpenStoreOptions): AgentStore {
     condition,
     taskRuns: createTaskRuns(database, { inbox, outbox }),
     numberedStreams: createNumberedStreams(database),
-    setAsidePath,
-    close: () => database.close(),
   };
 }

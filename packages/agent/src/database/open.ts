@@ -111,7 +111,8 @@ function requireWhole(database: DatabaseSync, path: string): void {
   throw Object.assign(new Error(`${path} is damaged: ${found}`), { errcode: CORRUPT });
 }
 
-function migrate(database: DatabaseSync, path: string): void {
+/** Throws `state-too-new`; `path` is what it calls the database. */
+export function migrate(database: DatabaseSync, path: string): void {
   database.exec(
     `CREATE TABLE IF NOT EXISTS schema (
        id INTEGER PRIMARY KEY CHECK (id = 1),

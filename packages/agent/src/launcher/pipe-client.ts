@@ -2,7 +2,14 @@
  * The agent's side of the pipe: `spawned` comes first, requests are answered by id after the launcher's fsync,
  * and the agent ends when the pipe does.
  */
-import type { AgentPipeMessage, LauncherPipeMessage, PipeRequest, Spawned } from '@moult/core/boot';
+import type {
+  AgentPipeMessage,
+  LauncherPipeMessage,
+  PipeRequest,
+  RehearsalOutcome,
+  Slot,
+  Spawned,
+} from '@moult/core/boot';
 import { CATALOGUE, CodedError, type ErrorCode } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
@@ -12,6 +19,8 @@ import type { LauncherChannel } from '../ports.ts';
 const SPAWNED_MS_MAX = 10_000;
 /** Two fsyncs on a busy disk; a launcher that needs longer is stuck. */
 const ANSWER_MS_MAX = 30_000;
+/** A launcher gives a rehearsal a minute. */
+const REHEARSED_MS_MAX = 90_000;
 
 type Unnumbered<R> = R extends PipeRequest ? Omit<R, 'id'> : never;
 export type LauncherRequest = Unnumbered<
@@ -26,8 +35,13 @@ export interface PipeEvents {
   onClosed(): void;
 }
 
+export interface Rehearsed {
+  readonly outcome: RehearsalOutcome;
+  readonly detail: string;
+}
+
 interface Waiting {
-  readonly resolve: () => void;
+  readonly resolve: (rehearsed: Rehearsed | null) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -86,19 +100,31 @@ export class PipeClient {
 
   /** Resolves once it is durable on the other side. Rejects with the launcher's code, or `launcher-silent`. */
   async request(request: LauncherRequest, signal: AbortSignal): Promise<void> {
+    await this.#ask(request, { ms: ANSWER_MS_MAX, signal });
+  }
+
+  /** Rejects with the launcher's code, `launcher-too-old` from one that knows no rehearsals, or `launcher-silent`. */
+  async rehearse(slot: Slot, signal: AbortSignal): Promise<Rehearsed> {
+    const asked = { kind: 'rehearse', slot } as const;
+    const rehearsed = await this.#ask(asked, { ms: REHEARSED_MS_MAX, signal });
+    if (rehearsed !== null) return rehearsed;
+    throw new CodedError('rehearsal-not-started', 'the launcher did not say how it went');
+  }
+
+  async #ask(
+    request: Unnumbered<PipeRequest>,
+    limit: { readonly ms: number; readonly signal: AbortSignal },
+  ): Promise<Rehearsed | null> {
     this.#lastId += 1;
     const id = this.#lastId;
-    const answered = new Promise<void>((resolve, reject) => {
+    const answered = new Promise<Rehearsed | null>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
     });
     answered.catch(() => undefined);
     this.#channel.post({ ...request, id });
     try {
-      await this.#within(answered, {
-        ms: ANSWER_MS_MAX,
-        signal,
-        what: `the launcher did not answer \`${request.kind}\``,
-      });
+      const what = `the launcher did not answer \`${request.kind}\``;
+      return await this.#within(answered, { ...limit, what });
     } finally {
       this.#waiting.delete(id);
     }
@@ -114,7 +140,7 @@ export class PipeClient {
         spawned(message);
         return;
       case 'done':
-        this.#waiting.get(message.id)?.resolve();
+        this.#waiting.get(message.id)?.resolve(null);
         return;
       case 'failed':
         this.#waiting
@@ -143,6 +169,7 @@ export class PipeClient {
         this.#events.onProbed(message.reached);
         return;
       case 'rehearsed':
+        this.#waiting.get(message.id)?.resolve(message);
         return;
     }
   }

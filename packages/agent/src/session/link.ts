@@ -57,6 +57,7 @@ const DIAL_RETRY_MS = 2_000;
 export class Link {
   readonly #options: LinkOptions;
   #live: Connection | null = null;
+  #sessions = 0;
   #answeredMs: number | null = null;
   /** Ends the wait behind the present try. */
   #wake = new AbortController();
@@ -69,6 +70,11 @@ export class Link {
 
   get isLive(): boolean {
     return this.#live !== null;
+  }
+
+  /** Of the live session, counted from the process's start; null: there is none. */
+  get sessionNumber(): number | null {
+    return this.isLive ? this.#sessions : null;
   }
 
   /** An authenticated answer of the coordinator, also *busy*, is at most 90 s old. */
@@ -202,6 +208,7 @@ export class Link {
     }
     session.welcome(result.welcome);
     this.#live = connection;
+    this.#sessions += 1;
     this.#heard();
     log.info('session open', { coordinator: result.welcome.version, counter: seen.counter });
     listener.onLive(result.welcome, own.commandNonce);

@@ -9,7 +9,7 @@ import type { AgentFrame } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { AgentStore } from '../database/index.ts';
-import type { LauncherRequest } from '../launcher/pipe-client.ts';
+import type { LauncherRequest, Rehearsed } from '../launcher/pipe-client.ts';
 import type { DiskFacts, Slots, Trust } from '../ports.ts';
 import { type Bell, pause } from '../waiting.ts';
 import { finishOf } from './finish.ts';
@@ -17,6 +17,7 @@ import { checkHealth, type Health, type HealthChecks, type Subject } from './hea
 import { orderOf, refusalOf } from './order.ts';
 import type { PermissionDesk } from './permission-desk.ts';
 import { runPreflight } from './preflight.ts';
+import { rehearsed } from './rehearsing.ts';
 import type { Workers, WorkResult } from './upgrader.ts';
 
 export interface WorkerOptions {
@@ -40,6 +41,11 @@ export interface WorkerOptions {
   readonly onCommitted: (order: UpgradeOrder, slot: Slot) => void;
   /** No version is being removed any more. */
   readonly cleaned: () => Promise<void>;
+  /** The host's owner wants no test before an upgrade: what only tests is left out (H3). */
+  readonly isPreflightOff: boolean;
+  readonly rehearse: (slot: Slot, signal: AbortSignal) => Promise<Rehearsed>;
+  /** Another one after each time that there is none. Null: there is none. */
+  readonly sessionNumber: () => number | null;
   readonly requestLauncher: (request: LauncherRequest, signal: AbortSignal) => Promise<void>;
   readonly send: (frame: AgentFrame) => boolean;
   readonly isLive: () => boolean;
@@ -76,11 +82,10 @@ export function createWorkers(options: WorkerOptions): Workers {
       return runPreflight({ ...options, course, view: options.view(), signal });
     },
     fetch: (work, signal) => fetchRelease(options, work.course.order, signal),
-    // Recorded as not done until rehearsals come; the state is here because the record is frozen.
-    rehearse: async (work) => ({
+    rehearse: async (work, signal) => ({
       kind: 'rehearsal-ended',
       attemptId: attemptIdOf(work.course.order),
-      rehearsal: 'not-done',
+      rehearsal: await rehearsed(options, work, signal),
       nowMs: clock.nowMs(),
     }),
     'ask-to-drain': async (work, signal) => {

@@ -46,6 +46,7 @@ export function manifestOf(slot: Slot, more: Partial<Manifest> = {}): Manifest {
     readableSince: 1,
     probationMs: 60_000,
     irreversible: false,
+    rehearses: false,
     ...more,
   };
 }
@@ -131,6 +132,7 @@ export class TestHost {
     for (const slot of [OLD, NEW]) this.release(slot);
   }
 
+  isPreflightOff = false;
   drainLimitMs: number | null = null;
 
   get tasksPath(): string {
@@ -236,6 +238,7 @@ export class TestHost {
         outputSocketPath: join(this.dir, 'output.sock'),
       }),
       drainLimitMs: this.drainLimitMs,
+      isPreflightOff: this.isPreflightOff,
       openStore: () => this.store(),
     });
   }

@@ -23,6 +23,8 @@ export {
   PIPE_VERSION,
   type PipeRequest,
   PROBE_EXIT,
+  REHEARSAL_EXIT,
+  type RehearsalOutcome,
   type Spawned,
   WATCHED_FACTOR,
 } from './pipe.ts';

@@ -35,6 +35,9 @@ export interface Spawned {
   >;
 }
 
+/** *Not reached*: all is well with this version but that nobody answered it, for which the world may be to blame. */
+export type RehearsalOutcome = 'passed' | 'not-reached' | 'failed';
+
 export type PipeRequest =
   | {
       readonly kind: 'try';
@@ -88,7 +91,8 @@ export type LauncherPipeMessage =
   | {
       readonly kind: 'rehearsed';
       readonly id: number;
-      readonly passed: boolean;
+      readonly outcome: RehearsalOutcome;
+      /** Why it did not pass, for people; empty: it did. */
       readonly detail: string;
     }
   /** Connect now, answer with `dialled`. */
@@ -104,6 +108,16 @@ export const EXIT = { stop: 0, bootRecorded: 75, restartSame: 76 } as const;
 
 /** `<program> <script> --probe --root …`: can this version reach the coordinator, and refresh its metadata? */
 export const PROBE_EXIT = { reached: 0, notReached: 10 } as const;
+
+/**
+ * `<program> <script> --rehearse --root …`: would this version serve here? None of them is 0, with which an empty script
+ * ends. Its last line on standard output says why not.
+ */
+export const REHEARSAL_EXIT: Readonly<Record<RehearsalOutcome, number>> = {
+  passed: 20,
+  'not-reached': 21,
+  failed: 22,
+};
 
 export const HEARTBEAT_MS = 5_000;
 /** The launcher's own ticks without a heartbeat, each HEARTBEAT_MS: 60 s. A paused machine does not tick. */

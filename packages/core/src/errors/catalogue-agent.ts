@@ -43,6 +43,25 @@ export const AGENT_ERRORS = {
     retryable: true,
     remedy: 'Upgrade the launcher first: `moult agents upgrade AGENT --component launcher`.',
   },
+  'rehearsal-failed': {
+    text: 'The new version was started beside the one that runs, and would not have served here: nothing was changed.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Mend what the message names on this host or in the release, and order it again: `moult agents upgrade AGENT`.',
+  },
+  'rehearsal-unreached': {
+    text: 'Neither the version that runs nor the new one, started beside it, reaches the coordinator.',
+    status: 'unavailable',
+    retryable: true,
+    remedy: 'Look at the network between this host and its coordinator: it is tried again when a session opens.',
+  },
+  'rehearsal-not-started': {
+    text: 'The host had no process, memory or handle left to start the new version beside the one that runs.',
+    status: 'resource-exhausted',
+    retryable: true,
+    remedy: 'Free memory, processes or file handles on the host: it is tried again.',
+  },
   'launcher-silent': {
     text: 'The launcher did not answer the agent over the pipe between them.',
     status: 'unavailable',

@@ -19,6 +19,7 @@ export {
   attemptIdOf,
   type Course,
   isMend,
+  type Rehearsal,
   type StepTime,
   UPGRADE_STEPS,
   type UpgradeOrder,
@@ -26,5 +27,6 @@ export {
 } from './order.ts';
 export type { Outcome } from './outcome.ts';
 export type { BootView, PermissionPoint, Retry, UpgradeEvent, UpgradeState } from './state.ts';
+export { type AfterRehearsal, afterRehearsal } from './rehearsal.ts';
 export { troubleIn } from './trouble.ts';
 export { type UpgradeWork, WORK, waitBefore, workOf } from './work.ts';

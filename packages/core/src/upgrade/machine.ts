@@ -112,6 +112,7 @@ export const TRANSITIONS: TransitionTable = {
     ...BUSY,
     booted: 'ignore',
     'permission-denied': takenBack,
+    reconnected: hurried,
     'rehearsal-ended': (state, event) => ({
       kind: 'rehearsed',
       course: { ...at(state.course, 'rehearsed', event.nowMs), rehearsal: event.rehearsal },
@@ -356,7 +357,7 @@ function takenBack(
   return report(state.course, { kind: 'denied', reason: event.reason }, event.nowMs);
 }
 
-function hurried<S extends StateOf<'preflight' | 'fetching'>>(
+function hurried<S extends StateOf<'preflight' | 'fetching' | 'staged'>>(
   state: S,
   event: EventOf<'reconnected'>,
 ): S {

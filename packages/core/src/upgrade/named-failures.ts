@@ -41,6 +41,7 @@ const OF_THE_NETWORK: ReadonlySet<string> = new Set<ErrorCode>([
   'fetch-failed',
   'fetch-stalled',
   'fetch-deadline',
+  'rehearsal-unreached',
 ]);
 
 export function isOfTheNetwork(code: string): boolean {

@@ -41,6 +41,9 @@ export interface StepTime {
   readonly startedMs: number;
 }
 
+/** *Not done*: by a launcher, or for a version, that knows no rehearsals; *switched off*: by the host's owner. */
+export type Rehearsal = 'not-done' | 'passed' | 'switched-off';
+
 /** What an attempt carries along from its first step to its report. */
 export interface Course {
   readonly order: UpgradeOrder;
@@ -49,7 +52,7 @@ export interface Course {
   readonly steps: readonly StepTime[];
   readonly bytesFetched: number;
   readonly bytesTotal: number;
-  readonly rehearsal: 'not-done' | 'passed';
+  readonly rehearsal: Rehearsal;
 }
 
 /** The committed version itself was ordered, where another one runs because its slot is damaged: it is staged anew. */

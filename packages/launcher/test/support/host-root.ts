@@ -75,6 +75,7 @@ export class HostRoot implements Disposable {
       readableSince: 1,
       probationMs: 5_000,
       irreversible: false,
+      rehearses: false,
     };
     return this.#write({ manifest, script, scriptName, program: release.program ?? null });
   }

@@ -118,6 +118,7 @@ export class LauncherRun implements AsyncDisposable {
           },
         }),
       probe: (slot, signal) => spawner.probe(slot, signal),
+      rehearse: (slot, signal) => spawner.rehearse(slot, signal),
       endHolder: (holder, signal) => spawner.endHolder(holder, signal),
     };
   }

@@ -66,6 +66,7 @@ export async function smallRelease(options: SmallReleaseOptions): Promise<SmallR
     readableSince: 1,
     probationMs: 60_000,
     irreversible: false,
+    rehearses: false,
   });
   await writeFile(join(treeDir, 'manifest.json'), text);
   return {

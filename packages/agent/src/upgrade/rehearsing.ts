@@ -1,0 +1,52 @@
+/* H3: the staged version is started beside this one, and has to show that it would serve here. */
+import { CodedError } from '@moult/core/errors';
+import { afterRehearsal, isMend, type Rehearsal } from '@moult/core/upgrade';
+import type { WorkerOptions } from './workers.ts';
+import type { Workers } from './upgrader.ts';
+
+type RehearseWork = Parameters<Workers['rehearse']>[0];
+
+/** Rejects with `rehearsal-failed`, which is final, with `rehearsal-unreached`, or with the launcher's trouble. */
+export async function rehearsed(
+  options: WorkerOptions,
+  work: RehearseWork,
+  signal: AbortSignal,
+): Promise<Rehearsal> {
+  if (options.isPreflightOff) return 'switched-off';
+  if (!(await canRehearse(options, work))) return 'not-done';
+  for (let isSecond = false; ; isSecond = true) {
+    const session = options.sessionNumber();
+    const end = await endOf(options, work, signal);
+    if (end === null) return 'not-done';
+    const hadSession = session !== null && session === options.sessionNumber();
+    switch (afterRehearsal({ outcome: end.outcome, hadSession, isSecond })) {
+      case 'passed':
+        return 'passed';
+      case 'again':
+        options.log.warn('the new version was not reached: once more', { why: end.detail });
+        break;
+      case 'later':
+        throw new CodedError('rehearsal-unreached', end.detail);
+      case 'refused':
+        throw new CodedError('rehearsal-failed', `${work.slot.version}: ${end.detail}`);
+    }
+  }
+}
+
+/** A launcher's upgrade is looked at by the first launcher; what is committed is mended, whatever it can. */
+async function canRehearse(options: WorkerOptions, work: RehearseWork): Promise<boolean> {
+  const { component } = work.course.order;
+  if (component !== 'agent' || isMend(work)) return false;
+  const manifest = await options.slots.manifestOf(component, work.slot);
+  return manifest?.rehearses === true;
+}
+
+/** Null: there is no launcher, or none that knows how. */
+async function endOf(options: WorkerOptions, work: RehearseWork, signal: AbortSignal) {
+  try {
+    return await options.rehearse(work.slot, signal);
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'launcher-too-old') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+/*
+ * What the end of a rehearsal means. The version that runs is the witness: where it has a session all along and the new
+ * one cannot get one, twice running, the new one is broken; where it has none itself, the world may be.
+ */
+import type { RehearsalOutcome } from '../boot/index.ts';
+
+export interface RehearsalFacts {
+  readonly outcome: RehearsalOutcome;
+  /** The version that runs had one and the same session from its beginning to its end. */
+  readonly hadSession: boolean;
+  /** The one before it was not reached either, with a session beside it. */
+  readonly isSecond: boolean;
+}
+
+/** *Again*: at once. *Later*: when the network is back, or on the schedule of work that waits for it. */
+export type AfterRehearsal = 'passed' | 'again' | 'later' | 'refused';
+
+export function afterRehearsal({ outcome, hadSession, isSecond }: RehearsalFacts): AfterRehearsal {
+  switch (outcome) {
+    case 'passed':
+      return 'passed';
+    case 'failed':
+      return 'refused';
+    case 'not-reached':
+      if (!hadSession) return 'later';
+      return isSecond ? 'refused' : 'again';
+  }
+}

@@ -1,0 +1,65 @@
+/*
+ * Rehearsals for the agent that runs: one at a time, and none that outlives whoever asked for it. A launcher decides
+ * nothing by them and writes nothing down.
+ */
+import type { PipeRequest } from '@moult/core/boot';
+import { messageOf } from './boot-store.ts';
+import type { AgentProcess, LauncherPorts } from './ports.ts';
+
+type RehearseMessage = Extract<PipeRequest, { readonly kind: 'rehearse' }>;
+
+export class RehearsalDesk {
+  readonly #options: Pick<LauncherPorts, 'disk' | 'spawner' | 'log'>;
+  #running: AbortController | null = null;
+
+  constructor(options: Pick<LauncherPorts, 'disk' | 'spawner' | 'log'>) {
+    this.#options = options;
+  }
+
+  /** The one before it, of which nobody waits for the end any more, ends. */
+  begin(message: RehearseMessage, asker: AgentProcess | null): void {
+    this.end();
+    if (asker === null) return;
+    const running = new AbortController();
+    this.#running = running;
+    const { log } = this.#options;
+    this.#rehearse(message, { asker, signal: running.signal }).catch((caught: unknown) => {
+      if (running.signal.aborted) return;
+      log.error('a rehearsal failed', { why: messageOf(caught) });
+      this.#failed(asker, message, messageOf(caught));
+    });
+  }
+
+  end(): void {
+    this.#running?.abort(new Error('nobody waits for the rehearsal any more'));
+    this.#running = null;
+  }
+
+  async #rehearse(
+    { id, slot }: RehearseMessage,
+    of: { readonly asker: AgentProcess; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { disk, spawner, log } = this.#options;
+    const { asker, signal } = of;
+    const complete = await disk.completeSlots('agent');
+    if (!complete.some((found) => found.digest === slot.digest && found.dir === slot.dir)) {
+      const detail = `${slot.dir} is not a complete slot on this host`;
+      asker.send({ kind: 'failed', id, code: 'boot-slot-incomplete', message: detail });
+      return;
+    }
+    log.info('rehearsing', { slot: slot.dir });
+    const result = await spawner.rehearse(slot, signal);
+    if (signal.aborted) return;
+    if (result.kind === 'not-started') {
+      this.#failed(asker, { id }, result.message);
+      return;
+    }
+    const { outcome, detail } = result;
+    log.info(`rehearsal: ${outcome}`, { slot: slot.dir, ...(detail === '' ? {} : { detail }) });
+    asker.send({ kind: 'rehearsed', id, outcome, detail });
+  }
+
+  #failed(asker: AgentProcess, { id }: Pick<RehearseMessage, 'id'>, message: string): void {
+    asker.send({ kind: 'failed', id, code: 'rehearsal-not-started', message });
+  }
+}

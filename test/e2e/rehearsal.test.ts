@@ -1,0 +1,85 @@
+/* H3, N1: what would not serve is found out beside the agent that works, which does not notice. */
+import { writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FIRST_AGENT, GOOD, UNFIT } from '../support/e2e-releases.ts';
+import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
+import { shellTask, taskHost } from '../support/task-host.ts';
+
+/** A rehearsal that hangs has a minute, one that reaches nobody is tried twice. */
+const REHEARSED_MS = 150_000;
+const ORDER_EVERY_MS = 100;
+const TICK = { tick: shellTask('sleep 0.01; echo ticked') };
+
+let fleet: RealFleet;
+beforeAll(async () => {
+  fleet = await RealFleet.open('rehearsal');
+}, PREPARE_MS);
+afterAll(async () => {
+  expect(await fleet?.close()).toEqual([]);
+});
+
+/** Orders one task after the other for as long as `work` takes. */
+async function underTasks<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const body = { agents: [name], task: 'tick' };
+  const asked: Promise<unknown>[] = [];
+  const timer = setInterval(
+    () => asked.push(fleet.coordinator.client.orderTasks({ body })),
+    ORDER_EVERY_MS,
+  );
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+    await Promise.all(asked);
+  }
+}
+
+// Each on a host of its own: side by side they take as long as the one that hangs.
+describe.concurrent('side by side', () => {
+  for (const [name, version, why] of [
+    ['crashes', UNFIT.crashes, /it ended with exit code 1 by itself.*built to crash at start/s],
+    ['hangs', UNFIT.hangs, /it did not end within 60 s/],
+    ['cannot read its configuration', UNFIT.cannotReadConfiguration, /configuration: config-invalid: .*coordinator/],
+    ['is cut off', UNFIT.isCutOff, /coordinator: coordinator-unreachable: .*ECONNREFUSED/],
+  ] as const) {
+    test(`H3 N1: a release that ${name} is refused with no interruption at all`, async () => {
+      const host = await taskHost(fleet, `unfit-${version}`.replaceAll('.', '-'), TICK);
+      const pid = await host.agentPid();
+      const end = await underTasks(host.name, async () =>
+        fleet.ended(await fleet.order(host.name, version), REHEARSED_MS),
+      );
+      expect(end.command).toMatchObject({ state: 'failed', code: 'rehearsal-failed' });
+      const [attempt] = end.attempts;
+      expect(attempt?.message).toMatch(why);
+      expect(attempt).toMatchObject({ outcome: 'failed', gapMs: null, rehearsal: 'not-done' });
+      expect(attempt?.steps.map(({ step }) => step)).toEqual([
+        'preflight',
+        'fetching',
+        'staged',
+        'reporting',
+      ]);
+      const query = { agent: host.name, state: 'ended' as const, limit: 1_000 };
+      const { runs } = await fleet.coordinator.client.listRuns({ query });
+      expect(runs.length).toBeGreaterThan(0);
+      expect(runs.filter(({ state }) => state !== 'succeeded')).toEqual([]);
+      expect(await host.agentPid()).toBe(pid);
+      const { agent } = (await host.bootRecord()).components;
+      expect(agent).toMatchObject({ committed: { version: FIRST_AGENT }, trial: null, refused: [] });
+      // Nothing is stuck: the next release that is good goes through, and its rehearsal is on record.
+      const after = await fleet.upgrade(host.name, GOOD[0]);
+      expect(after.command.state).toBe('succeeded');
+      expect(after.attempts[0]).toMatchObject({ rehearsal: 'passed' });
+      await fleet.leave(host);
+    });
+  }
+
+  test('H3: an owner who switches the test off finds that in the history', async () => {
+    const host = await fleet.host('switched-off', { starts: false });
+    await writeFile(host.layout.agentConfigPath, '\npreflight: false\n', { flag: 'a' });
+    host.start();
+    const { command, attempts } = await fleet.upgrade(host.name, GOOD[0]);
+    expect(command.state).toBe('succeeded');
+    expect(attempts[0]).toMatchObject({ rehearsal: 'switched-off' });
+    await fleet.leave(host);
+  });
+});
