@@ -39,7 +39,11 @@ describe.concurrent('side by side', () => {
   for (const [name, version, why] of [
     ['crashes', UNFIT.crashes, /it ended with exit code 1 by itself.*built to crash at start/s],
     ['hangs', UNFIT.hangs, /it did not end within 60 s/],
-    ['cannot read its configuration', UNFIT.cannotReadConfiguration, /configuration: config-invalid: .*coordinator/],
+    [
+      'cannot read its configuration',
+      UNFIT.cannotReadConfiguration,
+      /configuration: config-invalid: .*coordinator/,
+    ],
     ['is cut off', UNFIT.isCutOff, /coordinator: coordinator-unreachable: .*ECONNREFUSED/],
   ] as const) {
     test(`H3 N1: a release that ${name} is refused with no interruption at all`, async () => {
@@ -64,7 +68,11 @@ describe.concurrent('side by side', () => {
       expect(runs.filter(({ state }) => state !== 'succeeded')).toEqual([]);
       expect(await host.agentPid()).toBe(pid);
       const { agent } = (await host.bootRecord()).components;
-      expect(agent).toMatchObject({ committed: { version: FIRST_AGENT }, trial: null, refused: [] });
+      expect(agent).toMatchObject({
+        committed: { version: FIRST_AGENT },
+        trial: null,
+        refused: [],
+      });
       // Nothing is stuck: the next release that is good goes through, and its rehearsal is on record.
       const after = await fleet.upgrade(host.name, GOOD[0]);
       expect(after.command.state).toBe('succeeded');

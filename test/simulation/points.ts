@@ -36,7 +36,9 @@ const UPGRADE = ['idle', ...UPGRADE_STEPS].flatMap((kind) => [
 
 const PIPE = [
   ...['heartbeat', 'try', 'commit', 'refuse', 'dialled', 'rehearse'].map((kind) => `pipe:${kind}`),
-  ...['spawned', 'done', 'failed', 'dial', 'probed', 'stop', 'rehearsed'].map((kind) => `pipe:${kind}`),
+  ...['spawned', 'done', 'failed', 'dial', 'probed', 'stop', 'rehearsed'].map(
+    (kind) => `pipe:${kind}`,
+  ),
 ].flatMap((name) => [`${name}:sent`, `${name}:received`]);
 
 const WIRE = [

@@ -15,8 +15,8 @@ export type {
   Host,
   LauncherLog,
   LauncherPorts,
-  RehearsalResult,
   LinkName,
+  RehearsalResult,
   Spawner,
   SpawnResult,
 } from './ports.ts';

@@ -9,7 +9,10 @@ import { LauncherRun } from './support/launcher-run.ts';
 const HANG = 'setInterval(() => undefined, 1_000);';
 const NEVER = new AbortController().signal;
 
-async function rehearsalOf(script: string, clock = systemClock as Pick<FakeClock, keyof FakeClock>) {
+async function rehearsalOf(
+  script: string,
+  clock = systemClock as Pick<FakeClock, keyof FakeClock>,
+) {
   const host = new HostRoot();
   const slot = host.install({ version: '1.1.0', script, isRaw: true });
   const spawner = new ProcessSpawner({ layout: host.layout, root: host.root, clock });
@@ -46,7 +49,8 @@ test('PF3: a version passes by its exit code alone, whatever it prints', async (
 });
 
 test('PF3: it is asked with the root that it would serve in, and says why it does not pass', async () => {
-  const script = 'console.log("first"); console.log(process.argv.slice(2).join(" ")); process.exit(22);';
+  const script =
+    'console.log("first"); console.log(process.argv.slice(2).join(" ")); process.exit(22);';
   using rehearsal = await rehearsalOf(script);
   expect(await rehearsal.spawner.rehearse(rehearsal.slot, NEVER)).toEqual({
     ...{ kind: 'ended', outcome: 'failed' },
@@ -103,7 +107,9 @@ test('PF3: one that hangs is ended after a minute, with its children, whatever s
 });
 
 test('PF3: one that eats memory is ended before the host suffers', async () => {
-  const result = await rehearsed('const all = []; setInterval(() => all.push(Buffer.alloc(64e6, 1)), 20);');
+  const result = await rehearsed(
+    'const all = []; setInterval(() => all.push(Buffer.alloc(64e6, 1)), 20);',
+  );
   expect(result).toMatchObject({
     outcome: 'failed',
     detail: 'it took more than 512 MiB of memory',

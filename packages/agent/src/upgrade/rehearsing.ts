@@ -1,8 +1,8 @@
 /* H3: the staged version is started beside this one, and has to show that it would serve here. */
 import { CodedError } from '@moult/core/errors';
 import { afterRehearsal, isMend, type Rehearsal } from '@moult/core/upgrade';
-import type { WorkerOptions } from './workers.ts';
 import type { Workers } from './upgrader.ts';
+import type { WorkerOptions } from './workers.ts';
 
 type RehearseWork = Parameters<Workers['rehearse']>[0];
 

@@ -54,7 +54,8 @@ export const AGENT_ERRORS = {
     text: 'Neither the version that runs nor the new one, started beside it, reaches the coordinator.',
     status: 'unavailable',
     retryable: true,
-    remedy: 'Look at the network between this host and its coordinator: it is tried again when a session opens.',
+    remedy:
+      'Look at the network between this host and its coordinator: it is tried again when a session opens.',
   },
   'rehearsal-not-started': {
     text: 'The host had no process, memory or handle left to start the new version beside the one that runs.',

@@ -26,7 +26,7 @@ export {
   type UpgradeStep,
 } from './order.ts';
 export type { Outcome } from './outcome.ts';
-export type { BootView, PermissionPoint, Retry, UpgradeEvent, UpgradeState } from './state.ts';
 export { type AfterRehearsal, afterRehearsal } from './rehearsal.ts';
+export type { BootView, PermissionPoint, Retry, UpgradeEvent, UpgradeState } from './state.ts';
 export { troubleIn } from './trouble.ts';
 export { type UpgradeWork, WORK, waitBefore, workOf } from './work.ts';
