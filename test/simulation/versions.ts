@@ -46,6 +46,23 @@ export interface SimRelease {
   readonly laterMs: number;
 }
 
+const UNFIT: ReadonlySet<Character> = new Set<Character>([
+  'unstartable',
+  'crashes-at-start',
+  'hangs-at-start',
+  'deaf',
+  'cannot-upgrade',
+]);
+
+/** No rehearsal of it passes, however well the world is. */
+export function isUnfit(release: SimRelease | null): boolean {
+  if (release === null || !release.manifest.rehearses) return false;
+  return (
+    UNFIT.has(release.character) &&
+    (release.rehearsal === 'honest' || release.character === 'unstartable')
+  );
+}
+
 export class Releases {
   readonly #byDigest = new Map<string, SimRelease>();
 

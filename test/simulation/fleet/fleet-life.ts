@@ -337,7 +337,7 @@ class FleetLife {
 
   async #rest(when: string): Promise<void> {
     if (this.#violation !== null) return;
-    const unrest = () => unrestOf(this.#hosts, this.#coordinator);
+    const unrest = () => unrestOf(this.#hosts, this.#coordinator, this.#releases);
     await this.#goOn(REST_MS_MAX, async () => (await unrest()) === null);
     if (this.#violation !== null) return;
     const left = await unrest();

@@ -1,5 +1,6 @@
 /* A fleet at rest: nothing is on its way anywhere, and the coordinator believes of each host what is so. */
 import { COMPONENTS, type Component } from '@moult/core/component';
+import { isUnfit, type Releases } from '../versions.ts';
 import type { FleetHost } from './oracle.ts';
 import type { RealCoordinator } from './real-coordinator.ts';
 
@@ -16,6 +17,7 @@ const PASSING: ReadonlySet<string> = new Set([
 export async function unrestOf(
   hosts: readonly FleetHost[],
   coordinator: RealCoordinator,
+  releases: Releases,
 ): Promise<string | null> {
   const { process } = coordinator;
   if (process === null) return 'the coordinator does not run';
@@ -29,7 +31,10 @@ export async function unrestOf(
   const page = { agent: null, state: 'open', before: null, limit: 1_000 } as const;
   for (const command of await process.raw.read('commandPage', page)) {
     const reason = command.hold_reason;
-    const isStanding = command.state === 'queued' && reason !== null && !PASSING.has(reason);
+    const release = releases.find(command.component as Component, command.version ?? '');
+    // Its rehearsal fails in each of its tries, for ever: that is no way to somewhere else.
+    const isPassing = PASSING.has(reason ?? '') && !(reason === 'retry-backoff' && isUnfit(release));
+    const isStanding = command.state === 'queued' && reason !== null && !isPassing;
     if (!isStanding) return `${command.id} of ${command.agent_name} is ${command.state}: ${reason}`;
   }
   return null;
