@@ -15,7 +15,7 @@ const HOLDER = ['lock', 'write', 'fsync', 'rename', 'sync-dir', 'written', 'ende
 const UNIT = ['first-launcher', 'check-start', 'become', 'ready', 'exited'].map((s) => `unit:${s}`);
 const SPAWN = [
   ...['spawn:before', 'spawn:after', 'agent:start'],
-  ...['probe:begin', 'probe:end', 'rehearsal:begin', 'rehearsal:end'],
+  ...['probe:begin', 'probe:end', 'rehearsal:begin', 'rehearsal:end', 'prepare:done'],
 ];
 
 /** Writes of the agent's database; each is one transaction, so there is only before and after. */
@@ -35,7 +35,9 @@ const UPGRADE = ['idle', ...UPGRADE_STEPS].flatMap((kind) => [
 ]);
 
 const PIPE = [
-  ...['heartbeat', 'try', 'commit', 'refuse', 'dialled', 'rehearse'].map((kind) => `pipe:${kind}`),
+  ...['heartbeat', 'try', 'commit', 'refuse', 'dialled', 'rehearse', 'prepare'].map(
+    (kind) => `pipe:${kind}`,
+  ),
   ...['spawned', 'done', 'failed', 'dial', 'probed', 'stop', 'rehearsed'].map(
     (kind) => `pipe:${kind}`,
   ),

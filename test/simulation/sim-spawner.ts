@@ -85,6 +85,17 @@ export class SimSpawner implements Spawner {
     return isReached;
   }
 
+  /** What is prepared has done nothing yet that anybody could see: it makes the next start shorter, that is all. */
+  async prepare(slot: Slot): Promise<string | null> {
+    await this.#launcher.pause(this.#world.random.spread(50, 500));
+    await this.#launcher.point('prepare:done');
+    return this.#startable(slot) === null ? 'it cannot be executed' : null;
+  }
+
+  dropPrepared(): void {
+    this.#world.trace('nothing is prepared any more');
+  }
+
   async rehearse(slot: Slot, signal: AbortSignal): Promise<RehearsalResult> {
     const world = this.#world;
     await this.#launcher.point('rehearsal:begin');

@@ -1,5 +1,6 @@
 /* `run` and `--probe` on the real host; also what `moult agent run` starts. */
-import { PROBE_EXIT, REHEARSAL_EXIT } from '@moult/core/boot';
+import { createSecureContext } from 'node:tls';
+import { EXIT, PROBE_EXIT, REHEARSAL_EXIT } from '@moult/core/boot';
 import { codedErrorFrom } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
 import { systemClock } from '@moult/runtime/clock';
@@ -13,7 +14,7 @@ import { readInvocation } from './config/invocation.ts';
 import { takeLock } from './database/lock.ts';
 import { ownSlot } from './host/own-slot.ts';
 import { bootId } from './host/self.ts';
-import { openInheritedChannel } from './launcher/fd-channel.ts';
+import { type FirstWord, isPrepared, openInheritedChannel } from './launcher/fd-channel.ts';
 import type { LauncherChannel } from './ports.ts';
 import { probe } from './probe.ts';
 
@@ -30,16 +31,37 @@ export interface RunOptions {
 /** Serves until the end; resolves to the exit code. Rejects with a coded error when it cannot begin. */
 export async function runAgent(options: RunOptions): Promise<number> {
   const { layout, stop } = options;
+  const inherited = openInheritedChannel();
+  if (inherited !== null && isPrepared() && !(await isWanted(options, inherited))) {
+    return EXIT.stop;
+  }
   const config = await readAgentConfig(options);
   const log = openLogger({ level: config.logLevel, name: 'agent' });
   await makeDirectoryDurably(layout.stateDir, 0o700);
   const lock = await takeLock(layout);
   try {
-    const launcher = openInheritedChannel() ?? (await withoutLauncher(options, log));
+    const launcher = inherited ?? (await withoutLauncher(options, log));
     return await createAgent(await composeAgent({ layout, config, log, launcher })).run(stop);
   } finally {
     lock.release();
   }
+}
+
+/**
+ * B20: everything that takes time and leaves no trace is done before it waits. False: its launcher has gone, or it was told to
+ * stop, and nothing was touched.
+ */
+async function isWanted(options: RunOptions, launcher: FirstWord): Promise<boolean> {
+  const { layout, stop } = options;
+  const config = await readAgentConfig(options);
+  const host = await composeHost({ layout, config, trustDir: layout.trustDir });
+  if (host.ca !== null) createSecureContext({ ca: host.ca, minVersion: 'TLSv1.3' });
+  launcher.post({ kind: 'prepared' });
+  const stopped = new Promise<boolean>((resolve) => {
+    stop.addEventListener('abort', () => resolve(false), { once: true });
+    if (stop.aborted) resolve(false);
+  });
+  return await Promise.race([launcher.spoke, stopped]);
 }
 
 /** Becomes (execve) the version that the boot record names, unless this is it already. */

@@ -78,6 +78,7 @@ export class Launcher {
       ticking.abort();
       this.#work?.controller.abort();
       this.#rehearsal.end();
+      this.#options.spawner.dropPrepared();
       // Only after a bug: in every ordered end the agent ended first. Two agents on one state must never be.
       this.#agent?.kill();
       await ticks;
@@ -260,6 +261,12 @@ export class Launcher {
         return { ...message, kind: 'refuse-asked' };
       case 'dialled':
         return { kind: 'dialled', reached: message.reached };
+      case 'prepared':
+        // Of the process that was prepared: it is said before anybody listens, and told to whoever listens later.
+        return null;
+      case 'prepare':
+        this.#rehearsal.prepare(message, this.#agent);
+        return null;
       case 'rehearse':
         // Nothing is decided by it here: what it means is the agent's to know.
         this.#rehearsal.begin(message, this.#agent);

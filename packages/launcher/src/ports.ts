@@ -64,6 +64,13 @@ export type RehearsalResult =
   | { readonly kind: 'not-started'; readonly message: string };
 
 export interface Spawner {
+  /**
+   * Starts what `spawn` would start, which waits for `spawned` then, and is handed over by the next `spawn` of that slot; any
+   * other ends it, and so do ten minutes. Resolves when it waits; null: or why there is none.
+   */
+  prepare(slot: Slot): Promise<string | null>;
+  /** Ends what was prepared and is not wanted any more. */
+  dropPrepared(): void;
   /** `<slot>/<program> <slot>/<script> run --root DIR` with the pipe. Expected failures are values. */
   spawn(
     what: { readonly slot: Slot; readonly isChecked: boolean },

@@ -5,30 +5,17 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
-import {
-  type Holder,
-  type LauncherPipeMessage,
-  PIPE_FD,
-  PIPE_LINE_BYTES_MAX,
-  PROBE_EXIT,
-  type Slot,
-  startTimeOf,
-} from '@moult/core/boot';
+import { type Holder, PIPE_FD, PROBE_EXIT, type Slot, startTimeOf } from '@moult/core/boot';
 import { type Layout, versionsDirOf } from '@moult/core/layout';
 import type { Clock } from '@moult/runtime/clock';
 import { cleanEnvironment } from '@moult/runtime/environment';
 import { codeOf } from '@moult/runtime/files';
+import { PipedProcess } from './agent-process.ts';
 import { messageOf } from './boot-store.ts';
 import { firstDamaged, firstMissing, readManifest } from './file-disk.ts';
-import { readLines } from './lines.ts';
-import type {
-  AgentEnd,
-  AgentListener,
-  AgentProcess,
-  RehearsalResult,
-  Spawner,
-  SpawnResult,
-} from './ports.ts';
+import { killGroup, signalProcess } from './kill-group.ts';
+import type { AgentListener, RehearsalResult, Spawner, SpawnResult } from './ports.ts';
+import { Prepared } from './prepared.ts';
 import { watchRehearsal } from './rehearsal-process.ts';
 
 /** A probe dials, authenticates and refreshes metadata; whoever needs longer than this has not reached anything. */
@@ -36,10 +23,6 @@ const PROBE_MS = 30_000;
 /** A holder from a dead launcher sees its pipe closed and ends; after this long it is killed. */
 const HOLDER_GRACE_MS = 10_000;
 const HOLDER_POLL_MS = 50;
-/** After its end, how long a process's last lines may take when a child of it keeps the pipe open. */
-const LAST_LINES_MS = 250;
-/** What one process of the agent prints in a line at most before the line is cut. */
-const LOG_LINE_BYTES_MAX = 64 * 1024;
 
 export interface ProcessSpawnerOptions {
   readonly layout: Layout;
@@ -50,24 +33,54 @@ export interface ProcessSpawnerOptions {
 
 export class ProcessSpawner implements Spawner {
   readonly #options: ProcessSpawnerOptions;
+  readonly #prepared: Prepared;
 
   constructor(options: ProcessSpawnerOptions) {
     this.#options = options;
+    this.#prepared = new Prepared(options.clock);
+  }
+
+  async prepare(slot: Slot): Promise<string | null> {
+    if (this.#prepared.holds(slot)) return null;
+    const started = await this.#startServing(slot, { MOULT_WAITS: '1' });
+    if (started.kind === 'failed') return started.message;
+    return await this.#prepared.take(slot, started.agent);
+  }
+
+  dropPrepared(): void {
+    this.#prepared.drop();
   }
 
   async spawn(
     what: { readonly slot: Slot; readonly isChecked: boolean },
     listener: AgentListener,
   ): Promise<SpawnResult> {
-    const { layout } = this.#options;
+    const prepared = this.#prepared.give(what.slot);
     const damaged = what.isChecked ? await this.#damageOf(what.slot) : null;
-    if (damaged !== null) return failed(damaged);
-    const started = await this.#start(what.slot, ['run'], {
+    if (damaged !== null) {
+      prepared?.kill();
+      return failed(damaged);
+    }
+    const started =
+      prepared === null
+        ? await this.#startServing(what.slot, {})
+        : ({ kind: 'spawned', agent: prepared } as const);
+    if (started.kind === 'spawned') started.agent.attach(listener);
+    return started;
+  }
+
+  async #startServing(
+    slot: Slot,
+    more: Readonly<Record<string, string>>,
+  ): Promise<Failed | { readonly kind: 'spawned'; readonly agent: PipedProcess }> {
+    const { layout, clock } = this.#options;
+    const started = await this.#start(slot, ['run'], {
       detached: true,
       env: cleanEnvironment({
+        ...more,
         MOULT_PIPE_FD: String(PIPE_FD),
         // By the process itself it could be had only for what is loaded later, and all of it is one file.
-        NODE_COMPILE_CACHE: `${layout.compileCacheDir}/${what.slot.dir}`,
+        NODE_COMPILE_CACHE: `${layout.compileCacheDir}/${slot.dir}`,
       }),
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
@@ -75,19 +88,7 @@ export class ProcessSpawner implements Spawner {
     const { child, pid } = started;
     const pipe = child.stdio[PIPE_FD];
     if (!(pipe instanceof Socket)) throw new Error('no pipe');
-    // A closed pipe shows as the process's end; an error of its own tells nothing more.
-    pipe.on('error', () => undefined);
-    readLines(pipe, { bytesMax: PIPE_LINE_BYTES_MAX, overlong: 'drop' }, (line) =>
-      listener.onLine(line),
-    );
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream !== null)
-        readLines(stream, { bytesMax: LOG_LINE_BYTES_MAX, overlong: 'cut' }, listener.onLog);
-    }
-    return {
-      kind: 'spawned',
-      agent: new RealProcess({ child, pid, pipe, clock: this.#options.clock }),
-    };
+    return { kind: 'spawned', agent: new PipedProcess({ child, pid, pipe, clock }) };
   }
 
   async probe(slot: Slot, signal: AbortSignal): Promise<boolean> {
@@ -240,49 +241,6 @@ function startedChild(child: ChildProcess): Promise<Started> {
   });
 }
 
-class RealProcess implements AgentProcess {
-  readonly pid: number;
-  readonly ended: Promise<AgentEnd>;
-  readonly #pipe: Socket;
-  #isOver = false;
-
-  constructor(parts: {
-    readonly child: ChildProcess;
-    readonly pid: number;
-    readonly pipe: Socket;
-    readonly clock: Clock;
-  }) {
-    const { child, pid, pipe, clock } = parts;
-    this.pid = pid;
-    this.#pipe = pipe;
-    this.ended = new Promise((resolve) => {
-      child.once('exit', (exitCode, signal) => {
-        this.#isOver = true;
-        const settled = new AbortController();
-        const done = () => {
-          settled.abort();
-          // A grandchild that inherited the streams must not keep them, nor this process, open.
-          for (const stream of [child.stdout, child.stderr, pipe]) stream?.destroy();
-          resolve({ exitCode, signal });
-        };
-        child.once('close', done);
-        clock.sleep(LAST_LINES_MS, settled.signal).then(done, () => undefined);
-      });
-    });
-  }
-
-  send(message: LauncherPipeMessage): void {
-    if (this.#isOver || !this.#pipe.writable) return;
-    // An agent that does not read is silent too, and ends as a hang; till then what it is told is bounded.
-    if (this.#pipe.writableLength > PIPE_LINE_BYTES_MAX) return;
-    this.#pipe.write(`${JSON.stringify(message)}\n`);
-  }
-
-  kill(): void {
-    if (!this.#isOver) killGroup(this.pid);
-  }
-}
-
 /** Start time of a process, as in `holder.json`; null: there is no such process. */
 export async function readStartTime(pid: number): Promise<string | null> {
   try {
@@ -291,17 +249,5 @@ export async function readStartTime(pid: number): Promise<string | null> {
     return text.slice(text.lastIndexOf(')') + 2).startsWith('Z') ? null : startTimeOf(text);
   } catch {
     return null;
-  }
-}
-
-function killGroup(pid: number): void {
-  signalProcess(-pid, 'SIGKILL');
-}
-
-function signalProcess(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // Gone already, which is what was wanted.
   }
 }

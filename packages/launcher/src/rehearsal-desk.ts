@@ -1,12 +1,13 @@
 /*
- * Rehearsals for the agent that runs: one at a time, and none that outlives whoever asked for it. A launcher decides
- * nothing by them and writes nothing down.
+ * What the agent that runs has started beside it: rehearsals, one at a time, none of which outlives whoever asked for it; and
+ * the process that is to serve next. A launcher decides nothing by them and writes nothing down.
  */
 import type { PipeRequest } from '@moult/core/boot';
 import { messageOf } from './boot-store.ts';
 import type { AgentProcess, LauncherPorts } from './ports.ts';
 
 type RehearseMessage = Extract<PipeRequest, { readonly kind: 'rehearse' }>;
+type PrepareMessage = Extract<PipeRequest, { readonly kind: 'prepare' }>;
 
 export class RehearsalDesk {
   readonly #options: Pick<LauncherPorts, 'disk' | 'spawner' | 'log'>;
@@ -28,6 +29,21 @@ export class RehearsalDesk {
       log.error('a rehearsal failed', { why: messageOf(caught) });
       this.#failed(asker, message, messageOf(caught));
     });
+  }
+
+  /** B20. Whoever asks is answered when it waits; that there is none only makes the next start take longer. */
+  prepare({ id, slot }: PrepareMessage, asker: AgentProcess | null): void {
+    const { spawner, log } = this.#options;
+    spawner.prepare(slot).then(
+      (trouble) => {
+        if (trouble === null) asker?.send({ kind: 'done', id });
+        else {
+          log.warn('no process was prepared', { slot: slot.dir, why: trouble });
+          asker?.send({ kind: 'failed', id, code: 'rehearsal-not-started', message: trouble });
+        }
+      },
+      (caught: unknown) => log.error('no process was prepared', { why: messageOf(caught) }),
+    );
   }
 
   end(): void {

@@ -74,6 +74,8 @@ function asking(message: AgentPipeMessage | null): Spawner {
       };
     },
     probe: async () => true,
+    prepare: async () => null,
+    dropPrepared: () => undefined,
     rehearse: async () => ({ kind: 'ended', outcome: 'passed', detail: '' }),
     endHolder: async () => undefined,
   };

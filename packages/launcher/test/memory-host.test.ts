@@ -95,6 +95,8 @@ class MemorySpawner implements Spawner {
   }
 
   probe = async (): Promise<boolean> => true;
+  prepare = async () => null;
+  dropPrepared = () => undefined;
   rehearse = async () => ({ kind: 'ended', outcome: 'passed', detail: '' }) as const;
   endHolder = async (): Promise<void> => undefined;
 }

@@ -33,7 +33,8 @@ export async function unrestOf(
     const reason = command.hold_reason;
     const release = releases.find(command.component as Component, command.version ?? '');
     // Its rehearsal fails in each of its tries, for ever: that is no way to somewhere else.
-    const isPassing = PASSING.has(reason ?? '') && !(reason === 'retry-backoff' && isUnfit(release));
+    const isPassing =
+      PASSING.has(reason ?? '') && !(reason === 'retry-backoff' && isUnfit(release));
     const isStanding = command.state === 'queued' && reason !== null && !isPassing;
     if (!isStanding) return `${command.id} of ${command.agent_name} is ${command.state}: ${reason}`;
   }

@@ -5,8 +5,13 @@ import { type LauncherPipeMessage, PIPE_FD, PIPE_LINE_BYTES_MAX } from '@moult/c
 import { environmentVariable } from '@moult/runtime/environment';
 import type { LauncherChannel, LauncherListener } from '../ports.ts';
 
+/** B20: this process was started before its time, and touches nothing until its launcher has spoken. */
+export function isPrepared(): boolean {
+  return environmentVariable('MOULT_WAITS') !== null;
+}
+
 /** Null: this process was not started by a launcher. */
-export function openInheritedChannel(): LauncherChannel | null {
+export function openInheritedChannel(): FirstWord | null {
   if (environmentVariable('MOULT_PIPE_FD') !== String(PIPE_FD)) return null;
   try {
     if (!fstatSync(PIPE_FD).isSocket()) return null;
@@ -16,19 +21,30 @@ export function openInheritedChannel(): LauncherChannel | null {
   return channelOver(new Socket({ fd: PIPE_FD, readable: true, writable: true }));
 }
 
-export function channelOver(socket: Socket): LauncherChannel {
+export interface FirstWord extends LauncherChannel {
+  /** The launcher has said something, which is there for whoever listens; false: the pipe has closed without a word. */
+  readonly spoke: Promise<boolean>;
+}
+
+export function channelOver(socket: Socket): FirstWord {
+  let speak: (hasSpoken: boolean) => void = () => undefined;
+  const spoke = new Promise<boolean>((resolve) => {
+    speak = resolve;
+  });
   let listener: LauncherListener | null = null;
   let isClosed = false;
   let text = '';
   const early: LauncherPipeMessage[] = [];
 
   const deliver = (message: LauncherPipeMessage) => {
+    speak(true);
     if (listener === null) early.push(message);
     else listener.onMessage(message);
   };
   const closed = () => {
     if (isClosed) return;
     isClosed = true;
+    speak(false);
     listener?.onClosed();
   };
   socket.setEncoding('utf8');
@@ -47,6 +63,7 @@ export function channelOver(socket: Socket): LauncherChannel {
   socket.on('close', closed);
   socket.on('end', closed);
   return {
+    spoke,
     post: (message) => {
       if (!isClosed) socket.write(`${JSON.stringify(message)}\n`);
     },

@@ -101,7 +101,7 @@ export function ownChannel(layout: Layout, boot: OwnBoot): LauncherChannel {
   const say = (message: LauncherPipeMessage) => listener?.onMessage(message);
 
   const answer = async (message: AgentPipeMessage): Promise<void> => {
-    if (message.kind === 'heartbeat' || message.kind === 'dialled') return;
+    if (!('id' in message) || message.kind === 'dialled') return;
     const { id } = message;
     try {
       const step = stepOf(record, message, boot.slot);

@@ -1,5 +1,5 @@
 /* H3: the staged version is started beside this one, and has to show that it would serve here. */
-import { CodedError } from '@moult/core/errors';
+import { CodedError, codedErrorFrom } from '@moult/core/errors';
 import { afterRehearsal, isMend, type Rehearsal } from '@moult/core/upgrade';
 import type { Workers } from './upgrader.ts';
 import type { WorkerOptions } from './workers.ts';
@@ -48,5 +48,21 @@ async function endOf(options: WorkerOptions, work: RehearseWork, signal: AbortSi
   } catch (error) {
     if (error instanceof CodedError && error.code === 'launcher-too-old') return null;
     throw error;
+  }
+}
+
+/** B20: it is loaded while this one works still. Without it the next start takes longer, and nothing else. */
+export async function prepareNext(
+  options: WorkerOptions,
+  work: Parameters<Workers['ask-to-drain']>[0],
+  signal: AbortSignal,
+): Promise<void> {
+  // One that has passed knows how to wait.
+  if (work.course.rehearsal !== 'passed') return;
+  try {
+    await options.requestLauncher({ kind: 'prepare', slot: work.slot }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    options.log.info('the next version is not prepared', { why: codedErrorFrom(error).message });
   }
 }

@@ -17,7 +17,7 @@ import { checkHealth, type Health, type HealthChecks, type Subject } from './hea
 import { orderOf, refusalOf } from './order.ts';
 import type { PermissionDesk } from './permission-desk.ts';
 import { runPreflight } from './preflight.ts';
-import { rehearsed } from './rehearsing.ts';
+import { prepareNext, rehearsed } from './rehearsing.ts';
 import type { Workers, WorkResult } from './upgrader.ts';
 
 export interface WorkerOptions {
@@ -91,6 +91,7 @@ export function createWorkers(options: WorkerOptions): Workers {
     'ask-to-drain': async (work, signal) => {
       // Coordinator unreachable: stay staged, go on working.
       while (!options.isLive()) await options.sessionOpened.next(signal);
+      await prepareNext(options, work, signal);
       return options.desk.ask({ ...work.course.order, point: 'drain' }, signal);
     },
     drain: async (work, signal) => {

@@ -56,9 +56,12 @@ export interface Started {
   output: string;
 }
 
-export function start(args: readonly string[]): Started {
+export function start(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Started {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { MOULT_PIPE_FD: '3' },
+    env: { MOULT_PIPE_FD: '3', ...environment },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
   children.push(child);

@@ -44,11 +44,12 @@ function messageOf(raw: Readonly<Record<string, unknown>>): AgentPipeMessage | n
       idle: raw['idle'] === true,
     };
   }
+  if (raw['kind'] === 'prepared') return { kind: 'prepared' };
   const id = idOf(raw);
   if (id === null) return null;
   if (raw['kind'] === 'dialled') return { kind: 'dialled', id, reached: raw['reached'] === true };
-  if (raw['kind'] === 'rehearse')
-    return isSlot(raw['slot']) ? { kind: 'rehearse', id, slot: raw['slot'] } : null;
+  if (raw['kind'] === 'rehearse' || raw['kind'] === 'prepare')
+    return isSlot(raw['slot']) ? { kind: raw['kind'], id, slot: raw['slot'] } : null;
   const { component, attemptId } = raw as { component?: unknown; attemptId?: unknown };
   if (typeof component !== 'string' || !isComponent(component)) return null;
   if (typeof attemptId !== 'string' || attemptId.length > ATTEMPT_ID_LENGTH_MAX) return null;

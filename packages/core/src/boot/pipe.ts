@@ -62,6 +62,8 @@ export type PipeRequest =
       readonly evidence: Evidence;
     }
   | { readonly kind: 'rehearse'; readonly id: number; readonly slot: Slot }
+  /** Start it now, as far as a start comes without the state, so that it serves at once when it is booted. */
+  | { readonly kind: 'prepare'; readonly id: number; readonly slot: Slot }
   /** Answers a `dial`: whether a session came about. */
   | { readonly kind: 'dialled'; readonly id: number; readonly reached: boolean };
 
@@ -77,6 +79,8 @@ export type AgentPipeMessage =
       /** Nothing runs that a probe with this process stopped would interrupt. */
       readonly idle: boolean;
     }
+  /** The first word of a process that was prepared: it waits for `spawned`, and touches nothing before it. */
+  | { readonly kind: 'prepared' }
   | PipeRequest;
 
 export type LauncherPipeMessage =

@@ -118,6 +118,8 @@ export class LauncherRun implements AsyncDisposable {
           },
         }),
       probe: (slot, signal) => spawner.probe(slot, signal),
+      prepare: (slot) => spawner.prepare(slot),
+      dropPrepared: () => spawner.dropPrepared(),
       rehearse: (slot, signal) => spawner.rehearse(slot, signal),
       endHolder: (holder, signal) => spawner.endHolder(holder, signal),
     };
