@@ -24,7 +24,8 @@ const CUTS: readonly NamedCut[] = [
     when: 'the trial stood in the boot record',
     ...{ kind: 'rename', of: /boot\.json$/, number: 1, victim: 'process' },
   },
-  { when: 'the new version was executed', kind: 'exec', number: 1, victim: 'process' },
+  { when: 'the rehearsal was executed', kind: 'exec', number: 1, victim: 'process' },
+  { when: 'the next process was executed', kind: 'exec', number: 2, victim: 'process' },
   {
     when: 'the commit stood in the boot record',
     ...{ kind: 'rename', of: /boot\.json$/, number: 3, victim: 'both' },

@@ -43,8 +43,22 @@ describe('H3', () => {
     expect(agent.exit).toBe(EXIT.bootRecorded);
     expect(
       agent.launcher.posted.map(({ kind }) => kind).filter((kind) => kind !== 'heartbeat'),
-    ).toEqual(['rehearse', 'try']);
+    ).toEqual(['rehearse', 'prepare', 'try']);
     expect(agent.launcher.requests('rehearse')).toMatchObject([{ slot: NEW }]);
+  });
+
+  test('B20: one that cannot be prepared is started when its time has come', async () => {
+    const host = new TestHost();
+    const agent = await rehearsing(host, {});
+    const { answer } = agent.launcher;
+    agent.launcher.answer = (message) => {
+      if (message.kind !== 'prepare') return answer(message);
+      const code = 'rehearsal-not-started';
+      return { kind: 'failed', id: message.id, code, message: 'no memory' };
+    };
+    await ended(agent);
+    expect(agent.launcher.requests('prepare')).toMatchObject([{ slot: NEW }]);
+    expect(agent.launcher.requests('try')).toHaveLength(1);
   });
 
   test('PF8: one that would not serve ends the attempt with what it said, and nothing was asked or refused', async () => {

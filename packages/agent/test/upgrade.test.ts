@@ -381,7 +381,7 @@ describe('before the switch nothing is touched', () => {
     });
   });
 
-  test('T24: too little disk fails with the figures, after the retries', async () => {
+  test('PF1 T24: too little disk fails with the figures, after the retries', async () => {
     const host = new TestHost();
     host.freeBytes = 1024 * 1024;
     expect(await outcomeOf(host)).toMatchObject({

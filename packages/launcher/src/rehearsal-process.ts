@@ -111,6 +111,9 @@ async function lastLines(closed: Promise<unknown>, clock: Clock): Promise<void> 
   over.abort();
 }
 
+/** PF5: no process ends itself with these. */
+const FROM_OUTSIDE: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM']);
+
 function resultOf(end: {
   readonly exitCode: number | null;
   readonly endSignal: string | null;
@@ -118,6 +121,10 @@ function resultOf(end: {
   readonly why: string;
   readonly lastLines: readonly string[];
 }): RehearsalResult {
+  if (end.killedFor === null && FROM_OUTSIDE.has(end.endSignal ?? '')) {
+    const message = `${end.endSignal} ended it from outside, as the kernel does where memory runs out`;
+    return { kind: 'not-started', message };
+  }
   const outcome = end.killedFor === null ? outcomeOf(end.exitCode) : null;
   if (outcome === 'passed') return { kind: 'ended', outcome, detail: '' };
   if (outcome !== null && end.why !== '') {

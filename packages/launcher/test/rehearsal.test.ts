@@ -73,6 +73,15 @@ test('PF3: of a crash its last lines are kept', async () => {
   });
 });
 
+test('PF5: one that somebody else has ended says nothing', async () => {
+  for (const signal of ['SIGKILL', 'SIGTERM']) {
+    expect(await rehearsed(`process.kill(process.pid, '${signal}'); ${HANG}`)).toEqual({
+      kind: 'not-started',
+      message: `${signal} ended it from outside, as the kernel does where memory runs out`,
+    });
+  }
+});
+
 test('PF3: one that cannot be started has failed', async () => {
   using host = new HostRoot();
   const program = { bytes: 'no program', mode: 0o755 };

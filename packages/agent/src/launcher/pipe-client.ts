@@ -19,6 +19,8 @@ import type { LauncherChannel } from '../ports.ts';
 const SPAWNED_MS_MAX = 10_000;
 /** Two fsyncs on a busy disk; a launcher that needs longer is stuck. */
 const ANSWER_MS_MAX = 30_000;
+/** A launcher gives what it prepares ten seconds; an upgrade is held up by it no longer. */
+const PREPARED_MS_MAX = 12_000;
 /** A launcher gives a rehearsal a minute. */
 const REHEARSED_MS_MAX = 90_000;
 
@@ -100,7 +102,8 @@ export class PipeClient {
 
   /** Resolves once it is durable on the other side. Rejects with the launcher's code, or `launcher-silent`. */
   async request(request: LauncherRequest, signal: AbortSignal): Promise<void> {
-    await this.#ask(request, { ms: ANSWER_MS_MAX, signal });
+    const ms = request.kind === 'prepare' ? PREPARED_MS_MAX : ANSWER_MS_MAX;
+    await this.#ask(request, { ms, signal });
   }
 
   /** Rejects with the launcher's code, `launcher-too-old` from one that knows no rehearsals, or `launcher-silent`. */
