@@ -12,6 +12,8 @@ export async function publishAgents(
   of: {
     readonly dir: string;
     readonly versions: readonly [string, ...string[]];
+    /** Built from other entries. */
+    readonly more?: readonly ReleaseSpec[];
     readonly say: (line: string) => void;
   },
 ): Promise<void> {
@@ -20,6 +22,7 @@ export async function publishAgents(
   const specs: readonly ReleaseSpec[] = [
     { component: 'launcher', version: first },
     ...versions.map((version): ReleaseSpec => ({ component: 'agent', version })),
+    ...(of.more ?? []),
   ];
   for (const [index, spec] of specs.entries()) {
     say(`building and publishing release ${index + 1} of ${specs.length}`);

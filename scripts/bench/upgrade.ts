@@ -11,6 +11,7 @@ import { Coordinator } from '../fleet/coordinator.ts';
 import { Host } from '../fleet/host.ts';
 import { endProcessesOf, ussKibOf } from '../fleet/processes.ts';
 import { endEverything } from '../fleet/program.ts';
+import type { ReleaseSpec } from '../fleet/releases.ts';
 import { TcpProxy } from '../fleet/tcp-proxy.ts';
 import { bareStartMs } from './bare-start.ts';
 import { type Figure, figureOf, percentile } from './figure.ts';
@@ -20,6 +21,13 @@ const UPGRADES = 20;
 const AGENT = 'bench-1';
 const BYTES_SHARE_BAR = 0.02;
 const GAP_MS_BAR = 600;
+
+/** It would not serve, and its rehearsal shows it. */
+const UNFIT: ReleaseSpec = {
+  component: 'agent',
+  version: '9.9.9',
+  entry: 'test/fixtures/crash-at-start.ts',
+};
 
 type Say = (line: string) => void;
 
@@ -39,7 +47,7 @@ export async function measureUpgrade(say: Say): Promise<readonly Figure[]> {
     const coordinator = await Coordinator.init({ dir: join(dir, 'coordinator') });
     ending.unshift(() => coordinator.stop());
     await coordinator.start();
-    await publishAgents(coordinator, { dir, say, versions: versionsOf(UPGRADES) });
+    await publishAgents(coordinator, { dir, say, versions: versionsOf(UPGRADES), more: [UNFIT] });
     const proxy = await TcpProxy.open({ toPort: coordinator.port });
     ending.push(() => proxy.close());
     say('enrolling the host');
@@ -62,7 +70,8 @@ export async function measureUpgrade(say: Say): Promise<readonly Figure[]> {
         `upgrade ${number} of ${UPGRADES}: gap ${Math.round(sample.gapMs)} ms, ${sample.wireBytes} bytes on the wire (${sample.attempt.bytesFetched} of blobs), bare runtime ${Math.round(sample.bareMs)} ms`,
       );
     }
-    return [...figuresOf(samples, enrolledBytes), ...(await memoryOf(host))];
+    const refused = await refusedBy(coordinator, host);
+    return [...figuresOf(samples, enrolledBytes), refused, ...(await memoryOf(host))];
   } finally {
     for (const end of ending) await end().catch((caught) => say(String(caught)));
     await endEverything();
@@ -137,6 +146,25 @@ function figuresOf(samples: readonly Sample[], enrolledBytes: number): readonly 
       unit: 'ms',
     }),
   ];
+}
+
+/** How long the host was without its agent for a release that its rehearsal has refused: by history, and by its process. */
+async function refusedBy(coordinator: Coordinator, host: Host): Promise<Figure> {
+  const pid = await host.agentPid();
+  const { command } = await coordinator.client.upgradeAgent({
+    params: { name: AGENT },
+    body: { version: UNFIT.version },
+  });
+  const { command: end, attempts } = await coordinator.whenCommand(command, {
+    detail: () => host.tail(),
+  });
+  const isUntouched = end.code === 'rehearsal-failed' && (await host.agentPid()) === pid;
+  return figureOf({
+    name: 'upgrade: gap for a release that its rehearsal refuses',
+    value: isUntouched ? (attempts.at(-1)?.gapMs ?? 0) : Number.NaN,
+    unit: 'ms',
+    bar: { of: 'value', below: 1 },
+  });
 }
 
 async function memoryOf(host: Host): Promise<readonly Figure[]> {

@@ -55,7 +55,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'success is reported before the launcher has committed',
-    seed: 25,
+    seed: 59,
     file: MACHINE,
     from: `        onTrial: () => state,
         untried: () => lost(state, event.nowMs),
@@ -74,7 +74,6 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a broken world is taken for a broken agent',
-    seed: 39,
     file: VERDICT,
     from: ": quiet({ kind: 'world-broken', ticks: 0 }),\n    dialled: 'ignore',\n  },\n  dialling",
     to: ": struck({ kind: 'dialling', strikes: verdict.strikes, mode: 'beside', ticks: 0 }, null),\n    dialled: 'ignore',\n  },\n  dialling",
@@ -87,6 +86,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'an unanswered last permission counts as granted',
+    seed: 96,
     file: MACHINE,
     from: "'permission-unanswered': undrain,",
     to: `'permission-unanswered': (state, event) => ({
@@ -98,7 +98,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'a refusal is told by its digest alone',
-    seed: 836,
+    seed: 370,
     file: 'core/src/upgrade/fate.ts',
     from: 'component.refused.find((entry) => entry.attemptId === attemptId);',
     to: 'component.refused.find((entry) => entry.digest === slot?.digest);',
@@ -123,21 +123,21 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'an outage is held against a launcher on trial',
-    seed: 14,
+    seed: 39,
     file: 'core/src/boot/watching.ts',
     from: 'isHeard && !isUnwell(last)',
     to: 'isHeard && last.reached',
   },
   {
     name: 'a trial that no upgrade knows of stays',
-    seed: 173,
+    seed: 127,
     file: 'agent/src/upgrade/orphan-trial.ts',
     from: 'if (attemptId === null || isExpected) continue;',
     to: 'if (attemptId !== "") continue;',
   },
   {
     name: 'a command is acknowledged before it is in the inbox',
-    seed: 24,
+    seed: 26,
     file: 'agent/src/commands.ts',
     from: 'const stored = store.inbox.store(commands,',
     to: `for (const { commandId, attempt } of commands) {
@@ -174,14 +174,14 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'what a crash left of a task is not ended',
-    seed: 66,
+    seed: 35,
     file: TASKS,
     from: 'if (starts > 0) await programs.endLeft(row);',
     to: '',
   },
   {
     name: 'a task is started before it is in the journal',
-    seed: 66,
+    seed: 35,
     file: TASK_RUNS,
     from: `save(row);
         outbox`,
