@@ -1,7 +1,7 @@
 /*
- * One connection of an agent, over whatever carries it. Frames are handled one after another, in their order; a peer
- * that sends faster than they are handled, or reads slower than it is sent to, is slowed down or sent away: memory
- * stays bounded.
+ * One connection of an agent, over whatever carries it. Frames are handled in their order, one after another but for those
+ * that share a commit; a peer that sends faster than they are handled, or reads slower than it is sent to, is slowed down or
+ * sent away: memory stays bounded.
  */
 
 import { codedErrorFrom } from '@moult/core/errors';
@@ -28,6 +28,12 @@ import type { TimerWheel, WheelItem } from './timer-wheel.ts';
 /** Frames that wait for their turn before the carrier is paused, and when it goes on. */
 const PENDING_MAX = 32;
 const PENDING_RESUME = 8;
+/**
+ * What an agent says of its commands, dozens of times a second where it has many tasks: one commit for those that came
+ * together, and for a batch of output behind them, instead of one for each. Writes are taken in the order in which they began.
+ * Two batches of output never share one: if the first could not be stored, the second must not be.
+ */
+const JOINT: ReadonlySet<AgentFrame['kind']> = new Set(['accept', 'progress']);
 /** The same in bytes: thousands of hosts may come with full outboxes, and a frame of output is large. */
 const PENDING_BYTES_MAX = FRAME_BYTES_MAX;
 /** What may wait in the carrier: one frame of the largest kind and some small ones. */
@@ -225,32 +231,48 @@ export class Session implements WheelItem {
 
   async #handleAll(): Promise<void> {
     this.#isHandling = true;
-    for (;;) {
-      const pending = this.#pending.shift();
-      if (pending === undefined || this.phase === 'closed') break;
-      const { frame } = pending;
-      this.#pendingBytes -= pending.bytes;
+    while (this.phase !== 'closed') {
+      const frames = this.#nextFrames();
+      if (frames.length === 0) break;
       const hasRoom =
         this.#pending.length <= PENDING_RESUME && this.#pendingBytes < PENDING_BYTES_MAX;
       if (this.#isPaused && hasRoom) {
         this.#isPaused = false;
         this.#carrier.resume();
       }
-      try {
-        await this.#owner.onFrame(this, frame);
-      } catch (caught) {
-        const { code, message } = codedErrorFrom(caught);
-        this.#owner.log.error('a frame could not be handled', {
-          agent: this.agentName,
-          frame: frame.kind,
-          code,
-          err: caught,
-          reason: message,
-        });
-        this.close('internal-error');
-      }
+      await Promise.all(frames.map((frame) => this.#handle(frame)));
     }
     this.#isHandling = false;
+  }
+
+  /** The next one, with those behind it that may share its commit: each begins its write before the one after it. */
+  #nextFrames(): readonly AgentFrame[] {
+    const frames: AgentFrame[] = [];
+    for (let next = this.#pending[0]; next !== undefined; next = this.#pending[0]) {
+      this.#pending.shift();
+      this.#pendingBytes -= next.bytes;
+      frames.push(next.frame);
+      if (!JOINT.has(next.frame.kind)) break;
+      const kind = this.#pending[0]?.frame.kind ?? 'hello';
+      if (kind !== 'output' && !JOINT.has(kind)) break;
+    }
+    return frames;
+  }
+
+  async #handle(frame: AgentFrame): Promise<void> {
+    try {
+      await this.#owner.onFrame(this, frame);
+    } catch (caught) {
+      const { code, message } = codedErrorFrom(caught);
+      this.#owner.log.error('a frame could not be handled', {
+        agent: this.agentName,
+        frame: frame.kind,
+        code,
+        err: caught,
+        reason: message,
+      });
+      this.close('internal-error');
+    }
   }
 
   #ended(): void {
