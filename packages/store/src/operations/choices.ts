@@ -3,7 +3,7 @@ import { type Desired, type DesiredScope, desiredVersionOf } from '@moult/core/d
 import type { Version } from '@moult/core/versions';
 import { sql } from 'kysely';
 import type { ChoiceTable, InstanceComponentTable } from '../database.ts';
-import { OPEN_STATES } from './command-rows.ts';
+import { KIND, OPEN_STATES } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
 import { prepared } from './prepared.ts';
 
@@ -71,7 +71,7 @@ const manualFor = prepared(
       .where('instance_id', '=', of.instanceId)
       .where('component', '=', of.component)
       .where('origin', '=', 'manual')
-      .where('kind', '=', 'autoUpgrade')
+      .where(KIND, '=', 'autoUpgrade')
       .where('state', 'in', OPEN_STATES)
       .orderBy('position', 'desc')
       .limit(1),
@@ -142,7 +142,7 @@ async function manualVersions(
     )
     .where('component', '=', of.component)
     .where('origin', '=', 'manual')
-    .where('kind', '=', 'autoUpgrade')
+    .where(KIND, '=', 'autoUpgrade')
     .where('state', 'in', OPEN_STATES)
     .orderBy('position')
     .execute();

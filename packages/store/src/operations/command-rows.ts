@@ -1,11 +1,17 @@
 /* Changing a command's row: the table decides (core/command), the row and its history follow in one transaction. */
 import { type CommandEvent, type CommandState, commandAfter, isEnded } from '@moult/core/command';
 import { RUNS_AT_HOST_MAX } from '@moult/core/task';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { CommandTable } from '../database.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { prepared } from './prepared.ts';
+
+/**
+ * `kind` of a command, beside an instance or a state. The column alone would make SQLite, which keeps no numbers of its tables,
+ * take the index by which commands of a kind are listed, and read all tasks that there ever were for each order of one.
+ */
+export const KIND: RawBuilder<CommandTable['kind']> = sql<CommandTable['kind']>`(kind || '')`;
 
 export const OPEN_STATES: CommandState[] = ['queued', 'sent', 'accepted', 'running'];
 /** From the wire to the host's report: at most one a group takes its turn here. */

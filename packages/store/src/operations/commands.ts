@@ -5,7 +5,7 @@ import type { Version } from '@moult/core/versions';
 import type { CommandTable } from '../database.ts';
 import { desiredOf } from './choices.ts';
 import { requirePublished } from './choosing.ts';
-import { applyEvent, OPEN_STATES } from './command-rows.ts';
+import { applyEvent, KIND, OPEN_STATES } from './command-rows.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { agentByName, type InstanceRow } from './instances.ts';
@@ -196,7 +196,7 @@ export async function skipQueued(
     .selectAll()
     .where('instance_id', '=', args.instanceId)
     .where('component', '=', args.component)
-    .where('kind', '=', 'autoUpgrade')
+    .where(KIND, '=', 'autoUpgrade')
     .where('state', '=', 'queued')
     .execute();
   for (const row of rows) {

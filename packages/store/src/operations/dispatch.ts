@@ -18,6 +18,7 @@ import type { CommandTable } from '../database.ts';
 import {
   applyEvent,
   IN_FLIGHT_STATES,
+  KIND,
   OPEN_STATES,
   openCommandsOf,
   outlivedCommandsOf,
@@ -119,7 +120,7 @@ async function holdThoseBehind(context: WriteContext, instanceId: string): Promi
     .updateTable('commands')
     .set({ hold_reason: reason })
     .where('instance_id', '=', instanceId)
-    .where('kind', '=', 'task')
+    .where(KIND, '=', 'task')
     .where('state', '=', 'queued')
     .where('hold_reason', 'is', null)
     .execute();
@@ -276,7 +277,7 @@ function inFlightBeside(db: ReadContext, command: CommandTable) {
     .selectFrom('commands')
     .select(['id', 'created_ms'])
     .where('state', 'in', IN_FLIGHT_STATES)
-    .where('kind', '=', 'autoUpgrade')
+    .where(KIND, '=', 'autoUpgrade')
     .where('id', '<>', command.id)
     .limit(1);
 }

@@ -7,7 +7,7 @@ import { isEnded } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import type { CommandTable } from '../database.ts';
 import { attemptOf } from './attempts.ts';
-import { applyEvent } from './command-rows.ts';
+import { applyEvent, KIND } from './command-rows.ts';
 import { commandById } from './commands.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
@@ -73,7 +73,7 @@ const untoldOf = prepared((db, of: { readonly instanceId: string; readonly since
     .selectFrom('commands')
     .selectAll()
     .where('instance_id', '=', of.instanceId)
-    .where('kind', '=', 'task')
+    .where(KIND, '=', 'task')
     .where('state', 'in', ['revoked', 'skipped', 'expired'])
     .where('code', 'is', null)
     .where('sent_ms', 'is not', null)

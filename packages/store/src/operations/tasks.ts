@@ -1,7 +1,7 @@
 /* Orders of tasks, and what hosts offer: an order is refused at once only where it is certain that the host would refuse it. */
 import { CAPABILITY_FOR } from '@moult/core/command';
 import type { CommandTable } from '../database.ts';
-import { OPEN_STATES } from './command-rows.ts';
+import { KIND, OPEN_STATES } from './command-rows.ts';
 import { addCommand, commandByKey } from './commands.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { activeInstance, type InstanceRow } from './instances.ts';
@@ -82,7 +82,7 @@ async function isFull(db: ReadContext, args: TaskOrdering): Promise<boolean> {
     ])
     .where('instance_id', '=', args.instanceId)
     .where('state', 'in', OPEN_STATES)
-    .where('kind', '=', 'task')
+    .where(KIND, '=', 'task')
     .executeTakeFirstOrThrow();
   const length = Number(open.length ?? 0) + JSON.stringify(args.parameters).length;
   return Number(open.tasks) >= OPEN_TASKS_MAX || length > OPEN_TASK_BYTES_MAX;

@@ -2,7 +2,7 @@
 import { type RepairVerdict, repairVerdict } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
 import type { CommandTable } from '../database.ts';
-import { IN_FLIGHT_STATES, OPEN_STATES } from './command-rows.ts';
+import { IN_FLIGHT_STATES, KIND, OPEN_STATES } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
 import { prepared } from './prepared.ts';
 import { type Repairing, repairFactsOf } from './repair.ts';
@@ -31,7 +31,7 @@ const newestUpgrade = prepared(
       .selectFrom('commands')
       .selectAll()
       .where('instance_id', '=', of.instanceId)
-      .where('kind', '=', 'autoUpgrade')
+      .where(KIND, '=', 'autoUpgrade')
       .where('component', '=', of.component)
       .where('version', '=', of.version)
       .orderBy('position', 'desc')
