@@ -85,7 +85,7 @@ export async function composeAgent(options: {
   await makeDirectoryDurably(layout.stateDir, 0o700);
   const host = await composeHost({ ...options, trustDir: layout.trustDir });
   const { clock } = host;
-  // The handshakes of TCP and TLS go on while the state is opened; nothing is said before that (RS3).
+  // The handshakes of TCP and TLS go on while the state is opened; nothing is said before that.
   host.transports['web-socket'].begin();
   return {
     ...host,

@@ -54,7 +54,7 @@ function opened() {
   return { begun, say, answerAll, session };
 }
 
-test('C22: what is said of commands shares a commit, with one batch of output behind it; all else waits its turn', async () => {
+test('S7: what is said of commands shares a commit, with one batch of output behind it; all else waits its turn', async () => {
   const { begun, say, answerAll } = opened();
   say(CHECK, ACCEPT, PROGRESS, ACCEPT, OUTPUT, OUTPUT, ACCEPT, CHECK);
   expect(begun).toEqual(['check']);
@@ -68,7 +68,7 @@ test('C22: what is said of commands shares a commit, with one batch of output be
   expect(begun.splice(0)).toEqual(['check']);
 });
 
-test('C14: a batch of output that could not be stored ends the session, and none behind it is stored', async () => {
+test('S7 C14: a batch of output that could not be stored ends the session, and none behind it is stored', async () => {
   const { begun, say, answerAll, session } = opened();
   say(OUTPUT, OUTPUT);
   await answerAll(new Error('the disk is full'));

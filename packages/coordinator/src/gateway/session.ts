@@ -28,14 +28,14 @@ import type { TimerWheel, WheelItem } from './timer-wheel.ts';
 /** Frames that wait for their turn before the carrier is paused, and when it goes on. */
 const PENDING_MAX = 32;
 const PENDING_RESUME = 8;
+/** The same in bytes: thousands of hosts may come with full outboxes, and a frame of output is large. */
+const PENDING_BYTES_MAX = FRAME_BYTES_MAX;
 /**
- * What an agent says of its commands, dozens of times a second where it has many tasks: one commit for those that came
+ * S7. What an agent says of its commands, dozens of times a second where it has many tasks: one commit for those that came
  * together, and for a batch of output behind them, instead of one for each. Writes are taken in the order in which they began.
  * Two batches of output never share one: if the first could not be stored, the second must not be.
  */
 const JOINT: ReadonlySet<AgentFrame['kind']> = new Set(['accept', 'progress']);
-/** The same in bytes: thousands of hosts may come with full outboxes, and a frame of output is large. */
-const PENDING_BYTES_MAX = FRAME_BYTES_MAX;
 /** What may wait in the carrier: one frame of the largest kind and some small ones. */
 const OUTGOING_BYTES_MAX = 2 * FRAME_BYTES_MAX;
 /** Pings of a restarted coordinator must not come together. */

@@ -1,0 +1,58 @@
+/* What is asked of one instance must not cost more with all that the fleet has ever done. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { systemRandom } from '@moult/runtime/random';
+import { expect, test } from 'vitest';
+import { openInlineSqliteStore } from '../src/index.ts';
+import { agent, NOW, order, report, session } from './support/rows.ts';
+
+const OFFER = { name: 'backup', description: '', parameters: [], schedule: '', timeZone: '' };
+
+/** Every text that `work` has had prepared. */
+async function preparedBy(work: () => Promise<void>): Promise<ReadonlySet<string>> {
+  const { prepare } = DatabaseSync.prototype;
+  const texts = new Set<string>();
+  DatabaseSync.prototype.prepare = function (text) {
+    texts.add(text);
+    return prepare.call(this, text);
+  };
+  try {
+    await work();
+  } finally {
+    DatabaseSync.prototype.prepare = prepare;
+  }
+  return texts;
+}
+
+test('C22: neither an order of a task nor what follows it reads the commands of a kind that there ever were', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'moult-plans-'));
+  const path = join(dir, 'store.db');
+  const store = await openInlineSqliteStore({ path, random: systemRandom });
+  const texts = await preparedBy(async () => {
+    const { instanceId } = await agent(store, 'a');
+    const capabilities = ['auto-upgrade', 'control', 'tasks'];
+    await session(store, { instanceId, counter: 1, capabilities });
+    await report(store, instanceId, [], { tasks: [OFFER] });
+    const task = { task: 'backup', parameters: [], key: null, notAfterMs: NOW + 86_400_000 };
+    // One more than a host is given at once, so that there are some to hold back.
+    for (let count = 0; count <= 64; count++) {
+      await store.write('orderTask', { ...order, ...task, instanceId });
+    }
+    const dispatching = { isConnected: true, listeningSinceMs: NOW, nowMs: NOW, resends: true };
+    await store.write('dispatch', { ...dispatching, instanceId });
+    await store.read('takenBackTasks', { instanceId, nowMs: NOW });
+  });
+  await store.close();
+  const ofOne = [...texts].filter((text) => /"commands"[^]*"instance_id" = \?/.test(text));
+  expect(ofOne.length).toBeGreaterThan(5);
+  const database = new DatabaseSync(path);
+  for (const text of ofOne) {
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${text}`).all();
+    const details = plan.map(({ detail }) => String(detail)).join('; ');
+    expect(details, text).not.toContain('commands_kind_created_ms');
+  }
+  database.close();
+  rmSync(dir, { recursive: true, force: true });
+});
