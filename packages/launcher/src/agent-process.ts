@@ -3,12 +3,11 @@ import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { type LauncherPipeMessage, PIPE_LINE_BYTES_MAX } from '@moult/core/boot';
 import type { Clock } from '@moult/runtime/clock';
-import { killGroup } from './kill-group.ts';
 import { readLines } from './lines.ts';
 import type { AgentEnd, AgentListener, AgentProcess } from './ports.ts';
+import { endOf } from './process-end.ts';
+import { killGroup } from './signals.ts';
 
-/** After its end, how long a process's last lines may take when a child of it keeps the pipe open. */
-const LAST_LINES_MS = 250;
 /** What one process of the agent prints in a line at most before the line is cut. */
 const LOG_LINE_BYTES_MAX = 64 * 1024;
 /** Of a process that nobody listens to yet. */
@@ -37,10 +36,11 @@ export class PipedProcess implements AgentProcess {
     this.spoke = new Promise((resolve) => {
       speak = resolve;
     });
-    this.ended = endOf(child, { pipe, clock }, () => {
+    const onExit = () => {
       this.#isOver = true;
       speak(false);
-    });
+    };
+    this.ended = endOf(child, { streams: [child.stdout, child.stderr, pipe], clock, onExit });
     // A closed pipe shows as the process's end; an error of its own tells nothing more.
     pipe.on('error', () => undefined);
     readLines(pipe, { bytesMax: PIPE_LINE_BYTES_MAX, overlong: 'drop' }, (line) => {
@@ -79,26 +79,4 @@ export class PipedProcess implements AgentProcess {
     if (this.#listener !== null) line(this.#listener);
     else this.#early = [...this.#early.slice(1 - EARLY_LINES_MAX), line];
   }
-}
-
-function endOf(
-  child: ChildProcess,
-  with_: { readonly pipe: Socket; readonly clock: Clock },
-  onExit: () => void,
-): Promise<AgentEnd> {
-  const { pipe, clock } = with_;
-  return new Promise((resolve) => {
-    child.once('exit', (exitCode, signal) => {
-      onExit();
-      const settled = new AbortController();
-      const done = () => {
-        settled.abort();
-        // A grandchild that inherited the streams must not keep them, nor this process, open.
-        for (const stream of [child.stdout, child.stderr, pipe]) stream?.destroy();
-        resolve({ exitCode, signal });
-      };
-      child.once('close', done);
-      clock.sleep(LAST_LINES_MS, settled.signal).then(done, () => undefined);
-    });
-  });
 }

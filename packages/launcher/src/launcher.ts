@@ -21,8 +21,8 @@ import {
 import { everyMs } from '@moult/runtime/clock';
 import { loadRecord, messageOf, rewriteLinks } from './boot-store.ts';
 import { EventQueue } from './event-queue.ts';
+import { NextVersion } from './next-version.ts';
 import type { AgentProcess, LauncherPorts } from './ports.ts';
-import { RehearsalDesk } from './rehearsal-desk.ts';
 
 export interface LauncherOptions extends LauncherPorts {
   readonly self: Life['self'];
@@ -48,11 +48,11 @@ export class Launcher {
   /** A write failed, perhaps after its rename: what the disk holds is not the record that is acted on. */
   #isDiskBehind = false;
   #isTickWaiting = false;
-  readonly #rehearsal: RehearsalDesk;
+  readonly #next: NextVersion;
 
   constructor(options: LauncherOptions) {
     this.#options = options;
-    this.#rehearsal = new RehearsalDesk(options);
+    this.#next = new NextVersion(options);
   }
 
   /** Lives until it is told to stop or has a reason to end. Resolves to its exit code (EXIT); throws CodedError. */
@@ -77,7 +77,7 @@ export class Launcher {
       stop.removeEventListener('abort', stopAsked);
       ticking.abort();
       this.#work?.controller.abort();
-      this.#rehearsal.end();
+      this.#next.end();
       this.#options.spawner.dropPrepared();
       // Only after a bug: in every ordered end the agent ended first. Two agents on one state must never be.
       this.#agent?.kill();
@@ -108,7 +108,7 @@ export class Launcher {
   async #take(state: SupervisionState, event: OccurredEvent): Promise<SupervisionState> {
     if (event.kind === 'exited') {
       this.#agent = null;
-      this.#rehearsal.end();
+      this.#next.end();
     }
     if (event.kind === 'ticked') await this.#ticked(state);
     const step = await this.#saved(state, event);
@@ -265,11 +265,11 @@ export class Launcher {
         // Of the process that was prepared: it is said before anybody listens, and told to whoever listens later.
         return null;
       case 'prepare':
-        this.#rehearsal.prepare(message, this.#agent);
+        this.#next.prepare(message, this.#agent);
         return null;
       case 'rehearse':
         // Nothing is decided by it here: what it means is the agent's to know.
-        this.#rehearsal.begin(message, this.#agent);
+        this.#next.rehearse(message, this.#agent);
         return null;
     }
   }

@@ -13,10 +13,10 @@ import { codeOf } from '@moult/runtime/files';
 import { PipedProcess } from './agent-process.ts';
 import { messageOf } from './boot-store.ts';
 import { firstDamaged, firstMissing, readManifest } from './file-disk.ts';
-import { killGroup, signalProcess } from './kill-group.ts';
 import type { AgentListener, RehearsalResult, Spawner, SpawnResult } from './ports.ts';
 import { Prepared } from './prepared.ts';
 import { watchRehearsal } from './rehearsal-process.ts';
+import { killGroup, signalProcess } from './signals.ts';
 
 /** A probe dials, authenticates and refreshes metadata; whoever needs longer than this has not reached anything. */
 const PROBE_MS = 30_000;

@@ -3,13 +3,13 @@
  * must not notice. Its exit code says how it went (REHEARSAL_EXIT), its last line on standard output why.
  */
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { constants, setPriority } from 'node:os';
 import { REHEARSAL_EXIT, type RehearsalOutcome } from '@moult/core/boot';
 import type { Clock } from '@moult/runtime/clock';
 import { readLines } from './lines.ts';
 import type { RehearsalResult } from './ports.ts';
+import { endOf } from './process-end.ts';
 
 /** A start, a session and a refresh of the metadata take a second; a slow line or a busy host need some more. */
 const REHEARSAL_MS_MAX = 60_000;
@@ -58,14 +58,16 @@ export async function watchRehearsal(
     .then(() => killFor(`it did not end within ${REHEARSAL_MS_MAX / 1_000} s`))
     .catch(() => undefined);
   void watchMemory({ pid, clock, signal: either, killFor }).catch(() => undefined);
-  const closed = once(child, 'close');
-  const [exitCode, endSignal] = (await once(child, 'exit')) as [number | null, string | null];
-  over.abort();
-  signal.removeEventListener('abort', kill);
-  // Children of it that are left have nothing to do here, and keep its streams open.
-  kill();
-  await lastLines(closed, clock);
-  for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+  const { exitCode, signal: endSignal } = await endOf(child, {
+    streams: [child.stdout, child.stderr],
+    clock,
+    onExit: () => {
+      over.abort();
+      signal.removeEventListener('abort', kill);
+      // Children of it that are left have nothing to do here, and keep its streams open.
+      kill();
+    },
+  });
   signal.throwIfAborted();
   return resultOf({ exitCode, endSignal, killedFor, ...said });
 }
@@ -99,16 +101,6 @@ async function watchMemory(of: {
 async function residentBytes(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
-}
-
-const LAST_LINES_MS = 250;
-
-/** What it said last may arrive after its end; a child that fled with its streams is not waited for. */
-async function lastLines(closed: Promise<unknown>, clock: Clock): Promise<void> {
-  const over = new AbortController();
-  const late = clock.sleep(LAST_LINES_MS, over.signal).catch(() => undefined);
-  await Promise.race([closed, late]);
-  over.abort();
 }
 
 /** PF5: no process ends itself with these. */

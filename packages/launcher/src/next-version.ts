@@ -1,6 +1,6 @@
 /*
- * What the agent that runs has started beside it: rehearsals, one at a time, none of which outlives whoever asked for it; and
- * the process that is to serve next. A launcher decides nothing by them and writes nothing down.
+ * What the agent that runs has done with the version that is to come next: rehearsed, one at a time, and none outlives whoever
+ * asked for it; and prepared. A launcher decides nothing by either and writes nothing down.
  */
 import type { PipeRequest } from '@moult/core/boot';
 import { messageOf } from './boot-store.ts';
@@ -9,7 +9,7 @@ import type { AgentProcess, LauncherPorts } from './ports.ts';
 type RehearseMessage = Extract<PipeRequest, { readonly kind: 'rehearse' }>;
 type PrepareMessage = Extract<PipeRequest, { readonly kind: 'prepare' }>;
 
-export class RehearsalDesk {
+export class NextVersion {
   readonly #options: Pick<LauncherPorts, 'disk' | 'spawner' | 'log'>;
   #running: AbortController | null = null;
 
@@ -18,13 +18,13 @@ export class RehearsalDesk {
   }
 
   /** The one before it, of which nobody waits for the end any more, ends. */
-  begin(message: RehearseMessage, asker: AgentProcess | null): void {
+  rehearse(message: RehearseMessage, asker: AgentProcess | null): void {
     this.end();
     if (asker === null) return;
     const running = new AbortController();
     this.#running = running;
     const { log } = this.#options;
-    this.#rehearse(message, { asker, signal: running.signal }).catch((caught: unknown) => {
+    this.#carryOut(message, { asker, signal: running.signal }).catch((caught: unknown) => {
       if (running.signal.aborted) return;
       log.error('a rehearsal failed', { why: messageOf(caught) });
       this.#failed(asker, message, messageOf(caught));
@@ -51,7 +51,7 @@ export class RehearsalDesk {
     this.#running = null;
   }
 
-  async #rehearse(
+  async #carryOut(
     { id, slot }: RehearseMessage,
     of: { readonly asker: AgentProcess; readonly signal: AbortSignal },
   ): Promise<void> {
