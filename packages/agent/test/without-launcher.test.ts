@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeBootRecord, firstRecord } from '@moult/core/boot';
+import { encodeBootRecord, firstRecord, type LauncherPipeMessage } from '@moult/core/boot';
 import { type Layout, layoutOf } from '@moult/core/layout';
 import { encodeManifest } from '@moult/core/manifest';
 import { describe, expect, test } from 'vitest';
@@ -12,6 +12,7 @@ import {
   ownChannel,
   programToBecome,
 } from '../src/launcher/without-launcher.ts';
+import { NO_EVIDENCE } from '../src/upgrade/workers.ts';
 import { manifestOf, NEW, OLD, TestHost } from './support/host.ts';
 
 class AloneHost extends TestHost {
@@ -125,6 +126,35 @@ describe('H14: without a launcher', () => {
       trial: null,
       refused: [{ digest: NEW.digest }],
     });
+  });
+
+  test('B21: its owner goes back to the version before by hand; whoever starts it gets that one', async () => {
+    const host = new AloneHost();
+    await host.start(() => false);
+    await host.start(() => host.outcomes.length > 0);
+    const boot = await chooseOwnBoot(host.layout, 'boot-1');
+    const answers: LauncherPipeMessage[] = [];
+    const channel = ownChannel(host.layout, boot);
+    channel.listen({
+      onMessage: (message) => void answers.push(message),
+      onClosed: () => undefined,
+    });
+    const evidence = { ...NO_EVIDENCE, reason: 'rolled-back-by-owner' } as const;
+    const asked = {
+      kind: 'roll-back',
+      component: 'agent',
+      attemptId: 'owner/1',
+      evidence,
+    } as const;
+    channel.post({ ...asked, id: 1 });
+    channel.post({ ...asked, id: 2, attemptId: 'owner/2' });
+    await until(() => answers.length === 3, 'both answers');
+    expect(answers.slice(1)).toMatchObject([
+      { kind: 'done', id: 1 },
+      { kind: 'failed', id: 2, code: 'boot-slot-refused' },
+    ]);
+    expect(await chooseOwnBoot(host.layout, 'boot-1')).toMatchObject({ slot: OLD });
+    expect(host.record.components.agent).toMatchObject({ committed: OLD, previous: NEW });
   });
 
   test('a host without a record begins one from the slot that is current; without either it says what is missing', async () => {

@@ -60,6 +60,13 @@ const event: fc.Arbitrary<OccurredEvent> = fc.oneof(
     attemptId: attempt,
     evidence: fc.constant(EVIDENCE),
   }),
+  fc.record({
+    kind: fc.constant('roll-back-asked' as const),
+    id: fc.nat(9),
+    component,
+    attemptId: fc.constantFrom('owner/1', 'owner/2'),
+    evidence: fc.constant(EVIDENCE),
+  }),
   fc.record({ kind: fc.constant('dialled' as const), reached: fc.boolean() }),
   fc.record({ kind: fc.constant('probed' as const), reached: fc.boolean() }),
   fc.record({
@@ -102,10 +109,18 @@ function savedStep(
 
 function checkRecord(before: BootRecord, after: BootRecord, of: OccurredEvent): void {
   for (const name of ['agent', 'launcher'] as const) {
-    const { committed, trial, refused } = after.components[name];
-    // B1: committed changes only by a commit.
-    if (committed?.digest !== before.components[name].committed?.digest)
-      expect(of.kind).toBe('commit-asked');
+    const { committed, previous, trial, refused } = after.components[name];
+    const was = before.components[name];
+    // B1: committed changes only by a commit, and by its owner's rollback (B21), which names the version that is left.
+    if (committed?.digest !== was.committed?.digest) {
+      expect(['commit-asked', 'roll-back-asked']).toContain(of.kind);
+      expect(previous).toEqual(was.committed);
+      if (of.kind === 'roll-back-asked') {
+        expect(committed).toEqual(was.previous);
+        expect(was.refused.some(({ digest }) => digest === committed?.digest)).toBe(false);
+        expect(refused.at(-1)?.digest).toBe(previous?.digest);
+      }
+    }
     // B5: tries are bounded, by crashes and by reboots.
     expect(trial?.tries ?? 0).toBeLessThanOrEqual(TRIES_MAX);
     expect(trial?.rebootTries ?? 0).toBeLessThanOrEqual(REBOOT_TRIES_MAX);
@@ -117,7 +132,7 @@ function checkRecord(before: BootRecord, after: BootRecord, of: OccurredEvent): 
   expect(readBootRecord(encodeBootRecord(after))).toEqual({ kind: 'read', record: after });
 }
 
-test('B1 B2 B3 B5 B8: no sequence of events, full disks, kills and reboots breaks the record or boots what it does not say', () => {
+test('B1 B2 B3 B5 B8 B21: no sequence of events, full disks, kills and reboots breaks the record or boots what it does not say', () => {
   fc.assert(
     fc.property(happenings, (list) => {
       let boots = 1;

@@ -138,6 +138,13 @@ export const EVENTS: {
     attemptId: 'c1/1',
     evidence: EVIDENCE,
   },
+  'roll-back-asked': {
+    kind: 'roll-back-asked',
+    id: 7,
+    component: 'agent',
+    attemptId: 'owner/1',
+    evidence: EVIDENCE,
+  },
   dialled: { kind: 'dialled', reached: true },
   probed: { kind: 'probed', reached: true },
   exited: EXITED,

@@ -259,6 +259,8 @@ export class Launcher {
         return { ...message, kind: 'commit-asked' };
       case 'refuse':
         return { ...message, kind: 'refuse-asked' };
+      case 'roll-back':
+        return { ...message, kind: 'roll-back-asked' };
       case 'dialled':
         return { kind: 'dialled', reached: message.reached };
       case 'prepared':

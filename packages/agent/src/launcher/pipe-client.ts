@@ -26,7 +26,7 @@ const REHEARSED_MS_MAX = 90_000;
 
 type Unnumbered<R> = R extends PipeRequest ? Omit<R, 'id'> : never;
 export type LauncherRequest = Unnumbered<
-  Extract<PipeRequest, { kind: 'try' | 'commit' | 'refuse' | 'prepare' }>
+  Extract<PipeRequest, { kind: 'try' | 'commit' | 'refuse' | 'roll-back' | 'prepare' }>
 >;
 
 export interface PipeEvents {

@@ -18,6 +18,7 @@ import {
   type RecordStep,
   readBootRecord,
   refuseTrial,
+  rollBack,
   type Slot,
   type Spawned,
   WATCHED_FACTOR,
@@ -159,6 +160,8 @@ function stepOf(record: BootRecord, message: AgentPipeMessage, running: Slot): R
       return commitTrial(record, { ...message, runningDigest: running.digest });
     case 'refuse':
       return refuseTrial(record, message);
+    case 'roll-back':
+      return rollBack(record, message);
     default:
       return null;
   }

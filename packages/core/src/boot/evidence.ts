@@ -7,7 +7,9 @@ export type RefusalReason =
   | 'cannot-reach-coordinator'
   | 'cannot-upgrade-again'
   | 'rejected-by-coordinator'
-  | 'reboots-exhausted';
+  | 'reboots-exhausted'
+  /** It worked well enough to be committed, or was on trial; the owner of the host went back all the same. */
+  | 'rolled-back-by-owner';
 
 export interface HealthSample {
   /** Time since the version was started, in ms. */

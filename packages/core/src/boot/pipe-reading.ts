@@ -71,7 +71,10 @@ function messageOf(raw: Readonly<Record<string, unknown>>): AgentPipeMessage | n
     case 'commit':
       return { kind: 'commit', id, component, attemptId };
     case 'refuse':
-      return { kind: 'refuse', id, component, attemptId, evidence: readEvidence(raw['evidence']) };
+    case 'roll-back': {
+      const evidence = readEvidence(raw['evidence']);
+      return { kind: raw['kind'], id, component, attemptId, evidence };
+    }
     default:
       return null;
   }
@@ -86,6 +89,7 @@ const REASONS: Readonly<Record<RefusalReason, true>> = {
   'cannot-upgrade-again': true,
   'rejected-by-coordinator': true,
   'reboots-exhausted': true,
+  'rolled-back-by-owner': true,
 };
 
 /** Cuts evidence to its limits. What is missing or strange becomes empty: a refusal never fails for want of words. */

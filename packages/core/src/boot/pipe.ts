@@ -61,6 +61,15 @@ export type PipeRequest =
       readonly attemptId: string;
       readonly evidence: Evidence;
     }
+  /** The owner of the host goes back from what is committed to the version before; then this process leaves with 75. */
+  | {
+      readonly kind: 'roll-back';
+      readonly id: number;
+      readonly component: Component;
+      /** Names this rollback; a repeated one is answered `done`. */
+      readonly attemptId: string;
+      readonly evidence: Evidence;
+    }
   | { readonly kind: 'rehearse'; readonly id: number; readonly slot: Slot }
   /** Start it now, as far as a start comes without the state, so that it serves at once when it is booted. */
   | { readonly kind: 'prepare'; readonly id: number; readonly slot: Slot }

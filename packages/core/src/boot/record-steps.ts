@@ -10,6 +10,7 @@ import {
   type ComponentRecord,
   REBOOT_TRIES_MAX,
   REFUSALS_MAX,
+  type Refusal,
   type Slot,
   TRIES_MAX,
   type Trial,
@@ -134,7 +135,7 @@ export interface CommitOrder {
   readonly runningDigest: string | null;
 }
 
-/** B1: the only step that changes `committed`. */
+/** B1: with `rollBack` the only step that changes `committed`. */
 export function commitTrial(record: BootRecord, order: CommitOrder): RecordStep {
   const now = record.components[order.component];
   if (now.trial === null || now.trial.attemptId !== order.attemptId) {
@@ -178,6 +179,52 @@ export function refuseTrial(record: BootRecord, order: RefuseOrder): RecordStep 
     trial: null,
     refused: refused.slice(-REFUSALS_MAX),
   });
+}
+
+export interface RollBackOrder {
+  readonly component: Component;
+  readonly attemptId: string;
+  readonly evidence: Evidence;
+}
+
+/**
+ * B21: back from what is committed to the version before, by the word of the host's owner. What is left stays on the disk as
+ * the version before, and is refused, so that it comes back by force only.
+ */
+export function rollBack(record: BootRecord, order: RollBackOrder): RecordStep {
+  const { component, attemptId, evidence } = order;
+  const now = record.components[component];
+  const { committed, previous, refused } = now;
+  const isRefused = (slot: Slot, by?: string) =>
+    refused.some((one) => one.digest === slot.digest && (by === undefined || one.attemptId === by));
+  if (previous !== null && isRefused(previous, attemptId)) return { kind: 'unchanged' };
+  for (const { trial } of Object.values(record.components)) {
+    if (trial === null) continue;
+    return rejected('boot-trial-running', `${trial.slot.dir} is on trial on this host`);
+  }
+  if (committed === null || previous === null) {
+    return rejected('no-version-before', `no version of the ${component} was committed before`);
+  }
+  // Going back twice must not come forward again.
+  if (isRefused(previous)) return rejected('boot-slot-refused', `${previous.dir} was refused here`);
+  const { version, digest } = committed;
+  const others = refused.filter((one) => one.digest !== digest);
+  return changed(record, component, {
+    ...now,
+    committed: previous,
+    previous: committed,
+    committedAttemptId: null,
+    refused: [...others, { version, digest, attemptId, evidence }].slice(-REFUSALS_MAX),
+  });
+}
+
+/** What the owner of the host has left by hand, and what has not come back since; null: nothing. */
+export function leftByOwner({
+  previous,
+  refused,
+}: Pick<ComponentRecord, 'previous' | 'refused'>): Refusal | null {
+  const refusal = refused.find(({ digest }) => digest === previous?.digest);
+  return refusal?.evidence.reason === 'rolled-back-by-owner' ? refusal : null;
 }
 
 export function hasBegun(trial: Trial): boolean {

@@ -1,6 +1,6 @@
 /* What a running agent may ask of its launcher; each is answered after the record was saved. */
 import { failedAnswer, isOnTrial, ROLLBACK_GRACE_MS, sent, stopAgent } from './boots.ts';
-import { askTry, commitTrial, type RecordStep, refuseTrial } from './record-steps.ts';
+import { askTry, commitTrial, type RecordStep, refuseTrial, rollBack } from './record-steps.ts';
 import type {
   EventOf,
   Life,
@@ -10,7 +10,11 @@ import type {
 } from './supervision-types.ts';
 
 type Alive = StateOf<'running'> | StateOf<'watching'>;
-export type Request = EventOf<'try-asked'> | EventOf<'commit-asked'> | EventOf<'refuse-asked'>;
+export type Request =
+  | EventOf<'try-asked'>
+  | EventOf<'commit-asked'>
+  | EventOf<'refuse-asked'>
+  | EventOf<'roll-back-asked'>;
 
 export function askedTry(state: Alive, event: EventOf<'try-asked'>): SupervisionStep {
   const isTrialRunning =
@@ -51,6 +55,14 @@ export function askedRefuse(state: Alive, event: EventOf<'refuse-asked'>): Super
     return step;
   const next = { ...step.state, life: { ...step.state.life, launcherLeftMs: null } };
   return stopAgent(next, { kind: 'boot' }, { graceMs: ROLLBACK_GRACE_MS, first: step.orders });
+}
+
+/** B21. The process that asks leaves by itself, once its owner has the answer. */
+export function askedRollBack(state: Alive, event: EventOf<'roll-back-asked'>): SupervisionStep {
+  const step = answered(state, event, rollBack(state.life.record, event));
+  if (!isAlive(step.state) || step.state.life.record === state.life.record) return step;
+  // What the version that is left did wrong is not the fault of the one before.
+  return { ...step, state: { ...step.state, life: { ...step.state.life, failures: 0 } } };
 }
 
 function answered(state: Alive, event: Request, step: RecordStep): SupervisionStep {

@@ -101,6 +101,7 @@ export type OccurredEvent =
   | ({ readonly kind: 'try-asked'; readonly slot: Slot; readonly watchedMs: number } & Asked)
   | ({ readonly kind: 'commit-asked' } & Asked)
   | ({ readonly kind: 'refuse-asked'; readonly evidence: Evidence } & Asked)
+  | ({ readonly kind: 'roll-back-asked'; readonly evidence: Evidence } & Asked)
   | { readonly kind: 'dialled'; readonly reached: boolean }
   | { readonly kind: 'probed'; readonly reached: boolean }
   | ({ readonly kind: 'exited' } & ProcessEnd)

@@ -36,7 +36,14 @@ import {
 } from './boots.ts';
 import { EXIT, HANG_TICKS, HEARTBEAT_MS } from './pipe.ts';
 import { giveTryBack } from './record-steps.ts';
-import { askedCommit, askedRefuse, askedTry, notSaved, type Request } from './requests.ts';
+import {
+  askedCommit,
+  askedRefuse,
+  askedRollBack,
+  askedTry,
+  notSaved,
+  type Request,
+} from './requests.ts';
 import type {
   EventOf,
   Life,
@@ -75,6 +82,7 @@ const NOT_ALIVE = {
   'try-asked': tooLate,
   'commit-asked': tooLate,
   'refuse-asked': tooLate,
+  'roll-back-asked': tooLate,
   dialled: 'ignore',
 } as const;
 
@@ -142,6 +150,7 @@ export const SUPERVISION: SupervisionTable = {
     'try-asked': askedTry,
     'commit-asked': askedCommit,
     'refuse-asked': askedRefuse,
+    'roll-back-asked': askedRollBack,
     dialled: 'ignore',
     probed: 'ignore',
     exited: (state, event) => {
@@ -173,6 +182,7 @@ export const SUPERVISION: SupervisionTable = {
     'try-asked': askedTry,
     'commit-asked': askedCommit,
     'refuse-asked': askedRefuse,
+    'roll-back-asked': askedRollBack,
     dialled: (state, event) =>
       judge(state, { kind: 'dialled', reached: event.reached, last: state.run.last }),
     probed: (state, event) => judge(state, { kind: 'probed', reached: event.reached }),

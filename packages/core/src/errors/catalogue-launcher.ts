@@ -42,6 +42,12 @@ export const LAUNCHER_ERRORS = {
     retryable: true,
     remedy: 'Stage the version again: its slot is not complete on the disk.',
   },
+  'no-version-before': {
+    text: 'There is no version before the one that is committed, to which this host could go back.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Order an earlier version: `moult agents upgrade AGENT --to VERSION`.',
+  },
   'nothing-to-boot': {
     text: 'There is no version of the agent that could be started.',
     status: 'failed-precondition',
