@@ -1,7 +1,8 @@
 import { isInProbation, reportedStateOf } from '@moult/core/agent-state';
+import { leftByOwner, type Refusal } from '@moult/core/boot';
 import { COMPONENTS } from '@moult/core/component';
 import type { AgentCondition, BootView, UpgradeState } from '@moult/core/upgrade';
-import type { Report, TaskOffer, UpgradeReport } from '@moult/protocol';
+import type { OwnerRollback, Report, TaskOffer, UpgradeReport } from '@moult/protocol';
 import { slotMessage } from './upgrade/finish.ts';
 
 export interface ReportFacts {
@@ -34,6 +35,7 @@ export function reportOf(facts: ReportFacts): Report {
         previous: slotMessage(record.previous),
         refused: record.refused.map(({ version, digest }) => ({ version, digest })),
         trialAttemptId: record.trialAttemptId ?? '',
+        rolledBack: rolledBackOf(leftByOwner(record)),
       };
     }),
     upgrade: upgradeOf(facts),
@@ -42,6 +44,12 @@ export function reportOf(facts: ReportFacts): Report {
     tasks: tasks.offers,
     configurationTrouble: tasks.configurationTrouble,
   };
+}
+
+function rolledBackOf(left: Refusal | null): OwnerRollback | null {
+  if (left === null) return null;
+  const { version, digest, attemptId, evidence } = left;
+  return { from: { version, digest }, attemptId, said: evidence.detail };
 }
 
 function upgradeOf(facts: ReportFacts): UpgradeReport | null {

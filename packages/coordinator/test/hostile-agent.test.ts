@@ -70,7 +70,13 @@ test('a report of another agent’s command shows nothing of it', async () => {
 
 test('a report that names one component thousands of times writes it once', async () => {
   await agent.connect();
-  const part = { component: 'agent', previous: null, refused: [], trialAttemptId: '' };
+  const part = {
+    component: 'agent',
+    previous: null,
+    refused: [],
+    trialAttemptId: '',
+    rolledBack: null,
+  };
   const many = Array.from({ length: 5_000 }, () => ({ ...part, current: null }));
   let reported: unknown = null;
   store.around = (name, args, write) => {

@@ -104,7 +104,14 @@ test('R23: what a host has refused is held, with the command that frees it as it
   await agent.connect();
   const refused = [{ version: '2.0.0', digest: DIGEST_2 }];
   const current = { version: '1.0.0', digest: DIGEST_1 };
-  const component = { component: 'agent', current, previous: null, refused, trialAttemptId: '' };
+  const component = {
+    component: 'agent',
+    current,
+    previous: null,
+    refused,
+    trialAttemptId: '',
+    rolledBack: null,
+  };
   agent.report({ components: [component] });
   agent.send({ kind: 'check', message: { isFirst: true } });
   await agent.expect('hold');

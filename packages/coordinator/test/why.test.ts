@@ -220,7 +220,14 @@ test('R23: a host that shows another version after two repairs is left to a pers
   });
   const current = agent.slot;
   const refused = [{ version: '1.0.0', digest: DIGEST_1 }];
-  const component = { component: 'agent', current, previous: null, refused, trialAttemptId: '' };
+  const component = {
+    component: 'agent',
+    current,
+    previous: null,
+    refused,
+    trialAttemptId: '',
+    rolledBack: null,
+  };
   agent.report({ components: [component] });
   await checked(agent);
   expect(await why('web-1')).toMatchObject({ reason: 'refused-here' });

@@ -13,6 +13,13 @@ export interface ComponentReport {
   readonly previous: SlotMessage | null;
   readonly refused: readonly SlotMessage[];
   readonly trialAttemptId: string;
+  readonly rolledBack: OwnerRollback | null;
+}
+
+export interface OwnerRollback {
+  readonly from: SlotMessage | null;
+  readonly attemptId: string;
+  readonly said: string;
 }
 
 export interface UpgradeReport {

@@ -94,6 +94,7 @@ export interface InstanceTable {
   readonly is_idle: Bit;
   /** The reported upgrade as JSON, null when there is none. */
   readonly upgrade: string | null;
+  /** Null: nothing was reported since it proved the digest that it shows. */
   readonly upgrade_since_ms: number | null;
   readonly output_epoch: string;
   readonly output_sequence: number;

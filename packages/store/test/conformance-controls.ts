@@ -1,7 +1,7 @@
 /* What every engine must do with control commands, with taking back, removing, vanished hosts and repairs. */
 import type { ControlKind } from '@moult/core/command';
 import { describe, expect, test } from 'vitest';
-import type { Store } from '../src/index.ts';
+import type { RefusedSlot, Store, WriteArgs } from '../src/index.ts';
 import {
   agent,
   D1,
@@ -240,19 +240,23 @@ function vanishing(opened: () => Store): void {
 }
 
 function repairing(opened: () => Store): void {
-  const shows = async (instanceId: string, slot: typeof FIRST | typeof SECOND) => {
-    const { session_counter: counter, session_ticket: ticket } = await instance(
-      opened(),
-      instanceId,
-    );
-    await session(opened(), {
-      instanceId,
-      counter: counter + 1,
-      ticket,
-      newTicket: `${counter}`,
-      slot,
-    });
-    return opened().write('issueWanted', { instanceIds: [instanceId], nowMs: NOW });
+  const issued = (instanceId: string) =>
+    opened().write('issueWanted', { instanceIds: [instanceId], nowMs: NOW });
+  const proves = async (instanceId: string, slot: typeof FIRST | typeof SECOND) => {
+    const { session_counter, session_ticket: ticket } = await instance(opened(), instanceId);
+    const counter = session_counter + 1;
+    await session(opened(), { instanceId, counter, ticket, newTicket: `${counter}`, slot });
+  };
+  const shows = async (
+    instanceId: string,
+    slot: typeof FIRST | typeof SECOND,
+    reported: { readonly refused?: readonly RefusedSlot[] } & Partial<
+      WriteArgs<'recordReport'>
+    > = {},
+  ) => {
+    const { refused = [], ...set } = reported;
+    await proves(instanceId, slot);
+    return [...(await report(opened(), instanceId, refused, set)), ...(await issued(instanceId))];
   };
 
   test('C18: an instance that shows another version than it was given is ordered back twice, then no more', async () => {
@@ -292,12 +296,34 @@ function repairing(opened: () => Store): void {
     const { instanceId } = await connected(opened());
     const { id } = await ordered(opened(), 'a');
     await proven(opened(), instanceId, { commandId: id, sequence: 1 });
-    await report(opened(), instanceId, [SECOND]);
-    expect(await shows(instanceId, FIRST)).toEqual([]);
+    expect(await shows(instanceId, FIRST, { refused: [SECOND] })).toEqual([]);
     const upgrade = { commandId: 'x', attempt: 1, component: 'agent', step: 'switching' } as const;
     const bytes = { detail: '', bytesDone: 0, bytesTotal: 0 };
-    await report(opened(), instanceId, [], { upgrade: { ...upgrade, ...bytes } });
-    expect(await shows(instanceId, FIRST)).toEqual([]);
+    const onItsWay = { upgrade: { ...upgrade, ...bytes } };
+    expect(await shows(instanceId, FIRST, onItsWay)).toEqual([]);
+  });
+
+  test('C18: what shows another version is asked first what it refuses: its owner may have gone back by hand', async () => {
+    const { instanceId } = await connected(opened());
+    const { id } = await ordered(opened(), 'a');
+    await proven(opened(), instanceId, { commandId: id, sequence: 1 });
+    await proves(instanceId, FIRST);
+    expect(await issued(instanceId)).toEqual([]);
+    const byOwner = { attemptId: 'owner/1', said: 'root: it is loud' };
+    for (let time = 1; time <= 2; time++) {
+      const refused = [{ ...SECOND, byOwner }];
+      expect(await report(opened(), instanceId, refused)).toEqual([]);
+      expect(await issued(instanceId)).toEqual([]);
+    }
+    const page = { agent: 'a', before: null, after: null, limit: 1000 };
+    const rows = await opened().read('historyPage', page);
+    const said = rows.filter(({ kind }) => kind === 'rolled-back-by-owner');
+    expect(said).toMatchObject([{ why: 'root: it is loud', component: 'agent' }]);
+    expect(JSON.parse(said[0]?.detail ?? '')).toEqual({ from: '2.0.0', to: '1.0.0' });
+    const again = { ...byOwner, attemptId: 'owner/2' };
+    await report(opened(), instanceId, [{ ...SECOND, byOwner: again }]);
+    const after = await kinds(opened());
+    expect(after.filter((kind) => kind === 'rolled-back-by-owner')).toHaveLength(2);
   });
 
   test('C18: a repair that waits is skipped when the host shows what it was given', async () => {

@@ -158,7 +158,7 @@ export class LightAgent implements LightPeer {
 
   #report(): Report {
     const { name, version, digest, launcherDigest } = this.#facts;
-    const part = { previous: null, refused: [], trialAttemptId: '' };
+    const part = { previous: null, refused: [], trialAttemptId: '', rolledBack: null };
     return {
       state: 'Up',
       marks: [],

@@ -13,7 +13,14 @@ import type {
   SlotMessage,
   TaskRunMessage,
 } from '@moult/protocol';
-import type { AgentReport, FinishReport, NewOutput, ReportedRun, Slot } from '@moult/store';
+import type {
+  AgentReport,
+  FinishReport,
+  NewOutput,
+  RefusedSlot,
+  ReportedRun,
+  Slot,
+} from '@moult/store';
 
 const STATES: Readonly<Record<string, AgentState>> = {
   Up: 'Up',
@@ -88,10 +95,27 @@ function readComponents(report: Report): AgentReport['components'] {
         component,
         current: readSlot(part.current),
         previous: readSlot(part.previous),
-        refused: part.refused.slice(-LIST_MAX).flatMap((slot) => readSlot(slot) ?? []),
+        refused: readRefused(part),
         trialAttemptId: cut(part.trialAttemptId),
       },
     ];
+  });
+}
+
+/** What the owner of a host has left by hand is refused there, and is marked so. */
+function readRefused({
+  refused,
+  rolledBack,
+}: Report['components'][number]): readonly RefusedSlot[] {
+  const left = readSlot(rolledBack?.from ?? null);
+  const byOwner = {
+    attemptId: cut(rolledBack?.attemptId ?? ''),
+    said: cut(rolledBack?.said ?? ''),
+  };
+  return refused.slice(-LIST_MAX).flatMap((slot) => {
+    const read = readSlot(slot);
+    if (read === null) return [];
+    return read.digest === left?.digest ? { ...read, byOwner } : read;
   });
 }
 

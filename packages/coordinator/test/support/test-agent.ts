@@ -128,6 +128,7 @@ export class TestAgent {
             previous: null,
             refused: [],
             trialAttemptId: '',
+            rolledBack: null,
           },
         ],
         upgrade: null,

@@ -68,7 +68,7 @@ export type { ChoiceView, PlatformOffer } from './offers.ts';
 export type { NewOutput, ReportedRun } from './output.ts';
 export type { OutputFound } from './output-page.ts';
 export type { ReleaseView } from './releases.ts';
-export type { AgentReport, ReportedUpgrade } from './reports.ts';
+export type { AgentReport, RefusedSlot, ReportedUpgrade } from './reports.ts';
 export type { RunPlace, RunView } from './runs.ts';
 export type { SelectionRow } from './selection.ts';
 export type { Attestation, SessionOpened } from './sessions.ts';

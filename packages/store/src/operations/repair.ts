@@ -29,6 +29,8 @@ export async function repairIfNeeded(
   const { instance, component, row, nowMs } = args;
   const version = row.given_version;
   if (version === null || row.given_digest === row.attested_digest) return null;
+  // What shows itself may have been gone back to, by the host or its owner: its report says what is refused there.
+  if (instance.upgrade_since_ms === null) return null;
   const facts = await repairFactsOf(context.db, args);
   if (repairVerdict(facts) !== 'repair') return null;
   const before = await repairAt(context.db, { ...args, number: facts.repairs });

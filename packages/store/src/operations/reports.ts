@@ -1,12 +1,19 @@
 import type { AgentState } from '@moult/core/agent-state';
 import type { Component } from '@moult/core/component';
 import type { CommandTable } from '../database.ts';
-import { componentsOf, setComponent } from './component-rows.ts';
+import { componentRow, componentsOf, setComponent } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import type { Slot } from './slot.ts';
 import { knowsTasks, type TaskOffer } from './tasks.ts';
 import { issueWanted } from './wanted.ts';
+
+/** Kept as JSON: fields are added, never renamed. */
+export interface RefusedSlot extends Slot {
+  /** The owner of the host has left it by hand. */
+  readonly byOwner?: { readonly attemptId: string; readonly said: string };
+}
 
 export interface ReportedUpgrade {
   readonly commandId: string;
@@ -29,7 +36,7 @@ export interface AgentReport {
     readonly component: Component;
     readonly current: Slot | null;
     readonly previous: Slot | null;
-    readonly refused: readonly Slot[];
+    readonly refused: readonly RefusedSlot[];
     readonly trialAttemptId: string;
   }[];
   readonly upgrade: ReportedUpgrade | null;
@@ -61,9 +68,38 @@ export async function recordReport(
     .execute();
   for (const part of report.components) {
     const of = { instanceId: instance.id, component: part.component };
+    await noteLeftByOwner(context, { instance, part, nowMs: report.nowMs });
     await setComponent(context, of, componentSaid(part));
   }
   return issueWanted(context, { instanceIds: [instance.id], nowMs: report.nowMs });
+}
+
+/** P11: once for each time, in the words of whoever did it. */
+async function noteLeftByOwner(
+  context: WriteContext,
+  of: {
+    readonly instance: InstanceRow;
+    readonly part: AgentReport['components'][number];
+    readonly nowMs: number;
+  },
+): Promise<void> {
+  const { instance, part, nowMs } = of;
+  const { component, current } = part;
+  const left = part.refused.find(({ byOwner }) => byOwner !== undefined);
+  if (left?.byOwner === undefined) return;
+  const { attemptId, said } = left.byOwner;
+  const row = await componentRow(context.db, { instanceId: instance.id, component });
+  const known = JSON.parse(row?.refused ?? '[]') as readonly RefusedSlot[];
+  if (known.some(({ byOwner }) => byOwner?.attemptId === attemptId)) return;
+  await addHistory(context, {
+    nowMs,
+    kind: 'rolled-back-by-owner',
+    why: said,
+    agentName: instance.agent_name,
+    instanceId: instance.id,
+    component,
+    detail: { from: left.version, to: current?.version ?? null },
+  });
 }
 
 /** Whether it says what is stored: a fleet that comes back after a restart says everything again. */

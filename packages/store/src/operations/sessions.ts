@@ -211,6 +211,14 @@ async function noteAttested(
     ...(isReopened ? { reopened_digest: slot.digest } : {}),
     ...(row?.given_digest === slot.digest ? { reopened_digest: null } : {}),
   });
+  if (row !== null && row.attested_digest !== slot.digest) {
+    // What the version before has said of this host is not known to hold any more.
+    await context.db
+      .updateTable('instances')
+      .set({ upgrade_since_ms: null })
+      .where('id', '=', instance.id)
+      .execute();
+  }
   if (!isReopened) return;
   await addHistory(context, {
     nowMs: hello.nowMs,

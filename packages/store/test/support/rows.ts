@@ -60,9 +60,9 @@ export async function report(
   instanceId: string,
   refused: WriteArgs<'recordReport'>['components'][number]['refused'],
   set: Partial<WriteArgs<'recordReport'>> = {},
-): Promise<void> {
+) {
   const current = { version: '1.0.0', digest: D1 };
-  await store.write('recordReport', {
+  return store.write('recordReport', {
     instanceId,
     state: 'Up',
     marks: [],
