@@ -94,6 +94,7 @@ function guarded(world: World, process: SimProcess, { store, endsHeld }: Opened)
     condition: wrap(store.condition, 'condition'),
     taskRuns: wrap(store.taskRuns, 'taskRuns'),
     numberedStreams: store.numberedStreams,
+    readableSince: store.readableSince,
     setAsidePath: store.setAsidePath,
     // Closed with the host: what a dead process still computes must find it open.
     close: () => undefined,

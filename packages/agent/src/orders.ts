@@ -35,6 +35,8 @@ export class Orders {
   readonly tasks: Tasks;
 
   #wasBusy = false;
+  /** Who wants no task to start; null: nobody but a restart. */
+  #held: symbol | null = null;
 
   constructor(options: OrdersOptions) {
     const { ports, onOrdered, onChange, onBusy } = options;
@@ -58,7 +60,7 @@ export class Orders {
     this.tasks = new Tasks({
       ...options,
       ...ports,
-      isHeld: () => this.commands.isRestartWaiting,
+      isHeld: () => this.commands.isRestartWaiting || this.#held !== null,
       onChange: () => {
         onChange();
         if (this.#wasBusy !== this.tasks.isBusy) onBusy();
@@ -66,6 +68,16 @@ export class Orders {
         this.commands.look();
       },
     });
+  }
+
+  /** No task starts until it is let go. */
+  hold(): () => void {
+    const held = Symbol('held');
+    this.#held = held;
+    return () => {
+      if (this.#held === held) this.#held = null;
+      this.look();
+    };
   }
 
   /** The state of the upgrade has changed. */

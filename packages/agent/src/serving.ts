@@ -165,11 +165,6 @@ export class Serving {
     if (stop.aborted) onStop();
     const { signal } = this.#ending;
     log.info('serving', { version: this.#spawned.slot.version, slot: this.#spawned.slot.dir });
-    if (this.#store.setAsidePath !== null) {
-      log.error('agent.db could not be read; a new one was begun', {
-        keptAt: this.#store.setAsidePath,
-      });
-    }
     const loaded = this.#store.upgradeRecord.load(this.#view);
     this.#upgrader.start(loaded, {
       kind: 'booted',
@@ -295,6 +290,7 @@ export class Serving {
       case 'reject':
         void this.#upgrader.send({
           kind: 'rejected',
+          by: 'coordinator',
           attemptId: attemptIdOf(frame.message),
           reason: frame.message.reason,
           nowMs: clock.nowMs(),

@@ -5,7 +5,7 @@ import { type ConditionRow, createConditionRow } from './condition-row.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 import { createMeta, type Meta } from './meta.ts';
 import { createNumberedStreams, type NumberedStreams } from './numbered-streams.ts';
-import { openDatabase } from './open.ts';
+import { openDatabase, readableSince } from './open.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { OUTBOX_LIMITS, type OutboxLimits } from './outbox-limits.ts';
 import { createSessionCopy, type SessionCopy } from './session-copy.ts';
@@ -39,6 +39,8 @@ export interface AgentStore {
   readonly condition: ConditionRow;
   readonly taskRuns: TaskRuns;
   readonly numberedStreams: NumberedStreams;
+  /** The oldest schema number that can read it as it is. */
+  readonly readableSince: number;
   /** Where an unreadable database was kept; null: the usual. */
   readonly setAsidePath: string | null;
   close(): void;
@@ -97,5 +99,6 @@ export function prepareStore(
     condition,
     taskRuns: createTaskRuns(database, { inbox, outbox }),
     numberedStreams: createNumberedStreams(database),
+    readableSince: readableSince(database),
   };
 }

@@ -140,6 +140,12 @@ export function migrate(database: DatabaseSync, path: string): void {
   });
 }
 
+/** A newer version may have written it since. */
+export function readableSince(database: DatabaseSync): number {
+  const row = database.prepare('SELECT readable_since FROM schema').get();
+  return Number(row?.['readable_since'] ?? 0);
+}
+
 /** Commits durably when it returns; nothing of it happened when it throws. */
 export function transact<T>(database: DatabaseSync, work: () => T): T {
   database.exec('BEGIN IMMEDIATE');

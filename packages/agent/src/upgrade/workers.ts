@@ -8,6 +8,7 @@ import { attemptIdOf, type BootView, isMend, type UpgradeOrder } from '@moult/co
 import type { AgentFrame } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
+import { noteCommitted } from '../database/committed-since.ts';
 import type { AgentStore } from '../database/index.ts';
 import type { LauncherRequest, Rehearsed } from '../launcher/pipe-client.ts';
 import type { DiskFacts, Slots, Trust } from '../ports.ts';
@@ -129,6 +130,9 @@ export function createWorkers(options: WorkerOptions): Workers {
           { kind: 'commit', component: order.component, attemptId },
           signal,
         );
+        if (order.component === 'agent') {
+          noteCommitted(options.store.meta, work.slot, clock.nowMs());
+        }
         options.onCommitted(order, work.slot);
         return { kind: 'committed', attemptId, nowMs: clock.nowMs() };
       });

@@ -43,6 +43,33 @@ export const AGENT_ERRORS = {
     retryable: true,
     remedy: 'Upgrade the launcher first: `moult agents upgrade AGENT --component launcher`.',
   },
+  'upgrade-under-way': {
+    text: 'An upgrade of this host is under way: it cannot be rolled back by hand just now.',
+    status: 'failed-precondition',
+    retryable: true,
+    remedy:
+      'Wait until it is over: `moult agent status`. With --force one that has not switched yet is given up first.',
+  },
+  'version-before-refused': {
+    text: 'The version before was refused on this host, or its owner has left it by hand.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Order it again by force, if it is wanted all the same: `moult agents upgrade AGENT --to VERSION --force --why WHY`.',
+  },
+  'rollback-too-late': {
+    text: 'The version that runs was committed more than seven days ago, or nobody knows when.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'With --force this host goes back all the same, if the version before would serve.',
+  },
+  'rollback-unproved': {
+    text: 'The version before would not serve here as it is, or nobody could find out: nothing was changed.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Mend what the message names on this host. With --force it goes back all the same, but never to a version that cannot read the state.',
+  },
   'rehearsal-failed': {
     text: 'The new version was started beside the one that runs, and would not have served here: nothing was changed.',
     status: 'failed-precondition',

@@ -32,13 +32,16 @@ export type AttemptEnd =
   | 'denied'
   | 'failed-before-switch'
   | 'failed-from-switch'
-  | 'rolled-back';
+  | 'rolled-back'
+  /** A person has looked at it. */
+  | 'rolled-back-by-owner';
 export type Consequence = 'as-before' | 'upgrade-failed' | 'cleared';
 
 const NEVER = {
   'already-there': 'as-before',
   denied: 'as-before',
   'failed-before-switch': 'as-before',
+  'rolled-back-by-owner': 'as-before',
 } as const;
 
 export const FAILURE_POLICY: Readonly<
@@ -97,6 +100,11 @@ function endOf(ended: { readonly course: Course; readonly outcome: Outcome }): A
   const { isForced, isRevert } = course.order;
   if (outcome.kind === 'already-there') {
     return isForced || isRevert ? 'insisted-already-there' : 'already-there';
+  }
+  if (outcome.kind === 'rolled-back') {
+    return outcome.evidence.reason === 'rolled-back-by-owner'
+      ? outcome.evidence.reason
+      : outcome.kind;
   }
   if (outcome.kind !== 'failed') return outcome.kind;
   const hasSwitched = course.steps.some(({ step }) => step === 'switching');

@@ -26,6 +26,16 @@ export {
   type UpgradeStep,
 } from './order.ts';
 export type { Outcome } from './outcome.ts';
+export {
+  type BeforeFacts,
+  type RehearsalBefore,
+  ROLLBACK_WINDOW_MS,
+  type RollbackAnswer,
+  type RollbackFacts,
+  rollbackAnswer,
+  saidOf,
+  troubleGoingBack,
+} from './owners-rollback.ts';
 export { type AfterRehearsal, afterRehearsal } from './rehearsal.ts';
 export type { BootView, PermissionPoint, Retry, UpgradeEvent, UpgradeState } from './state.ts';
 export { troubleIn } from './trouble.ts';

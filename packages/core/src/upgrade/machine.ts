@@ -203,7 +203,7 @@ export const TRANSITIONS: TransitionTable = {
       kind: 'rolling-back',
       course: at(state.course, 'rolling-back', event.nowMs),
       slot: state.slot,
-      reason: 'rejected-by-coordinator',
+      reason: event.by === 'owner' ? 'rolled-back-by-owner' : 'rejected-by-coordinator',
       detail: event.reason,
       retry: NO_RETRY,
     }),

@@ -57,7 +57,11 @@ export type UpgradeState =
       readonly kind: 'rolling-back';
       readonly course: Course;
       readonly slot: Slot;
-      readonly reason: 'rejected-by-coordinator' | 'own-checks-failed' | 'cannot-upgrade-again';
+      readonly reason:
+        | 'rejected-by-coordinator'
+        | 'own-checks-failed'
+        | 'cannot-upgrade-again'
+        | 'rolled-back-by-owner';
       readonly detail: string;
       readonly retry: Retry;
     }
@@ -141,6 +145,7 @@ export type UpgradeEvent =
   | {
       readonly kind: 'rejected';
       readonly attemptId: string;
+      readonly by: 'coordinator' | 'owner';
       readonly reason: string;
       readonly nowMs: number;
     }

@@ -104,7 +104,7 @@ const EVENTS: { readonly [K in UpgradeEvent['kind']]: EventOf<K> } = {
   'permission-unanswered': { kind: 'permission-unanswered', point: 'drain', ...about },
   attested: { kind: 'attested', ...about },
   confirmed: { kind: 'confirmed', ...about },
-  rejected: { kind: 'rejected', reason: 'r', ...about },
+  rejected: { kind: 'rejected', by: 'coordinator', reason: 'r', ...about },
   reconnected: { kind: 'reconnected', ...about },
   committed: { kind: 'committed', ...about },
   reported: { kind: 'reported', ...about },
