@@ -22,6 +22,7 @@ const LONG = [
   'test/e2e/killed.test.ts',
   'test/e2e/rehearsal.test.ts',
   'test/e2e/readme.test.ts',
+  'test/e2e/bundle.test.ts',
   'test/e2e/restore.test.ts',
   'test/e2e/queue.test.ts',
   'test/e2e/choices.test.ts',

@@ -1,4 +1,7 @@
 import manifest from '../package.json' with { type: 'json' };
 
-/** All packages of a checkout bear one version, which is Moult's. */
-export const MOULT_VERSION: string = manifest.version;
+declare const __MOULT_VERSION__: string | undefined;
+
+/** What a bundle was made as; in a checkout, what all of its packages bear. */
+export const MOULT_VERSION: string =
+  typeof __MOULT_VERSION__ === 'string' ? __MOULT_VERSION__ : manifest.version;
