@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemRandom } from '@moult/runtime/random';
 import { expect, test } from 'vitest';
-import { openInlineSqliteStore } from '../src/index.ts';
+import { openInlineSqliteStore, type Store } from '../src/index.ts';
 import { agent, NOW, order, report, session } from './support/rows.ts';
 
 const OFFER = { name: 'backup', description: '', parameters: [], schedule: '', timeZone: '' };
@@ -52,6 +52,49 @@ test('C22: neither an order of a task nor what follows it reads the commands of 
     const plan = database.prepare(`EXPLAIN QUERY PLAN ${text}`).all();
     const details = plan.map(({ detail }) => String(detail)).join('; ');
     expect(details, text).not.toContain('commands_kind_created_ms');
+  }
+  database.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const runs = { agent: null, task: null, run: null, state: 'all', before: null, limit: 50 } as const;
+const historyOf = { agent: 'a', before: null, after: null, limit: 50 } as const;
+
+test.each([
+  [
+    'what runs or waits',
+    (store: Store) => store.read('runPage', { ...runs, state: 'open' }),
+    /"commands"/,
+  ],
+  [
+    'one run',
+    (store: Store) => store.read('runPage', { ...runs, run: 'r' }),
+    /"commands"|"task_runs"/,
+  ],
+  ['the history of an agent', (store: Store) => store.read('historyPage', historyOf), /"history"/],
+  [
+    'who has the turn of a group',
+    (store: Store) => store.read('turnHolder', { group: 'default', component: 'agent' }),
+    /"commands"/,
+  ],
+] as const)('%s is found without reading all that there ever was', async (_, ask, table) => {
+  const dir = mkdtempSync(join(tmpdir(), 'moult-plans-'));
+  const path = join(dir, 'store.db');
+  const store = await openInlineSqliteStore({ path, random: systemRandom });
+  await agent(store, 'a');
+  const texts = await preparedBy(async () => {
+    await ask(store);
+  });
+  await store.close();
+  const about = [...texts].filter((text) => table.test(text));
+  expect(about.length).toBeGreaterThan(0);
+  const database = new DatabaseSync(path);
+  for (const text of about) {
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${text}`).all();
+    const details = plan.map(({ detail }) => String(detail)).join('; ');
+    expect(details, text).not.toMatch(/SCAN (commands|task_runs|history)|kind=\?\)|MULTI-INDEX/);
+    // Runs that a schedule began have no command, and all of them the same one.
+    if (table.test('"task_runs"')) expect(details, text).not.toMatch(/\(command_id=\?\)/);
   }
   database.close();
   rmSync(dir, { recursive: true, force: true });

@@ -11,7 +11,9 @@ import { prepared } from './prepared.ts';
  * `kind` of a command, beside an instance or a state. The column alone would make SQLite, which keeps no numbers of its tables,
  * take the index by which commands of a kind are listed, and read all tasks that there ever were for each order of one.
  */
-export const KIND: RawBuilder<CommandTable['kind']> = sql<CommandTable['kind']>`(kind || '')`;
+export const KIND: RawBuilder<CommandTable['kind']> = sql<
+  CommandTable['kind']
+>`(commands.kind || '')`;
 
 export const OPEN_STATES: CommandState[] = ['queued', 'sent', 'accepted', 'running'];
 /** From the wire to the host's report: at most one a group takes its turn here. */

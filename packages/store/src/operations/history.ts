@@ -75,21 +75,27 @@ export async function historyPage(
   db: ReadContext,
   page: HistoryPage,
 ): Promise<readonly HistoryRow[]> {
+  const { agent, limit } = page;
+  if (agent === null) return pageOf(db, page).execute();
+  const instances = await db
+    .selectFrom('instances')
+    .select('id')
+    .where('agent_name', '=', agent)
+    .execute();
+  // One by one, each along its index: asked for with `or`, SQLite reads all that there ever was of the agent, and sorts it.
+  const found = [
+    await pageOf(db, page).where('agent_name', '=', agent).execute(),
+    ...(await Promise.all(
+      instances.map(({ id }) => pageOf(db, page).where('instance_id', '=', id).execute()),
+    )),
+  ];
+  const byPosition = new Map(found.flat().map((row) => [row.position, row]));
+  return [...byPosition.values()].sort((a, b) => b.position - a.position).slice(0, limit);
+}
+
+function pageOf(db: ReadContext, page: HistoryPage) {
   let query = db.selectFrom('history').selectAll().orderBy('position', 'desc').limit(page.limit);
-  const { agent } = page;
-  if (agent !== null) {
-    query = query.where((build) =>
-      build.or([
-        build('agent_name', '=', agent),
-        build(
-          'instance_id',
-          'in',
-          db.selectFrom('instances').select('id').where('agent_name', '=', agent),
-        ),
-      ]),
-    );
-  }
   if (page.before !== null) query = query.where('position', '<', page.before);
   if (page.after !== null) query = query.where('position', '>', page.after);
-  return query.execute();
+  return query;
 }

@@ -5,7 +5,7 @@
  */
 import { type SqlBool, sql } from 'kysely';
 import type { CommandTable, TaskRunTable } from '../database.ts';
-import { OPEN_STATES } from './command-rows.ts';
+import { KIND, OPEN_STATES } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
 
 /** At least one of them. */
@@ -52,6 +52,8 @@ export function runPlaceOf({ command, told }: RunView): RunPlace {
 /** Newest first. */
 export async function runPage(db: ReadContext, page: RunPage): Promise<readonly RunView[]> {
   const ordered = await orderedRuns(db, page);
+  // A run has one id.
+  if (page.run !== null && ordered.length > 0) return ordered;
   const scheduled = await scheduledRuns(db, page);
   return [...ordered, ...scheduled].sort(byPlace).slice(0, page.limit);
 }
@@ -73,7 +75,8 @@ async function orderedRuns(db: ReadContext, page: RunPage): Promise<readonly Run
   let query = db
     .selectFrom('commands')
     .selectAll()
-    .where('kind', '=', 'task')
+    // What is open is found by its state, and little against all that there ever was.
+    .where(page.state === 'open' ? KIND : 'kind', '=', 'task')
     .orderBy('created_ms', 'desc')
     .orderBy(tie, 'desc')
     .limit(page.limit);
@@ -117,13 +120,19 @@ async function scheduledRuns(db: ReadContext, page: RunPage): Promise<readonly R
   let query = db
     .selectFrom('task_runs')
     .selectAll()
-    .where('command_id', '=', '')
+    // By the key where one run is meant, and not through all that no command has ordered.
+    .where(page.run === null ? 'command_id' : sql`(command_id || '')`, '=', '')
     .orderBy('started_ms', 'desc')
     .orderBy(tie, 'desc')
     .limit(page.limit);
   if (page.agent !== null) query = query.where('agent_name', '=', page.agent);
   if (page.task !== null) query = query.where('task', '=', page.task);
-  if (page.run !== null) query = query.where('run', '=', page.run);
+  if (page.run !== null) {
+    // Of which instance it is, which is the other part of the key, nobody has said.
+    query = query
+      .where('run', '=', page.run)
+      .where('instance_id', 'in', db.selectFrom('instances').select('id'));
+  }
   if (page.state === 'open') query = query.where('ended_ms', 'is', null);
   if (page.state === 'ended') query = query.where('ended_ms', 'is not', null);
   const { before } = page;

@@ -70,7 +70,7 @@ export async function turnHolder(
     ])
     .where('commands.group_name', '=', of.group)
     .where('commands.component', '=', of.component)
-    .where('commands.kind', '=', 'autoUpgrade')
+    .where(KIND, '=', 'autoUpgrade')
     .where('commands.state', 'in', IN_FLIGHT_STATES)
     .orderBy('commands.sent_ms')
     .limit(1)
