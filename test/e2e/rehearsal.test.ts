@@ -56,7 +56,7 @@ describe.concurrent('side by side', () => {
       expect(end.command).toMatchObject({ state: 'failed', code: 'rehearsal-failed' });
       const [attempt] = end.attempts;
       expect(attempt?.message).toMatch(why);
-      expect(attempt).toMatchObject({ outcome: 'failed', gapMs: null, rehearsal: 'not-done' });
+      expect(attempt).toMatchObject({ outcome: 'failed', gapMs: null, rehearsal: 'failed' });
       expect(attempt?.steps.map(({ step }) => step)).toEqual([
         'preflight',
         'fetching',

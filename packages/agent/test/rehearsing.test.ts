@@ -53,7 +53,7 @@ describe('H3', () => {
     const { answer } = agent.launcher;
     agent.launcher.answer = (message) => {
       if (message.kind !== 'prepare') return answer(message);
-      const code = 'rehearsal-not-started';
+      const code = 'next-not-prepared';
       return { kind: 'failed', id: message.id, code, message: 'no memory' };
     };
     await ended(agent);
@@ -68,11 +68,25 @@ describe('H3', () => {
     const finish = await endOf(host);
     expect(finish).toMatchObject({
       ...{ outcome: 'failed', code: 'rehearsal-failed', message: `1.1.0: ${detail}` },
-      rehearsal: 'not-done',
+      rehearsal: 'failed',
     });
     expect(host.coordinator.of('permission')).toEqual([]);
     expect(agent.launcher.requests('try')).toEqual([]);
     expect(agent.exit).toBeUndefined();
+  });
+
+  test('PF8: of one that crashes the message is the error, and what it printed is evidence', async () => {
+    const host = new TestHost();
+    const detail = 'it ended with exit code 1 by itself\nError: built to crash\n    at x.cjs:1:1';
+    await rehearsing(host, { outcome: 'failed', detail });
+    const message = '1.1.0: it ended with exit code 1 by itself: Error: built to crash';
+    expect(await endOf(host)).toMatchObject({
+      message,
+      evidence: {
+        ...{ reason: 'rehearsal-failed', detail: message, exitCode: -1 },
+        logLines: ['Error: built to crash', '    at x.cjs:1:1'],
+      },
+    });
   });
 
   test('PF4: not reached, it is started once more; a second time beside a session that holds, it has failed', async () => {

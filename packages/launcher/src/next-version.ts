@@ -39,7 +39,7 @@ export class NextVersion {
         if (trouble === null) asker?.send({ kind: 'done', id });
         else {
           log.warn('no process was prepared', { slot: slot.dir, why: trouble });
-          asker?.send({ kind: 'failed', id, code: 'rehearsal-not-started', message: trouble });
+          asker?.send({ kind: 'failed', id, code: 'next-not-prepared', message: trouble });
         }
       },
       (caught: unknown) => log.error('no process was prepared', { why: messageOf(caught) }),

@@ -1,5 +1,5 @@
 import type { Evidence, Slot } from '@moult/core/boot';
-import { type Course, namedFailure, type Outcome } from '@moult/core/upgrade';
+import { type Course, namedFailure, type Outcome, wordsOfFailure } from '@moult/core/upgrade';
 import type { EvidenceMessage, FinishMessage, SlotMessage } from '@moult/protocol';
 
 /** The report of an attempt's end, as the coordinator gets it. */
@@ -51,7 +51,7 @@ function wordsOf(outcome: Outcome): Pick<FinishMessage, 'code' | 'message' | 'ev
     case 'already-there':
       return { code: '', message: '', evidence: null };
     case 'failed':
-      return { ...namedFailure(outcome), evidence: null };
+      return failureWords(outcome);
     case 'denied':
       return { code: '', message: outcome.reason, evidence: null };
     case 'rolled-back':
@@ -61,6 +61,27 @@ function wordsOf(outcome: Outcome): Pick<FinishMessage, 'code' | 'message' | 'ev
         evidence: evidenceMessage(outcome.evidence),
       };
   }
+}
+
+function failureWords({
+  code,
+  message: text,
+}: Extract<Outcome, { readonly kind: 'failed' }>): Pick<
+  FinishMessage,
+  'code' | 'message' | 'evidence'
+> {
+  const { message, logLines } = wordsOfFailure(text);
+  const named = namedFailure({ code, message });
+  if (logLines.length === 0) return { ...named, evidence: null };
+  const evidence = {
+    reason: code,
+    detail: message,
+    exitCode: -1,
+    signal: '',
+    logLines,
+    samples: [],
+  };
+  return { ...named, evidence };
 }
 
 function evidenceMessage(evidence: Evidence): EvidenceMessage {

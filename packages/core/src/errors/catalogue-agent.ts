@@ -90,6 +90,13 @@ export const AGENT_ERRORS = {
     retryable: true,
     remedy: 'Free memory, processes or file handles on the host: it is tried again.',
   },
+  'next-not-prepared': {
+    text: 'No process of the new version waits beside the one that runs, to take over from it at once.',
+    status: 'unavailable',
+    retryable: true,
+    remedy:
+      'Nothing to do: the new version is started when it is its turn, which takes a little longer.',
+  },
   'launcher-silent': {
     text: 'The launcher did not answer the agent over the pipe between them.',
     status: 'unavailable',

@@ -36,7 +36,7 @@ export {
   saidOf,
   troubleGoingBack,
 } from './owners-rollback.ts';
-export { type AfterRehearsal, afterRehearsal } from './rehearsal.ts';
+export { type AfterRehearsal, afterRehearsal, wordsOfFailure } from './rehearsal.ts';
 export type { BootView, PermissionPoint, Retry, UpgradeEvent, UpgradeState } from './state.ts';
 export { troubleIn } from './trouble.ts';
 export { type UpgradeWork, WORK, waitBefore, workOf } from './work.ts';

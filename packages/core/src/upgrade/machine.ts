@@ -119,7 +119,8 @@ export const TRANSITIONS: TransitionTable = {
       slot: state.slot,
       retry: NO_RETRY,
     }),
-    'work-failed': (state, event) => retried(state, event, FETCH_RETRY_MS),
+    'work-failed': (state, event) =>
+      retried({ ...state, course: rehearsedTo(state.course, event) }, event, FETCH_RETRY_MS),
   },
   rehearsed: {
     ...DEAF,
@@ -306,6 +307,12 @@ function begin(event: EventOf<'ordered'>): UpgradeState {
     rehearsal: 'not-done',
   };
   return { kind: 'preflight', course, retry: NO_RETRY };
+}
+
+/** History says that it was rehearsed also where that was the end of it. */
+function rehearsedTo(course: Course, { code }: Pick<EventOf<'work-failed'>, 'code'>): Course {
+  if (code === 'rehearsal-failed') return { ...course, rehearsal: 'failed' };
+  return code === 'rehearsal-unreached' ? { ...course, rehearsal: 'not-reached' } : course;
 }
 
 /** The way there and back may be gone for ever; what is kept, saved and reported of it is bounded. */

@@ -41,8 +41,11 @@ export interface StepTime {
   readonly startedMs: number;
 }
 
-/** *Not done*: by a launcher, or for a version, that knows no rehearsals; *switched off*: by the host's owner. */
-export type Rehearsal = 'not-done' | 'passed' | 'switched-off';
+/**
+ * *Not done*: it has not come to it, or launcher or version know no rehearsals; *failed*: the version would not have served;
+ * *not reached*: nor was the coordinator by the version that runs; *switched off*: by the host's owner.
+ */
+export type Rehearsal = 'not-done' | 'passed' | 'failed' | 'not-reached' | 'switched-off';
 
 /** What an attempt carries along from its first step to its report. */
 export interface Course {

@@ -26,3 +26,21 @@ export function afterRehearsal({ outcome, hadSession, isSecond }: RehearsalFacts
       return isSecond ? 'refused' : 'again';
   }
 }
+
+/** Lines of a stack, of the source that is shown above it, and what Node says of itself at the end. */
+const NOT_THE_ERROR = /^(\s|\^|at |node:|file:|\/|Node\.js v|Thrown at:|throw )/;
+const NAMES_ITSELF = /^(Uncaught )?[A-Za-z]*(Error|Exception)\b/;
+
+/**
+ * What a program said before it ended, as one line for people and the rest as evidence. The first line says how it ended; of
+ * the others the one that names an error says why, or else the last one.
+ */
+export function wordsOfFailure(text: string): {
+  readonly message: string;
+  readonly logLines: readonly string[];
+} {
+  const [how = '', ...logLines] = text.split('\n');
+  const said = logLines.filter((line) => line !== '' && !NOT_THE_ERROR.test(line));
+  const why = said.find((line) => NAMES_ITSELF.test(line)) ?? said.at(-1);
+  return { message: why === undefined ? how : `${how}: ${why}`, logLines };
+}

@@ -286,6 +286,18 @@ test('U1: a confirm before the attestation is not taken', () => {
   expect(step(step(state, EVENTS.attested), EVENTS.confirmed).kind).toBe('committing');
 });
 
+test('PF8: a rehearsal that was the end of an attempt is on record as failed, or as not reached', () => {
+  const failed = (code: string, isRetryable: boolean): UpgradeState =>
+    step(STATES.staged, { ...EVENTS['work-failed'], code, isRetryable });
+  const rehearsalOf = (state: UpgradeState) =>
+    state.kind === 'idle' ? null : state.course.rehearsal;
+  expect(rehearsalOf(failed('rehearsal-failed', false))).toBe('failed');
+  expect(rehearsalOf(failed('rehearsal-not-started', true))).toBe('not-done');
+  const unreached = failed('rehearsal-unreached', true);
+  expect(rehearsalOf(unreached)).toBe('not-reached');
+  expect(rehearsalOf(step(unreached, EVENTS['rehearsal-ended']))).toBe('passed');
+});
+
 describe('retries', () => {
   const failing = (state: UpgradeState, isRetryable = true): UpgradeState =>
     step(state, { ...EVENTS['work-failed'], isRetryable });
