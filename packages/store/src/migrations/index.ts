@@ -8,6 +8,7 @@ import { migrateFifth } from './fifth.ts';
 import { migrateFirst } from './first.ts';
 import { migrateFourth } from './fourth.ts';
 import { migrateSecond } from './second.ts';
+import { migrateSixth } from './sixth.ts';
 import { migrateThird } from './third.ts';
 
 /** What engines call differently. */
@@ -30,10 +31,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 4, readableSince: 1, up: migrateFourth },
   // Before it nothing made output, so that no program can miss the table that it replaces.
   { schema: 5, readableSince: 1, up: migrateFifth },
+  { schema: 6, readableSince: 1, up: migrateSixth },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 5;
+export const SCHEMA = 6;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

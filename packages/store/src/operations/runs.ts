@@ -115,13 +115,17 @@ async function toldRuns(
   return new Map(rows.map((row) => [row.command_id, row]));
 }
 
+function isAnywhere({ run, state }: RunPage): boolean {
+  return run === null && state !== 'open';
+}
+
 async function scheduledRuns(db: ReadContext, page: RunPage): Promise<readonly RunView[]> {
   const tie = sql<string>`instance_id || '/' || run`;
   let query = db
     .selectFrom('task_runs')
     .selectAll()
-    // By the key where one run is meant, and not through all that no command has ordered.
-    .where(page.run === null ? 'command_id' : sql`(command_id || '')`, '=', '')
+    // By the key where one run is meant, by what is open where that is, and not through all that no command has ordered.
+    .where(isAnywhere(page) ? 'command_id' : sql`(command_id || '')`, '=', '')
     .orderBy('started_ms', 'desc')
     .orderBy(tie, 'desc')
     .limit(page.limit);

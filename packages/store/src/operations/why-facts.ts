@@ -31,7 +31,7 @@ const newestUpgrade = prepared(
       .selectFrom('commands')
       .selectAll()
       .where('instance_id', '=', of.instanceId)
-      .where(KIND, '=', 'autoUpgrade')
+      .where('kind', '=', 'autoUpgrade')
       .where('component', '=', of.component)
       .where('version', '=', of.version)
       .orderBy('position', 'desc')
