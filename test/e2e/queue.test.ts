@@ -283,7 +283,7 @@ describe.concurrent('side by side', () => {
       await rm(host.layout.pinnedRootPath);
       const failed = await moult(...upgrade, SECOND);
       const says =
-        /no pinned root at .*packages-not-refreshed.*\nnext: Pin the root .*moult agent pin/;
+        /no pinned root at .*packages-not-refreshed.*\nnext: Pin the root .*moult agent pin-root/;
       expectClearFailure(failed, { code: 'upgrade-not-done', exitCode: 5, says });
       const history = await moult('history', host.name, '-o', 'json');
       expect(JSON.parse(history.stdout).attempts).toMatchObject([
@@ -296,7 +296,7 @@ describe.concurrent('side by side', () => {
       expect((await moult('history', host.name)).stdout).toMatch(/^ {2}next: Pin the root/m);
       // What is said helps.
       const token = await fleet.coordinator.enrollmentToken();
-      const pin = ['agent', 'pin', '--root', host.root, '--token', token];
+      const pin = ['agent', 'pin-root', '--root', host.root, '--token', token];
       expect(await moult(...pin)).toMatchObject({ code: 0 });
       expect(await moult(...upgrade, SECOND)).toMatchObject({ code: 0 });
 

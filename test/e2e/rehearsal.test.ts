@@ -1,6 +1,8 @@
 /* H3, N1: what would not serve is found out beside the agent that works, which does not notice. */
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../../scripts/fleet/until.ts';
 import { FIRST_AGENT, GOOD, UNFIT } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 import { shellTask, taskHost } from '../support/task-host.ts';
@@ -91,6 +93,39 @@ describe.concurrent('side by side', () => {
     const { command, attempts } = await fleet.ended(ordered, REHEARSED_MS);
     expect(command.state).toBe('succeeded');
     expect(attempts[0]).toMatchObject({ rehearsal: 'switched-off' });
+    await fleet.leave(host);
+  });
+
+  test('H3: (PF10) what would hold an upgrade up is seen on the host before anybody orders one', async () => {
+    const host = await fleet.host('looked-at');
+    const moult = (...args: readonly string[]) =>
+      fleet.coordinator.moult(['agent', 'preflight', '--root', host.root, ...args]);
+    const good = await moult('--to', GOOD[0], '-o', 'json');
+    expect(good).toMatchObject({ code: 0 });
+    const { checks } = JSON.parse(good.stdout);
+    expect(checks.map(({ name }: { name: string }) => name)).toEqual([
+      ...['configuration', 'permissions', 'coordinator', 'release'],
+      ...['directory', 'disk', 'fallback', 'clock'],
+    ]);
+    expect(checks.every(({ outcome }: { outcome: string }) => outcome === 'pass')).toBe(true);
+    // The version that runs is damaged where it lies: whoever upgrades now has nothing to fall back to.
+    const script = join(host.layout.prefixDir, 'versions/current/lib/agent.cjs');
+    await chmod(script, 0o644);
+    await writeFile(script, '// nothing of it is left');
+    const bad = await moult();
+    expect(bad.code).toBe(1);
+    expect(bad.stdout).toMatch(
+      /^fail +fallback +1\.0\.0: .*lib\/agent\.cjs: .*\n +next: .*order it again/m,
+    );
+    await fleet.order(host.name, GOOD[0]);
+    await until(
+      'why says what holds it',
+      async () => {
+        const { stdout } = await fleet.coordinator.moult(['why', host.name]);
+        return /preflight-failed.*fallback-unsound/s.test(stdout) ? true : null;
+      },
+      { timeoutMs: 60_000, detail: () => host.tail() },
+    );
     await fleet.leave(host);
   });
 });

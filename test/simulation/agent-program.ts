@@ -119,6 +119,13 @@ function portsOf(world: World, program: AgentProgram): AgentPorts {
     isPreflightOff: false,
     ...world.tasks.ports(process),
     outputSocket: { run: async () => undefined },
+    ownerFiles: {
+      wordPath: 'owner.json',
+      readWord: async () => null,
+      writeWord: async () => undefined,
+      locks: async () => [],
+    },
+    ownerSocket: { run: async () => undefined },
     drainLimitMs: world.tasks.drainLimitMs,
     openStore: () => world.database.open(world, process),
   };

@@ -1,4 +1,4 @@
-import { readBootRecord } from '@moult/core/boot';
+import { readBootRecord, type Slot } from '@moult/core/boot';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import { versionsDirOf } from '@moult/core/layout';
@@ -61,6 +61,11 @@ export class SimSlots implements Slots {
     } catch {
       return null;
     }
+  }
+
+  async damageOf(component: Component, slot: Slot): Promise<string | null> {
+    const text = this.#disk.files.read(slotPathOf(component, slot.dir));
+    return text === this.#world.releases.ofDigest(slot.digest)?.text ? null : 'it is another one';
   }
 
   list(component: Component): Promise<readonly string[]> {

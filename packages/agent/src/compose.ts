@@ -16,6 +16,9 @@ import { createSlots } from './host/slots.ts';
 import { createTrust } from './host/trust.ts';
 import { readIdentityKey } from './identity-key.ts';
 import { createOutputSocket } from './output/socket.ts';
+import { createOwnerFiles } from './owner/files.ts';
+import type { LogLines } from './owner/log-lines.ts';
+import { createOwnerSocket } from './owner/socket.ts';
 import type { AgentPorts, LauncherChannel, Self, Timetable, Transport, Trust } from './ports.ts';
 import type { CarrierKind } from './session/fallback.ts';
 import { FallbackTransport } from './session/fallback-transport.ts';
@@ -79,9 +82,10 @@ export async function composeAgent(options: {
   readonly layout: Layout;
   readonly config: AgentConfig;
   readonly log: Logger;
+  readonly lines: LogLines;
   readonly launcher: LauncherChannel;
 }): Promise<AgentPorts> {
-  const { layout, config, log, launcher } = options;
+  const { layout, config, log, lines, launcher } = options;
   await makeDirectoryDurably(layout.stateDir, 0o700);
   const host = await composeHost({ ...options, trustDir: layout.trustDir });
   const { clock } = host;
@@ -105,6 +109,8 @@ export async function composeAgent(options: {
     drainLimitMs: config.drainLimitMs,
     isPreflightOff: config.isPreflightOff,
     outputSocket: createOutputSocket({ path: layout.outputSocketPath, clock, log }),
+    ownerFiles: createOwnerFiles(layout),
+    ownerSocket: createOwnerSocket({ layout, clock, log, lines }),
     openStore: () => {
       keepPrivate(layout.agentDatabasePath);
       return openStore({

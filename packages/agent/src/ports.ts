@@ -13,6 +13,7 @@ import type { Logger } from '@moult/runtime/logger';
 import type { Random } from '@moult/runtime/random';
 import type { AgentStore, Leader } from './database/index.ts';
 import type { OutputSocket } from './output/socket.ts';
+import type { OwnerSocket } from './owner/socket.ts';
 
 /** One end of the pipe to the launcher. Messages and the end arrive in order; what comes before `listen` is kept. */
 export interface LauncherChannel {
@@ -95,6 +96,8 @@ export interface Slots {
   ): Promise<Staged>;
   /** The manifest that lies in a slot; null if there is no readable one. */
   manifestOf(component: Component, slot: Slot): Promise<Manifest | null>;
+  /** Why a slot is not, byte for byte, what its digest says; null: it is. */
+  damageOf(component: Component, slot: Slot): Promise<string | null>;
   /** Directory names of a component's slots. */
   list(component: Component): Promise<readonly string[]>;
   remove(component: Component, dir: string): Promise<void>;
@@ -137,6 +140,18 @@ export interface TasksFile {
   stamp(): Promise<string>;
   /** Null: there is none. Rejects with `file-unreadable`, also where it is too large, or anybody could have written it. */
   read(): Promise<string | null>;
+}
+
+/** What the owner of the host leaves there. None of it rejects but `writeWord`, with `file-unwritable`. */
+export interface OwnerFiles {
+  /** For messages. */
+  readonly wordPath: string;
+  /** Null: nothing was ever said. */
+  readWord(): Promise<string | null>;
+  /** Durable when it resolves. */
+  writeWord(text: string): Promise<void>;
+  /** Names of lock files, some of them where there are many. */
+  locks(): Promise<readonly string[]>;
 }
 
 export interface ProgramStart {
@@ -190,6 +205,8 @@ export interface AgentPorts {
   /** The host's owner has switched the pre-upgrade test off. */
   readonly isPreflightOff: boolean;
   readonly outputSocket: OutputSocket;
+  readonly ownerFiles: OwnerFiles;
+  readonly ownerSocket: OwnerSocket;
   /** Opens the agent's database; called once, and closed at the end. */
   openStore(): AgentStore;
 }

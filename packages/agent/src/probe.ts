@@ -57,26 +57,31 @@ export interface ReachPorts extends Pick<ProbePorts, 'clock' | 'log' | 'self' | 
   readonly purpose: Exclude<SessionPurpose, 'serve'>;
 }
 
+export interface Reached {
+  /** Of this host, ahead of the coordinator, in ms; null: it answered, and would not say. */
+  readonly clockAheadMs: number | null;
+}
+
 /** Over any of the transports. Rejects with `coordinator-unreachable` and what each of them met, or the signal's reason. */
-export async function reachCoordinator(ports: ReachPorts, signal: AbortSignal): Promise<void> {
+export async function reachCoordinator(ports: ReachPorts, signal: AbortSignal): Promise<Reached> {
   const met: string[] = [];
   for (const transport of ports.transports) {
     const why = await trySession({ ...ports, transport }, signal).catch((caught: unknown) => {
       signal.throwIfAborted();
       return codedErrorFrom(caught).message;
     });
-    if (why === null) return;
+    if (typeof why !== 'string') return why;
     ports.log.warn(`${ports.purpose}: no session`, { why });
     met.push(why);
   }
   throw new CodedError('coordinator-unreachable', met.join('; '));
 }
 
-/** Null: welcomed, or answered otherwise by a coordinator that knows us. Else why not. */
+/** Welcomed, or answered otherwise by a coordinator that knows us. Else why not. */
 async function trySession(
   ports: ReachPorts & { readonly transport: Transport },
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<string | Reached> {
   const { clock, self, transport, own, purpose } = ports;
   const connection = await transport.connect(signal);
   try {
@@ -97,8 +102,8 @@ async function trySession(
         positionSeen: 0,
       },
     });
-    if (result.kind === 'welcomed' || isAnswer(result.ending.reason)) return null;
-    return result.detail;
+    if (result.kind === 'welcomed') return { clockAheadMs: result.clockAheadMs };
+    return isAnswer(result.ending.reason) ? { clockAheadMs: null } : result.detail;
   } finally {
     connection.close();
   }

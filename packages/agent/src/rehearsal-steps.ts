@@ -5,6 +5,7 @@ import { type Logger, silentLogger } from '@moult/runtime/logger';
 import { composeHost, type HostParts } from './compose.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import { requireReadable } from './database/readable.ts';
+import { requireOwnership } from './host/ownership.ts';
 import { reachCoordinator } from './probe.ts';
 import type { RehearsalStep } from './rehearsal.ts';
 import { TaskList, troubleOfSchedule } from './tasks/task-list.ts';
@@ -33,15 +34,16 @@ export function rehearsalSteps(options: {
         host = await composeHost({ layout, config, trustDir: `${layout.trustDir}-rehearsal` });
       },
     },
+    { ...{ name: 'permissions', ...ofHost }, run: () => requireOwnership(layout) },
     { ...{ name: 'code', ...ofHost }, run: loadTheRest },
     { ...{ name: 'state', ...ofHost }, run: async () => requireReadable(layout.agentDatabasePath) },
     { ...{ name: 'tasks', ...ofHost }, run: () => requireTasks(layout, composed()) },
     {
       ...{ name: 'coordinator', ...ofTheWorld },
-      run: (signal) => {
+      run: async (signal) => {
         const { 'web-socket': webSocket, https } = composed().transports;
         const ports = { ...composed(), transports: [webSocket, https], own, log };
-        return reachCoordinator({ ...ports, purpose: 'rehearsal' }, signal);
+        await reachCoordinator({ ...ports, purpose: 'rehearsal' }, signal);
       },
     },
     { ...{ name: 'metadata', ...ofTheWorld }, run: (signal) => composed().trust.refresh(signal) },

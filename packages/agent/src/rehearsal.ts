@@ -10,7 +10,14 @@ import type { Logger } from '@moult/runtime/logger';
 import { pause } from './waiting.ts';
 
 export interface RehearsalStep {
-  readonly name: 'configuration' | 'code' | 'state' | 'tasks' | 'coordinator' | 'metadata';
+  readonly name:
+    | 'configuration'
+    | 'permissions'
+    | 'code'
+    | 'state'
+    | 'tasks'
+    | 'coordinator'
+    | 'metadata';
   readonly isOfTheWorld: boolean;
   /** Rejects with what is wrong. */
   readonly run: (signal: AbortSignal) => Promise<void>;

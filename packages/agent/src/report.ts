@@ -3,6 +3,7 @@ import { leftByOwner, type Refusal } from '@moult/core/boot';
 import { COMPONENTS } from '@moult/core/component';
 import type { AgentCondition, BootView, UpgradeState } from '@moult/core/upgrade';
 import type { OwnerRollback, Report, TaskOffer, UpgradeReport } from '@moult/protocol';
+import type { OwnersWord } from './owner/owners-word.ts';
 import { slotMessage } from './upgrade/finish.ts';
 
 export interface ReportFacts {
@@ -14,6 +15,7 @@ export interface ReportFacts {
   /** Why the upgrade does not go on for now; null: it does. */
   readonly trouble: string | null;
   readonly facts: Report['facts'];
+  readonly owner: Pick<OwnersWord, 'say' | 'facts'>;
   readonly tasks: {
     /** Some run. */
     readonly isBusy: boolean;
@@ -26,7 +28,11 @@ export function reportOf(facts: ReportFacts): Report {
   const { upgrade, view, tasks } = facts;
   return {
     state: reportedStateOf(upgrade, facts.condition),
-    marks: [...(isInProbation(upgrade) ? ['probation'] : []), ...(tasks.isBusy ? ['busy'] : [])],
+    marks: [
+      ...(isInProbation(upgrade) ? ['probation'] : []),
+      ...(tasks.isBusy ? ['busy'] : []),
+      ...facts.owner.say.marks,
+    ],
     components: COMPONENTS.map((component) => {
       const record = view[component];
       return {
@@ -40,7 +46,7 @@ export function reportOf(facts: ReportFacts): Report {
     }),
     upgrade: upgradeOf(facts),
     isIdle: upgrade.kind === 'idle' && !tasks.isBusy,
-    facts: facts.facts,
+    facts: [...facts.facts, ...facts.owner.facts],
     tasks: tasks.offers,
     configurationTrouble: tasks.configurationTrouble,
   };

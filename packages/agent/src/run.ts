@@ -13,8 +13,10 @@ import { readAgentConfig } from './config/agent-config.ts';
 import { readInvocation } from './config/invocation.ts';
 import { takeLock } from './database/lock.ts';
 import { ownSlot } from './host/own-slot.ts';
+import { requireOwnership } from './host/ownership.ts';
 import { bootId } from './host/self.ts';
 import { type FirstWord, isPrepared, openInheritedChannel } from './launcher/fd-channel.ts';
+import { LogLines } from './owner/log-lines.ts';
 import type { LauncherChannel } from './ports.ts';
 import { probe } from './probe.ts';
 
@@ -36,12 +38,16 @@ export async function runAgent(options: RunOptions): Promise<number> {
     return EXIT.stop;
   }
   const config = await readAgentConfig(options);
-  const log = openLogger({ level: config.logLevel, name: 'agent' });
+  const lines = new LogLines();
+  const log = openLogger({ level: config.logLevel, name: 'agent', listener: lines });
   await makeDirectoryDurably(layout.stateDir, 0o700);
+  await requireOwnership(layout);
   const lock = await takeLock(layout);
   try {
     const launcher = inherited ?? (await withoutLauncher(options, log));
-    return await createAgent(await composeAgent({ layout, config, log, launcher })).run(stop);
+    return await createAgent(await composeAgent({ layout, config, log, lines, launcher })).run(
+      stop,
+    );
   } finally {
     lock.release();
   }

@@ -2,16 +2,19 @@
  * An agent that knows what it was booted as: one session, one upgrade machine, and what goes between them and the
  * launcher. Everything here is passing on; what to do is decided in core, how it is done in the parts.
  */
-import { EXIT, HEARTBEAT_MS, ROLLBACK_GRACE_MS, type Spawned } from '@moult/core/boot';
+import { once } from 'node:events';
+import { EXIT, ROLLBACK_GRACE_MS, type Spawned } from '@moult/core/boot';
 import { attemptIdIn, attemptIdOf, type BootView, type UpgradeState } from '@moult/core/upgrade';
 import type { CoordinatorMessages } from '@moult/protocol';
 import { Cleanup } from './cleanup.ts';
 import { type AgentStore, isDiskTrouble } from './database/index.ts';
 import { dialled } from './dial.ts';
 import { type Ending, signalExitOf } from './ending.ts';
+import { Heart } from './launcher/heart.ts';
 import type { PipeClient } from './launcher/pipe-client.ts';
 import { Orders } from './orders.ts';
 import { Output } from './output/output.ts';
+import { Owner } from './owner/owner.ts';
 import type { AgentPorts } from './ports.ts';
 import { reportOf } from './report.ts';
 import { Reporter } from './reporter.ts';
@@ -22,11 +25,12 @@ import { hourlyCheckOf } from './timing.ts';
 import { Health } from './upgrade/health.ts';
 import { withdrawOrphanTrial } from './upgrade/orphan-trial.ts';
 import { PermissionDesk } from './upgrade/permission-desk.ts';
+import { sooner } from './upgrade/sooner.ts';
 import { committedView, isRunning, nonceOf } from './upgrade/trial-facts.ts';
 import { Upgrader } from './upgrade/upgrader.ts';
 import { createWorkers } from './upgrade/workers.ts';
 import { World } from './upgrade/world.ts';
-import { Bell, pause } from './waiting.ts';
+import { Bell } from './waiting.ts';
 
 export interface ServingOptions {
   readonly ports: AgentPorts;
@@ -52,6 +56,8 @@ export class Serving {
   readonly #orders: Orders;
   readonly #notes: SessionNotes;
   readonly #world: World;
+  readonly #owner: Owner;
+  readonly #heart: Heart;
   readonly #ordered = new Bell();
   readonly #acknowledged = new Bell();
   readonly #sessionOpened = new Bell();
@@ -63,6 +69,7 @@ export class Serving {
   constructor(options: ServingOptions) {
     const { ports, store, pipe, spawned, ending } = options;
     const { clock, log } = ports;
+    const onChange = () => this.#reporter.changed();
     this.#ports = ports;
     this.#store = store;
     this.#pipe = pipe;
@@ -75,6 +82,8 @@ export class Serving {
       Object.values(spawned.components).some((component) => component.trialAttemptId !== null),
     );
     this.#link = this.#createLink();
+    this.#heart = this.#createHeart();
+    this.#owner = new Owner({ ...ports, version: () => spawned.slot.version, onChange });
     const send = this.#link.send.bind(this.#link);
     this.#desk = new PermissionDesk({ clock, send });
     this.#cleanup = new Cleanup({ slots: ports.slots, spawned, log, meta: store.meta });
@@ -99,9 +108,9 @@ export class Serving {
       isWorldBroken: () => this.#world.isBroken(this.#upgrader.state),
       graceMs: () => ending.graceMs,
       onOrdered: () => this.#ordered.ring(),
-      onChange: () => this.#reporter.changed(),
+      onChange,
       // A probe with this process stopped, which the launcher may want, would cut them short.
-      onBusy: () => this.#heartbeat(),
+      onBusy: () => this.#heart.beat(),
       onOutput: () => this.#output.delivery.more(),
       onRestart: () => ending.end(EXIT.restartSame),
       onDefect: (error) => ending.crash(error),
@@ -118,6 +127,7 @@ export class Serving {
           tasks: this.#orders.tasks,
           ...this.#report,
           facts: ports.self.facts,
+          owner: this.#owner.word,
         }),
     });
     this.#upgrader = new Upgrader({
@@ -125,11 +135,23 @@ export class Serving {
       log,
       save: (state) => store.upgradeRecord.save(state),
       workers: this.#workers(),
+      sooner: (state, signal) => sooner({ ...ports, link: this.#link }, state, signal),
       onState: (state) => this.#onState(state),
       onTrouble: () => this.#reporter.changed(),
       // The launcher, which has refused this version then, waits no longer.
       onLeave: (exitCode) => ending.end(exitCode, ROLLBACK_GRACE_MS),
       onDefect: (error) => ending.crash(error),
+    });
+  }
+
+  #createHeart(): Heart {
+    return new Heart({
+      clock: this.#ports.clock,
+      post: (message) => this.#pipe.post(message),
+      isReached: () => this.#link.reached,
+      trouble: () => this.#health.trouble,
+      upgrade: () => this.#upgrader.state,
+      isBusy: () => this.#orders.tasks.isBusy,
     });
   }
 
@@ -172,23 +194,21 @@ export class Serving {
       running: { agent: this.#spawned.slot.digest, launcher: this.#spawned.launcherDigest },
       nowMs: clock.nowMs(),
     });
-    const checks = timetable.start(hourlyCheckOf(self.instanceId), () => this.#check(false));
+    const checks = timetable.start(hourlyCheckOf(self.instanceId), () => this.#link.check(false));
     const background = [
       this.#link.run(signal),
       this.#reporter.run(signal),
-      this.#beat(signal),
+      this.#heart.run(signal),
       this.#withdrawOrphan(signal),
       this.#orders.run(signal),
       this.#output.run(signal),
+      this.#owner.run(signal),
     ].map((work) =>
       work.catch((error: unknown) => {
         if (!signal.aborted) this.#ending.crash(error);
       }),
     );
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    if (!signal.aborted) await once(signal, 'abort');
     checks.stop();
     stop.removeEventListener('abort', onStop);
     await this.#upgrader.stop();
@@ -206,7 +226,7 @@ export class Serving {
     const health = this.#upgrader.state.kind === 'probation' ? this.#health : null;
     void dialled({ clock, link: this.#link, health, signal }).then(
       (reached) => {
-        this.#heartbeat();
+        this.#heart.beat();
         this.#pipe.dialled(reached);
       },
       () => undefined,
@@ -224,22 +244,6 @@ export class Serving {
     this.#orders.look();
   }
 
-  async #beat(signal: AbortSignal): Promise<void> {
-    do this.#heartbeat();
-    while (await pause(this.#ports.clock, HEARTBEAT_MS, signal));
-  }
-
-  #heartbeat(): void {
-    const { trouble } = this.#health;
-    this.#pipe.post({
-      kind: 'heartbeat',
-      reached: this.#link.reached,
-      healthy: trouble === null,
-      trouble,
-      idle: ['idle', 'probation'].includes(this.#upgrader.state.kind) && !this.#orders.tasks.isBusy,
-    });
-  }
-
   #onState(state: UpgradeState): void {
     if (state.kind !== 'probation') this.#report = { isHealthy: false, detail: '' };
     this.#reporter.changed();
@@ -253,9 +257,9 @@ export class Serving {
     this.#notes.welcomed(welcome);
     this.#world.seen();
     // H9: the question comes before everything else that a new session says.
-    this.#check(true);
+    this.#link.check(true);
     this.#reporter.now();
-    this.#heartbeat();
+    this.#heart.beat();
     this.#output.delivery.begin({ epoch: welcome.outputEpoch, sequence: welcome.outputSequence });
     this.#sessionOpened.ring();
     this.#orders.tasks.onLive();
@@ -321,10 +325,6 @@ export class Serving {
     this.#orders.commands.takenBack(message, reason);
   }
 
-  #check(isFirst: boolean): void {
-    this.#link.send({ kind: 'check', message: { isFirst } });
-  }
-
   /** P7: what waits for the network need not wait any longer. */
   #hurry(): void {
     const attemptId = attemptIdIn(this.#upgrader.state);
@@ -363,6 +363,7 @@ export class Serving {
     return createWorkers({
       ...ports,
       store,
+      owner: this.#owner.word,
       desk: this.#desk,
       health: this.#health,
       healthChecks: {
@@ -377,11 +378,8 @@ export class Serving {
         this.#view = committedView(this.#view, order, slot);
       },
       cleaned: () => this.#cleanup.stop(),
-      requestLauncher: (request, signal) => this.#pipe.request(request, signal),
-      rehearse: (slot, signal) => this.#pipe.rehearse(slot, signal),
-      sessionNumber: () => this.#link.sessionNumber,
-      send: (frame) => this.#link.send(frame),
-      isLive: () => this.#link.isLive,
+      pipe: this.#pipe,
+      link: this.#link,
       sessionOpened: this.#sessionOpened,
       ordered: this.#ordered,
       acknowledged: this.#acknowledged,
@@ -392,7 +390,7 @@ export class Serving {
         this.#attest();
         this.#report = report;
         this.#reporter.changed();
-        this.#heartbeat();
+        this.#heart.beat();
       },
     });
   }

@@ -8,6 +8,8 @@ import { readTextIfPresent } from '@moult/runtime/files';
 import { silentLogger } from '@moult/runtime/logger';
 import { readAgentValues } from './config/agent-config.ts';
 import { readStateFacts, type StateFacts } from './database/state-facts.ts';
+import { createOwnerFiles } from './owner/files.ts';
+import { type OwnersSay, OwnersWord } from './owner/owners-word.ts';
 import { TaskList, troubleOfSchedule } from './tasks/task-list.ts';
 import { createTasksFile } from './tasks/tasks-file.ts';
 
@@ -19,6 +21,7 @@ export interface AgentStatus extends StateFacts {
   readonly pid: number | null;
   /** Null: there is none that can be read. */
   readonly boot: BootRecord['components'] | null;
+  readonly owner: OwnersSay;
   /** What the owner's list of tasks says, as it lies there; and why an agent would not use it, or empty. */
   readonly tasks: { readonly names: readonly string[]; readonly trouble: string };
   /** Left where the state lies: without either an agent cannot start. Inodes null: made as they are needed. */
@@ -34,6 +37,7 @@ export async function readStatus(layout: Layout): Promise<AgentStatus> {
     instanceId: values.instance,
     pid: await servingPid(layout),
     boot: reading.kind === 'read' ? reading.record.components : null,
+    owner: await ownerIn(layout),
     tasks: await tasksIn(layout),
     free: await freeIn(layout.stateDir),
     ...readStateFacts(layout.agentDatabasePath),
@@ -54,6 +58,12 @@ async function tasksIn(layout: Layout): Promise<AgentStatus['tasks']> {
   });
   await list.begin();
   return { names: [...list.tasks.keys()].sort(), trouble: list.trouble };
+}
+
+function ownerIn(layout: Layout): Promise<OwnersSay> {
+  const files = createOwnerFiles(layout);
+  const onChange = () => undefined;
+  return new OwnersWord({ files, clock: systemClock, log: silentLogger, onChange }).look();
 }
 
 /** Null: there is no state yet, or it cannot be looked at. */

@@ -1,5 +1,5 @@
 /* A process that is started before its time, and one that only rehearses, as real processes. */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { REHEARSAL_EXIT } from '@moult/core/boot';
 import { layoutOf } from '@moult/core/layout';
 import { expect, test } from 'vitest';
@@ -86,3 +86,22 @@ test.each([
   expect(await rehearsal.exit).toBe(REHEARSAL_EXIT.failed);
   expect(rehearsal.output).toMatch(why);
 });
+
+test.each([
+  ['identity.key', 0o644, /identity\.key can be read or written by others \(0644\): chmod 600 /],
+  ['', 0o777, /anybody may write .*lib.moult \(0777\): chmod o-w /],
+])(
+  'PF2 T4: with %j of the state at mode %o neither a rehearsal passes nor an agent starts',
+  async (name, mode, why) => {
+    const { root } = await installed(TLS);
+    chmodSync(`${layoutOf(root).stateDir}/${name}`, mode);
+    const rehearsal = start(['--rehearse', '--root', root]);
+    expect(await rehearsal.exit).toBe(REHEARSAL_EXIT.failed);
+    expect(rehearsal.output).toMatch(/^permissions: host-unsafe: /m);
+    expect(rehearsal.output).toMatch(why);
+    const agent = start(['run', '--root', root]);
+    expect(await agent.exit).toBe(1);
+    expect(agent.output).toMatch(/"code":"host-unsafe"/);
+    expect(existsSync(layoutOf(root).agentDatabasePath)).toBe(false);
+  },
+);

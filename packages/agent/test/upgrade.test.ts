@@ -1,6 +1,6 @@
 import { EXIT } from '@moult/core/boot';
 import { CodedError } from '@moult/core/errors';
-import type { AgentFrame } from '@moult/protocol';
+import type { AgentFrame, FinishMessage } from '@moult/protocol';
 import { describe, expect, test } from 'vitest';
 import { settle, until } from '../../../test/support/manual-clock.ts';
 import { bootLive, ended, grantsAll, NONCE, order } from './support/driving.ts';
@@ -347,7 +347,7 @@ describe('before the switch nothing is touched', () => {
   async function outcomeOf(
     host: TestHost,
     more: Parameters<typeof order>[1] = {},
-  ): Promise<unknown> {
+  ): Promise<FinishMessage | undefined> {
     const agent = await bootLive(host);
     grantsAll(host);
     order(host, more);
@@ -358,7 +358,7 @@ describe('before the switch nothing is touched', () => {
     agent.stop();
     await ended(agent);
     const item = host.coordinator.received[0]?.items[0];
-    return item?.item === 'finish' ? item.finish : item;
+    return item?.item === 'finish' ? item.finish : undefined;
   }
 
   test('what runs already is already there', async () => {
@@ -391,16 +391,39 @@ describe('before the switch nothing is touched', () => {
     });
   });
 
-  test('every failing check is named at once', async () => {
+  test('PF1: every failing check is named at once', async () => {
     const host = new TestHost();
     host.freeBytes = 0;
     host.slotsTrouble = 'not ours';
+    host.fallbackTrouble = 'gone';
     host.release(NEW, { minimumLauncher: '2.0.0' });
     expect(await outcomeOf(host)).toMatchObject({
       code: 'launcher-too-old',
       message: expect.stringMatching(
-        /wants 2\.0\.0, this host has 0\.9\.0; slots: not ours; disk: /,
+        /wants 2\.0\.0, this host has 0\.9\.0; directory: not ours; disk: .*; fallback: 1\.0\.0: gone/,
       ),
+    });
+  });
+
+  test('PF1: a clock that is days off holds an upgrade, until it is set', async () => {
+    const host = new TestHost();
+    host.coordinator.nowMs = () => host.clock.nowMs() + 3 * 86_400_000;
+    expect(await outcomeOf(host)).toMatchObject({
+      code: 'clock-off',
+      message: 'clock: 259200 s behind the coordinator’s',
+    });
+  });
+
+  test('PF7: switched off, only what the release demands is looked at', async () => {
+    const host = new TestHost();
+    host.isPreflightOff = true;
+    host.freeBytes = 0;
+    host.fallbackTrouble = 'gone';
+    host.release(NEW, { minimumLauncher: '2.0.0' });
+    const end = await outcomeOf(host);
+    expect({ code: end?.code, message: end?.message }).toEqual({
+      code: 'launcher-too-old',
+      message: 'launcher: 1.1.0 wants 2.0.0, this host has 0.9.0',
     });
   });
 

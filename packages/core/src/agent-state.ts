@@ -1,3 +1,4 @@
+import type { OwnerHold } from './owner-word.ts';
 import type { AgentCondition, UpgradeState } from './upgrade/index.ts';
 
 /** States that an operator can see. Exactly one at a time; marks stand beside it. */
@@ -9,6 +10,7 @@ export type AgentMark =
   | 'busy'
   | 'standby'
   | 'quarantined'
+  | OwnerHold
   | 'over HTTPS'
   | 'manual upgrade required'
   | 'no Upgrading state';

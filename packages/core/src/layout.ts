@@ -15,6 +15,13 @@ export interface Layout {
   readonly pinnedRootPath: string;
   readonly caPath: string;
   readonly stateDir: string;
+  /** For the owner's socket and locks; gone with a reboot. */
+  readonly runDir: string;
+  readonly ownerSocketPath: string;
+  /** Any file in it forbids upgrades. */
+  readonly locksDir: string;
+  /** What the owner of the host has said about upgrades. */
+  readonly ownerWordPath: string;
   readonly bootRecordPath: string;
   readonly agentDatabasePath: string;
   /** Unix socket where programs of the host hand in output. */
@@ -35,6 +42,7 @@ export function layoutOf(root: string | null): Layout {
   const prefixDir = `${base}/opt/moult`;
   const configDir = `${base}/etc/moult`;
   const stateDir = `${base}/var/lib/moult`;
+  const runDir = `${base}/run/moult`;
   return {
     prefixDir,
     firstLauncherDir: `${prefixDir}/launcher`,
@@ -44,6 +52,10 @@ export function layoutOf(root: string | null): Layout {
     pinnedRootPath: `${configDir}/trust-root.json`,
     caPath: `${configDir}/ca.pem`,
     stateDir,
+    runDir,
+    ownerSocketPath: `${runDir}/agent.sock`,
+    locksDir: `${runDir}/locks`,
+    ownerWordPath: `${stateDir}/owner.json`,
     bootRecordPath: `${stateDir}/boot.json`,
     agentDatabasePath: `${stateDir}/agent.db`,
     outputSocketPath: `${stateDir}/output.sock`,

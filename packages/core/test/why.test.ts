@@ -28,6 +28,7 @@ const OPEN: OpenCommand = {
   holdReason: null,
   hostHoldReason: null,
   notBeforeMs: 0,
+  said: null,
   progress: null,
   turn: null,
 };

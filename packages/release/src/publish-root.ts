@@ -76,7 +76,7 @@ function chainWarnings(newest: Metadata<Root>): readonly string[] {
   const lost = lostBelow(version);
   if (lost !== null)
     return [
-      `hosts that saw root version ${lost} or an older one last must be pinned anew (moult agent pin)`,
+      `hosts that saw root version ${lost} or an older one last must be pinned anew (moult agent pin-root)`,
     ];
   if (!isChainLong(version)) return [];
   return [`root version ${version} is near to what hosts walk that were away since version 1`];

@@ -93,10 +93,10 @@ describe('an agent that slept', () => {
     const before = await trusted(host);
     await expect(host.trust.refresh()).rejects.toMatchObject({
       code: 'trust-root-too-old',
-      remedy: expect.stringContaining('moult agent pin'),
+      remedy: expect.stringContaining('moult agent pin-root'),
     });
     expect(await trusted(host)).toBe(before);
-    // What `agent pin` does.
+    // What `agent pin-root` does.
     await writeFile(host.layout.pinnedRootPath, await readFile(join(world.keysDir, 'root.json')));
     await expect(host.trust.refresh()).resolves.toMatchObject({ rootVersion: limit + 3 });
   });

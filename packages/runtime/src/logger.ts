@@ -13,9 +13,28 @@ export interface Logger {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
+/** Gets every line that is written, with its newline. */
+export interface LogListener {
+  write(line: string): void;
+}
+
 /** Writes to standard error, synchronously: the last lines before a crash are the ones that matter. */
-export function openLogger(options: { readonly level: LogLevel; readonly name: string }): Logger {
-  const destination = pino.destination({ dest: 2, sync: true });
+export function openLogger(options: {
+  readonly level: LogLevel;
+  readonly name: string;
+  readonly listener?: LogListener;
+}): Logger {
+  const stderr = pino.destination({ dest: 2, sync: true });
+  const { listener } = options;
+  const destination =
+    listener === undefined
+      ? stderr
+      : {
+          write: (line: string) => {
+            stderr.write(line);
+            listener.write(line);
+          },
+        };
   return wrap(
     pino(
       {

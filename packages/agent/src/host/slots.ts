@@ -6,7 +6,7 @@ import { COMPONENTS, type Component } from '@moult/core/component';
 import { type Layout, versionsDirOf } from '@moult/core/layout';
 import type { ManifestFile } from '@moult/core/manifest';
 import type { VerifiedManifest } from '@moult/release/trust-client';
-import { readSlotManifest } from '@moult/release/verify-slot';
+import { readSlotManifest, verifySlot } from '@moult/release/verify-slot';
 import type { Clock } from '@moult/runtime/clock';
 import { codeOf, readTextIfPresent, removeDurably } from '@moult/runtime/files';
 import type { Slots, TrustedRelease } from '../ports.ts';
@@ -28,6 +28,11 @@ export function createSlots(options: SlotsOptions): Slots {
     list,
     manifestOf: (component, slot) =>
       readSlotManifest(join(versionsDirOf(layout, component), slot.dir)),
+    damageOf: async (component, slot) => {
+      const dir = join(versionsDirOf(layout, component), slot.dir);
+      const verdict = await verifySlot({ dir, digest: slot.digest });
+      return verdict.kind === 'sound' ? null : `${dir}/${verdict.path}: ${verdict.why}`;
+    },
     plan: async (release) => {
       const files = await filesToWrite(layout, release, list);
       return {

@@ -1,12 +1,12 @@
 /* Where programs of the host hand in output: a unix socket, for the user and the group of the agent. */
 import { once } from 'node:events';
-import { chmod, lstat, unlink } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { CodedError, codedErrorFrom } from '@moult/core/errors';
+import { codedErrorFrom } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
-import { codeOf } from '@moult/runtime/files';
 import type { Logger } from '@moult/runtime/logger';
+import { listenAt } from '../host/unix-socket.ts';
 import type { NumberedIntake } from './intake.ts';
 import { Peer } from './peer.ts';
 
@@ -21,8 +21,6 @@ export interface OutputSocketOptions {
   readonly log: Logger;
 }
 
-/** What the address of a unix socket holds on Linux, less its end; a longer one would be cut off in silence. */
-const PATH_BYTES_MAX = 107;
 /** Each costs some hundred KiB at the most. */
 const PEERS_MAX = 64;
 
@@ -62,36 +60,12 @@ async function run(
 }
 
 async function listen(server: Server, path: string): Promise<void> {
-  if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
-    const detail = `${path} is longer than the ${PATH_BYTES_MAX} bytes of a socket's address`;
-    throw new CodedError('output-socket-unusable', detail);
-  }
-  try {
-    await removeLeft(path);
-    // The group passes through to the socket, and sees nothing else: files of the state are the user's alone.
-    await chmod(dirname(path), 0o710);
-    server.listen(path);
-    await once(server, 'listening');
-    await chmod(path, 0o660);
-  } catch (cause) {
-    server.close();
-    if (cause instanceof CodedError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CodedError('output-socket-unusable', `${path}: ${why}`, { cause });
-  }
-}
-
-/** Left by a process that crashed: whoever serves holds the lock of the state, so nobody listens there. */
-async function removeLeft(path: string): Promise<void> {
-  try {
-    const found = await lstat(path);
-    if (!found.isSocket()) {
-      throw new CodedError('output-socket-unusable', `${path} is there, and no socket`);
-    }
-    await unlink(path);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
+  // The group passes through to the socket, and sees nothing else: files of the state are the user's alone.
+  await listenAt(server, {
+    path,
+    code: 'output-socket-unusable',
+    prepare: () => chmod(dirname(path), 0o710),
+  });
 }
 
 function turnAway(socket: Socket): void {

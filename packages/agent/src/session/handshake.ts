@@ -43,7 +43,12 @@ export interface HelloFacts {
 }
 
 export type HandshakeResult =
-  | { readonly kind: 'welcomed'; readonly welcome: Welcome }
+  | {
+      readonly kind: 'welcomed';
+      readonly welcome: Welcome;
+      /** Of this host, ahead of the coordinator, in ms; as exact as the way to it is short. */
+      readonly clockAheadMs: number;
+    }
   | { readonly kind: 'ended'; readonly ending: Ending; readonly detail: string };
 
 /** Twice the coordinator's own deadline: it is the one to give up, and to say why. */
@@ -69,13 +74,14 @@ export async function shakeHands(options: {
     connection.send({ kind: 'hello', message: helloOf(self, facts) });
     const challenge = await expected(connection, 'challenge', signal);
     if (challenge.kind === 'ended') return challenge;
+    const clockAheadMs = clock.nowMs() - challenge.message.nowMs;
     connection.send({
       kind: 'prove',
       message: { signature: self.sign(proofFor(options, challenge.message.nonce)) },
     });
     const welcome = await expected(connection, 'welcome', signal);
     if (welcome.kind === 'ended') return welcome;
-    return { kind: 'welcomed', welcome: welcome.message };
+    return { kind: 'welcomed', welcome: welcome.message, clockAheadMs };
   } catch (error) {
     if (!late.signal.aborted || options.signal.aborted) throw error;
     const detail = `no answer to the handshake within ${ANSWER_MS_MAX / 1_000} s`;

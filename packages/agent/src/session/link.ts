@@ -58,6 +58,8 @@ export class Link {
   readonly #options: LinkOptions;
   #live: Connection | null = null;
   #sessions = 0;
+  /** What the coordinator's clock said, and this host's monotonic one. */
+  #told: { readonly nowMs: number; readonly atMs: number } | null = null;
   #answeredMs: number | null = null;
   /** Ends the wait behind the present try. */
   #wake = new AbortController();
@@ -77,6 +79,14 @@ export class Link {
     return this.isLive ? this.#sessions : null;
   }
 
+  /** Of this host, ahead of the coordinator, as the last session has shown; null: there was none. */
+  get clockAheadMs(): number | null {
+    if (this.#told === null) return null;
+    const { clock } = this.#options;
+    // It may have been set since.
+    return clock.nowMs() - (this.#told.nowMs + clock.monotonicMs() - this.#told.atMs);
+  }
+
   /** An authenticated answer of the coordinator, also *busy*, is at most 90 s old. */
   get reached(): boolean {
     return (
@@ -90,6 +100,11 @@ export class Link {
     if (this.#live === null) return false;
     this.#live.send(frame);
     return true;
+  }
+
+  /** The hourly question; `isFirst`: of a session that has just begun. */
+  check(isFirst: boolean): void {
+    this.send({ kind: 'check', message: { isFirst } });
   }
 
   /** Tries at once, and again and again, until the coordinator has answered (true) or the signal aborts (false). */
@@ -207,6 +222,8 @@ export class Link {
       return { ending: result.ending, detail: result.detail, wasLive: false };
     }
     session.welcome(result.welcome);
+    const nowMs = clock.nowMs() - result.clockAheadMs;
+    this.#told = { nowMs, atMs: clock.monotonicMs() };
     this.#live = connection;
     this.#sessions += 1;
     this.#heard();

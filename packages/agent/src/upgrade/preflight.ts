@@ -3,11 +3,13 @@
  * mends the host mends it once; the first failing one gives the code.
  */
 
-import { CodedError, type ErrorCode } from '@moult/core/errors';
+import { CodedError } from '@moult/core/errors';
+import { type Check, isDemanded, preflightChecks } from '@moult/core/preflight';
 import type { BootView } from '@moult/core/upgrade';
 import { attemptIdOf, type Course, type UpgradeEvent } from '@moult/core/upgrade';
-import { compareVersions, isVersion } from '@moult/core/versions';
+import { isVersion } from '@moult/core/versions';
 import type { Clock } from '@moult/runtime/clock';
+import type { Logger } from '@moult/runtime/logger';
 import type { DiskFacts, Slots, Trust, TrustedRelease } from '../ports.ts';
 
 export interface PreflightOptions {
@@ -22,15 +24,10 @@ export interface PreflightOptions {
   readonly slots: Slots;
   readonly disk: DiskFacts;
   readonly clock: Clock;
+  readonly log: Logger;
+  readonly clockAheadMs: number | null;
   readonly signal: AbortSignal;
 }
-
-interface Failing {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
-const RESERVE_BYTES = 64 * 1024 * 1024;
 
 /** Throws the first failing check's code, with all of them in its message. */
 export async function runPreflight(options: PreflightOptions): Promise<UpgradeEvent> {
@@ -42,25 +39,66 @@ export async function runPreflight(options: PreflightOptions): Promise<UpgradeEv
   // Trust first: platform, size and digest are known from what the release keys signed, and from nothing else (N4).
   const release = await trust.release({ component, version }, signal);
   const attemptId = attemptIdOf(course.order);
-  const isCommitted = options.view[component].committed?.digest === release.digest;
-  // U21: a committed slot that is damaged, so that the version before runs, is staged anew.
-  const isDamaged = component === 'agent' && options.runningDigest !== release.digest;
-  if (isCommitted && !isDamaged) {
+  if (await isCurrent(options, release)) {
     return { kind: 'found-current', attemptId, nowMs: clock.nowMs() };
   }
   const refused = refusedHere(options, release);
   if (refused !== null) throw new CodedError('refused-here', refused);
-  const failing = [
-    launcherTrouble(options, release),
-    ...(options.isPreflightOff
-      ? []
-      : [await slotsTrouble(options), await diskTrouble(options, release)]),
-  ].filter((found) => found !== null);
-  const [first] = failing;
-  if (first !== undefined) {
-    throw new CodedError(first.code, failing.map((found) => found.message).join('; '));
+  const checks = (await checksOf(options, release)).filter(
+    (check) => !options.isPreflightOff || isDemanded(check),
+  );
+  for (const { name, detail } of checks.filter(({ outcome }) => outcome === 'warn')) {
+    options.log.warn('preflight warns', { check: name, detail });
+  }
+  const failing = checks.filter(({ outcome }) => outcome === 'fail');
+  const code = failing[0]?.code ?? null;
+  if (code !== null) {
+    throw new CodedError(code, failing.map(({ name, detail }) => `${name}: ${detail}`).join('; '));
   }
   return { kind: 'preflight-passed', attemptId, nowMs: clock.nowMs() };
+}
+
+/** U21: a committed slot that is damaged is staged anew, whether the version before runs instead or it runs still. */
+async function isCurrent(options: PreflightOptions, release: TrustedRelease): Promise<boolean> {
+  const { component } = options.course.order;
+  const { committed } = options.view[component];
+  if (committed?.digest !== release.digest) return false;
+  if (component !== 'agent') return true;
+  if (options.runningDigest !== release.digest) return false;
+  return (await options.slots.damageOf(component, committed)) === null;
+}
+
+/** Facts for the checks that need no particular release, or one. */
+export async function checksOf(
+  options: Pick<
+    PreflightOptions,
+    'view' | 'launcherVersion' | 'slots' | 'disk' | 'clockAheadMs' | 'signal'
+  >,
+  release: TrustedRelease | null,
+): Promise<readonly Check[]> {
+  const { view, slots, disk } = options;
+  const component = release?.manifest.component ?? 'agent';
+  const { committed } = view[component];
+  const isMend = committed !== null && committed.digest === release?.digest;
+  return preflightChecks({
+    release: release === null ? null : await wantedOf(options, release),
+    launcherVersion: options.launcherVersion,
+    directoryTrouble: await disk.slotsTrouble(),
+    free: await disk.freeForSlots(),
+    fallback:
+      committed === null || isMend
+        ? null
+        : { version: committed.version, trouble: await slots.damageOf(component, committed) },
+    clockAheadMs: options.clockAheadMs,
+  });
+}
+
+async function wantedOf(
+  { slots, signal }: Pick<PreflightOptions, 'slots' | 'signal'>,
+  release: TrustedRelease,
+) {
+  const { version, minimumLauncher } = release.manifest;
+  return { version, minimumLauncher, ...(await slots.plan(release, signal)) };
 }
 
 /** What was refused here is not tried again unless somebody forces it (H8). */
@@ -69,48 +107,4 @@ function refusedHere(options: PreflightOptions, release: TrustedRelease): string
   const refusal = options.view[component].refused.find((one) => one.digest === release.digest);
   if (refusal === undefined || isForced) return null;
   return `this host has refused ${component} ${version}: ${refusal.evidence.reason}: ${refusal.evidence.detail}`;
-}
-
-function launcherTrouble(options: PreflightOptions, release: TrustedRelease): Failing | null {
-  const { minimumLauncher } = release.manifest;
-  if (minimumLauncher === null) return null;
-  const has = options.launcherVersion;
-  if (isVersion(has) && compareVersions(has, minimumLauncher) >= 0) return null;
-  return {
-    code: 'launcher-too-old',
-    message: `launcher: ${release.manifest.version} wants ${minimumLauncher}, this host has ${has}`,
-  };
-}
-
-async function slotsTrouble(options: PreflightOptions): Promise<Failing | null> {
-  const trouble = await options.disk.slotsTrouble();
-  return trouble === null ? null : { code: 'slots-unwritable', message: `slots: ${trouble}` };
-}
-
-async function diskTrouble(
-  options: PreflightOptions,
-  release: TrustedRelease,
-): Promise<Failing | null> {
-  const plan = await options.slots.plan(release, options.signal);
-  const free = await options.disk.freeForSlots();
-  const wantedBytes = 2 * plan.bytesToWrite + RESERVE_BYTES;
-  if (free.bytes < wantedBytes) {
-    return {
-      code: 'disk-reserve',
-      message: `disk: ${mebibytes(free.bytes)} MiB are free, ${mebibytes(wantedBytes)} MiB are needed (twice the ${mebibytes(plan.bytesToWrite)} MiB to write, and 64)`,
-    };
-  }
-  // Files, the directories above them, and what staging makes beside them.
-  const wantedInodes = 2 * plan.filesToWrite + 64;
-  if (free.inodes !== null && free.inodes < wantedInodes) {
-    return {
-      code: 'disk-reserve',
-      message: `inodes: ${free.inodes} are free, ${wantedInodes} are needed`,
-    };
-  }
-  return null;
-}
-
-function mebibytes(bytes: number): number {
-  return Math.round(bytes / (1024 * 1024));
 }

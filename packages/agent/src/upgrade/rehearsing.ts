@@ -15,10 +15,10 @@ export async function rehearsed(
   if (options.isPreflightOff) return 'switched-off';
   if (!(await canRehearse(options, work))) return 'not-done';
   for (let isSecond = false; ; isSecond = true) {
-    const session = options.sessionNumber();
+    const session = options.link.sessionNumber;
     const end = await endOf(options, work, signal);
     if (end === null) return 'not-done';
-    const hadSession = session !== null && session === options.sessionNumber();
+    const hadSession = session !== null && session === options.link.sessionNumber;
     switch (afterRehearsal({ outcome: end.outcome, hadSession, isSecond })) {
       case 'passed':
         return 'passed';
@@ -44,7 +44,7 @@ async function canRehearse(options: WorkerOptions, work: RehearseWork): Promise<
 /** Null: there is no launcher, or none that knows how. */
 async function endOf(options: WorkerOptions, work: RehearseWork, signal: AbortSignal) {
   try {
-    return await options.rehearse(work.slot, signal);
+    return await options.pipe.rehearse(work.slot, signal);
   } catch (error) {
     if (error instanceof CodedError && error.code === 'launcher-too-old') return null;
     throw error;
@@ -60,7 +60,7 @@ export async function prepareNext(
   // One that has passed knows how to wait.
   if (work.course.rehearsal !== 'passed') return;
   try {
-    await options.requestLauncher({ kind: 'prepare', slot: work.slot }, signal);
+    await options.pipe.request({ kind: 'prepare', slot: work.slot }, signal);
   } catch (error) {
     signal.throwIfAborted();
     options.log.info('the next version is not prepared', { why: codedErrorFrom(error).message });

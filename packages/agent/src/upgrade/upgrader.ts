@@ -40,6 +40,8 @@ export interface UpgraderOptions {
   readonly workers: Workers;
   readonly clock: Clock;
   readonly log: Logger;
+  /** True: work that waits to be tried again may begin now. False: the signal came first. */
+  readonly sooner: (state: UpgradeState, signal: AbortSignal) => Promise<boolean>;
   readonly onState: (state: UpgradeState) => void;
   /** `trouble` has changed while the state has not. */
   readonly onTrouble: () => void;
@@ -181,7 +183,8 @@ export class Upgrader {
     const { clock, workers, log } = this.#options;
     const { signal } = run;
     const waitMs = Math.max(run.afterMs, waitBefore(work, clock.nowMs()));
-    if (waitMs > 0 && !(await pause(clock, waitMs, signal))) return null;
+    if (waitMs > 0) await this.#waited(waitMs, signal);
+    if (signal.aborted) return null;
     try {
       // The pairing of kind and worker is kept by the Workers type.
       const worker = workers[work.kind] as (
@@ -209,6 +212,14 @@ export class Upgrader {
         nowMs: clock.nowMs(),
       };
     }
+  }
+
+  async #waited(waitMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, sooner } = this.#options;
+    const over = new AbortController();
+    const either = AbortSignal.any([over.signal, signal]);
+    await Promise.race([pause(clock, waitMs, either), sooner(this.#state, either)]);
+    over.abort(new Error('the wait is over'));
   }
 
   #leave(exitCode: number): void {

@@ -3,15 +3,24 @@
  * again after a crash. What it needs of the rest of the agent stands in WorkerOptions, by name.
  */
 import { type Evidence, EXIT, type Slot } from '@moult/core/boot';
-import { CodedError } from '@moult/core/errors';
-import { attemptIdOf, type BootView, isMend, type UpgradeOrder } from '@moult/core/upgrade';
+import { CodedError, codedErrorFrom } from '@moult/core/errors';
+import {
+  attemptIdOf,
+  type BootView,
+  type Course,
+  isMend,
+  type UpgradeOrder,
+} from '@moult/core/upgrade';
 import type { AgentFrame } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import { noteCommitted } from '../database/committed-since.ts';
 import type { AgentStore } from '../database/index.ts';
-import type { LauncherRequest, Rehearsed } from '../launcher/pipe-client.ts';
+import type { PipeClient } from '../launcher/pipe-client.ts';
+import { ownerHoldOn, ownersConsent } from '../owner/consent.ts';
+import type { OwnersWord } from '../owner/owners-word.ts';
 import type { DiskFacts, Slots, Trust } from '../ports.ts';
+import type { Link } from '../session/link.ts';
 import { type Bell, pause } from '../waiting.ts';
 import { finishOf } from './finish.ts';
 import { checkHealth, type Health, type HealthChecks, type Subject } from './health.ts';
@@ -42,14 +51,11 @@ export interface WorkerOptions {
   readonly onCommitted: (order: UpgradeOrder, slot: Slot) => void;
   /** No version is being removed any more. */
   readonly cleaned: () => Promise<void>;
+  readonly owner: OwnersWord;
   /** The host's owner wants no test before an upgrade: what only tests is left out (H3). */
   readonly isPreflightOff: boolean;
-  readonly rehearse: (slot: Slot, signal: AbortSignal) => Promise<Rehearsed>;
-  /** Another one after each time that there is none. Null: there is none. */
-  readonly sessionNumber: () => number | null;
-  readonly requestLauncher: (request: LauncherRequest, signal: AbortSignal) => Promise<void>;
-  readonly send: (frame: AgentFrame) => boolean;
-  readonly isLive: () => boolean;
+  readonly link: Pick<Link, 'send' | 'isLive' | 'sessionNumber' | 'clockAheadMs'>;
+  readonly pipe: Pick<PipeClient, 'request' | 'rehearse'>;
   /** A session was welcomed. */
   readonly sessionOpened: Bell;
   /** A command lies in the inbox. */
@@ -77,11 +83,7 @@ export function createWorkers(options: WorkerOptions): Workers {
   const { clock } = options;
   return {
     'await-order': (_work, signal) => awaitOrder(options, signal),
-    'run-preflight': async (work, signal) => {
-      await options.cleaned();
-      const { course } = work;
-      return runPreflight({ ...options, course, view: options.view(), signal });
-    },
+    'run-preflight': (work, signal) => testFirst(options, work.course, signal),
     fetch: (work, signal) => fetchRelease(options, work.course.order, signal),
     rehearse: async (work, signal) => ({
       kind: 'rehearsal-ended',
@@ -90,17 +92,13 @@ export function createWorkers(options: WorkerOptions): Workers {
       nowMs: clock.nowMs(),
     }),
     'ask-to-drain': async (work, signal) => {
+      await ownersConsent(options, work.course.order, 'rehearsed', signal);
       // Coordinator unreachable: stay staged, go on working.
-      while (!options.isLive()) await options.sessionOpened.next(signal);
+      while (!options.link.isLive) await options.sessionOpened.next(signal);
       await prepareNext(options, work, signal);
       return options.desk.ask({ ...work.course.order, point: 'drain' }, signal);
     },
-    drain: async (work, signal) => {
-      const { order } = work.course;
-      // H10: tasks that run are waited for.
-      await options.quiet({ signal, onBusy: () => options.send(busyWith(order)) });
-      return options.desk.ask({ ...order, point: 'switch' }, signal);
-    },
+    drain: (work, signal) => drain(options, work.course.order, signal),
     'hand-over': async (work, signal): Promise<WorkResult> => {
       const { order } = work.course;
       // U21: what is committed is booted by itself, now that its slot is whole again.
@@ -109,7 +107,7 @@ export function createWorkers(options: WorkerOptions): Workers {
       if (manifest === null) {
         throw new CodedError('slot-corrupt', `the slot ${work.slot.dir} has no readable manifest`);
       }
-      await options.requestLauncher(
+      await options.pipe.request(
         {
           kind: 'try',
           component: order.component,
@@ -126,7 +124,7 @@ export function createWorkers(options: WorkerOptions): Workers {
       const { order } = work.course;
       const attemptId = attemptIdOf(order);
       return settledByLauncher(async () => {
-        await options.requestLauncher(
+        await options.pipe.request(
           { kind: 'commit', component: order.component, attemptId },
           signal,
         );
@@ -142,7 +140,7 @@ export function createWorkers(options: WorkerOptions): Workers {
       const evidence: Evidence = { ...NO_EVIDENCE, reason: work.reason, detail: work.detail };
       const attemptId = attemptIdOf(order);
       return settledByLauncher(async () => {
-        await options.requestLauncher(
+        await options.pipe.request(
           { kind: 'refuse', component: order.component, attemptId, evidence },
           signal,
         );
@@ -176,11 +174,51 @@ async function withdrawTry(
   const evidence: Evidence = { ...NO_EVIDENCE, reason: 'not-started', detail: outcome.message };
   const attemptId = attemptIdOf(course.order);
   try {
-    await options.requestLauncher({ kind: 'refuse', component, attemptId, evidence }, signal);
+    await options.pipe.request({ kind: 'refuse', component, attemptId, evidence }, signal);
   } catch (error) {
     signal.throwIfAborted();
     options.log.info('no try was withdrawn', { attemptId, message: String(error) });
   }
+}
+
+async function testFirst(
+  options: WorkerOptions,
+  course: Course,
+  signal: AbortSignal,
+): Promise<WorkResult> {
+  await ownersConsent(options, course.order, 'preflight', signal);
+  await options.cleaned();
+  const { clockAheadMs } = options.link;
+  try {
+    return await runPreflight({ ...options, course, view: options.view(), clockAheadMs, signal });
+  } catch (error) {
+    if (!signal.aborted) tellFailed(options, course.order, error);
+    throw error;
+  }
+}
+
+async function drain(
+  options: WorkerOptions,
+  order: UpgradeOrder,
+  signal: AbortSignal,
+): Promise<WorkResult> {
+  // H10: tasks that run are waited for.
+  await options.quiet({ signal, onBusy: () => options.link.send(busyWith(order)) });
+  // A8: tasks may have run for hours.
+  const reason = await ownerHoldOn(options, order);
+  if (reason === null) return options.desk.ask({ ...order, point: 'switch' }, signal);
+  const about = { attemptId: attemptIdOf(order), nowMs: options.clock.nowMs() };
+  return { kind: 'permission-denied', point: 'switch', ...about, reason, isFinal: false };
+}
+
+/** H3: it is tried again; till then this holds it. */
+function tellFailed(options: WorkerOptions, order: UpgradeOrder, caught: unknown): void {
+  const { code, message, retryable } = codedErrorFrom(caught);
+  if (!retryable) return;
+  const { commandId, attempt } = order;
+  const about = { commandId, attempt, step: 'preflight', detail: `${code}: ${message}` };
+  const rest = { bytesDone: 0, bytesTotal: 0, holdReason: 'preflight-failed' };
+  options.link.send({ kind: 'progress', message: { ...about, ...rest } });
 }
 
 /** So that people see what an upgrade waits for. */
@@ -244,7 +282,7 @@ async function fetchRelease(
     onProgress: ({ bytesDone, bytesTotal }) => {
       if (clock.monotonicMs() - lastMs < PROGRESS_MS) return;
       lastMs = clock.monotonicMs();
-      options.send({
+      options.link.send({
         kind: 'progress',
         message: {
           commandId,

@@ -27,6 +27,7 @@ export class FakeCoordinator implements Transport {
   readonly sessions: FakeSession[] = [];
   isReachable = true;
   /** Answers instead of the usual handshake when it returns true. */
+  nowMs: () => number = () => 1;
   onFrame: (frame: AgentFrame, session: FakeSession) => boolean = () => false;
   acknowledges = true;
   welcome: Partial<Extract<CoordinatorFrame, { kind: 'welcome' }>['message']> = {};
@@ -119,7 +120,7 @@ export class FakeCoordinator implements Transport {
       case 'hello':
         session.send({
           kind: 'challenge',
-          message: { nonce: 'ab'.repeat(32), nowMs: 1, protocolMinor: 0 },
+          message: { nonce: 'ab'.repeat(32), nowMs: this.nowMs(), protocolMinor: 0 },
         });
         return;
       case 'prove':

@@ -11,6 +11,7 @@ import type { Random } from '@moult/runtime/random';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { createAgent } from '../../src/agent.ts';
 import { openStore } from '../../src/database/index.ts';
+import type { OwnerDesk } from '../../src/owner/socket.ts';
 import type {
   AgentPorts,
   LauncherChannel,
@@ -115,6 +116,7 @@ export class TestHost {
   readonly released = new Map<string, TrustedRelease>();
   freeBytes = 10 * 1024 ** 3;
   slotsTrouble: string | null = null;
+  fallbackTrouble: string | null = null;
   trustTrouble: CodedError | null = null;
   stageTrouble: Error | null = null;
   log: Logger = silentLogger;
@@ -129,9 +131,14 @@ export class TestHost {
   adjust: (ports: AgentPorts) => AgentPorts = (ports) => ports;
 
   constructor() {
+    this.coordinator.nowMs = () => this.clock.nowMs();
     for (const slot of [OLD, NEW]) this.release(slot);
   }
 
+  ownerText: string | null = null;
+  locks: readonly string[] = [];
+  /** Of the agent that was started last. */
+  askOwner: OwnerDesk = () => Promise.reject(new Error('no agent serves'));
   isPreflightOff = false;
   drainLimitMs: number | null = null;
 
@@ -189,6 +196,7 @@ export class TestHost {
         },
       },
       slots: {
+        damageOf: async () => this.fallbackTrouble,
         plan: async (release) => ({
           filesToWrite: release.manifest.files.length,
           bytesToWrite: release.manifest.files.reduce((sum, file) => sum + file.length, 0),
@@ -232,6 +240,19 @@ export class TestHost {
       },
       tasksFile: createTasksFile(this.tasksPath, process.geteuid?.() ?? null),
       outputSocket: { run: async () => undefined },
+      ownerFiles: {
+        wordPath: 'owner.json',
+        readWord: async () => this.ownerText,
+        writeWord: async (text) => {
+          this.ownerText = text;
+        },
+        locks: async () => this.locks,
+      },
+      ownerSocket: {
+        run: async (desk) => {
+          this.askOwner = desk;
+        },
+      },
       programs: createPrograms({
         clock: this.clock,
         bootId: 'boot-1',

@@ -14,6 +14,7 @@ import {
   SESSION_PATH,
   SUBPROTOCOL,
 } from '@moult/protocol';
+import { systemClock } from '@moult/runtime/clock';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ModelCoordinator } from './model-coordinator.ts';
 
@@ -98,7 +99,10 @@ export class WsCoordinator {
       if (decoded.frame.kind === 'hello') {
         hello = decoded.frame.message;
         if (this.goodbye !== null) return peer.send({ kind: 'goodbye', message: this.goodbye });
-        peer.send({ kind: 'challenge', message: { nonce, nowMs: 1, protocolMinor: 0 } });
+        peer.send({
+          kind: 'challenge',
+          message: { nonce, nowMs: systemClock.nowMs(), protocolMinor: 0 },
+        });
       }
       if (decoded.frame.kind === 'prove' && hello !== null) {
         this.proofs.push(this.#isGood(hello, nonce, binding, decoded.frame.message.signature));

@@ -160,6 +160,7 @@ export class Why {
       holdReason: command.hold_reason as HoldReason | null,
       hostHoldReason: command.host_hold_reason as HoldReason | null,
       notBeforeMs: command.not_before_ms,
+      said: saidOf(instance, command.hold_reason),
       progress: isOfThis ? { ...reported, sinceMs: instance.upgrade_since_ms } : null,
       turn: command.hold_reason === 'awaiting-turn' ? await this.#turnOf(subject) : null,
     };
@@ -292,4 +293,10 @@ function isCapable({ capabilities, came_up_ms }: InstanceRow): boolean | null {
   const known = JSON.parse(capabilities) as readonly string[];
   if (came_up_ms === null && known.length === 0) return null;
   return known.includes(CAPABILITY_FOR.autoUpgrade);
+}
+
+/** The host tells of its owner's word in a fact of the same name. */
+function saidOf(instance: InstanceRow, holdReason: string | null): string | null {
+  const facts = JSON.parse(instance.facts) as readonly { name: string; value: string }[];
+  return facts.find(({ name }) => name === holdReason)?.value ?? null;
 }

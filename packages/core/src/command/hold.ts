@@ -1,5 +1,6 @@
 import { type AgentAction, actionAnswer } from '../agent-actions.ts';
 import type { AgentState } from '../agent-state.ts';
+import type { OwnerHold } from '../owner-word.ts';
 import type { CommandKind } from './kinds.ts';
 import type { HoldReason } from './reasons.ts';
 
@@ -29,6 +30,8 @@ export interface UpgradeFacts {
   readonly isLauncherTooOld: boolean;
   /** This host has refused exactly this digest, and nobody forces it. */
   readonly isRefusedHere: boolean;
+  /** What the owner of the host has said against it (P6), unless it is forced. */
+  readonly ownerHold: OwnerHold | null;
   /** When the next try is due, wall clock in ms; 0: now. */
   readonly notBeforeMs: number;
   /** As many of its group as may be are upgrading already, and nobody ordered this one by hand. */
@@ -41,6 +44,7 @@ export const NO_UPGRADE_FACTS: UpgradeFacts = {
   hasPlatform: null,
   isLauncherTooOld: false,
   isRefusedHere: false,
+  ownerHold: null,
   notBeforeMs: 0,
   isTurnTaken: false,
 };
@@ -63,11 +67,12 @@ export function holdReasonOf(facts: HoldFacts, nowMs: number): HoldReason | null
   return isTurnTaken ? 'awaiting-turn' : null;
 }
 
-/** Why this version cannot come to this host at all, whatever its state. */
+/** Why this version cannot come to this host at all for now, whatever its state. */
 function unfitReasonOf(upgrade: UpgradeFacts): HoldReason | null {
   if (upgrade.hasPlatform === false) return 'no-platform';
   if (upgrade.isLauncherTooOld) return 'launcher-too-old';
-  return upgrade.isRefusedHere && !upgrade.isForced ? 'refused-here' : null;
+  if (upgrade.isRefusedHere && !upgrade.isForced) return 'refused-here';
+  return upgrade.ownerHold;
 }
 
 function actionOf(facts: HoldFacts): AgentAction {

@@ -109,17 +109,17 @@ export const HOLD_REASONS = {
   pinned: {
     text: 'the owner of the host has pinned its version',
     freedBy: 'moult agent unpin (on the host)',
-    isWaitingForHost: false,
+    isWaitingForHost: true,
   },
   postponed: {
     text: 'the owner of the host has postponed upgrades',
-    freedBy: null,
-    isWaitingForHost: false,
+    freedBy: 'moult agent postpone 0 (on the host)',
+    isWaitingForHost: true,
   },
   'host-locked': {
     text: 'a lock file on the host forbids upgrades',
-    freedBy: null,
-    isWaitingForHost: false,
+    freedBy: 'moult agent status (on the host: it names the file)',
+    isWaitingForHost: true,
   },
   standby: { text: 'the instance stands by', freedBy: null, isWaitingForHost: false },
   quarantined: {

@@ -37,6 +37,8 @@ export interface OpenCommand {
   readonly holdReason: HoldReason | null;
   readonly hostHoldReason: HoldReason | null;
   readonly notBeforeMs: number;
+  /** What the owner of the host has said of this hold reason; null: it is none of the owner's. */
+  readonly said: string | null;
   /** What the host said last of this very command; null: nothing. */
   readonly progress: {
     readonly step: string;
@@ -122,7 +124,8 @@ function explainOpen(facts: WhyFacts, open: OpenCommand): Found {
   if (reason === 'agent-down') return { reason, detail: seenText(facts.lastSeenMs) };
   if (reason === 'retry-backoff')
     return { reason, detail: `next try ${timeText(open.notBeforeMs)}` };
-  return reason === 'awaiting-turn' && open.turn !== null ? waitingFor(open.turn) : { reason };
+  if (reason === 'awaiting-turn' && open.turn !== null) return waitingFor(open.turn);
+  return withDetail(reason, open.said ?? '');
 }
 
 function waitingFor(turn: Turn): Found {

@@ -70,6 +70,65 @@ export const AGENT_ERRORS = {
     remedy:
       'Mend what the message names on this host. With --force it goes back all the same, but never to a version that cannot read the state.',
   },
+  'host-unsafe': {
+    text: 'Others could write what the agent runs from, or read what it proves itself with: it does not start.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Do what the message says for each of them, then start it again.',
+  },
+  'fallback-unsound': {
+    text: 'The version that a failed upgrade would fall back to is damaged on this host.',
+    status: 'failed-precondition',
+    retryable: true,
+    remedy:
+      'Have the version that runs staged anew: order it again, `moult agents upgrade AGENT --to VERSION`.',
+  },
+  'clock-off': {
+    text: 'The clock of this host and that of its coordinator are far apart.',
+    status: 'failed-precondition',
+    retryable: true,
+    remedy: 'Set the clock of whichever is wrong, and keep it set: NTP.',
+  },
+  'held-by-owner': {
+    text: 'The owner of this host has said that it is not to be upgraded now.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Wait, or ask the owner; `moult agents show AGENT` says who said so and why. What cannot wait is forced: `moult agents upgrade AGENT --to VERSION --force --why WHY`.',
+  },
+  'postponed-too-long': {
+    text: 'Upgrades cannot be postponed for so long.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Seven days in all, also when it is said again; who needs longer pins the version: `moult agent pin`.',
+  },
+  'agent-not-serving': {
+    text: 'The agent of this host does not answer: only while it serves does it take the word of its owner.',
+    status: 'unavailable',
+    retryable: true,
+    remedy:
+      'See `moult agent status`, and start it; or put a file into the directory of locks, which holds also before it serves.',
+  },
+  'owner-not-allowed': {
+    text: 'Only root and the group of the agent may speak to it.',
+    status: 'permission-denied',
+    retryable: false,
+    remedy: 'Do it as root, or have your user added to the group of the agent.',
+  },
+  'owner-word-unreadable': {
+    text: 'What the owner of this host said about upgrades cannot be read: none is done till it can.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Remove the file that the message names, as root, and say again what was said.',
+  },
+  'owner-socket-unusable': {
+    text: 'The socket on which the agent takes the word of its owner could not be made; all else goes on.',
+    status: 'failed-precondition',
+    retryable: true,
+    remedy:
+      'Make the directory of the socket the agent’s own, remove what stands at its path, or use a --root with a shorter path; then restart the agent.',
+  },
   'rehearsal-failed': {
     text: 'The new version was started beside the one that runs, and would not have served here: nothing was changed.',
     status: 'failed-precondition',

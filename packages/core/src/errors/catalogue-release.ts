@@ -269,14 +269,14 @@ export const RELEASE_ERRORS = {
     status: 'failed-precondition',
     retryable: false,
     remedy:
-      'Pin the newest root on this host, as root: `moult agent pin --token TOKEN`, with a new token of `moult tokens create`.',
+      'Pin the newest root on this host, as root: `moult agent pin-root --token TOKEN`, with a new token of `moult tokens create`.',
   },
   'trust-root-invalid': {
     text: 'The root that this host trusts cannot be read.',
     status: 'failed-precondition',
     retryable: false,
     remedy:
-      'Pin the root on this host anew, as root: `moult agent pin --token TOKEN`, with a new token of `moult tokens create`.',
+      'Pin the root on this host anew, as root: `moult agent pin-root --token TOKEN`, with a new token of `moult tokens create`.',
   },
   'fetch-failed': {
     text: 'A file of a release could not be fetched.',

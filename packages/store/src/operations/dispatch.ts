@@ -12,6 +12,7 @@ import {
   type UpgradeFacts,
   VANISHED_MS,
 } from '@moult/core/command';
+import { ownerHoldOf } from '@moult/core/owner-word';
 import { RUNS_AT_HOST_MAX } from '@moult/core/task';
 import { compareVersions } from '@moult/core/versions';
 import type { CommandTable } from '../database.ts';
@@ -26,6 +27,7 @@ import {
 } from './command-rows.ts';
 import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
 import { platformOf } from './releases.ts';
@@ -150,6 +152,7 @@ async function dispatchOne(
   // Upgrades came first: what was in their way, or went out, is known by now.
   if (command.kind !== 'autoUpgrade') reasons.set(command.kind, reason);
   if (reason === null) {
+    await noteOverridden(context, args);
     return applyEvent(context, command, {
       event: 'sent',
       nowMs,
@@ -163,6 +166,40 @@ async function dispatchOne(
     .where('id', '=', command.id)
     .execute();
   return { ...command, hold_reason: reason };
+}
+
+/** P6: the owner of a host was not asked; history says so. */
+async function noteOverridden(
+  context: WriteContext,
+  of: {
+    readonly instance: InstanceRow;
+    readonly command: CommandTable;
+    readonly nowMs: number;
+  },
+): Promise<void> {
+  const { instance, command, nowMs } = of;
+  if (command.kind !== 'autoUpgrade' || command.is_forced === 0) return;
+  const { id: commandId, component, version, attempt } = command;
+  const row = await componentRow(context.db, { instanceId: instance.id, component });
+  const hold = ownerHoldOf(JSON.parse(instance.marks) as readonly string[], {
+    component,
+    version,
+    isForced: false,
+    currentVersion: row?.current_version ?? null,
+  });
+  if (hold === null) return;
+  const names = { agentName: instance.agent_name, instanceId: instance.id };
+  await addHistory(context, {
+    nowMs,
+    kind: 'owner-overridden',
+    ...names,
+    component,
+    commandId,
+    attempt,
+    principal: command.created_by,
+    why: command.why,
+    detail: { hold, version },
+  });
 }
 
 /**
@@ -236,6 +273,12 @@ async function upgradeFactsOf(
     hasPlatform: built !== null,
     isLauncherTooOld: isOlder(launcher?.current_version ?? null, built?.minimum_launcher ?? null),
     isRefusedHere: built !== null && refused.some((slot) => slot.digest === built.digest),
+    ownerHold: ownerHoldOf(JSON.parse(instance.marks) as readonly string[], {
+      component,
+      version,
+      isForced: command.is_forced === 1,
+      currentVersion: row?.current_version ?? null,
+    }),
     notBeforeMs: command.not_before_ms,
     isTurnTaken: command.origin !== 'manual' && (await isTurnTaken(db, { instance, command })),
   };

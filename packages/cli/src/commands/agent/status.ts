@@ -1,15 +1,17 @@
 import type { AgentStatus } from '@moult/agent/status';
 import { reportedStateOf } from '@moult/core/agent-state';
 import { COMPONENTS } from '@moult/core/component';
-import { toldIn } from '@moult/core/errors';
+import { CodedError, toldIn } from '@moult/core/errors';
 import { layoutOf } from '@moult/core/layout';
 import { troubleIn } from '@moult/core/upgrade';
 import type { Command } from 'commander';
 import { rootOf } from '../../config/root.ts';
 import { withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
-import type { Shell } from '../../shell.ts';
+import type { Run, Shell } from '../../shell.ts';
 import { formatBytes, shortDigest } from '../../terminal/format.ts';
+import { asked } from './asking.ts';
+import { heldText } from './owner.ts';
 
 interface StatusOptions {
   readonly root?: string;
@@ -29,12 +31,22 @@ export function addAgentStatus(group: Command, shell: Shell): void {
     { does: 'an instance under a directory', line: 'moult agent status --root web-1' },
   ]).action(
     shell.action<StatusOptions>(async (run, options) => {
-      const { readStatus } = await import('@moult/agent/status');
-      const status = await readStatus(layoutOf(rootOf(options.root, run.invocation)));
+      const status = await statusOf(run, options);
       run.output.fields(status, () => fieldsOf(status));
       return EXIT.ok;
     }),
   );
+}
+
+/** From the disk; for who may not read it, and is of the agent's group, from the agent. */
+async function statusOf(run: Run, options: StatusOptions): Promise<AgentStatus> {
+  const { readStatus } = await import('@moult/agent/status');
+  try {
+    return await readStatus(layoutOf(rootOf(options.root, run.invocation)));
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'file-unreadable') throw error;
+    return (await asked(run, options, { ask: 'status' })) as AgentStatus;
+  }
 }
 
 function fieldsOf(status: AgentStatus): Fields {
@@ -46,6 +58,7 @@ function fieldsOf(status: AgentStatus): Fields {
     ['serving', status.pid === null ? 'no' : `yes, process ${status.pid}`],
     ...COMPONENTS.flatMap((component) => bootFields(status, component)),
     ...(status.noSession === null ? [] : sessionFields(status.noSession)),
+    ...ownerFields(status.owner),
     ...upgradeFields(status.upgrade),
     ['commands', `${status.inboxItems} accepted and not ended`],
     ...taskFields(status),
@@ -76,6 +89,10 @@ function freeFields(free: AgentStatus['free']): Fields {
   const isShort = bytes < START_BYTES || (inodes !== null && inodes < START_INODES);
   const text = `${formatBytes(bytes)}${inodes === null ? '' : `, ${inodes} inodes`}`;
   return [['free', isShort ? `${text}: the disk is full, an agent cannot start` : text]];
+}
+
+function ownerFields(say: AgentStatus['owner']): Fields {
+  return say.marks.map((mark) => ['held', heldText(say, mark)]);
 }
 
 function sessionFields({ code, message }: NonNullable<AgentStatus['noSession']>): Fields {

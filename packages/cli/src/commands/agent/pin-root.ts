@@ -6,23 +6,23 @@ import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
 import { enrollmentTokenOf } from './token.ts';
 
-interface PinOptions {
+interface PinRootOptions {
   readonly token?: string;
   readonly root?: string;
 }
 
-export function addAgentPin(group: Command, shell: Shell): void {
+export function addAgentPinRoot(group: Command, shell: Shell): void {
   const command = group
-    .command('pin')
+    .command('pin-root')
     .description(
       'pin the newest release root on a host that is enrolled, when it slept through too many; identity and state stay',
     )
     .option('--token <token>', 'a new enrollment token, or - to read it from standard input')
     .option('--root <dir>', 'everything of this instance lies under this directory (MOULT_ROOT)');
   withExamples(withOutput(command), [
-    { does: 'this host', line: 'moult agent pin --token - < enrollment.token' },
+    { does: 'this host', line: 'moult agent pin-root --token - < enrollment.token' },
   ]).action(
-    shell.action<PinOptions>(async (run, options) => {
+    shell.action<PinRootOptions>(async (run, options) => {
       const { pinAnew } = await import('@moult/agent/enroll');
       const pinned = await pinAnew({
         layout: layoutOf(rootOf(options.root, run.invocation)),

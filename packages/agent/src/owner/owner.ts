@@ -1,0 +1,53 @@
+/* The owner's word, and what else the owner may ask of an agent that serves. */
+import { CodedError } from '@moult/core/errors';
+import type { Clock } from '@moult/runtime/clock';
+import type { Logger } from '@moult/runtime/logger';
+import type { OwnerFiles } from '../ports.ts';
+import type { OwnerAsk } from './asks.ts';
+import { type OwnersSay, OwnersWord } from './owners-word.ts';
+import type { OwnerSocket } from './socket.ts';
+
+export interface OwnerOptions {
+  readonly ownerFiles: OwnerFiles;
+  readonly ownerSocket: OwnerSocket;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Of the agent that runs. */
+  readonly version: () => string;
+  /** What the agent says of itself has changed. */
+  readonly onChange: () => void;
+}
+
+export class Owner {
+  readonly word: OwnersWord;
+  readonly #options: OwnerOptions;
+
+  constructor(options: OwnerOptions) {
+    const { ownerFiles, clock, log, onChange } = options;
+    this.#options = options;
+    this.word = new OwnersWord({ files: ownerFiles, clock, log, onChange });
+  }
+
+  /** Until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { ownerSocket } = this.#options;
+    await Promise.all([this.word.run(signal), ownerSocket.run((ask) => this.#answer(ask), signal)]);
+  }
+
+  async #answer(ask: OwnerAsk): Promise<OwnersSay> {
+    const { log, version } = this.#options;
+    log.info('the owner of this host asks', { ...ask });
+    switch (ask.ask) {
+      case 'pin':
+        return this.word.pin({ ...ask, version: version() });
+      case 'unpin':
+        return this.word.unpin();
+      case 'postpone':
+        return this.word.postpone(ask);
+      case 'rollback':
+      case 'status':
+      case 'logs':
+        throw new CodedError('usage', `this agent cannot be asked ${ask.ask}`);
+    }
+  }
+}

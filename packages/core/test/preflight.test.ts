@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { isDemanded, type PreflightFacts, preflightChecks } from '../src/preflight.ts';
+
+const MIB = 1024 * 1024;
+const DAY_MS = 86_400_000;
+const GOOD: PreflightFacts = {
+  release: { version: '1.1.0', minimumLauncher: '1.0.0', bytesToWrite: 10 * MIB, filesToWrite: 3 },
+  launcherVersion: '1.0.0',
+  directoryTrouble: null,
+  free: { bytes: 84 * MIB, inodes: 70 },
+  fallback: { version: '1.0.0', trouble: null },
+  clockAheadMs: 400,
+};
+
+const outcomes = (facts: Partial<PreflightFacts>) =>
+  Object.fromEntries(
+    preflightChecks({ ...GOOD, ...facts }).map(({ name, outcome, code }) => [
+      name,
+      code ?? outcome,
+    ]),
+  );
+
+test('PF1: all is well, each with its figures', () => {
+  expect(preflightChecks(GOOD)).toEqual([
+    ...[
+      ['launcher', '1.1.0 wants 1.0.0, this host has 1.0.0'],
+      ['directory', 'versions can be written'],
+      [
+        'disk',
+        '84 MiB are free, 84 MiB are needed (twice the 10 MiB to write, and 64); 70 inodes are free, 70 are needed',
+      ],
+      ['fallback', '1.0.0: every byte is as its manifest says'],
+      ['clock', 'as the coordinator’s'],
+    ].map(([name, detail]) => ({ name, outcome: 'pass', detail, code: null })),
+  ]);
+});
+
+describe('PF1: each fails by itself', () => {
+  test.each([
+    [{ launcherVersion: '0.9.9' }, 'launcher', 'launcher-too-old'],
+    [{ launcherVersion: '' }, 'launcher', 'launcher-too-old'],
+    [{ directoryTrouble: 'EACCES' }, 'directory', 'slots-unwritable'],
+    [{ free: { bytes: 84 * MIB - 1, inodes: null } }, 'disk', 'disk-reserve'],
+    [{ free: { bytes: 84 * MIB, inodes: 69 } }, 'disk', 'disk-reserve'],
+    [{ fallback: { version: '1.0.0', trouble: 'gone' } }, 'fallback', 'fallback-unsound'],
+    [{ clockAheadMs: DAY_MS }, 'clock', 'clock-off'],
+    [{ clockAheadMs: -DAY_MS }, 'clock', 'clock-off'],
+  ] satisfies readonly (readonly [Partial<PreflightFacts>, string, string])[])(
+    '%j: %s',
+    (facts, name, code) => {
+      expect(outcomes(facts)).toEqual({ ...outcomes({}), [name]: code });
+      const check = preflightChecks({ ...GOOD, ...facts }).find((one) => one.name === name);
+      expect(check?.outcome).toBe('fail');
+    },
+  );
+});
+
+test('PF1: a clock that is off by a minute is a warning, with the side it is off to', () => {
+  const clock = (clockAheadMs: number) =>
+    preflightChecks({ ...GOOD, clockAheadMs }).find(({ name }) => name === 'clock');
+  expect(clock(59_999)).toMatchObject({ outcome: 'pass', code: null });
+  expect(clock(60_000)).toMatchObject({
+    outcome: 'warn',
+    code: 'clock-off',
+    detail: '60 s ahead of the coordinator’s',
+  });
+  expect(clock(-90_000)).toMatchObject({ detail: '90 s behind the coordinator’s' });
+});
+
+test('PF1: what is not known is not in the list', () => {
+  const facts = { ...GOOD, release: null, fallback: null, clockAheadMs: null };
+  expect(preflightChecks(facts).map(({ name }) => name)).toEqual(['directory', 'disk']);
+});
+
+test('PF7: what a release demands is no test', () => {
+  expect(
+    preflightChecks(GOOD)
+      .filter(isDemanded)
+      .map(({ name }) => name),
+  ).toEqual(['launcher']);
+});
