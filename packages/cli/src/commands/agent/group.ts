@@ -5,6 +5,7 @@ import { addAgentLogs } from './logs.ts';
 import { addAgentPin, addAgentPostpone, addAgentUnpin } from './owner.ts';
 import { addAgentPinRoot } from './pin-root.ts';
 import { addAgentPreflight } from './preflight.ts';
+import { addAgentRollback } from './rollback.ts';
 import { addAgentRun } from './run.ts';
 import { addAgentStatus } from './status.ts';
 
@@ -16,6 +17,7 @@ export function addAgentGroup(program: Command, shell: Shell): void {
   addAgentPinRoot(group, shell);
   addAgentPostpone(group, shell);
   addAgentPreflight(group, shell);
+  addAgentRollback(group, shell);
   addAgentRun(group, shell);
   addAgentStatus(group, shell);
   addAgentUnpin(group, shell);
