@@ -1,13 +1,13 @@
 /* What the owner of a host may know of its agent, read from the disk: it works while the agent runs or is stopped. */
-import { readFileSync } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
-import { type BootRecord, readBootRecord, readHolder, startTimeOf } from '@moult/core/boot';
+import { type BootRecord, readBootRecord } from '@moult/core/boot';
 import type { Layout } from '@moult/core/layout';
 import { systemClock } from '@moult/runtime/clock';
 import { readTextIfPresent } from '@moult/runtime/files';
 import { silentLogger } from '@moult/runtime/logger';
 import { readAgentValues } from './config/agent-config.ts';
 import { readStateFacts, type StateFacts } from './database/state-facts.ts';
+import { livingPid } from './host/living-pid.ts';
 import { createOwnerFiles } from './owner/files.ts';
 import { type OwnersSay, OwnersWord } from './owner/owners-word.ts';
 import { TaskList, troubleOfSchedule } from './tasks/task-list.ts';
@@ -35,7 +35,7 @@ export async function readStatus(layout: Layout): Promise<AgentStatus> {
     coordinator: values.coordinator,
     name: values.name,
     instanceId: values.instance,
-    pid: await servingPid(layout),
+    pid: await livingPid(layout.holderPath),
     boot: reading.kind === 'read' ? reading.record.components : null,
     owner: await ownerIn(layout),
     tasks: await tasksIn(layout),
@@ -71,17 +71,6 @@ async function freeIn(dir: string): Promise<AgentStatus['free']> {
   try {
     const free = await statfs(dir);
     return { bytes: free.bavail * free.bsize, inodes: free.files > 0 ? free.ffree : null };
-  } catch {
-    return null;
-  }
-}
-
-async function servingPid(layout: Layout): Promise<number | null> {
-  const holder = readHolder(await readTextIfPresent(layout.holderPath));
-  if (holder === null) return null;
-  try {
-    const stat = readFileSync(`/proc/${holder.pid}/stat`, 'utf8');
-    return startTimeOf(stat) === holder.startTime ? holder.pid : null;
   } catch {
     return null;
   }

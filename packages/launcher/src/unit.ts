@@ -1,6 +1,7 @@
 /* The systemd unit that runs the first launcher. Hosts in the field cannot be given another one later. */
 import { STOP_GRACE_MS } from '@moult/core/boot';
 import type { Layout } from '@moult/core/layout';
+import { commandOf, hardening, lineOf, pathsOf, placesOf } from '@moult/runtime/systemd';
 
 export interface UnitOptions {
   readonly layout: Layout;
@@ -36,12 +37,22 @@ export function firstLauncherCommand(
   ];
 }
 
+/** The group is the user's own. Directories of a system-wide installation below /run are systemd's to make. */
 export function unitText(options: UnitOptions): string {
-  const { layout, user } = options;
-  const command = firstLauncherCommand(options).map(quoted).join(' ');
-  const writable = [layout.stateDir, `${layout.prefixDir}/versions`].map(quoted).join(' ');
+  const { layout, root, user } = options;
+  const writable = [
+    layout.stateDir,
+    `${layout.prefixDir}/versions`,
+    ...(root === null ? [] : [layout.runDir]),
+  ];
+  const runDir = [
+    'RuntimeDirectory=moult',
+    'RuntimeDirectoryMode=0750',
+    // Locks of the owner outlive a restart.
+    'RuntimeDirectoryPreserve=yes',
+  ];
   return `[Unit]
-Description=${options.description.replaceAll(/[\r\n]/g, ' ').replaceAll('%', '%%')}
+Description=${lineOf(options.description)}
 After=network-online.target
 Wants=network-online.target
 StartLimitIntervalSec=0
@@ -49,9 +60,8 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 NotifyAccess=all
-ExecStart=${command}
+ExecStart=${commandOf(firstLauncherCommand(options))}
 User=${user}
-Group=${user}
 Restart=always
 SuccessExitStatus=75
 RestartSec=2
@@ -59,46 +69,11 @@ KillMode=mixed
 TimeoutStopSec=${STOP_S}
 WatchdogSec=${RESPONSE_S}
 OOMPolicy=continue
-UMask=0077
 
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
-ProtectSystem=strict
-ReadWritePaths=${writable}
-ProtectHome=yes
-PrivateTmp=yes
-PrivateDevices=yes
-PrivateMounts=yes
-ProtectProc=invisible
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-LockPersonality=yes
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-RemoveIPC=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged
-SystemCallErrorNumber=EPERM
+${[...(root === null ? runDir : []), `ReadWritePaths=${pathsOf(writable)}`].join('\n')}
+${hardening(placesOf([...writable, layout.configDir])).join('\n')}
 
 [Install]
 WantedBy=multi-user.target
 `;
-}
-
-/** Systemd splits at blanks and expands % and $; quotes and backslashes inside quotes are escaped. */
-function quoted(argument: string): string {
-  const escaped = argument
-    .replaceAll('\\', '\\\\')
-    .replaceAll('"', '\\"')
-    .replaceAll('%', '%%')
-    .replaceAll('$', '$$$$');
-  return /[\s"'\\]/.test(argument) ? `"${escaped}"` : escaped;
 }

@@ -17,6 +17,7 @@ import { type Anchors, fetchAnchors } from './anchors.ts';
 import { decodeEnrollmentToken } from './token.ts';
 
 export { type FirstInstallation, installFirst } from './install-first.ts';
+export { type Installed, readInstalled } from './installed.ts';
 export { type Pinned, pinAnew } from './pin.ts';
 export { decodeEnrollmentToken, type EnrollmentToken, encodeEnrollmentToken } from './token.ts';
 
@@ -112,13 +113,23 @@ async function writeConfig(
   layout: Layout,
   values: Readonly<Record<string, string | boolean>>,
 ): Promise<void> {
-  const before = (await readTextIfPresent(layout.agentConfigPath)) ?? '';
-  const kept = before.split('\n').filter((line) => {
-    const key = /^([A-Za-z]+):/.exec(line)?.[1];
-    return line !== '' && (key === undefined || !Object.hasOwn(values, key));
-  });
+  const kept = await linesWithout(layout, Object.keys(values));
   // JSON is YAML: what it quotes needs no other quoting.
   const lines = Object.entries(values).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
   const text = `${[...kept, ...lines].join('\n')}\n`;
   await writeFileDurably(layout.agentConfigPath, text, { mode: 0o644 });
+}
+
+async function linesWithout(layout: Layout, keys: readonly string[]): Promise<readonly string[]> {
+  const text = (await readTextIfPresent(layout.agentConfigPath)) ?? '';
+  return text.split('\n').filter((line) => {
+    const key = /^([A-Za-z]+):/.exec(line)?.[1];
+    return line !== '' && (key === undefined || !keys.includes(key));
+  });
+}
+
+/** Takes out of agent.yaml what is of one instance: a copy of this host is another one. */
+export async function forgetInstance(layout: Layout): Promise<void> {
+  const kept = await linesWithout(layout, ['name', 'instance', 'bindsChannel']);
+  await writeFileDurably(layout.agentConfigPath, `${kept.join('\n')}\n`, { mode: 0o644 });
 }

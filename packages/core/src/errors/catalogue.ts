@@ -1,6 +1,7 @@
 import { AGENT_ERRORS } from './catalogue-agent.ts';
 import { CLI_ERRORS } from './catalogue-cli.ts';
 import { COORDINATOR_ERRORS } from './catalogue-coordinator.ts';
+import { INSTALL_ERRORS } from './catalogue-install.ts';
 import { LAUNCHER_ERRORS } from './catalogue-launcher.ts';
 import { RELEASE_ERRORS } from './catalogue-release.ts';
 import { RUNTIME_ERRORS } from './catalogue-runtime.ts';
@@ -14,6 +15,7 @@ export type ErrorCode =
   | keyof typeof AGENT_ERRORS
   | keyof typeof COORDINATOR_ERRORS
   | keyof typeof CLI_ERRORS
+  | keyof typeof INSTALL_ERRORS
   | keyof typeof TASK_ERRORS;
 
 /** Every error code of the product: its status, whether trying again can help, and what to do. */
@@ -24,5 +26,6 @@ export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   ...AGENT_ERRORS,
   ...COORDINATOR_ERRORS,
   ...CLI_ERRORS,
+  ...INSTALL_ERRORS,
   ...TASK_ERRORS,
 };

@@ -1,0 +1,53 @@
+export {
+  type AgentFacts,
+  type AgentIdentity,
+  type AgentInstallFacts,
+  type AgentInstallWish,
+  type AgentUninstallFacts,
+  type AgentUninstallWish,
+  agentInstallPlan,
+  agentInstallRefusal,
+  agentPlaces,
+  agentUninstallPlan,
+  agentUninstallRefusal,
+  agentUnitName,
+  configFiles,
+  enrollmentTokenPath,
+  enrollUnitName,
+  type ImageFacts,
+  type ImageWish,
+  imagePlan,
+  imageRefusal,
+  markedDirs,
+  markPath,
+  markText,
+  readMark,
+  versionsBefore,
+} from './agent.ts';
+export {
+  type CoordinatorFacts,
+  type CoordinatorInstallWish,
+  type CoordinatorPlaces,
+  coordinatorInstallPlan,
+  coordinatorInstallRefusal,
+  coordinatorUninstallPlan,
+  coordinatorUnitName,
+} from './coordinator.ts';
+export type {
+  DirectoryMark,
+  Neighbour,
+  PathFacts,
+  PathTable,
+  UnitFacts,
+  UpgradeFacts,
+  User,
+  Users,
+} from './facts.ts';
+export { rootNeeded } from './refusals.ts';
+export {
+  describeStep,
+  type InstallPlan,
+  type InstallStep,
+  octal,
+  type PlannedStep,
+} from './step.ts';
