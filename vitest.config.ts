@@ -28,6 +28,7 @@ const LONG = [
   'test/e2e/choices.test.ts',
   'test/e2e/cuts.test.ts',
   'test/e2e/https.test.ts',
+  'test/e2e/install.test.ts',
   'test/e2e/output.test.ts',
   'test/e2e/tasks.test.ts',
 ];

@@ -12,11 +12,15 @@ import {
 } from './program.ts';
 
 /** From the sources, unless somebody has made a bundle of them to call it often. */
-let programPath = join(ROOT_DIR, 'moult');
+let path = join(ROOT_DIR, 'moult');
 
 /** What is called as `moult` from here on. */
-export function useMoult(path: string): void {
-  programPath = path;
+export function useMoult(newPath: string): void {
+  path = newPath;
+}
+
+export function programPath(): string {
+  return path;
 }
 
 /** No context of whoever runs this must be seen or changed, and no colours. */
@@ -29,7 +33,7 @@ export function moult(args: readonly string[], options: MoultOptions): Promise<R
   return runToEnd({
     ...options,
     name: `moult ${args[0] ?? ''}`,
-    command: programPath,
+    command: path,
     args,
     env: environmentOf(options),
     cwd: options.homeDir,
@@ -51,7 +55,7 @@ export function startMoult(
 ): Program {
   return startProgram({
     ...options,
-    command: programPath,
+    command: path,
     args,
     env: environmentOf(options),
     cwd: options.homeDir,

@@ -39,6 +39,7 @@ const USAGE_CODES: readonly string[] = [
   'request-invalid',
   'selector-invalid',
   'coordinator-insecure',
+  'purge-unconfirmed',
 ];
 
 export function exitCodeOf(failure: { readonly code: string; readonly status: Status }): number {

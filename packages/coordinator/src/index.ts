@@ -12,3 +12,4 @@ export type { Carrier, CarrierListener } from './gateway/carrier.ts';
 export { type InitOptions, type InitResult, initCoordinator } from './init.ts';
 export { addOnlineKeys, type KeysAdded } from './online-keys.ts';
 export { type ServeOptions, serveCoordinator } from './serve.ts';
+export { type CoordinatorUnitOptions, coordinatorUnitText } from './unit.ts';

@@ -288,7 +288,11 @@ describe('uninstalling an agent', () => {
     const plan = told(agentUninstallPlan(INSTALLED, { ...wish, isPurge: true }));
     expect(plan).toContain('+ remove state and identity /var/lib/moult');
     expect(plan).toContain('+ remove /etc/moult if it is empty');
-    expect(plan.join('\n')).not.toContain('remove configuration /etc/moult\n');
+    expect(plan.filter((line) => line.includes('ca.pem'))).toHaveLength(1);
+    const coordinator = { '/etc/moult/coordinator.yaml': dir(0, 0o644) };
+    const beside = { ...INSTALLED, paths: { ...INSTALLED.paths, ...coordinator } };
+    const left = told(agentUninstallPlan(beside, { ...wish, isPurge: true })).join('\n');
+    expect(left).not.toMatch(/ca\.pem|coordinator\.yaml/);
   });
 
   test('is refused in the middle of an upgrade unless it is forced, and while something else runs it', () => {

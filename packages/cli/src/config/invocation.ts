@@ -1,10 +1,13 @@
 /* What the program was started with, read once. Nothing else in this package looks at the process. */
+import { existsSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { environmentVariable } from '@moult/runtime/environment';
 import type { Screen } from '../terminal/screen.ts';
 
 export interface Invocation {
   readonly args: readonly string[];
+  /** Runtime and script of this program, absolute: what a unit has to start for it. */
+  readonly program: readonly string[];
   readonly screen: Screen;
   readonly variable: (name: string) => string | null;
   readonly homeDir: string;
@@ -18,12 +21,18 @@ const COLUMNS_DEFAULT = 100;
 export function readInvocation(): Invocation {
   return {
     args: process.argv.slice(2),
+    program: [process.execPath, scriptPath()],
     screen: systemScreen(),
     variable: environmentVariable,
     homeDir: environmentVariable('HOME') ?? homedir(),
     readInput,
     inputEnded,
   };
+}
+
+function scriptPath(): string {
+  const path = process.argv[1] ?? '';
+  return existsSync(path) ? realpathSync(path) : path;
 }
 
 export function systemScreen(): Screen {

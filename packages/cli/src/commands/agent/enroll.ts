@@ -1,14 +1,12 @@
-import { hostname } from 'node:os';
 import type { Enrolled } from '@moult/agent/enroll';
-import type { Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
-import { type Layout, layoutOf } from '@moult/core/layout';
+import { layoutOf } from '@moult/core/layout';
 import type { Command } from 'commander';
 import { rootOf } from '../../config/root.ts';
 import { withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
+import { installVersions, nameOfHost } from '../../install/first-versions.ts';
 import type { Run, Shell } from '../../shell.ts';
-import { formatBytes, shortDigest } from '../../terminal/format.ts';
 import { enrollmentTokenOf } from './token.ts';
 
 interface EnrollOptions {
@@ -56,34 +54,13 @@ export function addAgentEnroll(group: Command, shell: Shell): void {
       run.output.stepDone(
         `${enrolled.name} is enrolled in group ${enrolled.group}, ${enrolled.isValidated ? 'validated' : 'not validated yet'}`,
       );
-      const slots = options.install ? await install(run, layout, enrolled) : null;
+      const slots = options.install ? await installVersions(run, layout, enrolled.desired) : null;
       run.output.result({ ...enrolled, slots }, () =>
         nextLines({ enrolled, root, isInstalled: slots !== null }),
       );
       return EXIT.ok;
     }),
   );
-}
-
-async function install(run: Run, layout: Layout, enrolled: Enrolled): Promise<unknown> {
-  const { installFirst } = await import('@moult/agent/enroll');
-  const slots = await installFirst({
-    layout,
-    releases: enrolled.desired,
-    signal: run.stop,
-    onProgress: ({ component, bytesDone, bytesTotal }) =>
-      run.output.progress(`fetching the ${component}, ${formatBytes(bytesTotal)}`, {
-        part: bytesDone,
-        whole: bytesTotal,
-      }),
-  });
-  for (const [component, slot] of Object.entries(slots) as [
-    Component,
-    { version: string; digest: string },
-  ][]) {
-    run.output.stepDone(`${component} ${slot.version} (${shortDigest(slot.digest)}) is installed`);
-  }
-  return slots;
 }
 
 function nextLines(state: {
@@ -106,9 +83,4 @@ function coordinatorOf(options: EnrollOptions, run: Run): string {
   throw new CodedError('usage', 'no coordinator was named', {
     remedy: 'Give --coordinator https://host:port.',
   });
-}
-
-/** The first label: `web-1` of `web-1.example.org`. */
-function nameOfHost(): string {
-  return hostname().split('.')[0] ?? 'localhost';
 }

@@ -4,12 +4,16 @@ import { addCoordinatorAddKeys } from './add-keys.ts';
 import { addCoordinatorAdopt } from './adopt.ts';
 import { addCoordinatorBackup } from './backup.ts';
 import { addCoordinatorInit } from './init.ts';
+import { addCoordinatorInstall } from './install.ts';
 import { addCoordinatorRestore } from './restore.ts';
 import { addCoordinatorServe } from './serve.ts';
 import { addCoordinatorStatus } from './status.ts';
+import { addCoordinatorUninstall } from './uninstall.ts';
 
 export function addCoordinatorGroup(program: Command, shell: Shell): void {
   const group = program.command('coordinator').description('the server');
+  addCoordinatorInstall(group, shell);
+  addCoordinatorUninstall(group, shell);
   addCoordinatorInit(group, shell);
   addCoordinatorServe(group, shell);
   addCoordinatorAddKeys(group, shell);
