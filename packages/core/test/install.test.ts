@@ -148,6 +148,19 @@ describe('installing an agent', () => {
     expect(plan).toContain("+ all that is in /var/lib/moult is moult's");
   });
 
+  test('enrolls a copy whose launcher runs already, and tries in vain, without leaving it a key of root', () => {
+    const identity = { ...INSTALLED.identity, instance: null };
+    const facts = { ...INSTALLED, identity, runningPid: 4711 };
+    expect(agentInstallRefusal(facts, WISH)).toBeNull();
+    const plan = changesOf(agentInstallPlan(facts, WISH));
+    expect(plan).toContain("+ directory /var/lib/moult, 0700, root's");
+    expect(plan).toContain("+ all that is in /var/lib/moult is moult's");
+    // One that serves is not robbed of its state.
+    expect(
+      agentInstallRefusal({ ...INSTALLED, hasVersions: false, runningPid: 4711 }, WISH)?.code,
+    ).toBe('agent-runs');
+  });
+
   test('brings back what ran here where the programs alone are gone, without a token', () => {
     const record = firstRecord(SLOT);
     const launcher = { ...record.components.launcher, committed: SLOT };

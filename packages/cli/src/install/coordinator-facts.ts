@@ -1,6 +1,7 @@
 /* All that is known of a coordinator's machine before its plan is made. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { CodedError } from '@moult/core/errors';
 import { type CoordinatorFacts, coordinatorUnitName, rootNeeded } from '@moult/core/install';
 import { above, tableOf } from './paths.ts';
 import { digestOf, unitDirOf, unitFacts, userOfUnit } from './units.ts';
@@ -53,5 +54,19 @@ export async function findCoordinator(wish: CoordinatorFactsWish): Promise<Coord
     program: { ...(await above(program)), ...(await tableOf(program)) },
     unit: await unitFacts({ path: unitPath, text, root, isRoot: admin.ids.uid === 0 }),
     isMade: existsSync(configPath),
+    isServing: await isServing(paths.databasePath),
   };
+}
+
+async function isServing(databasePath: string): Promise<boolean> {
+  // Whoever serves has made it.
+  if (!existsSync(`${databasePath}.lock`)) return false;
+  const { holdSqliteStore } = await import('@moult/store');
+  try {
+    holdSqliteStore(databasePath).release();
+    return false;
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'database-locked') return true;
+    throw error;
+  }
 }

@@ -1,7 +1,8 @@
 /* The unit of a golden image: enrolls a copy of the host when it first boots, with the token that was left there for it. */
 import { enrollmentTokenPath } from '@moult/core/install';
 import { layoutOf } from '@moult/core/layout';
-import { commandOf, lineOf } from '@moult/runtime/systemd';
+import { commandOf, hardening, lineOf, pathsOf, placesOf } from '@moult/runtime/systemd';
+import { unitDirOf } from './units.ts';
 
 export interface EnrollUnitOptions {
   readonly program: readonly string[];
@@ -20,7 +21,9 @@ const AGAIN_S = 30;
  */
 export function enrollUnitText(options: EnrollUnitOptions): string {
   const { program, root, user, agentUnit } = options;
-  const tokenPath = enrollmentTokenPath(layoutOf(root));
+  const layout = layoutOf(root);
+  const tokenPath = enrollmentTokenPath(layout);
+  const writable = [layout.configDir, layout.prefixDir, layout.stateDir, unitDirOf(root)];
   const install = [
     ...program,
     ...['agent', 'install', '--no-start', '--user', user, '--token-file', tokenPath],
@@ -40,17 +43,11 @@ ExecStart=${commandOf(install)}
 ExecStartPost=${commandOf(['/bin/rm', '-f', tokenPath])}
 Restart=on-failure
 RestartSec=${AGAIN_S}
-UMask=0077
 
-NoNewPrivileges=yes
+ReadWritePaths=${pathsOf(writable)}
+${hardening(placesOf([...writable, ...program])).join('\n')}
 CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectHome=read-only
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-RestrictSUIDSGID=yes
+SystemCallFilter=@chown
 
 [Install]
 WantedBy=multi-user.target

@@ -54,7 +54,8 @@ async function systemdFacts(
   return {
     isKnown: !['', 'not-found'].includes(enabled),
     isEnabled: enabled === 'enabled',
-    isActive: ['active', 'activating', 'reloading'].includes(await ask(['is-active', name])),
+    // One that is `activating` may be tried in vain, again and again: a start of ours says why.
+    isActive: ['active', 'reloading'].includes(await ask(['is-active', name])),
     needsReload: (await ask(['show', '--property=NeedDaemonReload', '--value', name])) === 'yes',
   };
 }

@@ -4,7 +4,7 @@ import type { Layout } from '../layout.ts';
 import { type AgentFacts, type AgentIdentity, markPath } from './agent.ts';
 import type { UnitFacts } from './facts.ts';
 import { planned, todo, unitRemovalSteps, unitSteps } from './parts.ts';
-import { midUpgrade, sharedDirectories } from './refusals.ts';
+import { agentRuns, midUpgrade, sharedDirectories } from './refusals.ts';
 import type { InstallPlan, PlannedStep } from './step.ts';
 
 export interface AgentUninstallWish {
@@ -30,7 +30,7 @@ export function agentUninstallRefusal(
     sharedDirectories(facts) ??
     upgrade ??
     // Where systemd does not run it nobody here can stop it for good: whoever supervises it starts it again.
-    (facts.unit.systemd?.isActive === true ? null : running(facts))
+    (facts.unit.systemd?.isActive === true ? null : agentRuns(facts))
   );
 }
 
@@ -103,15 +103,6 @@ function asAdminsOwn(facts: AgentFacts, removals: readonly PlannedStep[]): reado
   ];
 }
 
-function running({ runningPid, unit }: AgentFacts): CodedError | null {
-  if (runningPid === null) return null;
-  const remedy =
-    unit.systemd === null
-      ? 'Stop whatever runs `moult launcher run` here, then run it again.'
-      : `Stop it: systemctl stop ${unit.name}. Then run it again.`;
-  return new CodedError('agent-runs', `the agent runs, process ${runningPid}`, { remedy });
-}
-
 export interface ImageFacts extends AgentUninstallFacts {
   readonly identity: AgentIdentity;
   readonly hasVersions: boolean;
@@ -131,7 +122,7 @@ export function imageRefusal(facts: ImageFacts): CodedError | null {
   const { hasVersions, layout } = facts;
   return (
     sharedDirectories(facts) ??
-    running(facts) ??
+    agentRuns(facts) ??
     midUpgrade(facts.upgrade, 'moult agent prepare-image') ??
     (hasVersions && facts.identity.coordinator !== null
       ? null

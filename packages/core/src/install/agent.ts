@@ -21,7 +21,13 @@ import {
   unitSteps,
   userSteps,
 } from './parts.ts';
-import { foreignDirectory, midUpgrade, sharedDirectories, unreachable } from './refusals.ts';
+import {
+  agentRuns,
+  foreignDirectory,
+  midUpgrade,
+  sharedDirectories,
+  unreachable,
+} from './refusals.ts';
 import type { InstallPlan, PlannedStep } from './step.ts';
 
 export interface AgentFacts {
@@ -126,7 +132,8 @@ export function agentInstallRefusal(
     foreign(facts) ??
     otherIdentity(identity, { facts, wish }) ??
     unreachable(layout.stateDir, users.service, facts.above) ??
-    (needsEnrollment(facts) ? incomplete(facts, wish) : null)
+    (needsEnrollment(facts) ? incomplete(facts, wish) : null) ??
+    servesWithoutVersions(facts)
   );
 }
 
@@ -161,6 +168,12 @@ function otherIdentity(
         'Leave --name out to go on with the agent that is there, or give the other one a --root of its own.',
     },
   );
+}
+
+/** What it would be given is taken from under its feet meanwhile. One that is not enrolled serves nobody. */
+function servesWithoutVersions(facts: AgentInstallFacts): CodedError | null {
+  if (facts.hasVersions || facts.identity.instance === null) return null;
+  return agentRuns(facts);
 }
 
 /**
@@ -210,7 +223,6 @@ export function agentInstallPlan(facts: AgentInstallFacts, wish: AgentInstallWis
   const marks = facts.marks.map((mark) => markStep(mark, { facts, owner: users.admin.name }));
   const isAdminFirst =
     users.admin.name !== users.service.name &&
-    facts.runningPid === null &&
     (enrolls || !facts.hasVersions || marks.some(({ isDone }) => !isDone));
   const of = { users, paths, isAdminFirst };
   const coordinator = wish.coordinator ?? identity.coordinator ?? '';

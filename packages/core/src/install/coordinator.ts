@@ -33,6 +33,8 @@ export interface CoordinatorFacts {
   readonly unit: UnitFacts;
   /** Its configuration is there. */
   readonly isMade: boolean;
+  /** Somebody works on its store. */
+  readonly isServing: boolean;
 }
 
 export interface CoordinatorInstallWish {
@@ -62,12 +64,26 @@ export function coordinatorInstallRefusal(
     foreignDirectory(places.stateDir, paths[places.stateDir] ?? null, [service, admin]) ??
     unreachable(places.stateDir, service, facts.above) ??
     unreachable('this program, which the unit starts', service, facts.program) ??
+    // What it writes in that moment would stay the installer's.
+    (paths[places.stateDir]?.uid === service.ids?.uid ? null : serving(facts)) ??
     (facts.isMade || wish.hasKeys
       ? null
       : new CodedError('usage', 'there is no coordinator yet, and no keys were given', {
           remedy: 'Make keys with `moult keys init --dir keys`, and give them with --keys keys.',
         }))
   );
+}
+
+/** Stopped by its unit, if that runs it; whoever else does would lose the store beneath his feet. */
+export function coordinatorUninstallRefusal(facts: CoordinatorFacts): CodedError | null {
+  return facts.unit.systemd?.isActive === true ? null : serving(facts);
+}
+
+function serving({ isServing, places }: CoordinatorFacts): CodedError | null {
+  if (!isServing) return null;
+  return new CodedError('database-locked', `a coordinator serves from ${places.stateDir}`, {
+    remedy: 'Stop whatever runs `moult coordinator serve` here, then run it again.',
+  });
 }
 
 export function coordinatorInstallPlan(

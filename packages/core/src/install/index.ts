@@ -34,6 +34,7 @@ export {
   coordinatorInstallPlan,
   coordinatorInstallRefusal,
   coordinatorUninstallPlan,
+  coordinatorUninstallRefusal,
   coordinatorUnitName,
 } from './coordinator.ts';
 export type {

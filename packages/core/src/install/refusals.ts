@@ -6,6 +6,7 @@ import type {
   Neighbour,
   PathFacts,
   PathTable,
+  UnitFacts,
   UpgradeFacts,
   User,
 } from './facts.ts';
@@ -125,4 +126,18 @@ function isOpen(found: PathFacts, ids: User['ids']): boolean {
   if (ids !== null && found.uid === ids.uid) return (found.mode & (bit << 6)) !== 0;
   if (ids !== null && found.gid === ids.gid) return (found.mode & (bit << 3)) !== 0;
   return (found.mode & bit) !== 0;
+}
+
+/** Null: neither launcher nor agent runs. */
+export function agentRuns(facts: {
+  readonly runningPid: number | null;
+  readonly unit: UnitFacts;
+}): CodedError | null {
+  const { runningPid, unit } = facts;
+  if (runningPid === null) return null;
+  const remedy =
+    unit.systemd === null
+      ? 'Stop whatever runs `moult launcher run` here, then run it again.'
+      : `Stop it: systemctl stop ${unit.name}. Then run it again.`;
+  return new CodedError('agent-runs', `the agent runs, process ${runningPid}`, { remedy });
 }

@@ -1,4 +1,4 @@
-import { coordinatorUninstallPlan } from '@moult/core/install';
+import { coordinatorUninstallPlan, coordinatorUninstallRefusal } from '@moult/core/install';
 import type { Command } from 'commander';
 import { rootOf } from '../../config/root.ts';
 import { withExamples, withOutput } from '../../describe.ts';
@@ -34,6 +34,8 @@ export function addCoordinatorUninstall(group: Command, shell: Shell): void {
       const { program } = run.invocation;
       const root = rootOf(options.root, run.invocation);
       const facts = await findCoordinator({ root, user: null, program });
+      const refusal = coordinatorUninstallRefusal(facts);
+      if (refusal !== null) throw refusal;
       const { places, users } = facts;
       const plan = coordinatorUninstallPlan(facts, {
         isPurge: options.purge === true,
