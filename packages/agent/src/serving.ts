@@ -83,7 +83,8 @@ export class Serving {
     );
     this.#link = this.#createLink();
     this.#heart = this.#createHeart();
-    this.#owner = new Owner({ ...ports, version: () => spawned.slot.version, onChange });
+    const parts = () => ({ upgrader: this.#upgrader, orders: this.#orders, view: this.#view });
+    this.#owner = new Owner({ ...ports, store, pipe, spawned, ending, parts, onChange });
     const send = this.#link.send.bind(this.#link);
     this.#desk = new PermissionDesk({ clock, send });
     this.#cleanup = new Cleanup({ slots: ports.slots, spawned, log, meta: store.meta });

@@ -25,3 +25,8 @@ function read(meta: Meta): Row | null {
   const text = meta.read(COMMITTED_SINCE);
   return text === null ? null : (JSON.parse(text) as Row);
 }
+/** Null: nobody knows. */
+export function committedSinceMs(meta: Meta, committed: Slot | null): number | null {
+  const row = read(meta);
+  return row !== null && row.digest === committed?.digest ? row.atMs : null;
+}

@@ -7,6 +7,7 @@ import type { OwnerAnswer, OwnerAsk } from './asks.ts';
 
 export type { OwnerAsk } from './asks.ts';
 export type { OwnersSay } from './owners-word.ts';
+export type { RolledBack } from './roll-back.ts';
 
 /** Resolves to the result. Rejects with `agent-not-serving`, `owner-not-allowed`, or what the agent says. */
 export async function askAgent(

@@ -19,8 +19,11 @@ interface Asker {
   readonly signal: AbortSignal;
 }
 
-/** Resolves to the result; rejects with a coded error. `status` and `logs` need no agent that serves, and do not come to it. */
-export type OwnerDesk = (ask: OwnerAsk) => Promise<unknown>;
+/**
+ * Resolves to the result; rejects with a coded error. The signal: whoever asks has gone. `status` and `logs` need no agent that
+ * serves, and do not come to it.
+ */
+export type OwnerDesk = (ask: OwnerAsk, signal: AbortSignal) => Promise<unknown>;
 
 export interface OwnerSocket {
   /** Answers until the signal aborts. */
@@ -45,7 +48,7 @@ export function createOwnerSocket(options: {
     run: async (desk, signal) => {
       const answer = async (ask: OwnerAsk, asker: Asker): Promise<unknown> => {
         if (ask.ask === 'status') return (await import('../status.ts')).readStatus(layout);
-        if (ask.ask !== 'logs') return desk(ask);
+        if (ask.ask !== 'logs') return desk(ask, asker.signal);
         for (const line of lines.last(ask.lines)) asker.line(line);
         return ask.follow ? lines.follow(asker.line, asker.signal) : null;
       };

@@ -11,7 +11,7 @@ import type { Random } from '@moult/runtime/random';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { createAgent } from '../../src/agent.ts';
 import { openStore } from '../../src/database/index.ts';
-import type { OwnerDesk } from '../../src/owner/socket.ts';
+import type { OwnerAsk } from '../../src/owner/asks.ts';
 import type {
   AgentPorts,
   LauncherChannel,
@@ -138,7 +138,8 @@ export class TestHost {
   ownerText: string | null = null;
   locks: readonly string[] = [];
   /** Of the agent that was started last. */
-  askOwner: OwnerDesk = () => Promise.reject(new Error('no agent serves'));
+  askOwner: (ask: OwnerAsk, signal?: AbortSignal) => Promise<unknown> = () =>
+    Promise.reject(new Error('no agent serves'));
   isPreflightOff = false;
   drainLimitMs: number | null = null;
 
@@ -250,7 +251,7 @@ export class TestHost {
       },
       ownerSocket: {
         run: async (desk) => {
-          this.askOwner = desk;
+          this.askOwner = (ask, signal = AbortSignal.any([])) => desk(ask, signal);
         },
       },
       programs: createPrograms({

@@ -69,6 +69,7 @@ const STAGES: Readonly<Record<UpgradeState['kind'], Stage>> = {
   reporting: 'free',
 };
 
+/** A12: whether the owner may go back now, and what that means now. */
 export function rollbackAnswer(facts: RollbackFacts): RollbackAnswer {
   const { upgrade, view, isForced } = facts;
   if (upgrade.kind === 'idle') return goingBack(facts);
@@ -131,7 +132,7 @@ export type RehearsalBefore =
 /** The step of a rehearsal that reads the state, as its detail begins. */
 const STATE_STEP = 'state: ';
 
-/** P11: why this host must not go back to it; null: it may. Unreadable state is what no force gets past. */
+/** A13: why this host must not go back to it; null: it may. Unreadable state is what no force gets past. */
 export function troubleGoingBack(facts: BeforeFacts): Trouble | null {
   const { to, damage, stateSchema, readableSince, isIrreversible, rehearsal, isForced } = facts;
   if (damage !== null) return refuse('slot-corrupt', damage);

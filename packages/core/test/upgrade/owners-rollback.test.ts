@@ -73,7 +73,7 @@ function answer(facts: Partial<RollbackFacts> = {}) {
   });
 }
 
-describe('P11: whether the owner of a host may go back', () => {
+describe('P11 A12: whether the owner of a host may go back', () => {
   test('while nothing is under way, or only an end is still to be reported', () => {
     expect(answer()).toEqual({ kind: 'go-back', from: NEW, to: OLD });
     expect(answer({ upgrade: stateOf('reporting') })).toMatchObject({ kind: 'go-back' });
@@ -145,7 +145,7 @@ describe('P11: whether the owner of a host may go back', () => {
   });
 });
 
-describe('P11: whether the version before may be trusted with the host', () => {
+describe('P11 A13: whether the version before may be trusted with the host', () => {
   const trouble = (facts: Partial<BeforeFacts> = {}) =>
     troubleGoingBack({
       to: OLD,
