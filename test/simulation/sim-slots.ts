@@ -1,4 +1,5 @@
 import { readBootRecord, type Slot } from '@moult/core/boot';
+import { type Keeping, NO_CHANGES, type SlotChanges } from '@moult/core/changed-files';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import { versionsDirOf } from '@moult/core/layout';
@@ -63,9 +64,15 @@ export class SimSlots implements Slots {
     }
   }
 
-  async damageOf(component: Component, slot: Slot): Promise<string | null> {
+  async changesOf(component: Component, slot: Slot): Promise<SlotChanges> {
     const text = this.#disk.files.read(slotPathOf(component, slot.dir));
-    return text === this.#world.releases.ofDigest(slot.digest)?.text ? null : 'it is another one';
+    if (text === this.#world.releases.ofDigest(slot.digest)?.text) return NO_CHANGES;
+    const path = 'lib/program.cjs';
+    return { files: [{ path, how: 'changed', sha256: null, bytes: 0, modifiedMs: 0 }], count: 1 };
+  }
+
+  async keepings(): Promise<readonly Keeping[]> {
+    return [];
   }
 
   list(component: Component): Promise<readonly string[]> {

@@ -4,6 +4,7 @@
  */
 import type { Spawned } from '@moult/core/boot';
 import { COMPONENTS } from '@moult/core/component';
+import { codedErrorFrom } from '@moult/core/errors';
 import type { Logger } from '@moult/runtime/logger';
 import type { Meta } from './database/index.ts';
 import type { Slots } from './ports.ts';
@@ -53,7 +54,9 @@ export class Cleanup {
       if (!signal.aborted) meta.forget(CLEANUP_DUE);
     } catch (error) {
       // Asked again at the next idle, or by the next cleanup: nothing depends on it.
-      if (!signal.aborted) log.warn('cleaning up failed', { message: String(error) });
+      if (signal.aborted) return;
+      const { code, message, remedy } = codedErrorFrom(error);
+      log.warn('cleaning up failed', { code, message, remedy });
     }
   }
 }

@@ -4,6 +4,7 @@
  * The real ones are put together in compose.ts.
  */
 import type { AgentPipeMessage, LauncherPipeMessage, Slot } from '@moult/core/boot';
+import type { Keeping, SlotChanges } from '@moult/core/changed-files';
 import type { Component } from '@moult/core/component';
 import type { Manifest } from '@moult/core/manifest';
 import type { Platform } from '@moult/core/platform';
@@ -81,7 +82,10 @@ export interface Staged {
   readonly bytesTotal: number;
 }
 
-/** Slots below the prefix. A slot that `stage` gave is complete, checked and durable. */
+/**
+ * Slots below the prefix. A slot that `stage` gave is complete, checked and durable. What somebody has changed in a slot is kept
+ * before it is replaced or removed; where that cannot be, neither is done (H16).
+ */
 export interface Slots {
   plan(release: TrustedRelease, signal: AbortSignal): Promise<StagingPlan>;
   stage(
@@ -96,10 +100,16 @@ export interface Slots {
   ): Promise<Staged>;
   /** The manifest that lies in a slot; null if there is no readable one. */
   manifestOf(component: Component, slot: Slot): Promise<Manifest | null>;
-  /** Why a slot is not, byte for byte, what its digest says; null: it is. */
-  damageOf(component: Component, slot: Slot): Promise<string | null>;
   /** Directory names of a component's slots. */
   list(component: Component): Promise<readonly string[]>;
+  /** Files of a slot that are not as its manifest says. *Quick*: what was not written to since it was read is not read again. */
+  changesOf(
+    component: Component,
+    slot: Slot,
+    options: { readonly signal: AbortSignal; readonly isQuick: boolean },
+  ): Promise<SlotChanges>;
+  /** What is kept on this host, oldest first. */
+  keepings(): Promise<readonly Keeping[]>;
   remove(component: Component, dir: string): Promise<void>;
   clearStaging(): Promise<void>;
   /** Every slot directory that the boot record on disk names; null: it cannot be read, so nothing may go. */

@@ -64,6 +64,7 @@ export async function preflightHost(options: PreflightHostOptions): Promise<read
         view,
         launcherVersion,
         slots: createSlots({ layout, ...host }),
+        trust: host.trust,
         disk: createDiskFacts(layout),
         clockAheadMs: reached?.clockAheadMs ?? null,
         signal: stop,

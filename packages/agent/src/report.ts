@@ -1,9 +1,22 @@
-import { isInProbation, reportedStateOf } from '@moult/core/agent-state';
-import { leftByOwner, type Refusal } from '@moult/core/boot';
-import { COMPONENTS } from '@moult/core/component';
+import { type AgentMark, isInProbation, reportedStateOf } from '@moult/core/agent-state';
+import { leftByOwner, type Refusal, type Spawned } from '@moult/core/boot';
+import {
+  CHANGED_REPORTED_MAX,
+  KEEPINGS_REPORTED_MAX,
+  NO_CHANGES,
+  type SlotChanges,
+} from '@moult/core/changed-files';
+import { COMPONENTS, type Component } from '@moult/core/component';
 import type { AgentCondition, BootView, UpgradeState } from '@moult/core/upgrade';
-import type { OwnerRollback, Report, TaskOffer, UpgradeReport } from '@moult/protocol';
+import type {
+  ComponentReport,
+  OwnerRollback,
+  Report,
+  TaskOffer,
+  UpgradeReport,
+} from '@moult/protocol';
 import type { OwnersWord } from './owner/owners-word.ts';
+import type { SlotLook } from './slot-look.ts';
 import { slotMessage } from './upgrade/finish.ts';
 
 export interface ReportFacts {
@@ -22,33 +35,74 @@ export interface ReportFacts {
     readonly offers: readonly TaskOffer[];
     readonly configurationTrouble: string;
   };
+  readonly look: Pick<SlotLook, 'changesOf' | 'kept'>;
+  readonly spawned: Pick<Spawned, 'launcherVersion'>;
 }
 
 export function reportOf(facts: ReportFacts): Report {
-  const { upgrade, view, tasks } = facts;
+  const { upgrade, tasks } = facts;
   return {
     state: reportedStateOf(upgrade, facts.condition),
-    marks: [
-      ...(isInProbation(upgrade) ? ['probation'] : []),
-      ...(tasks.isBusy ? ['busy'] : []),
-      ...facts.owner.say.marks,
-    ],
-    components: COMPONENTS.map((component) => {
-      const record = view[component];
-      return {
-        component,
-        current: slotMessage(record.committed),
-        previous: slotMessage(record.previous),
-        refused: record.refused.map(({ version, digest }) => ({ version, digest })),
-        trialAttemptId: record.trialAttemptId ?? '',
-        rolledBack: rolledBackOf(leftByOwner(record)),
-      };
-    }),
+    marks: marksOf(facts),
+    components: COMPONENTS.map((component) => componentOf(facts, component)),
     upgrade: upgradeOf(facts),
     isIdle: upgrade.kind === 'idle' && !tasks.isBusy,
     facts: [...facts.facts, ...facts.owner.facts],
     tasks: tasks.offers,
     configurationTrouble: tasks.configurationTrouble,
+    kept: facts.look.kept.slice(-KEEPINGS_REPORTED_MAX).map((keeping) => {
+      const { changes, ...rest } = keeping;
+      return { ...rest, ...changesMessage(changes, CHANGED_KEPT_REPORTED_MAX) };
+    }),
+  };
+}
+
+function marksOf(facts: ReportFacts): readonly AgentMark[] {
+  const { upgrade, tasks, look, owner } = facts;
+  const isChanged = COMPONENTS.some((component) => look.changesOf(component).count > 0);
+  return [
+    ...(isInProbation(upgrade) ? (['probation'] as const) : []),
+    ...(tasks.isBusy ? (['busy'] as const) : []),
+    ...(hasNoLauncher(facts) ? (['no launcher'] as const) : []),
+    ...(isChanged ? (['changed by hand'] as const) : []),
+    ...owner.say.marks,
+  ];
+}
+
+/** Nobody starts it again. */
+function hasNoLauncher({ spawned }: ReportFacts): boolean {
+  return spawned.launcherVersion === '';
+}
+
+function componentOf(facts: ReportFacts, component: Component): ComponentReport {
+  const record = facts.view[component];
+  const { committed, previous, refused, trialAttemptId } = record;
+  // What the boot record says of a launcher that does not run here is no launcher.
+  const isThere = component === 'agent' || !hasNoLauncher(facts);
+  return {
+    component,
+    current: slotMessage(isThere ? committed : null),
+    previous: slotMessage(isThere ? previous : null),
+    refused: refused.map(({ version, digest }) => ({ version, digest })),
+    trialAttemptId: trialAttemptId ?? '',
+    rolledBack: rolledBackOf(leftByOwner(record)),
+    ...changesMessage(isThere ? facts.look.changesOf(component) : NO_CHANGES, CHANGED_REPORTED_MAX),
+  };
+}
+
+/** A report has a limit, paths have none. */
+const PATH_MAX = 200;
+/** The list lies beside what is kept. */
+const CHANGED_KEPT_REPORTED_MAX = 5;
+
+function changesMessage({ files, count }: SlotChanges, filesMax: number) {
+  return {
+    changed: files.slice(0, filesMax).map((file) => ({
+      ...file,
+      path: file.path.slice(0, PATH_MAX),
+      sha256: file.sha256 ?? '',
+    })),
+    changedCount: count,
   };
 }
 

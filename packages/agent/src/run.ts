@@ -73,12 +73,14 @@ async function isWanted(options: RunOptions, launcher: FirstWord): Promise<boole
 /** Becomes (execve) the version that the boot record names, unless this is it already. */
 async function withoutLauncher(options: RunOptions, log: Logger): Promise<LauncherChannel> {
   const { layout, root } = options;
-  const { chooseOwnBoot, chosenOwnBoot, ownChannel, programToBecome } = await import(
+  const { chooseOwnBoot, chosenOwnBoot, ownChannel, programToBecome, startableBoot } = await import(
     './launcher/without-launcher.ts'
   );
   const chosen = environmentVariable(CHOSEN);
   const boot =
-    chosen === null ? await chooseOwnBoot(layout, bootId()) : await chosenOwnBoot(layout, chosen);
+    chosen === null
+      ? await startableBoot(layout, await chooseOwnBoot(layout, bootId()))
+      : await chosenOwnBoot(layout, chosen);
   const program =
     chosen === null ? await programToBecome(layout, boot.slot, readInvocation().scriptPath) : null;
   log.warn('no launcher: a version that hangs is not rolled back, and nobody starts the next one', {

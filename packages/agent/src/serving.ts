@@ -21,12 +21,13 @@ import { Reporter } from './reporter.ts';
 import type { Welcome } from './session/handshake.ts';
 import { Link, type OtherFrame } from './session/link.ts';
 import { SessionNotes } from './session/session-notes.ts';
+import { SlotLook } from './slot-look.ts';
 import { hourlyCheckOf } from './timing.ts';
 import { Health } from './upgrade/health.ts';
 import { withdrawOrphanTrial } from './upgrade/orphan-trial.ts';
 import { PermissionDesk } from './upgrade/permission-desk.ts';
 import { sooner } from './upgrade/sooner.ts';
-import { committedView, isRunning, nonceOf } from './upgrade/trial-facts.ts';
+import { committedView, isAnyOnTrial, isRunning, shownFacts } from './upgrade/trial-facts.ts';
 import { Upgrader } from './upgrade/upgrader.ts';
 import { createWorkers } from './upgrade/workers.ts';
 import { World } from './upgrade/world.ts';
@@ -58,6 +59,7 @@ export class Serving {
   readonly #world: World;
   readonly #owner: Owner;
   readonly #heart: Heart;
+  readonly #look: SlotLook;
   readonly #ordered = new Bell();
   readonly #acknowledged = new Bell();
   readonly #sessionOpened = new Bell();
@@ -78,9 +80,7 @@ export class Serving {
     this.#view = spawned.components;
     this.#notes = new SessionNotes(store.meta);
     this.#world = new World(store.meta);
-    this.#health = new Health(
-      Object.values(spawned.components).some((component) => component.trialAttemptId !== null),
-    );
+    this.#health = new Health(isAnyOnTrial(spawned));
     this.#link = this.#createLink();
     this.#heart = this.#createHeart();
     const parts = () => ({ upgrader: this.#upgrader, orders: this.#orders, view: this.#view });
@@ -88,6 +88,7 @@ export class Serving {
     const send = this.#link.send.bind(this.#link);
     this.#desk = new PermissionDesk({ clock, send });
     this.#cleanup = new Cleanup({ slots: ports.slots, spawned, log, meta: store.meta });
+    this.#look = new SlotLook({ ...ports, parts, onChange });
     this.#output = new Output({
       outbox: store.outbox,
       streams: store.numberedStreams,
@@ -126,19 +127,20 @@ export class Serving {
           condition: store.condition.read(),
           view: this.#view,
           tasks: this.#orders.tasks,
+          look: this.#look,
+          spawned,
           ...this.#report,
           facts: ports.self.facts,
           owner: this.#owner.word,
         }),
     });
     this.#upgrader = new Upgrader({
-      clock,
-      log,
+      ...{ clock, log },
       save: (state) => store.upgradeRecord.save(state),
       workers: this.#workers(),
       sooner: (state, signal) => sooner({ ...ports, link: this.#link }, state, signal),
       onState: (state) => this.#onState(state),
-      onTrouble: () => this.#reporter.changed(),
+      onTrouble: onChange,
       // The launcher, which has refused this version then, waits no longer.
       onLeave: (exitCode) => ending.end(exitCode, ROLLBACK_GRACE_MS),
       onDefect: (error) => ending.crash(error),
@@ -160,13 +162,7 @@ export class Serving {
     return new Link({
       ...this.#ports,
       session: this.#store.session,
-      ownFacts: () => ({
-        version: this.#spawned.slot.version,
-        digest: this.#spawned.slot.digest,
-        commandNonce: nonceOf(this.#upgrader.state),
-        launcherVersion: this.#spawned.launcherVersion,
-        launcherDigest: this.#spawned.launcherDigest ?? '',
-      }),
+      ownFacts: () => shownFacts(this.#spawned, this.#upgrader.state),
       listener: {
         onLive: (welcome, nonce) => this.#onLive(welcome, nonce),
         onCommands: (commands) => this.#orders.commands.accept(commands),
@@ -195,7 +191,10 @@ export class Serving {
       running: { agent: this.#spawned.slot.digest, launcher: this.#spawned.launcherDigest },
       nowMs: clock.nowMs(),
     });
-    const checks = timetable.start(hourlyCheckOf(self.instanceId), () => this.#link.check(false));
+    const checks = timetable.start(hourlyCheckOf(self.instanceId), () => {
+      this.#link.check(false);
+      this.#look.look();
+    });
     const background = [
       this.#link.run(signal),
       this.#reporter.run(signal),
@@ -204,6 +203,7 @@ export class Serving {
       this.#orders.run(signal),
       this.#output.run(signal),
       this.#owner.run(signal),
+      this.#look.run(signal),
     ].map((work) =>
       work.catch((error: unknown) => {
         if (!signal.aborted) this.#ending.crash(error);
@@ -249,6 +249,7 @@ export class Serving {
     if (state.kind !== 'probation') this.#report = { isHealthy: false, detail: '' };
     this.#reporter.changed();
     this.#orders.look();
+    this.#look.look();
     if (state.kind === 'idle') this.#cleanup.begin();
     else void this.#cleanup.stop();
   }

@@ -171,10 +171,10 @@ describe('P11: the owner of a host goes back by hand', () => {
     host.release(NEW);
     host.release(OLD, { rehearses: true, stateSchema: 0 });
     await expect(host.askOwner(FORCED)).rejects.toMatchObject({ code: 'state-too-new' });
-    host.fallbackTrouble = 'lib/agent.cjs: its hash is wrong';
+    host.loseFallback();
     await expect(host.askOwner(FORCED)).rejects.toMatchObject({
       code: 'slot-corrupt',
-      message: 'lib/agent.cjs: its hash is wrong',
+      message: '1.0.0 was changed by hand: bin/node (changed)',
     });
     expect(asked(agent)).not.toContain('roll-back');
     await stopped(agent);

@@ -56,7 +56,7 @@ test('PF9: one whose versions could not be written goes on when they can, and no
 
 test('PF9: what nobody mends is looked at again on the schedule', async () => {
   const { host, agent } = await heldBy((it) => {
-    it.fallbackTrouble = 'gone';
+    it.loseFallback();
   }, /^fallback-unsound: /);
   const tries = () => host.coordinator.of('progress').length;
   const before = tries();

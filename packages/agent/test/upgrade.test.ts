@@ -395,12 +395,12 @@ describe('before the switch nothing is touched', () => {
     const host = new TestHost();
     host.freeBytes = 0;
     host.slotsTrouble = 'not ours';
-    host.fallbackTrouble = 'gone';
+    host.loseFallback();
     host.release(NEW, { minimumLauncher: '2.0.0' });
     expect(await outcomeOf(host)).toMatchObject({
       code: 'launcher-too-old',
       message: expect.stringMatching(
-        /wants 2\.0\.0, this host has 0\.9\.0; directory: not ours; disk: .*; fallback: 1\.0\.0: gone/,
+        /wants 2\.0\.0, this host has 0\.9\.0; directory: not ours; disk: .*; fallback: 1\.0\.0 was changed by hand: bin\/node \(changed\); its release is gone/,
       ),
     });
   });
@@ -418,7 +418,7 @@ describe('before the switch nothing is touched', () => {
     const host = new TestHost();
     host.isPreflightOff = true;
     host.freeBytes = 0;
-    host.fallbackTrouble = 'gone';
+    host.loseFallback();
     host.release(NEW, { minimumLauncher: '2.0.0' });
     const end = await outcomeOf(host);
     expect({ code: end?.code, message: end?.message }).toEqual({

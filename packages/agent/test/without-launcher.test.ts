@@ -1,6 +1,13 @@
-import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeBootRecord, firstRecord, type LauncherPipeMessage } from '@moult/core/boot';
+import {
+  encodeBootRecord,
+  firstRecord,
+  type LauncherPipeMessage,
+  type Slot,
+  slotDirOf,
+} from '@moult/core/boot';
 import { type Layout, layoutOf } from '@moult/core/layout';
 import { encodeManifest } from '@moult/core/manifest';
 import { describe, expect, test } from 'vitest';
@@ -11,6 +18,7 @@ import {
   chosenOwnBoot,
   ownChannel,
   programToBecome,
+  startableBoot,
 } from '../src/launcher/without-launcher.ts';
 import { NO_EVIDENCE } from '../src/upgrade/workers.ts';
 import { manifestOf, NEW, OLD, TestHost } from './support/host.ts';
@@ -94,7 +102,18 @@ class AloneHost extends TestHost {
   }
 }
 
-describe('H14: without a launcher', () => {
+/** A slot with a manifest, and nothing else. */
+function slotIn(layout: Layout, version: string): Slot {
+  const text = encodeManifest(manifestOf({ ...OLD, version }));
+  const digest = createHash('sha256').update(text).digest('hex');
+  const slot = { version, digest, dir: slotDirOf(version, digest) };
+  const dir = join(layout.prefixDir, 'versions/agent', slot.dir);
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, 'manifest.json'), text);
+  return slot;
+}
+
+describe('H14 B22: without a launcher', () => {
   test('the agent replaces itself, stays down, and is committed once somebody started it', async () => {
     const host = new AloneHost();
     expect(await host.start(() => false)).toBe(75);
@@ -155,6 +174,27 @@ describe('H14: without a launcher', () => {
     ]);
     expect(await chooseOwnBoot(host.layout, 'boot-1')).toMatchObject({ slot: OLD });
     expect(host.record.components.agent).toMatchObject({ committed: OLD, previous: NEW });
+  });
+
+  test('a committed version that is not there gives way to the one before, and the record stays', async () => {
+    const { layout } = new AloneHost();
+    const slots = [OLD, NEW].map(({ version }) => slotIn(layout, version));
+    const [old, recent] = slots;
+    if (old === undefined || recent === undefined) throw new Error('two were made');
+    const first = firstRecord(recent);
+    const { agent } = first.components;
+    const components = { ...first.components, agent: { ...agent, previous: old } };
+    const record = encodeBootRecord({ ...first, components });
+    writeFileSync(layout.bootRecordPath, record);
+    const boot = await chooseOwnBoot(layout, 'b');
+    expect((await startableBoot(layout, boot)).slot).toEqual(recent);
+    rmSync(join(layout.prefixDir, 'versions/agent', recent.dir), { recursive: true });
+    const other = await startableBoot(layout, boot);
+    expect(other.slot).toEqual(old);
+    expect((await chosenOwnBoot(layout, old.digest)).slot).toEqual(old);
+    rmSync(join(layout.prefixDir, 'versions/agent', old.dir), { recursive: true });
+    expect((await startableBoot(layout, boot)).slot).toEqual(recent);
+    expect(readFileSync(layout.bootRecordPath, 'utf8')).toBe(record);
   });
 
   test('a host without a record begins one from the slot that is current; without either it says what is missing', async () => {

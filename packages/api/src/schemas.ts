@@ -1,4 +1,5 @@
 /* What travels over /v1: the shapes that CLI, dashboard, scripts and agents (enrollment only) see. */
+import { CHANGE_KINDS } from '@moult/core/changed-files';
 import { COMMAND_KINDS, COMMAND_STATES } from '@moult/core/command';
 import { COMPONENTS } from '@moult/core/component';
 import { NAME } from '@moult/core/name';
@@ -37,12 +38,30 @@ export const why = z.string().max(500).default('');
 
 export const slot = z.object({ version, digest: sha256 });
 
+/** Files of an installed version that are not as its manifest says. */
+export const changedFiles = z.object({
+  /** The first twenty. */
+  files: z.array(
+    z.object({
+      path: z.string(),
+      how: z.enum(CHANGE_KINDS),
+      /** Of what lies there now; null: no regular file does. */
+      sha256: sha256.nullable(),
+      bytes: z.number().int(),
+      modifiedMs: timeMs,
+    }),
+  ),
+  count: z.number().int(),
+});
+
 export const componentStatus = z.object({
   component,
   current: slot.nullable(),
   previous: slot.nullable(),
   desired: z.object({ version, from: z.string() }).nullable(),
   refused: z.array(slot),
+  /** Of what is current, as far as the host has looked. */
+  changed: changedFiles,
 });
 
 export const upgradeStatus = z.object({
@@ -91,6 +110,16 @@ export const agent = z.object({
   tasks: z.array(z.string()).nullable(),
   /** Why its host goes on with an earlier configuration; null: it does not. */
   configurationTrouble: z.string().nullable(),
+  /** What had been changed in versions that were replaced since; it lies on the host until its owner removes it. The newest ten. */
+  kept: z.array(
+    z.object({
+      dir: z.string(),
+      component,
+      version: z.string(),
+      keptMs: timeMs,
+      changed: changedFiles,
+    }),
+  ),
 });
 export type Agent = z.infer<typeof agent>;
 

@@ -19,6 +19,7 @@ const AGENT: Agent = {
       previous: null,
       desired: { version: '1.1.0', from: 'fleet' },
       refused: [],
+      changed: { files: [], count: 0 },
     },
   ],
   upgrade: null,
@@ -28,6 +29,7 @@ const AGENT: Agent = {
   facts: { kernel: '\u001b]0;owned\u0007linux' },
   tasks: null,
   configurationTrouble: null,
+  kept: [],
 };
 
 const COMMAND: Command = {
@@ -82,7 +84,10 @@ const ATTEMPT: Attempt = {
 const ORDER = { agent: 'web-1', version: '1.1.0', commandId: COMMAND.id, isNew: true };
 const ordered: Handler = () => ({
   status: 202,
-  value: { selected: 1, ordered: [ORDER], refused: [], unfinished: null },
+  value: {
+    ...{ selected: 1, ordered: [ORDER], refused: [], unfinished: null },
+    ...{ leftOut: [], warnings: [] },
+  },
 });
 
 describe('moult agents', () => {

@@ -57,6 +57,7 @@ const REFUSAL = {
   message: 'there is no agent web-2',
   remedy: 'Look.',
 };
+const PLAIN = { leftOut: [], warnings: [] };
 const orderOf = (index: number) => ({
   agent: `db-${index}`,
   version: '2.0.0',
@@ -75,14 +76,20 @@ async function orderMany(value: object): Promise<Ended & { readonly body: unknow
 
 it('orders many with one request, and counts them', async () => {
   const ordered = Array.from({ length: 30 }, (_, index) => orderOf(index));
-  const ended = await orderMany({ selected: 30, ordered, refused: [], unfinished: null });
+  const ended = await orderMany({ selected: 30, ordered, refused: [], unfinished: null, ...PLAIN });
   expect(ended.body).toMatchObject({ select: 'group=eu', key: 'k', isDryRun: false });
   expect(ended).toMatchObject({ exitCode: 0, out: '30 of 30 ordered\n' });
 });
 
 it('names who was refused, and ends with 1', async () => {
   const ordered = [orderOf(1)];
-  const ended = await orderMany({ selected: 2, ordered, refused: [REFUSAL], unfinished: null });
+  const ended = await orderMany({
+    selected: 2,
+    ordered,
+    refused: [REFUSAL],
+    unfinished: null,
+    ...PLAIN,
+  });
   expect(ended.exitCode).toBe(1);
   expect(ended.out).toBe(
     [
@@ -96,7 +103,7 @@ it('names who was refused, and ends with 1', async () => {
 });
 
 it('says of an order that was cut off how far it came, and how to go on', async () => {
-  const answer = { selected: 9, ordered: [orderOf(1)], refused: [], unfinished: CUT_OFF };
+  const answer = { selected: 9, ordered: [orderOf(1)], refused: [], unfinished: CUT_OFF, ...PLAIN };
   const ended = await orderMany(answer);
   expect(ended.exitCode).toBe(1);
   expect(ended.err).toContain('error: 1 of 9 ordered, then: no space\n');
@@ -105,7 +112,33 @@ it('says of an order that was cut off how far it came, and how to go on', async 
 });
 
 it('gives the refusal of a lone agent as the error that it is', async () => {
-  const ended = await orderMany({ selected: 1, ordered: [], refused: [REFUSAL], unfinished: null });
+  const ended = await orderMany({
+    selected: 1,
+    ordered: [],
+    refused: [REFUSAL],
+    unfinished: null,
+    ...PLAIN,
+  });
   expect(ended).toMatchObject({ exitCode: 1, out: '' });
   expect(ended.err).toBe('error: there is no agent web-2\nnext: Look.\ncode: not-found\n');
+});
+
+it('H14 H15 H16: says what should be known of single agents, and whom the order leaves out', async () => {
+  const warnings = Array.from({ length: 22 }, (_, index) => ({
+    agent: `db-${index}`,
+    code: 'changed-by-hand',
+    message: 'agent 1.0.0 was changed by hand',
+  }));
+  const some = { ordered: [orderOf(1)], refused: [], unfinished: null };
+  const ended = await orderMany({ selected: 1, ...some, leftOut: ['old-1', 'old-2'], warnings });
+  expect(ended.exitCode).toBe(0);
+  const lines = ended.out.trimEnd().split('\n');
+  expect(lines.slice(0, 2)).toEqual([
+    'db-1: agent to 2.0.0, command command1',
+    'db-0: warning: agent 1.0.0 was changed by hand',
+  ]);
+  expect(lines.slice(-2)).toEqual([
+    'and 2 more warnings (-o json has them all)',
+    '2 left out, without a launcher: old-1, old-2',
+  ]);
 });

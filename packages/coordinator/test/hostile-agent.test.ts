@@ -76,6 +76,8 @@ test('a report that names one component thousands of times writes it once', asyn
     refused: [],
     trialAttemptId: '',
     rolledBack: null,
+    changed: [],
+    changedCount: 0,
   };
   const many = Array.from({ length: 5_000 }, () => ({ ...part, current: null }));
   let reported: unknown = null;

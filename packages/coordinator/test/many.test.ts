@@ -92,6 +92,31 @@ test('a dry run says what would be ordered, and orders nothing', async () => {
   expect(await commandIds()).toEqual([]);
 });
 
+test('H14: only agents with a launcher: others are left out, and the choice is refused where nobody has one', async () => {
+  const alone = await fixture.enroll('web-1');
+  await alone.connect();
+  alone.report({ marks: ['no launcher'] });
+  await fixture.enroll('web-2');
+  await fixture.coordinator.settled();
+  const order = { version: '2.0.0', isDryRun: true };
+  const all = await upgrade({ ...order, select: 'agent=*' });
+  expect(all.body).toMatchObject({
+    selected: 2,
+    leftOut: [],
+    warnings: [{ agent: 'web-1', code: 'no-launcher' }],
+  });
+  const some = await upgrade({ ...order, select: 'agent=*', onlyWithLauncher: true });
+  expect(some.body).toMatchObject({
+    selected: 1,
+    ordered: [{ agent: 'web-2' }],
+    leftOut: ['web-1'],
+    warnings: [],
+  });
+  const none = await upgrade({ ...order, agents: ['web-1'], onlyWithLauncher: true });
+  expect(none.status).toBe(412);
+  expect(none.body).toMatchObject({ code: 'no-launcher-selected' });
+});
+
 test('SE6: an order that means nobody fails, and does nothing', async () => {
   await fixture.enroll('web-1');
   for (const path of ['/v1/agents/upgrade', '/v1/agents/validate']) {

@@ -111,6 +111,8 @@ test('R23: what a host has refused is held, with the command that frees it as it
     refused,
     trialAttemptId: '',
     rolledBack: null,
+    changed: [],
+    changedCount: 0,
   };
   agent.report({ components: [component] });
   agent.send({ kind: 'check', message: { isFirst: true } });

@@ -227,6 +227,8 @@ test('R23: a host that shows another version after two repairs is left to a pers
     refused,
     trialAttemptId: '',
     rolledBack: null,
+    changed: [],
+    changedCount: 0,
   };
   agent.report({ components: [component] });
   await checked(agent);

@@ -13,7 +13,11 @@ export type AgentMark =
   | OwnerHold
   | 'over HTTPS'
   | 'manual upgrade required'
-  | 'no Upgrading state';
+  | 'no Upgrading state'
+  /** Nobody starts it again after an upgrade. */
+  | 'no launcher'
+  /** Files of what is installed are not as they were. */
+  | 'changed by hand';
 
 /**
  * What an agent says of itself (H5). *Upgrading* is draining and switching, and probation until it is attested

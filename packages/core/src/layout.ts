@@ -32,6 +32,8 @@ export interface Layout {
   readonly trustDir: string;
   /** Of V8, for each version of the agent; without it a start takes longer. */
   readonly compileCacheDir: string;
+  /** What somebody had changed in slots that were replaced or removed (H16); its owner's to look through and remove. */
+  readonly keptDir: string;
   /** Partial blobs and trees being staged; on the same file system as the slots. */
   readonly stagingDir: string;
 }
@@ -64,6 +66,7 @@ export function layoutOf(root: string | null): Layout {
     identityKeyPath: `${stateDir}/identity.key`,
     trustDir: `${stateDir}/trust`,
     compileCacheDir: `${stateDir}/compile-cache`,
+    keptDir: `${stateDir}/kept`,
     stagingDir: `${prefixDir}/versions/.staging`,
   };
 }

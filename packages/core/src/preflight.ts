@@ -3,6 +3,7 @@
  * upgrade; a warning is for people. Facts come from the host; null: not known here, and then it is not in the list, but where
  * it says otherwise.
  */
+import { changesText, type FallbackCare, type SlotChanges } from './changed-files.ts';
 import type { ErrorCode } from './errors/index.ts';
 import { compareVersions, isVersion, type Version } from './versions.ts';
 
@@ -40,8 +41,12 @@ export interface PreflightFacts {
   /** Why versions cannot be written; null: they can. */
   readonly directoryTrouble: string | null;
   readonly free: { readonly bytes: number; readonly inodes: number | null };
-  /** The version that a failed trial falls back to; null: there is none. `trouble` null: every byte is as its manifest says. */
-  readonly fallback: { readonly version: Version; readonly trouble: string | null } | null;
+  /** The version that a failed trial falls back to, what somebody changed in it, and what is done about it (U22); null: there is none. */
+  readonly fallback: {
+    readonly version: Version;
+    readonly changes: SlotChanges;
+    readonly care: FallbackCare;
+  } | null;
   /** Of this host ahead of its coordinator, in ms, as the last session has shown; null: there was none. */
   readonly clockAheadMs: number | null;
 }
@@ -76,7 +81,8 @@ function launcherCheck({ release, launcherVersion }: PreflightFacts): Check | nu
   const has = launcherVersion === '' ? 'none' : launcherVersion;
   const isNewEnough = isVersion(launcherVersion) && compareVersions(launcherVersion, wanted) >= 0;
   const detail = `${release.version} wants ${wanted}, this host has ${has}`;
-  return outcomeOf('launcher', isNewEnough ? null : 'launcher-too-old', detail);
+  const code = launcherVersion === '' ? 'launcher-missing' : 'launcher-too-old';
+  return outcomeOf('launcher', isNewEnough ? null : code, detail);
 }
 
 function directoryCheck({ directoryTrouble }: PreflightFacts): Check {
@@ -98,13 +104,20 @@ function diskCheck({ release, free }: PreflightFacts): Check {
 
 function fallbackCheck({ fallback }: PreflightFacts): Check | null {
   if (fallback === null) return null;
-  const { version, trouble } = fallback;
-  const detail = trouble ?? 'every byte is as its manifest says';
-  return outcomeOf(
-    'fallback',
-    trouble === null ? null : 'fallback-unsound',
-    `${version}: ${detail}`,
-  );
+  const { version, changes, care } = fallback;
+  if (care === 'sound') {
+    return outcomeOf('fallback', null, `${version}: every byte is as its manifest says`);
+  }
+  const changed = `${version} was changed by hand: ${changesText(changes)}`;
+  if (care === 'unsound') {
+    return outcomeOf('fallback', 'fallback-unsound', `${changed}; its release is gone`);
+  }
+  const then =
+    care === 'whole'
+      ? 'kept aside before the version goes'
+      : 'kept aside, and staged anew before anything else';
+  const check = outcomeOf('fallback', 'changed-by-hand', `${changed}: ${then}`);
+  return { ...check, outcome: 'warn' };
 }
 
 function clockCheck({ clockAheadMs }: PreflightFacts): Check | null {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { NO_CHANGES } from '../src/changed-files.ts';
 import { isDemanded, type PreflightFacts, preflightChecks } from '../src/preflight.ts';
 
 const MIB = 1024 * 1024;
@@ -8,9 +9,18 @@ const GOOD: PreflightFacts = {
   launcherVersion: '1.0.0',
   directoryTrouble: null,
   free: { bytes: 84 * MIB, inodes: 70 },
-  fallback: { version: '1.0.0', trouble: null },
+  fallback: { version: '1.0.0', changes: NO_CHANGES, care: 'sound' },
   clockAheadMs: 400,
 };
+
+const FILE = {
+  path: 'lib/agent.cjs',
+  how: 'changed',
+  sha256: null,
+  bytes: 1,
+  modifiedMs: 1,
+} as const;
+const CHANGED = { version: '1.0.0', changes: { files: [FILE], count: 1 } };
 
 const outcomes = (facts: Partial<PreflightFacts>) =>
   Object.fromEntries(
@@ -35,14 +45,29 @@ test('PF1: all is well, each with its figures', () => {
   ]);
 });
 
+test('U22: a fallback that was changed by hand, and can be made whole, is a warning that says what is done', () => {
+  for (const [care, then] of [
+    ['whole', 'kept aside before the version goes'],
+    ['stage-anew', 'kept aside, and staged anew before anything else'],
+  ] as const) {
+    const checks = preflightChecks({ ...GOOD, fallback: { ...CHANGED, care } });
+    expect(checks.find(({ name }) => name === 'fallback')).toEqual({
+      name: 'fallback',
+      outcome: 'warn',
+      code: 'changed-by-hand',
+      detail: `1.0.0 was changed by hand: lib/agent.cjs (changed): ${then}`,
+    });
+  }
+});
+
 describe('PF1: each fails by itself', () => {
   test.each([
     [{ launcherVersion: '0.9.9' }, 'launcher', 'launcher-too-old'],
-    [{ launcherVersion: '' }, 'launcher', 'launcher-too-old'],
+    [{ launcherVersion: '' }, 'launcher', 'launcher-missing'],
     [{ directoryTrouble: 'EACCES' }, 'directory', 'slots-unwritable'],
     [{ free: { bytes: 84 * MIB - 1, inodes: null } }, 'disk', 'disk-reserve'],
     [{ free: { bytes: 84 * MIB, inodes: 69 } }, 'disk', 'disk-reserve'],
-    [{ fallback: { version: '1.0.0', trouble: 'gone' } }, 'fallback', 'fallback-unsound'],
+    [{ fallback: { ...CHANGED, care: 'unsound' } }, 'fallback', 'fallback-unsound'],
     [{ clockAheadMs: DAY_MS }, 'clock', 'clock-off'],
     [{ clockAheadMs: -DAY_MS }, 'clock', 'clock-off'],
   ] satisfies readonly (readonly [Partial<PreflightFacts>, string, string])[])(

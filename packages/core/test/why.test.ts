@@ -29,6 +29,7 @@ const OPEN: OpenCommand = {
   hostHoldReason: null,
   notBeforeMs: 0,
   said: null,
+  minimumLauncher: null,
   progress: null,
   turn: null,
 };
@@ -110,6 +111,14 @@ describe('a command that waits in the queue', () => {
     expect(queued(waiting)).toEqual({ reason: 'awaiting-turn', detail: null, freedBy: null });
   });
 
+  test('H12: names the launcher that the release demands, as it is ordered', () => {
+    expect(queued({ holdReason: 'launcher-too-old', minimumLauncher: '1.1.0' })).toEqual({
+      reason: 'launcher-too-old',
+      detail: '2.0.0 wants 1.1.0 or a newer one',
+      freedBy: 'moult agents upgrade web-1 --component launcher --to 1.1.0',
+    });
+  });
+
   test('for a launcher is freed by an order for the launcher', () => {
     const launcher = { component: 'launcher' } as const;
     expect(queued({ holdReason: 'refused-here' }, launcher).freedBy).toBe(
@@ -127,6 +136,15 @@ describe('a command that the host has', () => {
       reason: 'agent-down',
       detail: `the host has command c1; last seen ${SEEN}`,
       freedBy: 'moult commands revoke c1',
+    });
+  });
+
+  test('H14: waits for whoever starts an agent that has ended to become another version', () => {
+    const awaited = { hostHoldReason: 'awaiting-start' } as const;
+    expect(inFlight({ ...awaited, ...at('draining') }, { isDown: true })).toEqual({
+      reason: 'awaiting-start',
+      detail: `it has ended to become 2.0.0 by command c1; last seen ${SEEN}`,
+      freedBy: 'moult agent run (on the host)',
     });
   });
 

@@ -14,12 +14,31 @@ export interface ComponentReport {
   readonly refused: readonly SlotMessage[];
   readonly trialAttemptId: string;
   readonly rolledBack: OwnerRollback | null;
+  readonly changed: readonly ChangedFileMessage[];
+  readonly changedCount: number;
 }
 
 export interface OwnerRollback {
   readonly from: SlotMessage | null;
   readonly attemptId: string;
   readonly said: string;
+}
+
+export interface ChangedFileMessage {
+  readonly path: string;
+  readonly how: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+}
+
+export interface KeepingMessage {
+  readonly dir: string;
+  readonly component: string;
+  readonly version: string;
+  readonly keptMs: number;
+  readonly changed: readonly ChangedFileMessage[];
+  readonly changedCount: number;
 }
 
 export interface UpgradeReport {
@@ -94,6 +113,7 @@ export interface Report {
   readonly tasks: readonly TaskOffer[];
   /** Empty: the configuration as it is now is used. */
   readonly configurationTrouble: string;
+  readonly kept: readonly KeepingMessage[];
 }
 
 export interface TaskOffer {

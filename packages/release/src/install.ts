@@ -7,12 +7,13 @@ import { CodedError } from '@moult/core/errors';
 import { type Layout, versionsDirOf } from '@moult/core/layout';
 import { MANIFEST_PATH } from '@moult/core/manifest';
 import type { Platform } from '@moult/core/platform';
+import { systemClock } from '@moult/runtime/clock';
 import { makeDirectoryDurably } from '@moult/runtime/files';
 import { withFile } from './blob-store.ts';
 import { diskError } from './fetch.ts';
 import { ownName, removeTree } from './own-name.ts';
 import { readPack } from './pack.ts';
-import { commitTree, setAsideUnsound, writeManifestFile } from './slot-commit.ts';
+import { commitTree, isSoundSlot, writeManifestFile } from './slot-commit.ts';
 
 /**
  * Checks a pack and makes it a slot; one that is there and sound is left alone. The operator vouches for the pack:
@@ -45,8 +46,8 @@ export async function installPack(options: {
     }
     const slot = { version: manifest.version, digest, dir: slotDirOf(manifest.version, digest) };
     const slotDir = join(versionsDirOf(layout, manifest.component), slot.dir);
-    if (await setAsideUnsound({ slotDir, digest, stagingDir: layout.stagingDir, signal }))
-      return slot;
+    const place = { ...layout, slotDir, manifest, digest, clock: systemClock, signal };
+    if (await isSoundSlot(place)) return slot;
     const pathOf = new Map(files.map((file) => [file.sha256, file.path]));
     await mkdir(treeDir, { mode: 0o755 });
     for (const file of manifest.files) {
@@ -60,7 +61,7 @@ export async function installPack(options: {
       await withFile(open(path, 'r'), (placed) => placed.sync());
     }
     await writeManifestFile(join(treeDir, MANIFEST_PATH), manifestBytes);
-    await commitTree({ treeDir, slotDir, manifest, digest, signal });
+    await commitTree(treeDir, place);
     return slot;
   } catch (error) {
     throw diskError(error, layout.stagingDir);

@@ -1,32 +1,34 @@
-import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CodedError } from '@moult/core/errors';
 import type { Manifest } from '@moult/core/manifest';
+import type { Clock } from '@moult/runtime/clock';
 import { codeOf, makeDirectoryDurably, syncDirectory } from '@moult/runtime/files';
 import { withFile } from './blob-store.ts';
+import { keepChanged } from './kept-files.ts';
+import { ownName, removeTree } from './own-name.ts';
 import { syncTree } from './repository-disk.ts';
 import { checkTree, firstChanged, verifySlot } from './verify-slot.ts';
 
-/** True when a sound slot stands there. One that is not sound is kept aside, so that a good one can take its name (RL35). */
-export async function setAsideUnsound(options: {
+/** Where a finished tree goes, and what of the slot that it replaces is kept (H16). */
+export interface SlotPlace {
   readonly slotDir: string;
+  readonly manifest: Manifest;
   readonly digest: string;
   readonly stagingDir: string;
+  readonly keptDir: string;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
-}): Promise<boolean> {
-  const { slotDir, digest, signal } = options;
+}
+
+export async function isSoundSlot(place: SlotPlace): Promise<boolean> {
+  const { slotDir, digest, signal } = place;
   if ((await lstat(slotDir).catch(() => null)) === null) return false;
-  const verdict = await verifySlot({ dir: slotDir, digest, signal });
-  if (verdict.kind === 'sound') {
-    // Whoever put it there may have been killed before its name was durable.
-    await syncDirectory(dirname(slotDir));
-    return true;
-  }
-  await rename(slotDir, join(options.stagingDir, `aside-${randomUUID()}`));
+  if ((await verifySlot({ dir: slotDir, digest, signal })).kind === 'unsound') return false;
+  // Whoever put it there may have been killed before its name was durable.
   await syncDirectory(dirname(slotDir));
-  return false;
+  return true;
 }
 
 export async function writeManifestFile(path: string, bytes: Uint8Array): Promise<void> {
@@ -40,16 +42,11 @@ export async function writeManifestFile(path: string, bytes: Uint8Array): Promis
 
 /**
  * Makes a finished tree a slot: checks all of it, makes it durable, renames it, and looks whether what has the name now
- * is what was checked (T7). True when another staging put the same slot there first.
+ * is what was checked (T7). A slot that is there and not sound makes way only now, so that a host is without it for no longer
+ * than two renames take (RL35). True when another staging put the same slot there first.
  */
-export async function commitTree(options: {
-  readonly treeDir: string;
-  readonly slotDir: string;
-  readonly manifest: Manifest;
-  readonly digest: string;
-  readonly signal: AbortSignal;
-}): Promise<boolean> {
-  const { treeDir, slotDir, manifest, digest, signal } = options;
+export async function commitTree(treeDir: string, place: SlotPlace): Promise<boolean> {
+  const { slotDir, manifest, digest, signal } = place;
   const checked = await checkTree(treeDir, { manifest, digest, signal });
   if (checked.kind === 'unsound') {
     throw new CodedError(
@@ -59,22 +56,44 @@ export async function commitTree(options: {
   }
   await syncTree(treeDir);
   await makeDirectoryDurably(dirname(slotDir), 0o755);
-  try {
-    await rename(treeDir, slotDir);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error;
-    const there = await verifySlot({ dir: slotDir, digest, signal });
-    if (there.kind === 'sound') {
-      await syncDirectory(dirname(slotDir));
-      return true;
+  let asideDir: string | null = null;
+  if (!(await isRenamed(treeDir, slotDir))) {
+    if (await isSoundSlot(place)) return true;
+    asideDir = await setAside(place);
+    if (!(await isRenamed(treeDir, slotDir))) {
+      if (await isSoundSlot(place)) return true;
+      throw new CodedError('slot-tampered', `${slotDir} appeared meanwhile and is not sound`);
     }
-    throw new CodedError('slot-tampered', `${slotDir} appeared meanwhile and is not sound`);
   }
   const changed = await firstChanged(slotDir, checked.identities);
   if (changed !== null) {
     await rename(slotDir, treeDir);
+    if (asideDir !== null) await rename(asideDir, slotDir);
     throw new CodedError('slot-tampered', `${changed} was changed between its check and its use`);
   }
   await syncDirectory(dirname(slotDir));
+  // Not before the last look: files that the two share would have another name less, which counts as a change.
+  if (asideDir !== null) await removeTree(asideDir);
   return false;
+}
+
+/** False: something stands there. */
+async function isRenamed(treeDir: string, slotDir: string): Promise<boolean> {
+  try {
+    await rename(treeDir, slotDir);
+    return true;
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(codeOf(error) ?? '')) throw error;
+    return false;
+  }
+}
+
+/** What somebody changed in it is durable elsewhere before it goes. Gives where it is. */
+async function setAside(place: SlotPlace): Promise<string> {
+  const { slotDir, manifest, stagingDir, clock } = place;
+  const { component, version } = manifest;
+  await keepChanged({ ...place, dir: slotDir, component, version, nowMs: clock.nowMs() });
+  const asideDir = join(stagingDir, ownName('aside'));
+  await rename(slotDir, asideDir);
+  return asideDir;
 }

@@ -4,6 +4,7 @@
  *   .staging/partial/   partial blobs          .staging/tree.<…>/    the tree being made (0700 above it)
  *   file by file: link or copy from a local slot whose bytes still have their hash, else fetch
  *   → check the whole tree from open files → fsync files, directories, rename, parent → look again at what was checked
+ *   a slot that stands there and is not sound makes way just before the rename; what was changed in it is kept (H16)
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -18,7 +19,7 @@ import { requireReserve } from './disk-reserve.ts';
 import { type BlobSource, diskError, FETCH_LIMITS, fetchBlob } from './fetch.ts';
 import { indexLocalBlobs, type LocalBlobs, localSlotDirs, placeFromSlot } from './local-blobs.ts';
 import { ownName, removeAbandoned, removeTree } from './own-name.ts';
-import { commitTree, setAsideUnsound, writeManifestFile } from './slot-commit.ts';
+import { commitTree, isSoundSlot, type SlotPlace, writeManifestFile } from './slot-commit.ts';
 import { requireProof, type VerifiedManifest } from './verified-manifest.ts';
 
 export type { VerifiedManifest } from './verified-manifest.ts';
@@ -58,6 +59,7 @@ export interface Staged {
 export async function stageSlot(options: StageOptions): Promise<Staged> {
   requireProof(options.manifest);
   const { manifest, digest } = options.manifest;
+  const { clock } = options;
   const slot = { version: manifest.version, digest, dir: slotDirOf(manifest.version, digest) };
   const slotDir = join(versionsDirOf(options.layout, manifest.component), slot.dir);
   const expired = () =>
@@ -72,14 +74,15 @@ export async function stageSlot(options: StageOptions): Promise<Staged> {
     blobsCopied: 0,
   };
   return withDeadline(
-    { clock: options.clock, ms: FETCH_LIMITS.totalMs, signal: options.signal, expired },
+    { clock, ms: FETCH_LIMITS.totalMs, signal: options.signal, expired },
     async (signal) => {
       try {
         const { stagingDir } = options.layout;
         await makeDirectoryDurably(stagingDir, 0o700);
         await removeAbandoned(stagingDir);
-        if (await setAsideUnsound({ slotDir, digest, stagingDir, signal })) return reused;
-        return await stageTree(options, { slot, slotDir, signal });
+        const place = { ...options.layout, ...options.manifest, slotDir, clock, signal };
+        if (await isSoundSlot(place)) return reused;
+        return await stageTree(options, { slot, place });
       } catch (error) {
         throw diskError(error, options.layout.stagingDir);
       }
@@ -87,21 +90,19 @@ export async function stageSlot(options: StageOptions): Promise<Staged> {
   );
 }
 
-/**
- * Removes partial blobs and slots that were kept aside. For an idle agent's cleanup: never while something is
- * being staged.
- */
+/** Removes partial blobs. For an idle agent's cleanup: never while something is being staged. */
 export async function clearStaging(layout: Layout): Promise<void> {
   await removeTree(layout.stagingDir);
 }
 
 async function stageTree(
   options: StageOptions,
-  place: { readonly slot: Slot; readonly slotDir: string; readonly signal: AbortSignal },
+  of: { readonly slot: Slot; readonly place: SlotPlace },
 ): Promise<Staged> {
   const { layout } = options;
-  const { manifest, digest, bytes } = options.manifest;
-  const { signal, slot, slotDir } = place;
+  const { manifest, bytes } = options.manifest;
+  const { slot, place } = of;
+  const { signal, slotDir } = place;
   const partialDir = join(layout.stagingDir, 'partial');
   await makeDirectoryDurably(partialDir, 0o700);
   const local = await indexLocalBlobs(options.existingSlots ?? (await localSlotDirs(layout)));
@@ -128,7 +129,7 @@ async function stageTree(
       counts[how] += 1;
     });
     await writeManifestFile(join(treeDir, MANIFEST_PATH), bytes);
-    const isReused = await commitTree({ treeDir, slotDir, manifest, digest, signal });
+    const isReused = await commitTree(treeDir, place);
     return { slot, slotDir, isReused, ...counts };
   } finally {
     await removeTree(treeDir);

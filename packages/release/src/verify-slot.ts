@@ -124,10 +124,11 @@ export async function checkFile(
       const lengthMax = wanted.length ?? MANIFEST_LIMITS.bytesMax;
       if (wanted.length !== null && before.size !== BigInt(wanted.length))
         return 'of another length';
-      const isExecutable = (before.mode & 0o100n) !== 0n;
-      if (isExecutable !== wanted.executable) return 'executable, or not, against the manifest';
-      // Set-id bits, and writable by others.
-      if ((before.mode & 0o7022n) !== 0n) return 'of unsafe mode';
+      const mode = Number(before.mode);
+      if (isExecutable(mode) !== wanted.executable) {
+        return 'executable, or not, against the manifest';
+      }
+      if (isUnsafe(mode)) return 'of unsafe mode';
       const { sha256 } = await digestOf(file, lengthMax, signal);
       if (sha256 !== wanted.sha256) return 'of other content';
       const after = await file.stat({ bigint: true });
@@ -143,10 +144,27 @@ export async function checkFile(
   }
 }
 
+/** Whether who may write and execute a file is as it must be; its content is another question. */
+export async function hasMode(path: string, wantsExecutable: boolean): Promise<boolean> {
+  const found = await lstat(path).catch(() => null);
+  if (found === null) return false;
+  return isExecutable(found.mode) === wantsExecutable && !isUnsafe(found.mode);
+}
+
+function isExecutable(mode: number): boolean {
+  return (mode & 0o100) !== 0;
+}
+
+/** Set-id bits, and writable by others. */
+function isUnsafe(mode: number): boolean {
+  return (mode & 0o7022) !== 0;
+}
+
 /** Not blocking, so that a planted pipe cannot hold us. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-async function readManifestFile(dir: string): Promise<Buffer | string> {
+/** Its bytes, or why there are none to be had. */
+export async function readManifestFile(dir: string): Promise<Buffer | string> {
   try {
     return await withFile(open(join(dir, MANIFEST_PATH), OPEN_FLAGS), async (file) => {
       const { size } = await file.stat();

@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { versionsDirOf } from '@moult/core/layout';
 import { describe, expect, test } from 'vitest';
+import { keepingsIn } from '../src/kept-files.ts';
 import { clearStaging, type Staged, stageSlot, verifySlot } from '../src/slot.ts';
 import type { VerifiedManifest } from '../src/trust-client.ts';
 import { StillClock } from './support/clock.ts';
@@ -411,14 +412,30 @@ describe('slots that are there already', () => {
       expect(await verifySlot({ dir: slotDir, digest: release.digest })).toMatchObject({
         kind: 'sound',
       });
-      const aside = (await readdir(host.layout.stagingDir)).filter((name) =>
-        name.startsWith('aside-'),
-      );
-      expect(aside.length).toBe(1);
+      expect(await readdir(host.layout.stagingDir)).toEqual(['partial']);
+      expect((await keepingsIn(host.layout.keptDir)).length).toBe(1);
       await clearStaging(host.layout);
       expect(await stage(world, host, release)).toMatchObject({ isReused: true });
     },
   );
+
+  test('one that is not sound stays where it is until the new tree is complete (RL35)', async () => {
+    const world = await startWorld();
+    const host = await newHost(world);
+    const release = await world.release({ version: '1.0.0' });
+    const manifest = await verified(host, release);
+    const { slotDir } = await stageVerified(world, host, manifest);
+    await writeFile(join(slotDir, 'LICENSE'), 'mine\n');
+    world.intruder = (_request, response) => {
+      response.writeHead(503).end();
+      return true;
+    };
+    await expect(stageVerified(world, host, manifest)).rejects.toMatchObject({
+      code: 'fetch-failed',
+    });
+    expect(await readFile(join(slotDir, 'LICENSE'), 'utf8')).toBe('mine\n');
+    expect(await keepingsIn(host.layout.keptDir)).toEqual([]);
+  });
 
   test('two stagings of one release at once give one sound slot (RL36)', async () => {
     const world = await startWorld();

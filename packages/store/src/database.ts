@@ -118,6 +118,8 @@ export interface InstanceTable {
   readonly configuration_trouble: string;
   /** Since schema 5. Of its rows in `output`. */
   readonly output_bytes: number;
+  /** Since schema 7. What its host keeps of changed files, JSON of ReportedKeeping[]; empty: nothing. */
+  readonly kept: string;
 }
 
 export interface InstanceComponentTable {
@@ -139,6 +141,8 @@ export interface InstanceComponentTable {
   readonly given_position: number | null;
   /** The digest for which `reopened` was written last: said once a digest. */
   readonly reopened_digest: string | null;
+  /** Since schema 7. Files of the current version that are not as its manifest says, JSON of SlotChanges; empty: none. */
+  readonly changed: string;
 }
 
 export interface ChoiceTable {

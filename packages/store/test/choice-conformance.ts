@@ -1,4 +1,5 @@
 /* Versions that are chosen for fleet, group and agent, withdrawn again, refused, and offered (R15). */
+import { NO_CHANGES } from '@moult/core/changed-files';
 import type { DesiredScope } from '@moult/core/desired';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../src/index.ts';
@@ -240,7 +241,10 @@ async function give(
   });
   await report(store, instanceId, [], {
     components: [
-      { component: 'agent', current: slot, previous: null, refused: [], trialAttemptId: '' },
+      {
+        ...{ component: 'agent', current: slot, previous: null, refused: [], trialAttemptId: '' },
+        changes: NO_CHANGES,
+      },
     ],
   });
   await finish(store, { instanceId, commandId: command?.id ?? '', sequence });

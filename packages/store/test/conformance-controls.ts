@@ -25,6 +25,7 @@ export function controls(opened: () => Store): void {
   describe('taking back', () => takingBack(opened));
   describe('what a host has', () => saidAgain(opened));
   describe('hosts that vanish', () => vanishing(opened));
+  describe('without a launcher', () => awaitingStart(opened));
   describe('repair', () => repairing(opened));
 }
 
@@ -236,6 +237,53 @@ function vanishing(opened: () => Store): void {
     });
     await proven(opened(), instanceId, { commandId: id, sequence: 1 });
     expect(await opened().read('commandById', id)).toMatchObject({ state: 'succeeded' });
+  });
+}
+
+function awaitingStart(opened: () => Store): void {
+  test('C23: what an agent without a launcher has switched for waits until somebody starts it, however long', async () => {
+    const { instanceId } = await connected(opened());
+    await report(opened(), instanceId, [], { marks: ['no launcher'] });
+    const { id } = await ordered(opened(), 'a');
+    await dispatched(opened(), instanceId);
+    const attempt = { instanceId, commandId: id, attempt: 1, nowMs: NOW };
+    await opened().write('recordAccepted', attempt);
+    const look = (isConnected: boolean, nowMs = NOW) =>
+      opened().write('dispatch', {
+        ...{ instanceId, isConnected, resends: false, nowMs, listeningSinceMs: 0 },
+      });
+    const reason = async () => (await opened().read('commandById', id))?.host_hold_reason;
+    await look(false);
+    expect(await reason()).toBeNull();
+    for (const point of ['drain', 'switch'] as const) {
+      await opened().write('decidePermission', { ...attempt, point });
+    }
+    await look(true);
+    expect(await reason()).toBeNull();
+    await look(false, NOW + 3 * DAY_MS);
+    expect(await opened().read('commandById', id)).toMatchObject({
+      state: 'accepted',
+      host_hold_reason: 'awaiting-start',
+    });
+    await look(true, NOW + 3 * DAY_MS);
+    expect(await reason()).toBeNull();
+    await proven(opened(), instanceId, { commandId: id, sequence: 1 });
+    expect(await opened().read('commandById', id)).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('H14: a launcher is not ordered for a host that has none', async () => {
+    const { instanceId } = await connected(opened());
+    const launcher = { component: 'launcher', version: '2.0.0' } as const;
+    const release = { ...order, ...launcher };
+    const built = { platform: 'linux-x64', digest: D2, manifestBytes: 1, bytes: 1, files: 1 };
+    await opened().write('recordImport', { ...release, ...built, minimumLauncher: null });
+    await opened().write('recordPublish', release);
+    const wanted = { ...order, ...launcher, agentName: 'a', isForced: false, key: null };
+    expect((await opened().read('plannedUpgrade', wanted)).warnings).toEqual([]);
+    await report(opened(), instanceId, [], { marks: ['no launcher'] });
+    await expect(opened().read('plannedUpgrade', wanted)).rejects.toMatchObject({
+      code: 'launcher-missing',
+    });
   });
 }
 

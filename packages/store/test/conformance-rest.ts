@@ -1,3 +1,4 @@
+import { NO_CHANGES, type SlotChanges } from '@moult/core/changed-files';
 import { expect, test } from 'vitest';
 import type { Store, WriteArgs } from '../src/index.ts';
 import { agent, D1, D2, finish, NOW, order, ordered, session } from './support/rows.ts';
@@ -56,10 +57,36 @@ export function restConformance(opened: () => Store): void {
       { components: [{ ...part, trialAttemptId: 'c/1' }] },
       { components: [{ ...part, component: 'launcher' }] },
       { configurationTrouble: 'tasks.yaml: not a map' },
+      { components: [{ ...part, changes: CHANGES }] },
+      { kept: [KEPT] },
       { instanceId: 'another' },
     ]) {
       expect(await isStored(changed)).toBe(false);
     }
+  });
+
+  test('H16: what was changed by hand is history once, and so is where it is kept', async () => {
+    const { instanceId } = await agent(opened(), 'a');
+    const told = async (changes: SlotChanges, kept: readonly (typeof KEPT)[] = []) => {
+      const known = reportOf(instanceId);
+      const components = known.components.map((part) => ({ ...part, changes }));
+      await opened().write('recordReport', { ...known, components, kept });
+      const page = { agent: 'a', before: null, after: null, limit: 1000 };
+      const rows = await opened().read('historyPage', page);
+      return rows.flatMap(({ kind, detail }) =>
+        ['changed-by-hand', 'kept-aside'].includes(kind) ? [[kind, JSON.parse(detail)]] : [],
+      );
+    };
+    const files = 'lib/agent.cjs (changed)';
+    const seen = ['changed-by-hand', { version: '1.0.0', files }];
+    const kept = ['kept-aside', { version: '1.0.0', files, dir: KEPT.dir }];
+    expect(await told(NO_CHANGES)).toEqual([]);
+    expect(await told(CHANGES)).toEqual([seen]);
+    expect(await told(CHANGES)).toEqual([seen]);
+    expect(await told(NO_CHANGES, [KEPT])).toEqual([kept, seen]);
+    expect(await told(NO_CHANGES, [KEPT])).toEqual([kept, seen]);
+    const view = await opened().read('agentByName', 'a');
+    expect(JSON.parse(view?.instance.kept ?? '')).toEqual([KEPT]);
   });
 
   test('what is desired of many is what is desired of each', async () => {
@@ -83,6 +110,23 @@ export function restConformance(opened: () => Store): void {
   });
 }
 
+const PART = { previous: null, refused: [], trialAttemptId: '', changes: NO_CHANGES };
+const FILE = {
+  path: 'lib/agent.cjs',
+  how: 'changed',
+  sha256: D2,
+  bytes: 4,
+  modifiedMs: 5,
+} as const;
+const CHANGES = { files: [FILE], count: 1 };
+const KEPT = {
+  dir: '/var/lib/moult/kept/1.0.0-aaaaaaaa-20261127T031500Z',
+  component: 'agent',
+  version: '1.0.0',
+  keptMs: NOW,
+  changes: CHANGES,
+} as const;
+
 function reportOf(
   instanceId: string,
   current = { version: '1.0.0', digest: D1 },
@@ -96,8 +140,9 @@ function reportOf(
     upgrade: null,
     tasks: [],
     configurationTrouble: '',
+    kept: [],
     nowMs: NOW,
-    components: [{ component: 'agent', current, previous: null, refused: [], trialAttemptId: '' }],
+    components: [{ component: 'agent', current, ...PART }],
   };
 }
 

@@ -1,4 +1,5 @@
 /* A store that was restored from a backup, and agents that have seen more than it has. */
+import { NO_CHANGES } from '@moult/core/changed-files';
 import { ticketOf } from '@moult/core/identity';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../src/index.ts';
@@ -335,6 +336,7 @@ async function reportNewer(store: Store, instanceId: string): Promise<void> {
     current: NEWER,
     previous: null,
     trialAttemptId: '',
+    changes: NO_CHANGES,
   } as const;
   await report(store, instanceId, [], { components: [{ ...component, refused: [] }] });
 }

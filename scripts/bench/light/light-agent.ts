@@ -158,7 +158,8 @@ export class LightAgent implements LightPeer {
 
   #report(): Report {
     const { name, version, digest, launcherDigest } = this.#facts;
-    const part = { previous: null, refused: [], trialAttemptId: '', rolledBack: null };
+    const plain = { previous: null, refused: [], trialAttemptId: '', rolledBack: null };
+    const part = { ...plain, changed: [], changedCount: 0 };
     return {
       state: 'Up',
       marks: [],
@@ -170,6 +171,7 @@ export class LightAgent implements LightPeer {
       isIdle: true,
       tasks: [],
       configurationTrouble: '',
+      kept: [],
       facts: [
         { name: 'hostname', value: name },
         { name: 'os', value: 'Linux 6.18.0' },

@@ -6,7 +6,7 @@ import { COMPONENTS, type Component } from '@moult/core/component';
 import { type Layout, versionsDirOf } from '@moult/core/layout';
 import type { ManifestFile } from '@moult/core/manifest';
 import type { VerifiedManifest } from '@moult/release/trust-client';
-import { readSlotManifest, verifySlot } from '@moult/release/verify-slot';
+import { readSlotManifest } from '@moult/release/verify-slot';
 import type { Clock } from '@moult/runtime/clock';
 import { codeOf, readTextIfPresent, removeDurably } from '@moult/runtime/files';
 import type { Slots, TrustedRelease } from '../ports.ts';
@@ -24,15 +24,12 @@ export function createSlots(options: SlotsOptions): Slots {
     const names = await namesIn(versionsDirOf(layout, component));
     return names.filter((name) => SLOT_DIR.test(name));
   };
+  /** Hashes of files that were read. */
+  const known = new Map<string, string>();
   return {
     list,
     manifestOf: (component, slot) =>
       readSlotManifest(join(versionsDirOf(layout, component), slot.dir)),
-    damageOf: async (component, slot) => {
-      const dir = join(versionsDirOf(layout, component), slot.dir);
-      const verdict = await verifySlot({ dir, digest: slot.digest });
-      return verdict.kind === 'sound' ? null : `${dir}/${verdict.path}: ${verdict.why}`;
-    },
     plan: async (release) => {
       const files = await filesToWrite(layout, release, list);
       return {
@@ -52,9 +49,22 @@ export function createSlots(options: SlotsOptions): Slots {
       });
       return { slot: staged.slot, bytesFetched: staged.bytesFetched, bytesTotal };
     },
-    remove: async (component, dir) => {
-      await removeDurably(join(versionsDirOf(layout, component), dir));
-      await rm(join(layout.compileCacheDir, dir), { recursive: true, force: true });
+    changesOf: async (component, slot, { signal, isQuick }) => {
+      const { slotChanges } = await import('@moult/release/slot-changes');
+      if (!isQuick || known.size > KNOWN_MAX) known.clear();
+      const dir = join(versionsDirOf(layout, component), slot.dir);
+      return slotChanges({ dir, digest: slot.digest, known, signal });
+    },
+    keepings: async () => {
+      const { keepingsIn } = await import('@moult/release/kept-files');
+      return keepingsIn(layout.keptDir);
+    },
+    remove: async (component, name) => {
+      const dir = join(versionsDirOf(layout, component), name);
+      const { keepOfSlot } = await import('@moult/release/kept-files');
+      await keepOfSlot({ dir, component, keptDir: layout.keptDir, nowMs: options.clock.nowMs() });
+      await removeDurably(dir);
+      await rm(join(layout.compileCacheDir, name), { recursive: true, force: true });
     },
     clearStaging: async () => {
       for (const name of await namesIn(layout.stagingDir)) {
@@ -72,6 +82,9 @@ export function createSlots(options: SlotsOptions): Slots {
     },
   };
 }
+
+/** Files of a dozen versions; then they are read anew. */
+const KNOWN_MAX = 1_000;
 
 /** `<version>-<first eight of the digest>`: nothing else below a versions directory is a slot. */
 const SLOT_DIR = /^[0-9A-Za-z.-]+-[0-9a-f]{8}$/;

@@ -69,13 +69,26 @@ export async function chooseOwnBoot(layout: Layout, bootId: string): Promise<Own
 /** The same for the process that was started with it: its try is counted already. */
 export async function chosenOwnBoot(layout: Layout, digest: string): Promise<OwnBoot> {
   const record = await readOwnRecord(layout);
-  const { committed, trial } = record.components.agent;
-  const slot = [trial?.slot, committed].find((known) => known?.digest === digest);
+  const { committed, previous, trial } = record.components.agent;
+  const slot = [trial?.slot, committed, previous].find((known) => known?.digest === digest);
   if (slot) return { record, slot };
   throw new CodedError(
     'boot-trial-stale',
     'boot.json no longer names the version that was started',
   );
+}
+
+/** A committed version that is not there gives way to the one before, for this start; the record stays as it is. */
+export async function startableBoot(layout: Layout, boot: OwnBoot): Promise<OwnBoot> {
+  const { committed, previous } = boot.record.components.agent;
+  if (boot.slot !== committed || previous === null) return boot;
+  const isThere = await isWhole(layout, committed);
+  return isThere || !(await isWhole(layout, previous)) ? boot : { ...boot, slot: previous };
+}
+
+async function isWhole(layout: Layout, slot: Slot): Promise<boolean> {
+  const found = await slotAt(join(versionsDirOf(layout, 'agent'), slot.dir)).catch(() => null);
+  return found?.slot.digest === slot.digest;
 }
 
 /** Where the program and the script of a slot are, if `scriptPath` is not that script already. */

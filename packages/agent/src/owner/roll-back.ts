@@ -4,7 +4,9 @@
  *
  *   may it? ─► would the version before serve? ─► tasks are over ─► may it still? ─► boot record ─► 75
  */
+
 import { EXIT, ROLLBACK_GRACE_MS, type Slot } from '@moult/core/boot';
+import { changesText } from '@moult/core/changed-files';
 import type { Component } from '@moult/core/component';
 import { CodedError, codedErrorFrom } from '@moult/core/errors';
 import {
@@ -33,7 +35,7 @@ export interface OwnersRollbackOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly store: Pick<AgentStore, 'meta' | 'readableSince'>;
-  readonly slots: Pick<Slots, 'damageOf' | 'manifestOf'>;
+  readonly slots: Pick<Slots, 'changesOf' | 'manifestOf'>;
   readonly isPreflightOff: boolean;
   readonly pipe: Pick<PipeClient, 'request' | 'rehearse'>;
   /** Of the agent, as it is now. */
@@ -157,7 +159,9 @@ export class OwnersRollback {
   /** Rejects with why this host must not go back. */
   async #prove({ from, to }: GoingBack, word: RollbackWord, signal: AbortSignal): Promise<void> {
     const { slots, store, log } = this.#options;
-    const damage = await slots.damageOf('agent', to);
+    const changes = await slots.changesOf('agent', to, { signal, isQuick: false });
+    const damage =
+      changes.count === 0 ? null : `${to.version} was changed by hand: ${changesText(changes)}`;
     const [own, before] = [
       await slots.manifestOf('agent', from),
       await slots.manifestOf('agent', to),

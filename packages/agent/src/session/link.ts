@@ -30,7 +30,7 @@ export interface LinkListener {
   onNoSession(trouble: NoSession): void;
 }
 
-type OwnFacts = Pick<
+export type OwnFacts = Pick<
   HelloFacts,
   'version' | 'digest' | 'commandNonce' | 'launcherVersion' | 'launcherDigest'
 >;

@@ -11,6 +11,7 @@ import { isVersion } from '@moult/core/versions';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { DiskFacts, Slots, Trust, TrustedRelease } from '../ports.ts';
+import { fallbackOf } from './fallback.ts';
 
 export interface PreflightOptions {
   readonly course: Course;
@@ -58,37 +59,33 @@ export async function runPreflight(options: PreflightOptions): Promise<UpgradeEv
   return { kind: 'preflight-passed', attemptId, nowMs: clock.nowMs() };
 }
 
-/** U21: a committed slot that is damaged is staged anew, whether the version before runs instead or it runs still. */
+/** U21: a committed slot that was changed is staged anew, whether the version before runs instead or it runs still. */
 async function isCurrent(options: PreflightOptions, release: TrustedRelease): Promise<boolean> {
-  const { component } = options.course.order;
-  const { committed } = options.view[component];
+  const { course, view, slots, signal, runningDigest } = options;
+  const { component } = course.order;
+  const { committed } = view[component];
   if (committed?.digest !== release.digest) return false;
   if (component !== 'agent') return true;
-  if (options.runningDigest !== release.digest) return false;
-  return (await options.slots.damageOf(component, committed)) === null;
+  if (runningDigest !== release.digest) return false;
+  return (await slots.changesOf(component, committed, { signal, isQuick: false })).count === 0;
 }
 
 /** Facts for the checks that need no particular release, or one. */
 export async function checksOf(
   options: Pick<
     PreflightOptions,
-    'view' | 'launcherVersion' | 'slots' | 'disk' | 'clockAheadMs' | 'signal'
+    'view' | 'launcherVersion' | 'slots' | 'trust' | 'disk' | 'clockAheadMs' | 'signal'
   >,
   release: TrustedRelease | null,
 ): Promise<readonly Check[]> {
-  const { view, slots, disk } = options;
+  const { disk } = options;
   const component = release?.manifest.component ?? 'agent';
-  const { committed } = view[component];
-  const isMend = committed !== null && committed.digest === release?.digest;
   return preflightChecks({
     release: release === null ? null : await wantedOf(options, release),
     launcherVersion: options.launcherVersion,
     directoryTrouble: await disk.slotsTrouble(),
     free: await disk.freeForSlots(),
-    fallback:
-      committed === null || isMend
-        ? null
-        : { version: committed.version, trouble: await slots.damageOf(component, committed) },
+    fallback: await fallbackOf(options, { component, orderedDigest: release?.digest ?? null }),
     clockAheadMs: options.clockAheadMs,
   });
 }

@@ -22,6 +22,7 @@ import type { OwnersWord } from '../owner/owners-word.ts';
 import type { DiskFacts, Slots, Trust } from '../ports.ts';
 import type { Link } from '../session/link.ts';
 import { type Bell, pause } from '../waiting.ts';
+import { mendFallback } from './fallback.ts';
 import { finishOf } from './finish.ts';
 import { checkHealth, type Health, type HealthChecks, type Subject } from './health.ts';
 import { orderOf, refusalOf } from './order.ts';
@@ -102,7 +103,7 @@ export function createWorkers(options: WorkerOptions): Workers {
     'hand-over': async (work, signal): Promise<WorkResult> => {
       const { order } = work.course;
       // U21: what is committed is booted by itself, now that its slot is whole again.
-      if (isMend(work)) return { kind: 'leave', exitCode: EXIT.bootRecorded };
+      if (isMend(work)) return leaves(options, work.slot);
       const manifest = await options.slots.manifestOf(order.component, work.slot);
       if (manifest === null) {
         throw new CodedError('slot-corrupt', `the slot ${work.slot.dir} has no readable manifest`);
@@ -117,7 +118,7 @@ export function createWorkers(options: WorkerOptions): Workers {
         },
         signal,
       );
-      return { kind: 'leave', exitCode: EXIT.bootRecorded };
+      return leaves(options, work.slot);
     },
     watch: (work, signal) => watch(options, work, signal),
     commit: async (work, signal) => {
@@ -157,6 +158,14 @@ export function createWorkers(options: WorkerOptions): Workers {
       return { kind: 'reported', attemptId: attemptIdOf(order), nowMs: clock.nowMs() };
     },
   };
+}
+
+/** H14: without a launcher this process starts nothing after itself. */
+function leaves({ launcherVersion, log }: WorkerOptions, { version }: Slot): WorkResult {
+  if (launcherVersion === '') {
+    log.warn('ends to become another version: start it again, for nobody does', { version });
+  }
+  return { kind: 'leave', exitCode: EXIT.bootRecorded };
 }
 
 /**
@@ -276,6 +285,9 @@ async function fetchRelease(
   const { commandId, attempt } = order;
   // Asked anew: what preflight learned may be hours old, and only a fresh answer is a proof.
   const release = await options.trust.release(order, signal);
+  const mended = options.isPreflightOff
+    ? 0
+    : await mendFallback({ ...options, view: options.view(), signal }, release);
   let lastMs = Number.NEGATIVE_INFINITY;
   const staged = await options.slots.stage(release, {
     signal,
@@ -300,7 +312,7 @@ async function fetchRelease(
     kind: 'fetched',
     attemptId: attemptIdOf(order),
     slot: staged.slot,
-    bytesFetched: staged.bytesFetched,
+    bytesFetched: staged.bytesFetched + mended,
     bytesTotal: staged.bytesTotal,
     nowMs: clock.nowMs(),
   };

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentPipeMessage, LauncherPipeMessage, Slot, Spawned } from '@moult/core/boot';
+import { type Keeping, NO_CHANGES, type SlotChanges } from '@moult/core/changed-files';
 import { CodedError } from '@moult/core/errors';
 import type { Manifest } from '@moult/core/manifest';
 import { scheduleTrouble } from '@moult/runtime/cron';
@@ -116,11 +117,15 @@ export class TestHost {
   readonly released = new Map<string, TrustedRelease>();
   freeBytes = 10 * 1024 ** 3;
   slotsTrouble: string | null = null;
-  fallbackTrouble: string | null = null;
   trustTrouble: CodedError | null = null;
   stageTrouble: Error | null = null;
   log: Logger = silentLogger;
   readonly removed: string[] = [];
+  /** Versions, in their order. */
+  readonly staged: string[] = [];
+  /** Slots that somebody has changed, by their directory. */
+  readonly changed = new Map<string, SlotChanges>();
+  kept: readonly Keeping[] = [];
   slotDirs: Record<string, string[]> = { agent: [], launcher: [] };
   recordedDirs: ReadonlySet<string> | null = new Set();
   readonly schedules: { expression: string; work: () => void; timeZone?: string | undefined }[] =
@@ -142,6 +147,19 @@ export class TestHost {
     Promise.reject(new Error('no agent serves'));
   isPreflightOff = false;
   drainLimitMs: number | null = null;
+
+  /** A file of what runs is another one, and no repository has its release any more. */
+  loseFallback(): void {
+    const file = {
+      path: 'bin/node',
+      how: 'changed',
+      sha256: null,
+      bytes: 1,
+      modifiedMs: 1,
+    } as const;
+    this.changed.set(OLD.dir, { files: [file], count: 1 });
+    this.released.delete(`agent ${OLD.version}`);
+  }
 
   get tasksPath(): string {
     return join(this.dir, 'tasks.yaml');
@@ -197,13 +215,13 @@ export class TestHost {
         },
       },
       slots: {
-        damageOf: async () => this.fallbackTrouble,
         plan: async (release) => ({
           filesToWrite: release.manifest.files.length,
           bytesToWrite: release.manifest.files.reduce((sum, file) => sum + file.length, 0),
         }),
         stage: async (release, { onProgress }) => {
           if (this.stageTrouble !== null) throw this.stageTrouble;
+          this.staged.push(release.manifest.version);
           onProgress({ bytesDone: 10, bytesTotal: 110 });
           const { version } = release.manifest;
           const dir = `${version}-${release.digest.slice(0, 8)}`;
@@ -216,6 +234,8 @@ export class TestHost {
         manifestOf: async (component, slot) =>
           this.released.get(`${component} ${slot.version}`)?.manifest ?? null,
         list: async (component) => this.slotDirs[component] ?? [],
+        changesOf: async (_component, slot) => this.changed.get(slot.dir) ?? NO_CHANGES,
+        keepings: async () => this.kept,
         remove: async (component, dir) => void this.removed.push(`${component}/${dir}`),
         clearStaging: async () => undefined,
         recordedDirs: async () => this.recordedDirs,

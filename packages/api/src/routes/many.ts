@@ -43,6 +43,8 @@ export const upgradeAgents = defineRoute({
       key: z.string().max(64).optional(),
       /** Says what would be ordered, and orders nothing. */
       isDryRun: z.boolean().default(false),
+      /** Leaves out agents that run without a launcher: after the switch they stay down until somebody starts them. */
+      onlyWithLauncher: z.boolean().default(false),
     })
     .refine(hasOneTarget, ONE_TARGET),
   status: 202,
@@ -56,6 +58,16 @@ export const upgradeAgents = defineRoute({
         commandId: id.nullable(),
         /** False: the key had given this command before. */
         isNew: z.boolean(),
+      }),
+    ),
+    /** Left out because they run without a launcher. */
+    leftOut: z.array(name),
+    /** What should be known before; it keeps nobody from being upgraded but whoever is too old for it. */
+    warnings: z.array(
+      z.object({
+        agent: name,
+        code: z.enum(['manual-upgrade-required', 'no-launcher', 'changed-by-hand']),
+        message: z.string(),
       }),
     ),
   }),

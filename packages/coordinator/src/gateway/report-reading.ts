@@ -1,5 +1,13 @@
 /* What agents say, in the shape that may enter the store: words that are not known, and texts that are not what they claim, stay out. */
 import type { AgentState } from '@moult/core/agent-state';
+import {
+  CHANGE_KINDS,
+  CHANGED_REPORTED_MAX,
+  type ChangedFile,
+  type ChangeKind,
+  KEEPINGS_REPORTED_MAX,
+  type SlotChanges,
+} from '@moult/core/changed-files';
 import { HOLD_REASONS } from '@moult/core/command';
 import { COMPONENTS, isComponent } from '@moult/core/component';
 import { isSha256 } from '@moult/core/manifest';
@@ -7,6 +15,7 @@ import { isName } from '@moult/core/name';
 import { PARAMETERS_MAX, TASKS_MAX } from '@moult/core/task';
 import { isVersion } from '@moult/core/versions';
 import type {
+  ChangedFileMessage,
   FinishMessage,
   OutputItem,
   Report,
@@ -66,6 +75,7 @@ export function readReport(
           },
     tasks: readOffers(report),
     configurationTrouble: cut(report.configurationTrouble),
+    kept: readKept(report),
   };
 }
 
@@ -97,6 +107,7 @@ function readComponents(report: Report): AgentReport['components'] {
         previous: readSlot(part.previous),
         refused: readRefused(part),
         trialAttemptId: cut(part.trialAttemptId),
+        changes: readChanges(part),
       },
     ];
   });
@@ -117,6 +128,32 @@ function readRefused({
     if (read === null) return [];
     return read.digest === left?.digest ? { ...read, byOwner } : read;
   });
+}
+
+function readKept(report: Report): AgentReport['kept'] {
+  return report.kept.slice(-KEEPINGS_REPORTED_MAX).flatMap((keeping) => {
+    const { dir, component, version, keptMs } = keeping;
+    if (!isComponent(component)) return [];
+    const changes = readChanges(keeping);
+    return [{ dir: cut(dir), component, version: cut(version), keptMs, changes }];
+  });
+}
+
+function readChanges(of: {
+  readonly changed: readonly ChangedFileMessage[];
+  readonly changedCount: number;
+}): SlotChanges {
+  const files = of.changed.slice(0, CHANGED_REPORTED_MAX).flatMap((file): ChangedFile[] => {
+    const { path, how, sha256, bytes, modifiedMs } = file;
+    if (!isChangeKind(how)) return [];
+    const isKnown = isSha256(sha256);
+    return [{ path: cut(path), how, sha256: isKnown ? sha256 : null, bytes, modifiedMs }];
+  });
+  return { files, count: Math.max(files.length, of.changedCount) };
+}
+
+function isChangeKind(text: string): text is ChangeKind {
+  return (CHANGE_KINDS as readonly string[]).includes(text);
 }
 
 export function readOutputItem(item: OutputItem): NewOutput {

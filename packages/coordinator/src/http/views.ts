@@ -9,6 +9,7 @@ import type {
   Run,
   Token,
 } from '@moult/api';
+import type { SlotChanges } from '@moult/core/changed-files';
 import { HOLD_REASONS, isHoldReason } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { toldIn } from '@moult/core/errors';
@@ -17,8 +18,10 @@ import {
   type AgentView,
   type AttemptView,
   type CommandTable,
+  changesIn,
   type DesiredOf,
   type HistoryRow,
+  keptIn,
   type OutputFound,
   offersOf,
   type ReleaseView,
@@ -76,6 +79,10 @@ function plainOf(with_: AgentViews, view: AgentView): Omit<Agent, 'components' |
     tasks: offersOf(instance)?.map(({ name }) => name) ?? null,
     configurationTrouble:
       instance.configuration_trouble === '' ? null : instance.configuration_trouble,
+    kept: keptIn(instance).map(({ changes, ...keeping }) => ({
+      ...keeping,
+      changed: changedOf(changes),
+    })),
   };
 }
 
@@ -112,7 +119,12 @@ function partOf(of: {
     previous: slotOf(row?.previous_version ?? null, row?.previous_digest ?? null),
     desired: desired === null ? null : { version: desired.version, from: desired.from },
     refused: (JSON.parse(row?.refused ?? '[]') as Slot[]).filter((slot) => slot.digest !== ''),
+    changed: changedOf(changesIn(row)),
   };
+}
+
+function changedOf({ files, count }: SlotChanges): Part['changed'] {
+  return { files: [...files], count };
 }
 
 function slotOf(version: string | null, digest: string | null): Slot | null {

@@ -161,10 +161,22 @@ export class Why {
       hostHoldReason: command.host_hold_reason as HoldReason | null,
       notBeforeMs: command.not_before_ms,
       said: saidOf(instance, command.hold_reason),
+      minimumLauncher:
+        command.hold_reason === 'launcher-too-old'
+          ? await this.#minimumLauncherOf(command, instance)
+          : null,
       progress: isOfThis ? { ...reported, sinceMs: instance.upgrade_since_ms } : null,
       turn: command.hold_reason === 'awaiting-turn' ? await this.#turnOf(subject) : null,
     };
     return this.#reasonOf(subject, { version: command.version, commandId: command.id, about });
+  }
+
+  async #minimumLauncherOf(
+    { component, version }: CommandTable,
+    { platform }: InstanceRow,
+  ): Promise<string | null> {
+    const built = await this.#options.store.read('platformOf', { component, version, platform });
+    return built?.minimum_launcher ?? null;
   }
 
   async #turnOf({ view, component }: Subject): Promise<Turn | null> {

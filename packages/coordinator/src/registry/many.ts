@@ -5,7 +5,7 @@
  */
 import { CodedError, type Status } from '@moult/core/errors';
 import { nextTurn } from '@moult/runtime/clock';
-import type { Store } from '@moult/store';
+import { hasNoLauncher, type Store } from '@moult/store';
 import { type Selected, type Selection, selectorOf } from './selection.ts';
 
 /** In flight at once: the store makes one commit of them, and others wait no longer than for that. */
@@ -84,6 +84,24 @@ export async function existingOrSelected(
     if (found.length % READ_AT_ONCE === 0) await nextTurn();
   }
   return found;
+}
+
+/** Those that have a launcher, as far as is known. Throws `no-launcher-selected`. */
+export async function withLauncher<One extends Named>(
+  store: Store,
+  all: readonly One[],
+): Promise<{ readonly chosen: readonly One[]; readonly leftOut: string[] }> {
+  const chosen: One[] = [];
+  const leftOut: string[] = [];
+  for (const [index, one] of all.entries()) {
+    const view = await store.read('agentByName', one.agentName);
+    if (view !== null && hasNoLauncher(view.instance)) leftOut.push(one.agentName);
+    else chosen.push(one);
+    if ((index + 1) % READ_AT_ONCE === 0) await nextTurn();
+  }
+  if (chosen.length > 0) return { chosen, leftOut };
+  const who = leftOut.length === 1 ? `${leftOut[0]} has` : `all ${leftOut.length} agents have`;
+  throw new CodedError('no-launcher-selected', `${who} no launcher`);
 }
 
 /** Throws only where nothing was done. */

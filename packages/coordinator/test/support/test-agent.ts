@@ -129,6 +129,8 @@ export class TestAgent {
             refused: [],
             trialAttemptId: '',
             rolledBack: null,
+            changed: [],
+            changedCount: 0,
           },
         ],
         upgrade: null,
@@ -136,6 +138,7 @@ export class TestAgent {
         facts: [],
         tasks: [],
         configurationTrouble: '',
+        kept: [],
         ...overrides,
       },
     });

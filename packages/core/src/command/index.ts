@@ -18,6 +18,7 @@ export {
   isEnded,
   VANISHED_MS,
 } from './machine.ts';
+export { type OrderWarning, orderWarnings } from './order-warnings.ts';
 export { HOLD_REASONS, type HoldReason, type HoldReasonText, isHoldReason } from './reasons.ts';
 export { REPAIRS_MAX, type RepairFacts, type RepairVerdict, repairVerdict } from './repair.ts';
 export {

@@ -134,12 +134,12 @@ export const HOLD_REASONS = {
   },
   'launcher-too-old': {
     text: 'the release demands a newer launcher',
-    freedBy: 'moult agents upgrade AGENT --component launcher',
+    freedBy: 'moult agents upgrade AGENT --component launcher --to LAUNCHER',
     isWaitingForHost: false,
   },
   'awaiting-start': {
     text: 'the agent runs without a launcher and waits for somebody to start it',
-    freedBy: null,
+    freedBy: 'moult agent run (on the host)',
     isWaitingForHost: true,
   },
   'manual-upgrade-required': {

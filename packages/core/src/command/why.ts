@@ -39,6 +39,8 @@ export interface OpenCommand {
   readonly notBeforeMs: number;
   /** What the owner of the host has said of this hold reason; null: it is none of the owner's. */
   readonly said: string | null;
+  /** Which launcher the release demands; null: any, or there is no such release. */
+  readonly minimumLauncher: string | null;
   /** What the host said last of this very command; null: nothing. */
   readonly progress: {
     readonly step: string;
@@ -100,7 +102,7 @@ export function explain(facts: WhyFacts): Explained {
   return {
     reason: found.reason,
     detail: found.detail ?? null,
-    freedBy: template === null ? null : filledIn(template, facts, id),
+    freedBy: template === null ? null : filledIn(template, facts, found),
   };
 }
 
@@ -114,6 +116,8 @@ interface Found {
   readonly detail?: string;
   /** Of the command that `ID` names. */
   readonly id?: string;
+  /** The version that `LAUNCHER` names. */
+  readonly launcher?: string;
   /** Where something else frees it than usually does. */
   readonly freedBy?: string;
 }
@@ -124,8 +128,16 @@ function explainOpen(facts: WhyFacts, open: OpenCommand): Found {
   if (reason === 'agent-down') return { reason, detail: seenText(facts.lastSeenMs) };
   if (reason === 'retry-backoff')
     return { reason, detail: `next try ${timeText(open.notBeforeMs)}` };
+  if (reason === 'launcher-too-old') return wantingLauncher(facts, open.minimumLauncher);
   if (reason === 'awaiting-turn' && open.turn !== null) return waitingFor(open.turn);
   return withDetail(reason, open.said ?? '');
+}
+
+function wantingLauncher({ version }: WhyFacts, launcher: string | null): Found {
+  const reason = 'launcher-too-old';
+  if (launcher === null)
+    return { reason, freedBy: 'moult agents upgrade AGENT --component launcher' };
+  return { reason, detail: `${version} wants ${launcher} or a newer one`, launcher };
 }
 
 function waitingFor(turn: Turn): Found {
@@ -137,6 +149,10 @@ function waitingFor(turn: Turn): Found {
 
 function explainInFlight(facts: WhyFacts, open: OpenCommand): Found {
   const { progress, id } = open;
+  if (facts.isDown && open.hostHoldReason === 'awaiting-start') {
+    const detail = `it has ended to become ${facts.version} by command ${id}; ${seenText(facts.lastSeenMs)}`;
+    return { reason: 'awaiting-start', detail };
+  }
   if (facts.isDown) {
     const detail = `the host has command ${id}; ${seenText(facts.lastSeenMs)}`;
     return { reason: 'agent-down', detail, id };
@@ -187,12 +203,13 @@ function timeText(atMs: number): string {
 }
 
 /** Each placeholder in capitals by its name; what upgrades a launcher says so. */
-function filledIn(template: string, facts: WhyFacts, id: string | null): string {
+function filledIn(template: string, facts: WhyFacts, found: Found): string {
   const names: Readonly<Record<string, string | null>> = {
     AGENT: facts.agentName,
     VERSION: facts.version,
     PLATFORM: facts.platform,
-    ID: id,
+    ID: found.id ?? null,
+    LAUNCHER: found.launcher ?? null,
   };
   const text = template.replace(/\b[A-Z]{2,}\b/g, (word) => names[word] ?? word);
   const isForAgent = facts.component === 'agent' || text.includes('--component');

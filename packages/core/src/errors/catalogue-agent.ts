@@ -77,11 +77,18 @@ export const AGENT_ERRORS = {
     remedy: 'Do what the message says for each of them, then start it again.',
   },
   'fallback-unsound': {
-    text: 'The version that a failed upgrade would fall back to is damaged on this host.',
+    text: 'The version that a failed upgrade would fall back to was changed on this host, and its release is not there to make it whole.',
     status: 'failed-precondition',
     retryable: true,
     remedy:
-      'Have the version that runs staged anew: order it again, `moult agents upgrade AGENT --to VERSION`.',
+      'Publish the release of that version again: it is made whole by itself then. Or go without the test on this host: `preflight: false` in agent.yaml.',
+  },
+  'changed-by-hand': {
+    text: 'Files of an installed version were changed, added or removed since it was installed.',
+    status: 'failed-precondition',
+    retryable: true,
+    remedy:
+      'They are kept aside before they are replaced, and never put back: move what must stay into the configuration, or into a release.',
   },
   'clock-off': {
     text: 'The clock of this host and that of its coordinator are far apart.',

@@ -116,6 +116,20 @@ export const COORDINATOR_ERRORS = {
     retryable: false,
     remedy: 'Mend the selector at the named column; docs/selectors.md lists fields and operators.',
   },
+  'manual-upgrade-required': {
+    text: 'The agent is too old to upgrade itself, so that nothing is sent to it.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Install the current version on the host by hand, over what is there: identity, configuration and state are kept. What was ordered goes on then.',
+  },
+  'no-launcher-selected': {
+    text: 'Only agents with a launcher were wanted, and none of those that are meant has one.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Nothing was done. Leave `--only-with-launcher` out, and start each agent on its host once it has ended for the switch; or give the hosts a launcher.',
+  },
   'nothing-selected': {
     text: 'A selector, or a list of names, means no agent at all.',
     status: 'not-found',

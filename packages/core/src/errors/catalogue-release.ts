@@ -335,6 +335,13 @@ export const RELEASE_ERRORS = {
     remedy:
       'Something changed files while they were being staged: find out which program writes there.',
   },
+  'kept-full': {
+    text: 'A version was changed by hand, and there is no room left to keep what was changed: it is not replaced.',
+    status: 'resource-exhausted',
+    retryable: true,
+    remedy:
+      'Look through the kept directory and the version that the message names, move what is needed elsewhere and remove the rest; it is tried again.',
+  },
   'slot-corrupt': {
     text: 'An installed version is not what its manifest says.',
     status: 'data-loss',

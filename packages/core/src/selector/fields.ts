@@ -54,6 +54,8 @@ const MARKS: Readonly<Record<AgentMark, true>> = {
   'over HTTPS': true,
   'manual upgrade required': true,
   'no Upgrading state': true,
+  'no launcher': true,
+  'changed by hand': true,
 };
 
 const YES_OR_NO = ['yes', 'no'];

@@ -8,6 +8,7 @@ import { migrateFifth } from './fifth.ts';
 import { migrateFirst } from './first.ts';
 import { migrateFourth } from './fourth.ts';
 import { migrateSecond } from './second.ts';
+import { migrateSeventh } from './seventh.ts';
 import { migrateSixth } from './sixth.ts';
 import { migrateThird } from './third.ts';
 
@@ -32,10 +33,11 @@ const MIGRATIONS: readonly Migration[] = [
   // Before it nothing made output, so that no program can miss the table that it replaces.
   { schema: 5, readableSince: 1, up: migrateFifth },
   { schema: 6, readableSince: 1, up: migrateSixth },
+  { schema: 7, readableSince: 1, up: migrateSeventh },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 6;
+export const SCHEMA = 7;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

@@ -1,4 +1,4 @@
-import type { CommandKind } from '@moult/core/command';
+import { type CommandKind, type OrderWarning, orderWarnings } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import type { Version } from '@moult/core/versions';
@@ -8,7 +8,8 @@ import { requirePublished } from './choosing.ts';
 import { applyEvent, KIND, OPEN_STATES } from './command-rows.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
-import { agentByName, type InstanceRow } from './instances.ts';
+import { changesIn, hasNoLauncher } from './host-facts.ts';
+import { type AgentView, agentByName, type InstanceRow } from './instances.ts';
 
 /** Long enough for a host that comes back from a holiday; an autoUpgrade is issued anew while its choice stands. */
 const NOT_AFTER_MS = 30 * 86_400_000;
@@ -24,14 +25,18 @@ export interface Upgrading extends Order {
 
 /**
  * Orders an upgrade by hand. The same key gives the same command (C6). Queued ones for the same component are skipped:
- * the newest order stands. Throws `not-found`, `no-desired-version`, `desired-version-invalid`.
+ * the newest order stands. Throws `not-found`, `no-desired-version`, `desired-version-invalid`, `launcher-missing`.
  */
 export async function orderUpgrade(
   context: WriteContext,
   args: Upgrading,
-): Promise<{ readonly command: CommandTable; readonly isNew: boolean }> {
-  const { instance, version, key, same } = await plannedUpgrade(context.db, args);
-  if (same !== null) return { command: same, isNew: false };
+): Promise<{
+  readonly command: CommandTable;
+  readonly isNew: boolean;
+  readonly warnings: readonly OrderWarning[];
+}> {
+  const { instance, version, key, same, warnings } = await plannedUpgrade(context.db, args);
+  if (same !== null) return { command: same, isNew: false, warnings };
   const command = await addCommand(context, {
     ...args,
     kind: 'autoUpgrade',
@@ -41,7 +46,7 @@ export async function orderUpgrade(
     key,
     origin: 'manual',
   });
-  return { command, isNew: true };
+  return { command, isNew: true, warnings };
 }
 
 export interface PlannedUpgrade {
@@ -50,6 +55,7 @@ export interface PlannedUpgrade {
   readonly key: string | null;
   /** The command that the key has given before. */
   readonly same: CommandTable | null;
+  readonly warnings: readonly OrderWarning[];
 }
 
 /** What an order would do, and every reason for which it would be refused: as `orderUpgrade`, which begins with it. */
@@ -58,12 +64,29 @@ export async function plannedUpgrade(db: ReadContext, args: Upgrading): Promise<
   const view = await agentByName(db, agentName);
   if (view === null) throw new CodedError('not-found', `there is no agent ${agentName}`);
   const { instance } = view;
+  const warnings = warningsOf(view, component);
   const key = args.key === null ? null : `manual-${args.key}`;
   const same = key === null ? null : await commandByKey(db, { instanceId: instance.id, key });
-  if (same !== null) return { instance, version: same.version, key, same };
+  if (same !== null) return { instance, version: same.version, key, same, warnings };
   const version = args.version ?? (await desiredVersion(db, view, component));
   await requirePublished(db, { component, version });
-  return { instance, version, key, same };
+  if (component === 'launcher' && hasNoLauncher(instance)) {
+    throw new CodedError('launcher-missing', `${agentName} runs without a launcher`);
+  }
+  return { instance, version, key, same, warnings };
+}
+
+function warningsOf(view: AgentView, component: Component): readonly OrderWarning[] {
+  const { instance, components } = view;
+  const row = components.find((one) => one.component === component) ?? null;
+  const capabilities = JSON.parse(instance.capabilities) as readonly string[];
+  return orderWarnings({
+    component,
+    capabilities: instance.came_up_ms === null && capabilities.length === 0 ? null : capabilities,
+    hasNoLauncher: hasNoLauncher(instance),
+    version: row?.current_version ?? null,
+    changes: changesIn(row),
+  });
 }
 
 async function desiredVersion(

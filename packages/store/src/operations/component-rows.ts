@@ -43,6 +43,7 @@ export async function setComponent(
     given_digest: null,
     given_position: null,
     reopened_digest: null,
+    changed: '',
     ...set,
   };
   await context.db

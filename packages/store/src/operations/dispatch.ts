@@ -28,6 +28,7 @@ import {
 import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { hasNoLauncher } from './host-facts.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
 import { platformOf } from './releases.ts';
@@ -59,6 +60,7 @@ export interface Dispatched {
 export async function dispatch(context: WriteContext, args: Dispatching): Promise<Dispatched> {
   const instance = await instanceById(context.db, args.instanceId);
   if (instance === null || instance.role === 'removed') return { sends: [], open: [], group: null };
+  await noteAwaitedStart(context, { ...args, instance });
   const hasExpired = await expire(context, { ...args, instance });
   if (hasExpired || args.resends) {
     await issueWanted(context, { instanceIds: [args.instanceId], nowMs: args.nowMs });
@@ -88,6 +90,38 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
   };
 }
 
+const AWAITING_START: HoldReason = 'awaiting-start';
+
+/** H14: from the switch on an agent without a launcher is down until somebody starts it, and its order waits for that. */
+async function noteAwaitedStart(
+  context: WriteContext,
+  args: Dispatching & { readonly instance: InstanceRow },
+): Promise<void> {
+  const { instance, isConnected } = args;
+  if (!hasNoLauncher(instance)) return;
+  const command = await context.db
+    .selectFrom('commands')
+    .innerJoin('attempts', (join) =>
+      join
+        .onRef('attempts.command_id', '=', 'commands.id')
+        .onRef('attempts.attempt', '=', 'commands.attempt'),
+    )
+    .select(['commands.id', 'commands.host_hold_reason'])
+    .where('commands.instance_id', '=', instance.id)
+    .where('commands.state', 'in', ['accepted', 'running'])
+    .where(KIND, '=', 'autoUpgrade')
+    .where('attempts.switched_ms', 'is not', null)
+    .executeTakeFirst();
+  if (command === undefined) return;
+  const isAwaited = command.host_hold_reason === AWAITING_START;
+  if (isAwaited === !isConnected) return;
+  await context.db
+    .updateTable('commands')
+    .set({ host_hold_reason: isConnected ? null : AWAITING_START })
+    .where('id', '=', command.id)
+    .execute();
+}
+
 /** C4: not-after ends what no host has accepted, and a host that vanished what it has. */
 async function expire(
   context: WriteContext,
@@ -105,7 +139,7 @@ async function expire(
       const ending = { outcome: 'expired', code: null, message: 'its time has passed' };
       after = await applyEvent(context, command, { event: 'outlived', nowMs, ending });
     }
-    if (hasVanished) {
+    if (hasVanished && command.host_hold_reason !== AWAITING_START) {
       const message = `the host has it, and was not seen since ${new Date(awaySinceMs(args)).toISOString()}`;
       const ending = { outcome: 'expired', code: 'host-vanished', message };
       after = await applyEvent(context, after, { event: 'vanished', nowMs, ending });

@@ -221,5 +221,6 @@ function newInstance(
     tasks: '',
     configuration_trouble: '',
     output_bytes: 0,
+    kept: '',
   };
 }

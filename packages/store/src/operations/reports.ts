@@ -1,9 +1,11 @@
 import type { AgentState } from '@moult/core/agent-state';
+import { changesText, type SlotChanges } from '@moult/core/changed-files';
 import type { Component } from '@moult/core/component';
 import type { CommandTable } from '../database.ts';
 import { componentRow, componentsOf, setComponent } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { keptIn, type ReportedKeeping } from './host-facts.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import type { Slot } from './slot.ts';
 import { knowsTasks, type TaskOffer } from './tasks.ts';
@@ -38,11 +40,14 @@ export interface AgentReport {
     readonly previous: Slot | null;
     readonly refused: readonly RefusedSlot[];
     readonly trialAttemptId: string;
+    /** Of the current version. */
+    readonly changes: SlotChanges;
   }[];
   readonly upgrade: ReportedUpgrade | null;
   readonly tasks: readonly TaskOffer[];
   /** Empty: the configuration as it is now is used. */
   readonly configurationTrouble: string;
+  readonly kept: readonly ReportedKeeping[];
   readonly nowMs: number;
 }
 
@@ -66,6 +71,7 @@ export async function recordReport(
     })
     .where('id', '=', instance.id)
     .execute();
+  await noteChanges(context, { report, instance });
   for (const part of report.components) {
     const of = { instanceId: instance.id, component: part.component };
     await noteLeftByOwner(context, { instance, part, nowMs: report.nowMs });
@@ -102,6 +108,32 @@ async function noteLeftByOwner(
   });
 }
 
+/** H16: history names what was changed when it is first seen, and where it is kept when it has made way. */
+async function noteChanges(
+  context: WriteContext,
+  of: { readonly report: AgentReport; readonly instance: InstanceRow },
+): Promise<void> {
+  const { report, instance } = of;
+  const about = { nowMs: report.nowMs, agentName: instance.agent_name, instanceId: instance.id };
+  const rows = await componentsOf(context.db, instance.id);
+  for (const { component, current, changes } of report.components) {
+    const row = rows.find((one) => one.component === component) ?? null;
+    if (changes.count === 0 || changedText(changes) === row?.changed) continue;
+    const detail = { version: current?.version ?? '', files: changesText(changes) };
+    await addHistory(context, { ...about, kind: 'changed-by-hand', component, detail });
+  }
+  const known = new Set(keptIn(instance).map(({ dir }) => dir));
+  for (const { dir, component, version, changes } of report.kept) {
+    if (known.has(dir)) continue;
+    const detail = { version, files: changesText(changes), dir };
+    await addHistory(context, { ...about, kind: 'kept-aside', component, detail });
+  }
+}
+
+function changedText(changes: SlotChanges): string {
+  return changes.count === 0 ? '' : JSON.stringify(changes);
+}
+
 /** Whether it says what is stored: a fleet that comes back after a restart says everything again. */
 export async function isReportStored(db: ReadContext, report: AgentReport): Promise<boolean> {
   const instance = await instanceById(db, report.instanceId);
@@ -126,6 +158,7 @@ function instanceSaid(report: AgentReport, instance: InstanceRow) {
     // A version that does not know tasks has said nothing of them, where one that has none says so.
     tasks: knowsTasks(instance) ? JSON.stringify(report.tasks) : '',
     configuration_trouble: report.configurationTrouble,
+    kept: report.kept.length === 0 ? '' : JSON.stringify(report.kept),
   } as const;
 }
 
@@ -137,6 +170,7 @@ function componentSaid(part: AgentReport['components'][number]) {
     previous_digest: part.previous?.digest ?? null,
     refused: JSON.stringify(part.refused),
     trial_attempt_id: part.trialAttemptId,
+    changed: changedText(part.changes),
   } as const;
 }
 

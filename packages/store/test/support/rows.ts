@@ -1,4 +1,5 @@
 /* Rows that tests of a store begin with: two published releases, enrolled agents, their sessions, reports and finishes. */
+import { NO_CHANGES } from '@moult/core/changed-files';
 import type { Store, WriteArgs } from '../../src/index.ts';
 import { makeToken } from './tokens.ts';
 
@@ -71,8 +72,18 @@ export async function report(
     upgrade: null,
     tasks: [],
     configurationTrouble: '',
+    kept: [],
     nowMs: NOW,
-    components: [{ component: 'agent', current, previous: null, refused, trialAttemptId: '' }],
+    components: [
+      {
+        component: 'agent',
+        current,
+        previous: null,
+        refused,
+        trialAttemptId: '',
+        changes: NO_CHANGES,
+      },
+    ],
     ...set,
   });
 }

@@ -10,16 +10,27 @@ export interface Many {
   readonly done: readonly string[];
   /** `ordered`, `validated`. */
   readonly verb: string;
+  /** Names of those that the order itself leaves out. */
+  readonly leftOut?: readonly string[];
+  /** What should be known of single agents. */
+  readonly warnings?: readonly { readonly agent: string; readonly message: string }[];
 }
 
 /** Beyond this counts say more than lines; `-o json` has them all. */
 const DONE_SHOWN_MAX = 20;
+const WARNINGS_SHOWN_MAX = 20;
 
 export function manyLines(many: Many): readonly string[] {
-  const { ends, done, verb } = many;
+  const { ends, done, verb, warnings = [], leftOut = [] } = many;
   const { selected, refused } = ends;
+  const unshown = warnings.length - WARNINGS_SHOWN_MAX;
   return [
     ...(done.length > DONE_SHOWN_MAX ? [] : done),
+    ...warnings
+      .slice(0, WARNINGS_SHOWN_MAX)
+      .map(({ agent, message }) => `${agent}: warning: ${message}`),
+    ...(unshown > 0 ? [`and ${unshown} more warnings (-o json has them all)`] : []),
+    ...(leftOut.length > 0 ? [leftOutText(leftOut)] : []),
     ...refused.map(({ agent, message, code }) => `${agent}: refused: ${message} (${code})`),
     ...(selected > 1
       ? [
@@ -27,6 +38,12 @@ export function manyLines(many: Many): readonly string[] {
         ]
       : []),
   ];
+}
+
+function leftOutText(leftOut: readonly string[]): string {
+  const named = leftOut.slice(0, DONE_SHOWN_MAX).join(', ');
+  const more = leftOut.length > DONE_SHOWN_MAX ? ' and others' : '';
+  return `${leftOut.length} left out, without a launcher: ${named}${more}`;
 }
 
 /** Nothing was done, for one reason that the error says: no lines are needed beside it. */

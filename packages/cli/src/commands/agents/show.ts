@@ -1,5 +1,7 @@
 import type { Agent } from '@moult/api';
-import { toldIn } from '@moult/core/errors';
+import type { AgentMark } from '@moult/core/agent-state';
+import { changesText } from '@moult/core/changed-files';
+import { CATALOGUE, toldIn } from '@moult/core/errors';
 import type { Command } from 'commander';
 import { withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
@@ -34,11 +36,13 @@ function fieldsOf(agent: Agent, nowMs: number): Fields {
     ['instance', agent.instanceId],
     ['group', agent.group],
     ['state', stateText(agent)],
+    ...tooOldFields(agent),
     ['platform', agent.platform || ABSENT],
     ['last seen', formatAgo({ atMs: agent.lastSeenMs, nowMs })],
     ['enrolled', formatTime(agent.enrolledMs)],
     ['validated by', agent.validatedBy ?? 'nobody yet'],
     ...agent.components.flatMap(componentFields),
+    ...agent.kept.map(keptField),
     ...upgradeFields(agent),
     ...configurationFields(agent),
     ...taskFields(agent),
@@ -49,7 +53,7 @@ function fieldsOf(agent: Agent, nowMs: number): Fields {
 }
 
 function componentFields(status: Agent['components'][number]): Fields {
-  const { component, current, previous, desired, refused } = status;
+  const { component, current, previous, desired, refused, changed } = status;
   return [
     [`${component} current`, current === null ? 'none reported' : slotText(current)],
     ...(previous === null ? [] : [[`${component} previous`, slotText(previous)] as const]),
@@ -57,7 +61,20 @@ function componentFields(status: Agent['components'][number]): Fields {
       ? []
       : [[`${component} desired`, `${desired.version} (from ${desired.from})`] as const]),
     ...refused.map((slot) => [`${component} refused`, slotText(slot)] as const),
+    ...(changed.count === 0
+      ? []
+      : [[`${component} changed by hand`, changesText(changed)] as const]),
   ];
+}
+
+/** It lies on the host. */
+function keptField({ dir, component, version, changed }: Agent['kept'][number]) {
+  return ['kept aside', `${component} ${version}: ${changesText(changed)}, in ${dir}`] as const;
+}
+
+function tooOldFields({ marks }: Agent): Fields {
+  const mark: AgentMark = 'manual upgrade required';
+  return marks.includes(mark) ? [['next', CATALOGUE['manual-upgrade-required'].remedy]] : [];
 }
 
 function upgradeFields(agent: Agent): Fields {

@@ -15,6 +15,7 @@ interface UpgradeOptions {
   readonly component: Component;
   readonly force?: boolean;
   readonly dryRun?: boolean;
+  readonly onlyWithLauncher?: boolean;
   readonly wait?: boolean;
   readonly timeout: number;
   readonly why?: string;
@@ -22,6 +23,7 @@ interface UpgradeOptions {
 }
 
 const TIMEOUT_MS = 1_800_000;
+const BY_HAND = 'manual-upgrade-required';
 
 export function addAgentsUpgrade(group: Command, shell: Shell): void {
   const command = group
@@ -35,6 +37,7 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
       'also a version that the host has refused; never past trust, platform or disk',
     )
     .option('--dry-run', 'say what would be ordered, and order nothing')
+    .option('--only-with-launcher', 'leave out agents that nobody starts again after the switch')
     .option(
       '--wait',
       'follow all of it to its end: 0 succeeded, 5 failed or rolled back, 3 timeout',
@@ -79,13 +82,16 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
               why: options.why,
               key,
               isDryRun,
+              onlyWithLauncher: options.onlyWithLauncher === true,
             },
             signal: run.stop,
           }),
         ),
       );
       const done = answer.ordered.map((order) => orderText(order, options.component));
-      const many: Many = { ends: answer, done, verb: isDryRun ? 'would be ordered' : 'ordered' };
+      const { leftOut, warnings } = answer;
+      const verb = isDryRun ? 'would be ordered' : 'ordered';
+      const many: Many = { ends: answer, done, verb, leftOut, warnings };
       if (options.wait === true) await followAll(run, client, { many, answer, options });
       else if (!isLoneRefusal(many)) run.output.result(answer, () => manyLines(many));
       await requireAllDone(many, againText(key));
@@ -102,12 +108,21 @@ async function followAll(
   of: { readonly many: Many; readonly answer: Answer; readonly options: UpgradeOptions },
 ): Promise<void> {
   if (!isLoneRefusal(of.many)) for (const line of manyLines(of.many)) run.output.notice(line);
-  const commands = of.answer.ordered.flatMap(({ agent, commandId }) =>
-    commandId === null ? [] : [{ agent, id: commandId }],
+  const { ordered, warnings } = of.answer;
+  // Nothing is sent to them: whoever waited for one would wait for a person.
+  const byHand = new Set(
+    warnings.filter(({ code }) => code === BY_HAND).map((warning) => warning.agent),
+  );
+  const commands = ordered.flatMap(({ agent, commandId }) =>
+    commandId === null || byHand.has(agent) ? [] : [{ agent, id: commandId }],
   );
   if (commands.length > 0) {
     await follow(run, { client, commands, timeoutMs: of.options.timeout });
   }
+  if (byHand.size === 0) return;
+  const [first = ''] = byHand;
+  const others = byHand.size > 1 ? ` and ${byHand.size - 1} more` : '';
+  throw new CodedError(BY_HAND, `${first}${others}: not upgraded, too old to do it themselves`);
 }
 
 function orderText(order: Answer['ordered'][number], component: Component): string {

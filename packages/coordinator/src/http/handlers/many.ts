@@ -1,7 +1,8 @@
+import type { OrderWarning } from '@moult/core/command';
 import type { Clock } from '@moult/runtime/clock';
 import type { Store } from '@moult/store';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
-import { actOnAll, namedOrSelected } from '../../registry/many.ts';
+import { actOnAll, namedOrSelected, withLauncher } from '../../registry/many.ts';
 import type { Selection } from '../../registry/selection.ts';
 import type { Handlers } from '../handler.ts';
 
@@ -11,6 +12,8 @@ export interface ManyHandlersOptions {
   readonly dispatcher: Dispatcher;
   readonly selection: Selection;
 }
+
+type Warning = OrderWarning & { readonly agent: string };
 
 type ManyHandlers = Pick<Handlers, 'upgradeAgents' | 'validateAgents'>;
 
@@ -24,17 +27,28 @@ export function manyHandlers(options: ManyHandlersOptions): ManyHandlers {
       const what = { ...order, version: body.version ?? null, key: body.key ?? null };
       const key = what.key === null ? null : `manual-${what.key}`;
       const all = await namedOrSelected(selection, { ...body, key });
-      const { done: ordered, ...rest } = await actOnAll(all, async ({ agentName }) => {
-        const args = { ...what, agentName, nowMs: clock.nowMs() };
+      const { chosen, leftOut } = body.onlyWithLauncher
+        ? await withLauncher(store, all)
+        : { chosen: all, leftOut: [] };
+      const warnings: Warning[] = [];
+      const warn = (agent: string, of: readonly OrderWarning[]) => {
+        warnings.push(...of.map((warning) => ({ agent, ...warning })));
+      };
+      const { done: ordered, ...rest } = await actOnAll(chosen, async ({ agentName: agent }) => {
+        const args = { ...what, agentName: agent, nowMs: clock.nowMs() };
         if (body.isDryRun) {
-          const { version, same } = await store.read('plannedUpgrade', args);
-          return { agent: agentName, version, commandId: same?.id ?? null, isNew: same === null };
+          const planned = await store.read('plannedUpgrade', args);
+          const { version, same } = planned;
+          warn(agent, planned.warnings);
+          return { agent, version, commandId: same?.id ?? null, isNew: same === null };
         }
-        const { command, isNew } = await store.write('orderUpgrade', args);
+        const done = await store.write('orderUpgrade', args);
+        const { command, isNew } = done;
+        warn(agent, done.warnings);
         if (isNew) dispatcher.touch(command.instance_id);
-        return { agent: agentName, version: command.version, commandId: command.id, isNew };
+        return { agent, version: command.version, commandId: command.id, isNew };
       });
-      return { ...rest, ordered };
+      return { ...rest, ordered, leftOut, warnings };
     },
     validateAgents: async ({ body, caller }) => {
       const order = { principal: caller.principal, why: body.why };
