@@ -4,6 +4,7 @@ import { addAgentGroup } from './commands/agent/group.ts';
 import { addAgentsGroup } from './commands/agents/group.ts';
 import { addCommandsGroup } from './commands/commands/group.ts';
 import { addCoordinatorGroup } from './commands/coordinator/group.ts';
+import { addDiagnose } from './commands/diagnose.ts';
 import { addHistory } from './commands/history.ts';
 import { addKeysGroup } from './commands/keys/group.ts';
 import { addLauncherGroup } from './commands/launcher/group.ts';
@@ -84,5 +85,6 @@ export function createProgram(shell: Shell): Command {
   addCommandsGroup(program, shell);
   addHistory(program, shell);
   addWhy(program, shell);
+  addDiagnose(program, shell);
   return program;
 }

@@ -8,6 +8,7 @@ export {
   readCoordinatorConfig,
 } from './config.ts';
 export { type Coordinator, type CoordinatorOptions, createCoordinator } from './coordinator.ts';
+export { type CoordinatorDiagnosisOptions, diagnoseCoordinator } from './diagnosis/index.ts';
 export type { Carrier, CarrierListener } from './gateway/carrier.ts';
 export { type InitOptions, type InitResult, initCoordinator } from './init.ts';
 export { addOnlineKeys, type KeysAdded } from './online-keys.ts';

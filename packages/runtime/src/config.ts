@@ -70,6 +70,12 @@ export async function readConfig<S extends ConfigSchema>(
   return values as ConfigValues<S>;
 }
 
+/** What a configuration file says, by dotted names, known or not. Throws `config-invalid` where it is no list of keys. */
+export async function settingsIn(filePath: string): Promise<Readonly<Record<string, unknown>>> {
+  const text = await readTextIfPresent(filePath);
+  return text === null ? {} : flattened(parseYaml(text, filePath), filePath);
+}
+
 /** `tls.cert` → `MOULT_TLS_CERT`, `bindsChannel` → `MOULT_BINDS_CHANNEL`. */
 export function variableOf(name: string): string {
   const words = name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').replaceAll(/[.-]/g, '_');

@@ -17,6 +17,12 @@ export const RUNTIME_ERRORS = {
     retryable: false,
     remedy: 'Check that the file exists and that this user may read it.',
   },
+  'file-exists': {
+    text: 'A file that was to be made is there already, and nothing is written over it.',
+    status: 'already-exists',
+    retryable: false,
+    remedy: 'Give another path, or move the file that is there away.',
+  },
   'file-unwritable': {
     text: 'A file could not be written.',
     status: 'resource-exhausted',
