@@ -6,6 +6,8 @@ import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { CodedError } from '@moult/core/errors';
+import type { Clock } from '@moult/runtime/clock';
+import { optionsOfWay, serverNameOf, targetOf, type Way } from '@moult/runtime/way';
 
 export interface BoundConnection {
   /** Hex; empty: the connection is not TLS. */
@@ -18,28 +20,30 @@ export interface BoundConnection {
 const EXPORTER_BYTES = 32;
 const EXPORTER_LABEL = 'EXPORTER-Channel-Binding';
 const CONNECT_MS_MAX = 10_000;
-const HTTPS_PORT = 443;
 
 export async function openBoundConnection(options: {
   readonly coordinator: URL;
-  /** Null: the system's authorities vouch. */
-  readonly caPem: string | null;
+  readonly way: Way;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }): Promise<BoundConnection> {
-  const { coordinator, caPem, signal } = options;
+  const { coordinator, way, clock, signal } = options;
   if (coordinator.protocol !== 'https:') {
     return { channelBinding: '', agent: null, close: () => undefined };
   }
-  const host = coordinator.hostname.replace(/^\[|\]$/g, '');
-  const socket = connect({
-    host,
-    port: coordinator.port === '' ? HTTPS_PORT : Number(coordinator.port),
-    // An address is no server name.
-    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
-    ...(caPem === null ? {} : { ca: caPem }),
-    minVersion: 'TLSv1.3',
-    timeout: CONNECT_MS_MAX,
-  });
+  const { host, port } = targetOf(coordinator);
+  const { ca, createConnection } = await optionsOfWay(way, { url: coordinator, clock, signal });
+  const common = { minVersion: 'TLSv1.3', timeout: CONNECT_MS_MAX } as const;
+  const socket =
+    createConnection === undefined
+      ? connect({
+          ...common,
+          host,
+          port,
+          ...serverNameOf(host),
+          ...(ca === undefined ? {} : { ca }),
+        })
+      : createConnection(common);
   const late = () => socket.destroy(new Error('no answer in time'));
   socket.once('timeout', late);
   await secured(socket, { coordinator, signal });

@@ -4,9 +4,10 @@ import { closeSync, fchmodSync, openSync } from 'node:fs';
 import { CodedError } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
 import { type Clock, systemClock } from '@moult/runtime/clock';
-import { makeDirectoryDurably, readTextIfPresent } from '@moult/runtime/files';
+import { makeDirectoryDurably } from '@moult/runtime/files';
 import type { Logger } from '@moult/runtime/logger';
 import { systemRandom } from '@moult/runtime/random';
+import type { ReadWay } from '@moult/runtime/way';
 import { baseUrlOf, sessionUrlOf } from './address.ts';
 import type { AgentConfig } from './config/agent-config.ts';
 import { openStore } from './database/index.ts';
@@ -14,6 +15,7 @@ import { createDiskFacts } from './host/disk-facts.ts';
 import { createSelf } from './host/self.ts';
 import { createSlots } from './host/slots.ts';
 import { createTrust } from './host/trust.ts';
+import { createReadWay } from './host/way.ts';
 import { readIdentityKey } from './identity-key.ts';
 import { createOutputSocket } from './output/socket.ts';
 import { createOwnerFiles } from './owner/files.ts';
@@ -36,7 +38,7 @@ export interface HostParts {
     readonly 'web-socket': WsTransport;
   };
   readonly trust: Trust;
-  readonly ca: string | null;
+  readonly way: ReadWay;
   readonly baseUrl: string;
 }
 
@@ -49,20 +51,22 @@ export async function composeHost(options: {
   const { layout, config } = options;
   const key = await readIdentityKey(layout.identityKeyPath);
   if (key === null) throw new CodedError('not-enrolled', `there is no ${layout.identityKeyPath}`);
-  const ca = await readTextIfPresent(layout.caPath);
+  const way = createReadWay(layout, config.proxy);
+  // What is wrong with it is known before anything else begins.
+  await way();
   const self = createSelf(config, key);
   const baseUrl = baseUrlOf(config.coordinator);
   const clock = systemClock;
   return {
     clock,
     self,
-    ca,
+    way,
     baseUrl,
     transports: {
-      'web-socket': createWsTransport({ url: sessionUrlOf(config.coordinator), ca }),
+      'web-socket': createWsTransport({ url: sessionUrlOf(config.coordinator), way, clock }),
       https: createHttpsTransport({
         coordinator: config.coordinator,
-        ca,
+        way,
         bindsChannel: self.bindsChannel,
         clock,
       }),
@@ -71,7 +75,7 @@ export async function composeHost(options: {
       layout,
       trustDir: options.trustDir,
       baseUrl,
-      ca,
+      way,
       platform: self.platform,
       clock,
     }),
@@ -97,7 +101,7 @@ export async function composeAgent(options: {
     random: systemRandom,
     log,
     launcher,
-    slots: createSlots({ layout, baseUrl: host.baseUrl, ca: host.ca, clock }),
+    slots: createSlots({ layout, baseUrl: host.baseUrl, way: host.way, clock }),
     disk: createDiskFacts(layout),
     timetable: lazyTimetable(clock),
     tasksFile: createTasksFile(layout.tasksPath, process.geteuid?.() ?? null),

@@ -61,7 +61,8 @@ async function isWanted(options: RunOptions, launcher: FirstWord): Promise<boole
   const { layout, stop } = options;
   const config = await readAgentConfig(options);
   const host = await composeHost({ layout, config, trustDir: layout.trustDir });
-  if (host.ca !== null) createSecureContext({ ca: host.ca, minVersion: 'TLSv1.3' });
+  const { ca } = await host.way();
+  if (ca !== null) createSecureContext({ ca, minVersion: 'TLSv1.3' });
   launcher.post({ kind: 'prepared' });
   const stopped = new Promise<boolean>((resolve) => {
     stop.addEventListener('abort', () => resolve(false), { once: true });

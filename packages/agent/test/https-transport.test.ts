@@ -23,6 +23,8 @@ afterEach(async () => {
   [connection, coordinator] = [null, null];
 });
 
+const wayBy = (ca: string | null) => async () => ({ ca, proxy: null });
+
 async function opened(
   options: Partial<HttpsTransportOptions> & { readonly tls?: typeof TLS } = {},
 ): Promise<{ readonly peer: HttpsCoordinator; readonly connection: Connection }> {
@@ -30,7 +32,7 @@ async function opened(
   coordinator = peer;
   const transport = createHttpsTransport({
     coordinator: peer.url,
-    ca: options.tls === undefined ? null : fixture('ca.pem'),
+    way: wayBy(options.tls === undefined ? null : fixture('ca.pem')),
     bindsChannel: false,
     clock: systemClock,
     ...options,
@@ -140,7 +142,7 @@ describe('S4: over TLS', () => {
   });
 
   test('T2: a coordinator that the CA did not sign is told nothing', async () => {
-    await expect(opened({ tls: TLS, ca: fixture('other-ca.pem') })).rejects.toMatchObject({
+    await expect(opened({ tls: TLS, way: wayBy(fixture('other-ca.pem')) })).rejects.toMatchObject({
       code: 'coordinator-unreachable',
     });
     expect(coordinator?.requests).toEqual([]);
@@ -152,7 +154,7 @@ test('a coordinator without these routes, or with a strange answer, opens nothin
   const connect = () =>
     createHttpsTransport({
       coordinator: peer.url,
-      ca: null,
+      way: wayBy(null),
       bindsChannel: false,
       clock: systemClock,
     }).connect(AbortSignal.timeout(15_000));

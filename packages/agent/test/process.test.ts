@@ -111,9 +111,11 @@ describe('--probe', () => {
 
 describe('TLS', () => {
   const connect = (url: string, ca: string) =>
-    createWsTransport({ url: `${url.replace('https:', 'wss:')}/v1/agent`, ca }).connect(
-      AbortSignal.timeout(10_000),
-    );
+    createWsTransport({
+      url: `${url.replace('https:', 'wss:')}/v1/agent`,
+      way: async () => ({ ca, proxy: null }),
+      clock: systemClock,
+    }).connect(AbortSignal.timeout(10_000));
 
   test('T2: a coordinator that the CA did not sign is not spoken to', async () => {
     const coordinator = await listening(TLS);

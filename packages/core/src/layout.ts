@@ -6,6 +6,8 @@ import type { Component } from './component.ts';
 
 export interface Layout {
   readonly prefixDir: string;
+  /** Blobs that were carried to this host by hand, each under its sha256. */
+  readonly dropDir: string;
   readonly firstLauncherDir: string;
   readonly configDir: string;
   readonly agentConfigPath: string;
@@ -14,6 +16,8 @@ export interface Layout {
   /** The TUF root that enrollment pinned. */
   readonly pinnedRootPath: string;
   readonly caPath: string;
+  /** Where enrollment keeps the password for a proxy that was given as text. */
+  readonly proxyPasswordPath: string;
   readonly stateDir: string;
   /** For the owner's socket and locks; gone with a reboot. */
   readonly runDir: string;
@@ -47,12 +51,14 @@ export function layoutOf(root: string | null): Layout {
   const runDir = `${base}/run/moult`;
   return {
     prefixDir,
+    dropDir: `${prefixDir}/drop`,
     firstLauncherDir: `${prefixDir}/launcher`,
     configDir,
     agentConfigPath: `${configDir}/agent.yaml`,
     tasksPath: `${configDir}/tasks.yaml`,
     pinnedRootPath: `${configDir}/trust-root.json`,
     caPath: `${configDir}/ca.pem`,
+    proxyPasswordPath: `${configDir}/proxy-password`,
     stateDir,
     runDir,
     ownerSocketPath: `${runDir}/agent.sock`,

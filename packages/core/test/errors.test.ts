@@ -4,8 +4,10 @@ import { AGENT_ERRORS } from '../src/errors/catalogue-agent.ts';
 import { CLI_ERRORS } from '../src/errors/catalogue-cli.ts';
 import { COORDINATOR_ERRORS } from '../src/errors/catalogue-coordinator.ts';
 import { LAUNCHER_ERRORS } from '../src/errors/catalogue-launcher.ts';
+import { NETWORK_ERRORS } from '../src/errors/catalogue-network.ts';
 import { RELEASE_ERRORS } from '../src/errors/catalogue-release.ts';
 import { RUNTIME_ERRORS } from '../src/errors/catalogue-runtime.ts';
+import { TASK_ERRORS } from '../src/errors/catalogue-task.ts';
 import {
   CATALOGUE,
   CodedError,
@@ -62,6 +64,8 @@ const GROUPS: readonly (readonly [string, object])[] = [
   ['Releases, trust and fetching', RELEASE_ERRORS],
   ['The coordinator', COORDINATOR_ERRORS],
   ['The program `moult`', CLI_ERRORS],
+  ['The network of a host', NETWORK_ERRORS],
+  ['Tasks', TASK_ERRORS],
   ['Anywhere', RUNTIME_ERRORS],
 ];
 

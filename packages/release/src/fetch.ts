@@ -10,6 +10,7 @@ import { CodedError } from '@moult/core/errors';
 import { BLOBS_PATH } from '@moult/core/release-document';
 import type { Clock } from '@moult/runtime/clock';
 import { codeOf } from '@moult/runtime/files';
+import { optionsOfWay, type ReadWay, type WayOptions } from '@moult/runtime/way';
 import { withFile } from './blob-store.ts';
 import { digestOf } from './digest.ts';
 import { addressOf, checkedUrl } from './http-address.ts';
@@ -36,8 +37,7 @@ export const FETCH_LIMITS: {
 
 export interface BlobSource {
   readonly baseUrl: string;
-  /** PEM; null: the system's authorities. */
-  readonly ca: string | null;
+  readonly way: ReadWay;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -54,7 +54,7 @@ export interface WantedBlob {
 
 /**
  * Throws `fetch-failed`, `fetch-stalled`, `blob-missing` (nothing lost: what came is kept and resumed),
- * `fetch-mismatch` (what came is dropped), `fetch-refused`, `fetch-insecure` or `disk-full`.
+ * `fetch-mismatch` (what came is dropped), `fetch-refused`, `fetch-insecure`, `disk-full`, or the `proxy-…` codes.
  */
 export async function fetchBlob(source: BlobSource, blob: WantedBlob): Promise<void> {
   const claim = { path: await claimPartial(blob.partialDir, blob.sha256), sha256: blob.sha256 };
@@ -190,6 +190,8 @@ async function request(
   what: { readonly sha256: string; readonly position: number; readonly signal: AbortSignal },
 ): Promise<Answer> {
   const url = checkedUrl(addressOf(source.baseUrl, `${BLOBS_PATH}/${what.sha256}`));
+  const { clock } = source;
+  const way = await optionsOfWay(await source.way(), { url, clock, signal: what.signal });
   // Loaded here: it costs 67 ms of start-up, and most starts fetch nothing.
   const { default: got } = await import('got');
   const body = got.stream(url, {
@@ -200,7 +202,7 @@ async function request(
     retry: { limit: 0 },
     timeout: { connect: FETCH_LIMITS.connectMs, response: FETCH_LIMITS.answerMs },
     signal: what.signal,
-    ...(source.ca === null ? {} : { https: { certificateAuthority: source.ca } }),
+    ...gotOptionsOf(way),
   });
   const response = await new Promise<{ statusCode: number; headers: Record<string, unknown> }>(
     (resolve, reject) => {
@@ -228,6 +230,13 @@ async function request(
       `${url.href} is answered with ${statusCode}`,
     ),
   );
+}
+
+function gotOptionsOf({ ca, createConnection }: WayOptions) {
+  return {
+    ...(ca === undefined ? {} : { https: { certificateAuthority: ca } }),
+    ...(createConnection === undefined ? {} : { createConnection }),
+  };
 }
 
 function networkError(error: unknown, sha256: string): unknown {

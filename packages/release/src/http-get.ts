@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { CodedError } from '@moult/core/errors';
 import type { Clock } from '@moult/runtime/clock';
+import { optionsOfWay, type Way } from '@moult/runtime/way';
 import { withDeadline } from './deadline.ts';
 import { checkedUrl } from './http-address.ts';
 
@@ -8,8 +9,7 @@ export interface SmallGet {
   readonly url: string;
   /** An answer beyond this is dropped unread: `trust-too-large`. */
   readonly bytesMax: number;
-  /** PEM of the only authorities to trust; null: the system's. */
-  readonly ca: string | null;
+  readonly way: Way;
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
@@ -20,7 +20,7 @@ export interface SmallAnswer {
   readonly body: Buffer;
 }
 
-/** Gets a small file without following redirects. Throws `trust-unreachable`, `trust-too-large`, `fetch-insecure`. */
+/** Gets a small file without following redirects. Throws `trust-unreachable`, `trust-too-large`, `fetch-insecure`, `proxy-…`. */
 export async function getSmall(request: SmallGet): Promise<SmallAnswer> {
   const url = checkedUrl(request.url);
   const { get } =
@@ -29,21 +29,20 @@ export async function getSmall(request: SmallGet): Promise<SmallAnswer> {
     new CodedError('trust-unreachable', `${url.origin} does not answer in time`);
   return withDeadline(
     { clock: request.clock, ms: request.timeoutMs, signal: request.signal, expired },
-    (signal) =>
-      new Promise<SmallAnswer>((resolve, reject) => {
+    async (signal) => {
+      const way = await optionsOfWay(request.way, { url, clock: request.clock, signal });
+      // A connection of its own: with a proxy it is there already, and an agent would make another.
+      const agent = way.createConnection === undefined ? { agent: false as const } : {};
+      return await new Promise<SmallAnswer>((resolve, reject) => {
         const fail = (cause: unknown) => reject(getError(url, cause));
-        const options = {
-          signal,
-          agent: false as const,
-          ...(request.ca === null ? {} : { ca: request.ca }),
-        };
-        get(url, options, (answer) => {
+        get(url, { signal, ...agent, ...way }, (answer) => {
           readBody(answer, request.bytesMax).then(
             (body) => resolve({ status: answer.statusCode ?? 0, body }),
             fail,
           );
         }).on('error', fail);
-      }),
+      });
+    },
   );
 }
 

@@ -14,6 +14,7 @@ import { type Layout, versionsDirOf } from '@moult/core/layout';
 import { MANIFEST_PATH, type ManifestFile } from '@moult/core/manifest';
 import type { Clock } from '@moult/runtime/clock';
 import { makeDirectoryDurably } from '@moult/runtime/files';
+import type { ReadWay } from '@moult/runtime/way';
 import { withDeadline } from './deadline.ts';
 import { requireReserve } from './disk-reserve.ts';
 import { type BlobSource, diskError, FETCH_LIMITS, fetchBlob } from './fetch.ts';
@@ -32,7 +33,7 @@ export interface StageOptions {
   readonly existingSlots?: readonly string[];
   /** Where the blobs lie: the coordinator's address, or a static server's. */
   readonly baseUrl: string;
-  readonly ca: string | null;
+  readonly way: ReadWay;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: StageProgress) => void;
@@ -116,7 +117,7 @@ async function stageTree(
     const bytesWanted = missing.reduce((sum, file) => sum + file.length, 0);
     const source: BlobSource = {
       baseUrl: options.baseUrl,
-      ca: options.ca,
+      way: options.way,
       clock: options.clock,
       signal,
     };

@@ -106,7 +106,7 @@ class MetadataFetcher implements Fetcher {
       getSmall({
         url,
         bytesMax,
-        ca: this.#task.ca,
+        way: this.#task.way,
         timeoutMs: FILE_TIMEOUT_MS,
         clock: this.#clock,
         signal: undefined,
@@ -197,7 +197,7 @@ async function documentOf(
   const answer = await getSmall({
     url: addressOf(task.targetsUrl, `/${consistentTargetPath(path, sha256)}`),
     bytesMax: length,
-    ca: task.ca,
+    way: task.way,
     timeoutMs: FILE_TIMEOUT_MS,
     clock,
     signal: undefined,

@@ -9,6 +9,7 @@ import type { Platform } from '@moult/core/platform';
 import { BLOBS_PATH, type ReleaseDocument, TUF_PATH } from '@moult/core/release-document';
 import { effectiveNow, nextFloor, type ReleaseName, TRUST_LIMITS } from '@moult/core/trust';
 import type { Clock } from '@moult/runtime/clock';
+import type { ReadWay } from '@moult/runtime/way';
 import { withDeadline } from './deadline.ts';
 import { addressOf } from './http-address.ts';
 import { getSmall } from './http-get.ts';
@@ -32,8 +33,7 @@ export interface TrustClientOptions {
   readonly pinnedRootPath: string;
   /** Where metadata and blobs lie: the coordinator's address, or a static server's. */
   readonly baseUrl: string;
-  /** PEM; null: the system's authorities. */
-  readonly ca: string | null;
+  readonly way: ReadWay;
   /** `lib/trust-worker.cjs` of the running slot; `trust-worker.ts` in development. */
   readonly workerPath: string;
   readonly clock: Clock;
@@ -91,7 +91,7 @@ export class TrustClient {
     const answer = await getSmall({
       url: addressOf(this.#options.baseUrl, `${BLOBS_PATH}/${named.sha256}`),
       bytesMax: named.length,
-      ca: this.#options.ca,
+      way: await this.#options.way(),
       timeoutMs: MANIFEST_TIMEOUT_MS,
       clock: this.#options.clock,
       signal,
@@ -139,14 +139,15 @@ export class TrustClient {
     readonly nowMs: number;
     readonly signal: AbortSignal | undefined;
   }): Promise<TrustOutcome> {
-    const { baseUrl, ca, clock, trustDir, workerPath } = this.#options;
+    const { baseUrl, clock, trustDir, workerPath } = this.#options;
+    const way = await this.#options.way();
     const workDir = await makeWorkDir(trustDir);
     const task: TrustTask = {
       workDir,
       files: question.state.files,
       metadataUrl: addressOf(baseUrl, `${TUF_PATH}/metadata`),
       targetsUrl: addressOf(baseUrl, `${TUF_PATH}/targets`),
-      ca,
+      way,
       nowMs: question.nowMs,
       wanted: question.wanted,
     };

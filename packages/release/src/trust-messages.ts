@@ -3,6 +3,7 @@
 import type { ErrorCode } from '@moult/core/errors';
 import type { ReleaseDocument } from '@moult/core/release-document';
 import type { ReleaseName } from '@moult/core/trust';
+import type { Way } from '@moult/runtime/way';
 
 export interface TrustTask {
   /** Empty, and the worker's own. */
@@ -11,7 +12,7 @@ export interface TrustTask {
   readonly files: Readonly<Record<string, string>>;
   readonly metadataUrl: string;
   readonly targetsUrl: string;
-  readonly ca: string | null;
+  readonly way: Way;
   /** What expiry is judged by. */
   readonly nowMs: number;
   /** Null: refresh only. */

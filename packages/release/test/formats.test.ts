@@ -54,7 +54,11 @@ test('the first repository is trusted from its pinned root, and its release can 
   const layout = layoutOf(await temporaryDir());
   await mkdir(dirname(layout.pinnedRootPath), { recursive: true });
   await writeFile(layout.pinnedRootPath, await readFile(join(RECORDED, 'trust-root.json')));
-  const place = { baseUrl: await serveRecorded(), ca: null, clock: new StillClock(SIGNED_MS) };
+  const place = {
+    baseUrl: await serveRecorded(),
+    way: async () => ({ ca: null, proxy: null }),
+    clock: new StillClock(SIGNED_MS),
+  };
   const { trustDir, pinnedRootPath } = layout;
   const trust = new TrustClient({ ...place, trustDir, pinnedRootPath, workerPath: WORKER_PATH });
   const manifest = await trust.manifest({

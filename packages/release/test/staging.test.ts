@@ -60,7 +60,7 @@ function stageVerified(
     manifest,
     layout: host.layout,
     baseUrl: world.baseUrl,
-    ca: null,
+    way: async () => ({ ca: null, proxy: null }),
     clock: world.clock,
     signal: new AbortController().signal,
     ...more,

@@ -59,7 +59,7 @@ describe('trust', () => {
       manifest: { ...manifest },
       layout: host.layout,
       baseUrl: world.baseUrl,
-      ca: null,
+      way: async () => ({ ca: null, proxy: null }),
       clock: world.clock,
       signal: new AbortController().signal,
     });

@@ -9,7 +9,12 @@ import { environmentVariable } from './environment.ts';
 import { readTextIfPresent } from './files.ts';
 
 export type ConfigKey =
-  | { readonly kind: 'string'; readonly default?: string }
+  | {
+      readonly kind: 'string';
+      readonly default?: string;
+      /** Its value is never part of a message. */
+      readonly isSecret?: boolean;
+    }
   | {
       readonly kind: 'number';
       readonly default?: number;
@@ -119,7 +124,7 @@ function typedValueOf(key: ConfigKey, raw: unknown, where: string): string | num
   switch (key.kind) {
     case 'string':
       if (typeof raw === 'string' || typeof raw === 'number') return String(raw);
-      return invalid(where, 'a text', raw);
+      return invalid(where, 'a text', key.isSecret === true ? '(kept secret)' : raw);
     case 'number': {
       const value = typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : raw;
       const min = key.min ?? Number.NEGATIVE_INFINITY;

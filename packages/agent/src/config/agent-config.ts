@@ -5,12 +5,15 @@ import { type ConfigSchema, type ConfigValues, readConfig } from '@moult/runtime
 import type { LogLevel } from '@moult/runtime/logger';
 import { coordinatorUrl } from '../address.ts';
 import { OUTBOX_LIMITS, type OutboxLimits } from '../database/index.ts';
+import { type ProxySettings, proxySettingsIn } from './proxy-settings.ts';
 
 export interface AgentConfigSchema extends ConfigSchema {
   readonly coordinator: { readonly kind: 'string' };
   readonly name: { readonly kind: 'string' };
   readonly instance: { readonly kind: 'string' };
   readonly bindsChannel: { readonly kind: 'boolean'; readonly default: boolean };
+  readonly proxy: { readonly kind: 'string'; readonly isSecret: true };
+  readonly proxyPasswordFile: { readonly kind: 'string' };
   readonly drainLimit: { readonly kind: 'string' };
   readonly preflight: { readonly kind: 'boolean'; readonly default: boolean };
   readonly outboxBytes: { readonly kind: 'string' };
@@ -31,6 +34,10 @@ export const AGENT_CONFIG: AgentConfigSchema = {
   instance: { kind: 'string' },
   /** Proofs carry the TLS exporter value: fixed at enrollment. */
   bindsChannel: { kind: 'boolean', default: false },
+  /** An HTTP proxy between this host and its coordinator, `http://[user[:password]@]host:port`. */
+  proxy: { kind: 'string', isSecret: true },
+  /** Holds the password for the proxy; read again before each connection. */
+  proxyPasswordFile: { kind: 'string' },
   /** How long an upgrade, or a restart, waits for tasks that run, such as `30m`; without it as long as they do. */
   drainLimit: { kind: 'string' },
   /** The test before each upgrade; without it a version that cannot serve here is found out by its trial only. */
@@ -47,6 +54,8 @@ export interface AgentConfig {
   readonly name: string;
   readonly instanceId: string;
   readonly bindsChannel: boolean;
+  /** Null: none stands between. */
+  readonly proxy: ProxySettings | null;
   /** Null: none. */
   readonly drainLimitMs: number | null;
   readonly isPreflightOff: boolean;
@@ -76,6 +85,7 @@ export async function readAgentConfig(source: AgentConfigSource): Promise<AgentC
     name,
     instanceId: instance,
     bindsChannel: values.bindsChannel ?? false,
+    proxy: proxySettingsIn(values),
     drainLimitMs: drainLimitMsIn(values.drainLimit),
     isPreflightOff: values.preflight === false,
     outboxLimits: outboxLimitsIn(values),

@@ -7,6 +7,8 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { CodedError } from '@moult/core/errors';
 import { TRUST_LIMITS } from '@moult/core/trust';
+import type { Clock } from '@moult/runtime/clock';
+import { type HttpProxy, optionsOfWay, type WayOptions } from '@moult/runtime/way';
 import { below } from '../address.ts';
 import type { EnrollmentToken } from './token.ts';
 
@@ -22,13 +24,16 @@ const ANCHORS_PATH = '/v1/trust/anchors';
 const ANSWER_BYTES_MAX = 2 * TRUST_LIMITS.rootBytesMax + 65_536;
 const ANSWER_MS_MAX = 15_000;
 
-/** Throws `coordinator-unreachable` or `enrollment-pin-mismatch`. */
+/** Throws `coordinator-unreachable`, the `proxy-…` codes, or `enrollment-pin-mismatch`. */
 export async function fetchAnchors(
   coordinator: URL,
   token: EnrollmentToken,
-  signal: AbortSignal,
+  over: { readonly proxy: HttpProxy | null; readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<Anchors> {
-  const text = await getUnverified(below(coordinator, ANCHORS_PATH), signal);
+  const { proxy, clock, signal } = over;
+  const url = below(coordinator, ANCHORS_PATH);
+  const way = await optionsOfWay({ ca: null, proxy }, { url, clock, signal });
+  const text = await getUnverified(url, way, signal);
   const { caPem, root } = anchorsIn(text);
   if (sha256(root) !== token.rootSha256) {
     throw mismatch(`${coordinator.origin} shows another release root than the token names`);
@@ -71,8 +76,8 @@ function mismatch(message: string): CodedError {
 }
 
 /** The certificate is not checked: what is answered is, by its hash. */
-function getUnverified(url: URL, signal: AbortSignal): Promise<string> {
-  const options = { method: 'GET', timeout: ANSWER_MS_MAX, signal };
+function getUnverified(url: URL, way: WayOptions, signal: AbortSignal): Promise<string> {
+  const options = { method: 'GET', timeout: ANSWER_MS_MAX, signal, ...way };
   return new Promise((resolve, reject) => {
     const fail = (cause: Error) => {
       const message = `${url.origin}: ${cause.message}`;

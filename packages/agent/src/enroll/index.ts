@@ -7,13 +7,16 @@ import type { Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
 import type { Version } from '@moult/core/versions';
+import { systemClock } from '@moult/runtime/clock';
 import { makeDirectoryDurably, readTextIfPresent, writeFileDurably } from '@moult/runtime/files';
+import type { Way } from '@moult/runtime/way';
 import { baseUrlOf, coordinatorUrl } from '../address.ts';
 import { openBoundConnection } from '../bound-connection.ts';
 import { readAgentValues } from '../config/agent-config.ts';
 import { ownPlatform } from '../host/self.ts';
 import { ensureIdentityKey } from '../identity-key.ts';
-import { type Anchors, fetchAnchors } from './anchors.ts';
+import { fetchAnchors } from './anchors.ts';
+import { keepProxy, proxiedBy } from './keep-proxy.ts';
 import { decodeEnrollmentToken } from './token.ts';
 
 export { type FirstInstallation, installFirst } from './install-first.ts';
@@ -28,6 +31,9 @@ export interface EnrollOptions {
   /** The agent's name. */
   readonly name: string;
   readonly layout: Layout;
+  /** As in agent.yaml, and written there; what that has already counts where nothing is given. */
+  readonly proxy?: string | null;
+  readonly proxyPasswordFile?: string | null;
   readonly signal: AbortSignal;
 }
 
@@ -42,7 +48,7 @@ export interface Enrolled {
 
 type Enrollment = ResponseOf<'enroll'>;
 
-/** Throws `enrollment-…`, `coordinator-…`, `enrolled-elsewhere`, or what the coordinator answered. */
+/** Throws `enrollment-…`, `coordinator-…`, `proxy-…`, `enrolled-elsewhere`, or what the coordinator answered. */
 export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   const { layout, signal } = options;
   const coordinator = coordinatorUrl(options.coordinator);
@@ -50,9 +56,14 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
   await requireSameCoordinator(layout, coordinator);
   await makeDirectoryDurably(layout.stateDir, 0o700);
   await makeDirectoryDurably(layout.configDir, 0o755);
+  const proxied = await proxiedBy(options);
   const key = await ensureIdentityKey(layout.identityKeyPath);
-  const anchors = await fetchAnchors(coordinator, token, signal);
-  const enrolled = await ask(options, { coordinator, anchors, publicKey: key.publicKey });
+  const { proxy } = proxied;
+  const anchors = await fetchAnchors(coordinator, token, { proxy, clock: systemClock, signal });
+  // An owner's ca.pem vouches where the token names none: a site's own authority, in front of any coordinator.
+  const ca = anchors.caPem ?? (await readTextIfPresent(layout.caPath));
+  const { publicKey } = key;
+  const enrolled = await ask(options, { coordinator, way: { ca, proxy }, publicKey });
   if (enrolled.rootSha256 !== token.rootSha256) {
     throw new CodedError('enrollment-pin-mismatch', 'the coordinator changed its release root');
   }
@@ -63,6 +74,7 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
     name: enrolled.name,
     instance: enrolled.instanceId,
     bindsChannel: enrolled.bindsChannel,
+    ...(await keepProxy(layout, proxied)),
   });
   const { instanceId, name, group, isValidated, desired } = enrolled;
   return { instanceId, name, group, isValidated, desired };
@@ -70,17 +82,16 @@ export async function enroll(options: EnrollOptions): Promise<Enrolled> {
 
 async function ask(
   options: EnrollOptions,
-  contact: { readonly coordinator: URL; readonly anchors: Anchors; readonly publicKey: string },
+  contact: { readonly coordinator: URL; readonly way: Way; readonly publicKey: string },
 ): Promise<Enrollment> {
-  const { coordinator, anchors, publicKey } = contact;
-  const { caPem } = anchors;
+  const { coordinator, way, publicKey } = contact;
   const { signal } = options;
-  const connection = await openBoundConnection({ coordinator, caPem, signal });
+  const connection = await openBoundConnection({ coordinator, way, clock: systemClock, signal });
   try {
     const client = createClient({
       url: baseUrlOf(coordinator),
       token: null,
-      caPem,
+      caPem: way.ca,
       agent: connection.agent,
     });
     return await client.enroll({
@@ -111,11 +122,14 @@ async function requireSameCoordinator(layout: Layout, coordinator: URL): Promise
 /** Last of all: a configuration that names an instance says that enrollment is complete. Other keys are kept. */
 async function writeConfig(
   layout: Layout,
-  values: Readonly<Record<string, string | boolean>>,
+  /** Null takes a key away. */
+  values: Readonly<Record<string, string | boolean | null>>,
 ): Promise<void> {
   const kept = await linesWithout(layout, Object.keys(values));
   // JSON is YAML: what it quotes needs no other quoting.
-  const lines = Object.entries(values).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
+  const lines = Object.entries(values)
+    .filter(([, value]) => value !== null)
+    .map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
   const text = `${[...kept, ...lines].join('\n')}\n`;
   await writeFileDurably(layout.agentConfigPath, text, { mode: 0o644 });
 }

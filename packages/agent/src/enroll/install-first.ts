@@ -24,6 +24,7 @@ import { baseUrlOf } from '../address.ts';
 import { readAgentConfig } from '../config/agent-config.ts';
 import { ownPlatform } from '../host/self.ts';
 import { trustWorkerPath } from '../host/trust.ts';
+import { createReadWay } from '../host/way.ts';
 
 export interface FirstInstallation {
   readonly layout: Layout;
@@ -43,12 +44,12 @@ export async function installFirst(
   const { layout, signal } = options;
   const config = await readAgentConfig({ layout, environment: () => null });
   const baseUrl = baseUrlOf(config.coordinator);
-  const ca = await readTextIfPresent(layout.caPath);
+  const way = createReadWay(layout, config.proxy);
   const trust = new TrustClient({
     trustDir: layout.trustDir,
     pinnedRootPath: layout.pinnedRootPath,
     baseUrl,
-    ca,
+    way,
     workerPath: trustWorkerPath(),
     clock: systemClock,
   });
@@ -66,7 +67,7 @@ export async function installFirst(
       manifest,
       layout,
       baseUrl,
-      ca,
+      way,
       clock: systemClock,
       signal,
       onProgress: ({ bytesFetched, bytesWanted }) =>

@@ -4,9 +4,11 @@
  * queues and slots stay.
  */
 import type { Layout } from '@moult/core/layout';
+import { systemClock } from '@moult/runtime/clock';
 import { writeFileDurably } from '@moult/runtime/files';
 import { baseUrlOf } from '../address.ts';
 import { readAgentConfig } from '../config/agent-config.ts';
+import { proxyOf } from '../host/way.ts';
 import { fetchAnchors } from './anchors.ts';
 import { decodeEnrollmentToken } from './token.ts';
 
@@ -15,7 +17,7 @@ export interface Pinned {
   readonly rootSha256: string;
 }
 
-/** Throws `not-enrolled`, `enrollment-token-invalid`, `enrollment-pin-mismatch`, `coordinator-unreachable`. */
+/** Throws `not-enrolled`, `enrollment-token-invalid`, `enrollment-pin-mismatch`, `coordinator-unreachable`, the `proxy-…` codes. */
 export async function pinAnew(options: {
   readonly layout: Layout;
   /** Text of an enrollment token. It is not used up: the coordinator is not shown it. */
@@ -25,7 +27,11 @@ export async function pinAnew(options: {
   const { layout, signal } = options;
   const config = await readAgentConfig({ layout, environment: () => null });
   const token = decodeEnrollmentToken(options.token);
-  const anchors = await fetchAnchors(config.coordinator, token, signal);
+  const anchors = await fetchAnchors(config.coordinator, token, {
+    proxy: config.proxy === null ? null : await proxyOf(config.proxy),
+    clock: systemClock,
+    signal,
+  });
   // What an agent learnt since is about the root before: with the new one in place it begins with that.
   await writeFileDurably(layout.pinnedRootPath, anchors.root, { mode: 0o644 });
   if (anchors.caPem !== null) await writeFileDurably(layout.caPath, anchors.caPem, { mode: 0o644 });

@@ -9,12 +9,13 @@ import type { VerifiedManifest } from '@moult/release/trust-client';
 import { readSlotManifest } from '@moult/release/verify-slot';
 import type { Clock } from '@moult/runtime/clock';
 import { codeOf, readTextIfPresent, removeDurably } from '@moult/runtime/files';
+import type { ReadWay } from '@moult/runtime/way';
 import type { Slots, TrustedRelease } from '../ports.ts';
 
 export interface SlotsOptions {
   readonly layout: Layout;
   readonly baseUrl: string;
-  readonly ca: string | null;
+  readonly way: ReadWay;
   readonly clock: Clock;
 }
 

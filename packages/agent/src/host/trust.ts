@@ -6,6 +6,7 @@ import type { Layout } from '@moult/core/layout';
 import type { Platform } from '@moult/core/platform';
 import type { TrustClient } from '@moult/release/trust-client';
 import type { Clock } from '@moult/runtime/clock';
+import type { ReadWay } from '@moult/runtime/way';
 import { readInvocation } from '../config/invocation.ts';
 import type { Trust } from '../ports.ts';
 
@@ -14,7 +15,7 @@ export interface TrustOptions {
   /** Where the working copy of the metadata lies: a probe must not get in the way of whoever serves. */
   readonly trustDir: string;
   readonly baseUrl: string;
-  readonly ca: string | null;
+  readonly way: ReadWay;
   readonly platform: Platform;
   readonly clock: Clock;
 }
@@ -43,7 +44,7 @@ async function openClient(options: TrustOptions): Promise<TrustClient> {
     trustDir: options.trustDir,
     pinnedRootPath: options.layout.pinnedRootPath,
     baseUrl: options.baseUrl,
-    ca: options.ca,
+    way: options.way,
     workerPath: trustWorkerPath(),
     clock: options.clock,
   });

@@ -65,7 +65,8 @@ export class FallbackTransport implements Transport {
       }
     }
     const [first, ...rest] = failures;
-    if (first !== undefined && rest.length === 0) throw first;
+    // Both ways lead through one proxy: what is wrong with it is said once, under its own name.
+    if (first !== undefined && rest.every(({ message }) => message === first.message)) throw first;
     const why = failures.map(({ message }) => message).join('; ');
     throw new CodedError('coordinator-unreachable', why, { cause: first });
   }

@@ -7,14 +7,14 @@ import { request as requestOverHttps } from 'node:https';
 import { CodedError } from '@moult/core/errors';
 import { HTTPS_BODY_BYTES_MAX } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
+import type { ReadWay } from '@moult/runtime/way';
 import { openBoundConnection } from '../bound-connection.ts';
 import { pause } from '../waiting.ts';
 
 export interface HttpsRequest {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
-  /** PEM; null: the system's authorities. */
-  readonly ca: string | null;
+  readonly way: ReadWay;
   readonly body: Uint8Array | null;
   /** Of the request that travels on the connection with this exporter value (hex). */
   readonly authorization: ((channelBinding: string) => string) | null;
@@ -31,9 +31,9 @@ export interface HttpsAnswer {
   readonly channelBinding: string;
 }
 
-/** Throws `coordinator-unreachable`, or the signal's reason. */
+/** Throws `coordinator-unreachable`, the `proxy-…` codes, or the signal's reason. */
 export async function requestOnce(options: HttpsRequest): Promise<HttpsAnswer> {
-  const { url, ca, clock } = options;
+  const { url, clock } = options;
   const done = new AbortController();
   const late = new AbortController();
   void pause(clock, options.msMax, AbortSignal.any([done.signal, options.signal])).then(
@@ -43,7 +43,10 @@ export async function requestOnce(options: HttpsRequest): Promise<HttpsAnswer> {
   );
   const signal = AbortSignal.any([options.signal, late.signal]);
   try {
-    const connection = await openBoundConnection({ coordinator: url, caPem: ca, signal });
+    const connection = await openBoundConnection({
+      ...{ coordinator: url, clock, signal },
+      way: await options.way(),
+    });
     try {
       return await exchange({ ...options, signal }, connection);
     } finally {

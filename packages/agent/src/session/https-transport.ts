@@ -21,6 +21,7 @@ import {
   splitFrames,
 } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
+import type { ReadWay } from '@moult/runtime/way';
 import { below } from '../address.ts';
 import type { Connection, Received, Transport } from '../ports.ts';
 import { type HttpsAnswer, requestOnce } from './https-request.ts';
@@ -28,8 +29,7 @@ import { receivedOf, Unread } from './unread.ts';
 
 export interface HttpsTransportOptions {
   readonly coordinator: URL;
-  /** PEM; null: the system's authorities. */
-  readonly ca: string | null;
+  readonly way: ReadWay;
   /** Whether requests show the connection that they travel on: fixed at enrollment. */
   readonly bindsChannel: boolean;
   readonly clock: Clock;

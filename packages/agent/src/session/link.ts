@@ -170,7 +170,10 @@ export class Link {
     try {
       connection = await this.#connect(signal);
     } catch (error) {
-      return { ending: NO_REASON, detail: codedErrorFrom(error).message, wasLive: false };
+      const { code, message } = codedErrorFrom(error);
+      // That there is no session says the rest; what stands in between has a name of its own.
+      const detail = code.startsWith('proxy-') ? `${code}: ${message}` : message;
+      return { ending: NO_REASON, detail, wasLive: false };
     }
     try {
       return await this.#converse(connection, signal);

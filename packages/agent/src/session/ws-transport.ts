@@ -2,14 +2,16 @@
 import { TLSSocket } from 'node:tls';
 import { CodedError } from '@moult/core/errors';
 import { encodeAgentFrame, FRAME_BYTES_MAX, HANDSHAKE_MS_MAX, SUBPROTOCOL } from '@moult/protocol';
+import type { Clock } from '@moult/runtime/clock';
+import { optionsOfWay, type ReadWay, type WayOptions } from '@moult/runtime/way';
 import { WebSocket } from 'ws';
 import type { Connection, Received, Transport } from '../ports.ts';
 import { receivedOf, Unread } from './unread.ts';
 
 export interface WsTransportOptions {
   readonly url: string;
-  /** PEM; null: the system's authorities. */
-  readonly ca: string | null;
+  readonly way: ReadWay;
+  readonly clock: Clock;
 }
 
 const EXPORTER_LABEL = 'EXPORTER-Channel-Binding';
@@ -44,19 +46,26 @@ export function createWsTransport(options: WsTransportOptions): WsTransport {
   };
 }
 
-function connect(options: WsTransportOptions, signal: AbortSignal): Promise<Connection> {
+async function connect(options: WsTransportOptions, signal: AbortSignal): Promise<Connection> {
+  const { clock } = options;
+  const url = new URL(options.url);
+  const way = await optionsOfWay(await options.way(), { url, clock, signal });
+  return await opened(options.url, way, signal);
+}
+
+function opened(url: string, way: WayOptions, signal: AbortSignal): Promise<Connection> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason);
       return;
     }
-    const socket = new WebSocket(options.url, [SUBPROTOCOL], {
+    const socket = new WebSocket(url, [SUBPROTOCOL], {
       handshakeTimeout: HANDSHAKE_MS_MAX,
       maxPayload: FRAME_BYTES_MAX,
       perMessageDeflate: false,
       followRedirects: false,
       minVersion: 'TLSv1.3',
-      ...(options.ca === null ? {} : { ca: options.ca }),
+      ...way,
     });
     const channel = channelOf(socket);
     const aborted = () => {
@@ -68,15 +77,11 @@ function connect(options: WsTransportOptions, signal: AbortSignal): Promise<Conn
       signal.removeEventListener('abort', aborted);
       if (socket.protocol === SUBPROTOCOL) return resolve(channel);
       socket.terminate();
-      reject(
-        new CodedError('coordinator-unreachable', `${options.url} does not speak ${SUBPROTOCOL}`),
-      );
+      reject(new CodedError('coordinator-unreachable', `${url} does not speak ${SUBPROTOCOL}`));
     });
     socket.once('error', (cause) => {
       signal.removeEventListener('abort', aborted);
-      reject(
-        new CodedError('coordinator-unreachable', `${options.url}: ${cause.message}`, { cause }),
-      );
+      reject(new CodedError('coordinator-unreachable', `${url}: ${cause.message}`, { cause }));
     });
   });
 }

@@ -3,6 +3,7 @@ import { CLI_ERRORS } from './catalogue-cli.ts';
 import { COORDINATOR_ERRORS } from './catalogue-coordinator.ts';
 import { INSTALL_ERRORS } from './catalogue-install.ts';
 import { LAUNCHER_ERRORS } from './catalogue-launcher.ts';
+import { NETWORK_ERRORS } from './catalogue-network.ts';
 import { RELEASE_ERRORS } from './catalogue-release.ts';
 import { RUNTIME_ERRORS } from './catalogue-runtime.ts';
 import { TASK_ERRORS } from './catalogue-task.ts';
@@ -16,7 +17,8 @@ export type ErrorCode =
   | keyof typeof COORDINATOR_ERRORS
   | keyof typeof CLI_ERRORS
   | keyof typeof INSTALL_ERRORS
-  | keyof typeof TASK_ERRORS;
+  | keyof typeof TASK_ERRORS
+  | keyof typeof NETWORK_ERRORS;
 
 /** Every error code of the product: its status, whether trying again can help, and what to do. */
 export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = {
@@ -28,4 +30,5 @@ export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   ...CLI_ERRORS,
   ...INSTALL_ERRORS,
   ...TASK_ERRORS,
+  ...NETWORK_ERRORS,
 };

@@ -23,6 +23,14 @@ const NAMED: Readonly<Partial<Record<ErrorCode, ErrorCode>>> = {
   'fetch-stalled': 'packages-not-refreshed',
   'fetch-deadline': 'packages-not-refreshed',
   'fetch-mismatch': 'packages-not-refreshed',
+  'proxy-unreachable': 'packages-not-refreshed',
+  'proxy-silent': 'packages-not-refreshed',
+  'proxy-refused': 'packages-not-refreshed',
+  'proxy-failed': 'packages-not-refreshed',
+  'proxy-password-wanted': 'packages-not-refreshed',
+  'proxy-password-wrong': 'packages-not-refreshed',
+  'proxy-password-exposed': 'packages-not-refreshed',
+  'proxy-invalid': 'packages-not-refreshed',
 };
 
 /** A failure under its name, with its own code in the message; one that has none is given back as it is. */
@@ -42,6 +50,13 @@ const OF_THE_NETWORK: ReadonlySet<string> = new Set<ErrorCode>([
   'fetch-stalled',
   'fetch-deadline',
   'rehearsal-unreached',
+  'proxy-unreachable',
+  'proxy-silent',
+  'proxy-refused',
+  'proxy-failed',
+  'proxy-password-wanted',
+  'proxy-password-wrong',
+  'proxy-invalid',
 ]);
 
 export function isOfTheNetwork(code: string): boolean {

@@ -174,7 +174,7 @@ export function trustClientOf(
     trustDir: layout.trustDir,
     pinnedRootPath: layout.pinnedRootPath,
     baseUrl: world.baseUrl,
-    ca: null,
+    way: async () => ({ ca: null, proxy: null }),
     workerPath: options.workerPath ?? WORKER_PATH,
     clock: options.clock ?? world.clock,
   });

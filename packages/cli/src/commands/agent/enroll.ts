@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Enrolled } from '@moult/agent/enroll';
 import { CodedError } from '@moult/core/errors';
 import { layoutOf } from '@moult/core/layout';
@@ -13,6 +14,8 @@ interface EnrollOptions {
   readonly coordinator?: string;
   readonly token?: string;
   readonly name?: string;
+  readonly proxy?: string;
+  readonly proxyPasswordFile?: string;
   readonly root?: string;
   readonly install: boolean;
 }
@@ -26,6 +29,14 @@ export function addAgentEnroll(group: Command, shell: Shell): void {
     .option('--coordinator <url>', 'address of the coordinator (MOULT_COORDINATOR)')
     .option('--token <token>', 'enrollment token, or - to read it from standard input')
     .option('--name <name>', 'name of the agent; the name of this host unless given')
+    .option(
+      '--proxy <url>',
+      'HTTP proxy to the coordinator, http://[user[:password]@]host:port; kept in agent.yaml (MOULT_PROXY)',
+    )
+    .option(
+      '--proxy-password-file <file>',
+      'holds the password for the proxy, readable to the agent alone',
+    )
     .option('--root <dir>', 'everything of this instance lies under this directory (MOULT_ROOT)')
     .option('--no-install', 'enroll only');
   withExamples(withOutput(command), [
@@ -49,6 +60,8 @@ export function addAgentEnroll(group: Command, shell: Shell): void {
         token: await enrollmentTokenOf(options.token, run),
         name,
         layout,
+        proxy: options.proxy ?? run.invocation.variable('MOULT_PROXY'),
+        proxyPasswordFile: passwordFileOf(options, run),
         signal: run.stop,
       });
       run.output.stepDone(
@@ -83,4 +96,9 @@ function coordinatorOf(options: EnrollOptions, run: Run): string {
   throw new CodedError('usage', 'no coordinator was named', {
     remedy: 'Give --coordinator https://host:port.',
   });
+}
+
+function passwordFileOf(options: EnrollOptions, run: Run): string | null {
+  const path = options.proxyPasswordFile ?? run.invocation.variable('MOULT_PROXY_PASSWORD_FILE');
+  return path === null ? null : resolve(path);
 }
