@@ -1,4 +1,4 @@
-// The README's blocks that are run: fenced as ```sh NAME. What a reader types is what a test runs, word for word.
+// The blocks of README and docs that are run: fenced as ```sh NAME. What a reader types is what a test runs, word for word.
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -20,8 +20,9 @@ const FENCE = /^```sh ([a-z-]+)\n([\s\S]*?)^```$/gm;
 /** As long as a slow machine may take for a few builds and an upgrade. */
 export const RUN_MS_MAX = 170_000;
 
-export function readmeBlocks(): ReadonlyMap<string, string> {
-  const text = readFileSync(join(ROOT_DIR, 'README.md'), 'utf8');
+/** By name, in order. `path` is a page's, from the top of the checkout. */
+export function blocksOf(path: string): ReadonlyMap<string, string> {
+  const text = readFileSync(join(ROOT_DIR, path), 'utf8');
   return new Map([...text.matchAll(FENCE)].map(([, name = '', body = '']) => [name, body]));
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OWN_NETWORK, readmeBlocks, runBlock } from '../../scripts/readme-blocks.ts';
+import { blocksOf, OWN_NETWORK, runBlock } from '../../scripts/readme-blocks.ts';
 import { canMakeNamespaces, inNewNamespaces } from '../../scripts/readme-namespaces.ts';
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -44,7 +44,7 @@ describe('the README, word for word', () => {
 });
 
 function bodyOf(name: string): string {
-  const body = readmeBlocks().get(name);
+  const body = blocksOf('README.md').get(name);
   if (body === undefined) throw new Error(`the README has no block ${name}`);
   return body;
 }

@@ -101,7 +101,7 @@ export async function composeAgent(options: {
     random: systemRandom,
     log,
     launcher,
-    slots: createSlots({ layout, baseUrl: host.baseUrl, way: host.way, clock }),
+    slots: createSlots({ layout, baseUrl: host.baseUrl, way: host.way, clock, log }),
     disk: createDiskFacts(layout),
     timetable: lazyTimetable(clock),
     tasksFile: createTasksFile(layout.tasksPath, process.geteuid?.() ?? null),

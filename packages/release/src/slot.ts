@@ -2,7 +2,7 @@
  * Staging: the complete tree of a verified manifest in a slot of its own, while the agent works on.
  *
  *   .staging/partial/   partial blobs          .staging/tree.<…>/    the tree being made (0700 above it)
- *   file by file: link or copy from a local slot whose bytes still have their hash, else fetch
+ *   file by file: link or copy from a local slot whose bytes still have their hash, else copy from the drop folder, else fetch
  *   → check the whole tree from open files → fsync files, directories, rename, parent → look again at what was checked
  *   a slot that stands there and is not sound makes way just before the rename; what was changed in it is kept (H16)
  */
@@ -17,12 +17,14 @@ import { makeDirectoryDurably } from '@moult/runtime/files';
 import type { ReadWay } from '@moult/runtime/way';
 import { withDeadline } from './deadline.ts';
 import { requireReserve } from './disk-reserve.ts';
+import { type DropEvent, placeFromDrop } from './drop-folder.ts';
 import { type BlobSource, diskError, FETCH_LIMITS, fetchBlob } from './fetch.ts';
 import { indexLocalBlobs, type LocalBlobs, localSlotDirs, placeFromSlot } from './local-blobs.ts';
 import { ownName, removeAbandoned, removeTree } from './own-name.ts';
 import { commitTree, isSoundSlot, type SlotPlace, writeManifestFile } from './slot-commit.ts';
 import { requireProof, type VerifiedManifest } from './verified-manifest.ts';
 
+export type { DropEvent } from './drop-folder.ts';
 export type { VerifiedManifest } from './verified-manifest.ts';
 export { type SlotVerdict, verifySlot } from './verify-slot.ts';
 
@@ -37,11 +39,13 @@ export interface StageOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: StageProgress) => void;
+  /** Told of what lies in the drop folder and cannot be used; at the end of what was. */
+  readonly onDrop?: (event: DropEvent) => void;
 }
 
 export interface StageProgress {
   readonly bytesFetched: number;
-  /** Of the blobs that no local slot has, as far as their manifests say. */
+  /** Of the blobs that neither a local slot nor the drop folder has, as far as is known by now. */
   readonly bytesWanted: number;
 }
 
@@ -51,7 +55,10 @@ export interface Staged {
   /** True: the slot was there and sound, nothing was done. */
   readonly isReused: boolean;
   readonly bytesFetched: number;
+  readonly bytesDropped: number;
   readonly blobsFetched: number;
+  /** From the drop folder. */
+  readonly blobsDropped: number;
   readonly blobsLinked: number;
   readonly blobsCopied: number;
 }
@@ -70,7 +77,9 @@ export async function stageSlot(options: StageOptions): Promise<Staged> {
     slotDir,
     isReused: true,
     bytesFetched: 0,
+    bytesDropped: 0,
     blobsFetched: 0,
+    blobsDropped: 0,
     blobsLinked: 0,
     blobsCopied: 0,
   };
@@ -100,7 +109,7 @@ async function stageTree(
   options: StageOptions,
   of: { readonly slot: Slot; readonly place: SlotPlace },
 ): Promise<Staged> {
-  const { layout } = options;
+  const { layout, onDrop } = options;
   const { manifest, bytes } = options.manifest;
   const { slot, place } = of;
   const { signal, slotDir } = place;
@@ -113,8 +122,11 @@ async function stageTree(
   const treeDir = join(layout.stagingDir, ownName('tree'));
   await mkdir(treeDir, { mode: 0o755 });
   try {
-    const counts = { bytesFetched: 0, blobsFetched: 0, blobsLinked: 0, blobsCopied: 0 };
-    const bytesWanted = missing.reduce((sum, file) => sum + file.length, 0);
+    const counts = {
+      ...{ bytesFetched: 0, bytesDropped: 0 },
+      ...{ blobsFetched: 0, blobsDropped: 0, blobsLinked: 0, blobsCopied: 0 },
+    };
+    const bytesMissing = missing.reduce((sum, file) => sum + file.length, 0);
     const source: BlobSource = {
       baseUrl: options.baseUrl,
       way: options.way,
@@ -123,12 +135,17 @@ async function stageTree(
     };
     const onBytes = (count: number) => {
       counts.bytesFetched += count;
-      options.onProgress?.({ bytesFetched: counts.bytesFetched, bytesWanted });
+      const { bytesFetched, bytesDropped } = counts;
+      options.onProgress?.({ bytesFetched, bytesWanted: bytesMissing - bytesDropped });
     };
     await eachAtOnce(manifest.files, FETCH_LIMITS.atOnce, signal, async (file) => {
-      const how = await placeFile({ file, treeDir, partialDir, source, local, isShared, onBytes });
+      const places = { treeDir, partialDir, dropDir: layout.dropDir, local };
+      const how = await placeFile({ ...places, file, source, isShared, onBytes, onDrop });
       counts[how] += 1;
+      if (how === 'blobsDropped') counts.bytesDropped += file.length;
     });
+    const { blobsDropped: files, bytesDropped } = counts;
+    if (files > 0) onDrop?.({ kind: 'used', files, bytes: bytesDropped });
     await writeManifestFile(join(treeDir, MANIFEST_PATH), bytes);
     const isReused = await commitTree(treeDir, place);
     return { slot, slotDir, isReused, ...counts };
@@ -141,11 +158,13 @@ async function placeFile(what: {
   readonly file: ManifestFile;
   readonly treeDir: string;
   readonly partialDir: string;
+  readonly dropDir: string;
   readonly source: BlobSource;
   readonly local: LocalBlobs;
   readonly isShared: boolean;
   readonly onBytes: (count: number) => void;
-}): Promise<'blobsFetched' | 'blobsLinked' | 'blobsCopied'> {
+  readonly onDrop: ((event: DropEvent) => void) | undefined;
+}): Promise<'blobsFetched' | 'blobsDropped' | 'blobsLinked' | 'blobsCopied'> {
   const { file, local, source } = what;
   const path = join(what.treeDir, file.path);
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
@@ -159,6 +178,9 @@ async function placeFile(what: {
     });
     if (placed !== null) return placed === 'linked' ? 'blobsLinked' : 'blobsCopied';
   }
+  const { dropDir, onDrop: onEvent } = what;
+  const { signal } = source;
+  if (await placeFromDrop({ dropDir, file, path, signal, onEvent })) return 'blobsDropped';
   await fetchBlob(source, {
     sha256: file.sha256,
     length: file.length,

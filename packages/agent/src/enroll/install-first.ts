@@ -11,7 +11,7 @@ import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import { type Layout, linkPathOf, versionsDirOf } from '@moult/core/layout';
 import type { Version } from '@moult/core/versions';
-import { stageSlot } from '@moult/release/slot';
+import { type DropEvent, stageSlot } from '@moult/release/slot';
 import { TrustClient } from '@moult/release/trust-client';
 import { systemClock } from '@moult/runtime/clock';
 import {
@@ -35,6 +35,8 @@ export interface FirstInstallation {
     readonly bytesDone: number;
     readonly bytesTotal: number;
   }) => void;
+  /** Of blobs that were carried to this host by hand. */
+  readonly onDrop?: (event: DropEvent) => void;
 }
 
 /** Gives the slots. Throws `trust-…`, `release-…`, `fetch-…`, `disk-…`; and `not-enrolled` before enrollment. */
@@ -70,6 +72,7 @@ export async function installFirst(
       way,
       clock: systemClock,
       signal,
+      ...(options.onDrop === undefined ? {} : { onDrop: options.onDrop }),
       onProgress: ({ bytesFetched, bytesWanted }) =>
         options.onProgress?.({ component, bytesDone: bytesFetched, bytesTotal: bytesWanted }),
     });

@@ -5,10 +5,12 @@ import { readBootRecord, slotDirOf } from '@moult/core/boot';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { type Layout, versionsDirOf } from '@moult/core/layout';
 import type { ManifestFile } from '@moult/core/manifest';
+import type { DropEvent } from '@moult/release/slot';
 import type { VerifiedManifest } from '@moult/release/trust-client';
 import { readSlotManifest } from '@moult/release/verify-slot';
 import type { Clock } from '@moult/runtime/clock';
 import { codeOf, readTextIfPresent, removeDurably } from '@moult/runtime/files';
+import type { Logger } from '@moult/runtime/logger';
 import type { ReadWay } from '@moult/runtime/way';
 import type { Slots, TrustedRelease } from '../ports.ts';
 
@@ -17,6 +19,7 @@ export interface SlotsOptions {
   readonly baseUrl: string;
   readonly way: ReadWay;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 export function createSlots(options: SlotsOptions): Slots {
@@ -47,6 +50,7 @@ export function createSlots(options: SlotsOptions): Slots {
         signal,
         onProgress: ({ bytesFetched, bytesWanted }) =>
           onProgress({ bytesDone: bytesFetched, bytesTotal: bytesWanted }),
+        onDrop: (event) => logDrop(options, event),
       });
       return { slot: staged.slot, bytesFetched: staged.bytesFetched, bytesTotal };
     },
@@ -86,6 +90,15 @@ export function createSlots(options: SlotsOptions): Slots {
 
 /** Files of a dozen versions; then they are read anew. */
 const KNOWN_MAX = 1_000;
+
+function logDrop({ layout, log }: SlotsOptions, event: DropEvent): void {
+  if (event.kind === 'ignored') {
+    log.warn('a file in the drop folder is not used', { path: event.path, why: event.why });
+    return;
+  }
+  const { files, bytes } = event;
+  log.info('files came from the drop folder', { dropDir: layout.dropDir, files, bytes });
+}
 
 /** `<version>-<first eight of the digest>`: nothing else below a versions directory is a slot. */
 const SLOT_DIR = /^[0-9A-Za-z.-]+-[0-9a-f]{8}$/;

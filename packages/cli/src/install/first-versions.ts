@@ -27,6 +27,12 @@ export async function installVersions(
         part: bytesDone,
         whole: bytesTotal,
       }),
+    onDrop: (event) =>
+      run.output.notice(
+        event.kind === 'ignored'
+          ? `${event.path} is not used: ${event.why}`
+          : `${event.files} files, ${formatBytes(event.bytes)}, came from ${layout.dropDir}`,
+      ),
   });
   for (const component of COMPONENTS) {
     const { version, digest } = slots[component];
