@@ -16,6 +16,8 @@ export interface HostOptions {
   readonly root: string;
   readonly name: string;
   readonly onLine?: (line: string) => void;
+  /** Programs before its own: another network namespace. */
+  readonly within?: readonly string[];
 }
 
 const ENROLL_MS = 60_000;
@@ -28,6 +30,7 @@ export class Host {
   readonly layout: Layout;
   readonly lines: string[] = [];
   readonly #onLine: ((line: string) => void) | null;
+  readonly #within: readonly string[];
   readonly #listeners = new Set<(line: string) => void>();
   #program: Program | null = null;
 
@@ -36,6 +39,7 @@ export class Host {
     this.root = options.root;
     this.layout = layoutOf(options.root);
     this.#onLine = options.onLine ?? null;
+    this.#within = options.within ?? [];
   }
 
   static async enroll(
@@ -46,6 +50,8 @@ export class Host {
       readonly url?: string;
       /** False: what it starts with is there already. */
       readonly installs?: boolean;
+      /** As `moult agent enroll --proxy` takes it. */
+      readonly proxy?: string;
       readonly onStep?: (line: string) => void;
     },
   ): Promise<Host> {
@@ -55,8 +61,10 @@ export class Host {
         ...['agent', 'enroll', '--coordinator', options.url ?? coordinator.url, '--token', '-'],
         ...['--name', name, '--root', root],
         ...(installs ? [] : ['--no-install']),
+        ...(options.proxy === undefined ? [] : ['--proxy', options.proxy]),
       ],
       {
+        ...(options.within === undefined ? {} : { within: options.within }),
         homeDir: coordinator.dir,
         input: token,
         timeoutMs: ENROLL_MS,
@@ -71,6 +79,7 @@ export class Host {
     const program = startMoult(['launcher', 'run', '--root', this.root, '--end-with-stdin'], {
       name: `the launcher of ${this.name}`,
       homeDir: this.root,
+      within: this.#within,
       onLine: (line) => this.#take(line),
     });
     this.#program = program;

@@ -26,6 +26,8 @@ export function programPath(): string {
 /** No context of whoever runs this must be seen or changed, and no colours. */
 export interface MoultOptions extends RunOptions {
   readonly homeDir: string;
+  /** Programs before it: another network namespace. */
+  readonly within?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -33,8 +35,7 @@ export function moult(args: readonly string[], options: MoultOptions): Promise<R
   return runToEnd({
     ...options,
     name: `moult ${args[0] ?? ''}`,
-    command: path,
-    args,
+    ...commandOf(path, args, options.within),
     env: environmentOf(options),
     cwd: options.homeDir,
   });
@@ -51,15 +52,24 @@ export async function moultOk(args: readonly string[], options: MoultOptions): P
 /** For commands that run until they are stopped. */
 export function startMoult(
   args: readonly string[],
-  options: Pick<MoultOptions, 'homeDir' | 'env'> & Pick<ProgramOptions, 'name' | 'onLine'>,
+  options: Pick<MoultOptions, 'homeDir' | 'env' | 'within'> &
+    Pick<ProgramOptions, 'name' | 'onLine'>,
 ): Program {
   return startProgram({
     ...options,
-    command: path,
-    args,
+    ...commandOf(path, args, options.within),
     env: environmentOf(options),
     cwd: options.homeDir,
   });
+}
+
+function commandOf(
+  path: string,
+  args: readonly string[],
+  within: readonly string[] = [],
+): { readonly command: string; readonly args: readonly string[] } {
+  const [command = path, ...rest] = [...within, path, ...args];
+  return { command, args: rest };
 }
 
 function environmentOf(

@@ -68,6 +68,8 @@ export class RealFleet {
       readonly root?: string;
       /** Where it finds the coordinator, when something stands between them. */
       readonly url?: string;
+      readonly proxy?: string;
+      readonly within?: readonly string[];
     } = {},
   ): Promise<Host> {
     const { coordinator } = this;
@@ -79,6 +81,8 @@ export class RealFleet {
     const host = await Host.enroll({
       ...{ coordinator, token, name, root, installs: fetches },
       ...(url === undefined ? {} : { url }),
+      ...(options.proxy === undefined ? {} : { proxy: options.proxy }),
+      ...(options.within === undefined ? {} : { within: options.within }),
     });
     this.#hosts.push(host);
     if (!starts) return host;

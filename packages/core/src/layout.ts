@@ -58,7 +58,7 @@ export function layoutOf(root: string | null): Layout {
     tasksPath: `${configDir}/tasks.yaml`,
     pinnedRootPath: `${configDir}/trust-root.json`,
     caPath: `${configDir}/ca.pem`,
-    proxyPasswordPath: `${configDir}/proxy-password`,
+    proxyPasswordPath: `${stateDir}/proxy-password`,
     stateDir,
     runDir,
     ownerSocketPath: `${runDir}/agent.sock`,

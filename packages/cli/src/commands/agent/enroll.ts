@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { Enrolled } from '@moult/agent/enroll';
 import { CodedError } from '@moult/core/errors';
 import { layoutOf } from '@moult/core/layout';
@@ -8,6 +7,7 @@ import { withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { installVersions, nameOfHost } from '../../install/first-versions.ts';
 import type { Run, Shell } from '../../shell.ts';
+import { givenProxy } from './proxy.ts';
 import { enrollmentTokenOf } from './token.ts';
 
 interface EnrollOptions {
@@ -60,8 +60,7 @@ export function addAgentEnroll(group: Command, shell: Shell): void {
         token: await enrollmentTokenOf(options.token, run),
         name,
         layout,
-        proxy: options.proxy ?? run.invocation.variable('MOULT_PROXY'),
-        proxyPasswordFile: passwordFileOf(options, run),
+        ...givenProxy(options, run),
         signal: run.stop,
       });
       run.output.stepDone(
@@ -96,9 +95,4 @@ function coordinatorOf(options: EnrollOptions, run: Run): string {
   throw new CodedError('usage', 'no coordinator was named', {
     remedy: 'Give --coordinator https://host:port.',
   });
-}
-
-function passwordFileOf(options: EnrollOptions, run: Run): string | null {
-  const path = options.proxyPasswordFile ?? run.invocation.variable('MOULT_PROXY_PASSWORD_FILE');
-  return path === null ? null : resolve(path);
 }

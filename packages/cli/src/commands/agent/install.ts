@@ -17,12 +17,15 @@ import { quoted, startLine } from '../../install/start-line.ts';
 import { changes, stepsOf, tellPlan } from '../../install/tell.ts';
 import type { Run, Shell } from '../../shell.ts';
 import { givenToken, type TokenFlags } from './token.ts';
+import { type GivenProxy, givenProxy } from './proxy.ts';
 
 interface InstallOptions extends TokenFlags {
   readonly coordinator?: string;
   readonly name?: string;
   readonly root?: string;
   readonly user?: string;
+  readonly proxy?: string;
+  readonly proxyPasswordFile?: string;
   readonly start: boolean;
   readonly dryRun?: boolean;
 }
@@ -37,6 +40,14 @@ export function addAgentInstall(group: Command, shell: Shell): void {
     .option('--token <token>', 'enrollment token, or - to read it from standard input')
     .option('--token-file <file>', 'a file that has it')
     .option('--name <name>', 'name of the agent; the name of this host unless given')
+    .option(
+      '--proxy <url>',
+      'HTTP proxy to the coordinator, http://[user[:password]@]host:port; kept in agent.yaml (MOULT_PROXY)',
+    )
+    .option(
+      '--proxy-password-file <file>',
+      'holds the password for the proxy, readable to the agent alone',
+    )
     .option(
       '--root <dir>',
       'another instance: everything of it lies under this directory (MOULT_ROOT)',
@@ -80,7 +91,7 @@ export function addAgentInstall(group: Command, shell: Shell): void {
         tellPlan(run.output, plan);
         return EXIT.ok;
       }
-      const work = new FirstInstallation(run, facts, token);
+      const work = new FirstInstallation(run, facts, { token, ...givenProxy(options, run) });
       const { users } = facts;
       await carryOut({ plan, users, own: work, output: run.output, signal: run.stop });
       run.output.result(
@@ -92,17 +103,21 @@ export function addAgentInstall(group: Command, shell: Shell): void {
   );
 }
 
+interface Given extends GivenProxy {
+  readonly token: string | null;
+}
+
 /** Enrollment says which versions come first; where the programs alone are gone, the boot record says which were here. */
 class FirstInstallation implements OwnWork {
   readonly #run: Run;
   readonly #facts: AgentInstallFacts;
-  readonly #token: string | null;
+  readonly #given: Given;
   #enrolled: Enrolled | null = null;
 
-  constructor(run: Run, facts: AgentInstallFacts, token: string | null) {
+  constructor(run: Run, facts: AgentInstallFacts, given: Given) {
     this.#run = run;
     this.#facts = facts;
-    this.#token = token;
+    this.#given = given;
   }
 
   get enrolled(): Enrolled | null {
@@ -112,7 +127,8 @@ class FirstInstallation implements OwnWork {
   async enroll(step: { readonly name: string; readonly coordinator: string }): Promise<void> {
     const { enroll } = await import('@moult/agent/enroll');
     this.#enrolled = await enroll({
-      ...{ coordinator: step.coordinator, name: step.name, token: this.#token ?? '' },
+      ...{ coordinator: step.coordinator, name: step.name },
+      ...{ ...this.#given, token: this.#given.token ?? '' },
       ...{ layout: this.#facts.layout, signal: this.#run.stop },
     });
   }
