@@ -63,7 +63,7 @@ export async function preflightHost(options: PreflightHostOptions): Promise<read
       {
         view,
         launcherVersion,
-        slots: createSlots({ layout, ...host }),
+        slots: createSlots({ layout, ...host, log: silentLogger }),
         trust: host.trust,
         disk: createDiskFacts(layout),
         clockAheadMs: reached?.clockAheadMs ?? null,

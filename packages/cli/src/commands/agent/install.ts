@@ -16,8 +16,8 @@ import { installVersions, nameOfHost } from '../../install/first-versions.ts';
 import { quoted, startLine } from '../../install/start-line.ts';
 import { changes, stepsOf, tellPlan } from '../../install/tell.ts';
 import type { Run, Shell } from '../../shell.ts';
-import { givenToken, type TokenFlags } from './token.ts';
 import { type GivenProxy, givenProxy } from './proxy.ts';
+import { givenToken, type TokenFlags } from './token.ts';
 
 interface InstallOptions extends TokenFlags {
   readonly coordinator?: string;
