@@ -59,7 +59,7 @@ async function staged({ world, host, release }: Carried, onDrop?: (event: DropEv
 }
 
 describe('the drop folder', () => {
-  test('RL38: a release whose blobs were carried here is staged without a byte from the network', async () => {
+  test('RL44: a release whose blobs were carried here is staged without a byte from the network', async () => {
     const all = await carried();
     const bytes = all.release.manifest.files.reduce((sum, file) => sum + file.length, 0);
     const slot = await staged(all);
@@ -73,7 +73,7 @@ describe('the drop folder', () => {
     expect(program.ino).not.toBe((await stat(all.pathOf('bin/node'))).ino);
   });
 
-  test('RL38: what is not in it is fetched, and what a slot has already is taken from there', async () => {
+  test('RL44: what is not in it is fetched, and what a slot has already is taken from there', async () => {
     const all = await carried();
     await rm(all.pathOf('LICENSE'));
     expect(await staged(all)).toMatchObject({ blobsFetched: 1, blobsDropped: 2, blobsLinked: 0 });
@@ -123,7 +123,7 @@ describe('the drop folder', () => {
     ],
     ['an empty file', (path) => writeFile(path, ''), 'it has 0 bytes'],
     ['other bytes of the right length', other, 'of other content'],
-  ])('RL39: %s is passed over, named, and the blob is fetched', async (_what, spoil, why) => {
+  ])('RL45: %s is passed over, named, and the blob is fetched', async (_what, spoil, why) => {
     const all = await carried();
     const path = all.pathOf('lib/agent.cjs');
     await spoil(path);
@@ -134,7 +134,7 @@ describe('the drop folder', () => {
     expect(used).toMatchObject({ kind: 'used', files: 2 });
   });
 
-  test('RL39: files that change all the time are used only as what was signed', async () => {
+  test('RL45: files that change all the time are used only as what was signed', async () => {
     const all = await carried();
     const path = all.pathOf('bin/node');
     const right = await readFile(path);
