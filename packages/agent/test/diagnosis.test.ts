@@ -3,5 +3,6 @@ import { expect, test } from 'vitest';
 import { AGENT_CONFIG } from '../src/config/agent-config.ts';
 
 test('DG1: of each key of agent.yaml it is decided whether a diagnosis shows it', () => {
-  expect(Object.keys(SETTINGS.agent).toSorted()).toEqual(Object.keys(AGENT_CONFIG).toSorted());
+  const undecided = Object.keys(AGENT_CONFIG).filter((key) => !Object.hasOwn(SETTINGS.agent, key));
+  expect(undecided).toEqual([]);
 });

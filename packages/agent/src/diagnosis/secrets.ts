@@ -1,10 +1,11 @@
 /* What this host keeps that must not be in its diagnosis. What is looked for first stands first (SECRETS_MAX). */
 import type { Secret } from '@moult/core/diagnosis';
 import type { Layout } from '@moult/core/layout';
-import { parseYaml } from '@moult/runtime/config';
+import { parseYaml, settingsIn } from '@moult/runtime/config';
 import {
   isSecretValue,
   secretsOfEnvironment,
+  secretsOfFile,
   secretsOfKey,
   secretsOfSettings,
 } from '@moult/runtime/diagnosis';
@@ -15,11 +16,21 @@ export async function hostSecrets(layout: Layout): Promise<readonly Secret[]> {
   return [
     ...(await secretsOfKey(layout.identityKeyPath)),
     ...(await secretsOfSettings('agent', layout.agentConfigPath)),
+    ...(await proxySecrets(layout)),
     ...secretsOfEnvironment(),
     ...(await sessionSecrets(layout)),
     ...(await taskSecrets(layout)),
     ...databaseSecrets(layout.agentDatabasePath),
   ];
+}
+
+/** The password of a proxy may have a file of its own. */
+async function proxySecrets(layout: Layout): Promise<readonly Secret[]> {
+  const settings: Readonly<Record<string, unknown>> = await settingsIn(
+    layout.agentConfigPath,
+  ).catch(() => ({}));
+  const path = settings['proxyPasswordFile'];
+  return typeof path === 'string' ? await secretsOfFile(path) : [];
 }
 
 /** The ticket stands beside the database once more. */

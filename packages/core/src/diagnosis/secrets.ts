@@ -35,6 +35,8 @@ export const SETTINGS: Readonly<Record<ConfiguredProgram, Readonly<Record<string
     bindsChannel: 'shown',
     drainLimit: 'shown',
     preflight: 'shown',
+    proxy: 'address',
+    proxyPasswordFile: 'shown',
     outboxBytes: 'shown',
     outboxAge: 'shown',
     logLevel: 'shown',
