@@ -118,6 +118,9 @@ async function stageTree(
   const local = await indexLocalBlobs(options.existingSlots ?? (await localSlotDirs(layout)));
   const missing = manifest.files.filter((file) => !local.has(file.sha256));
   const isShared = manifest.component === 'agent';
+  const launchersDir = `${versionsDirOf(layout, 'launcher')}/`;
+  // RL32, in both directions.
+  const mayLink = (path: string) => isShared && !path.startsWith(launchersDir);
   await requireReserve(layout.stagingDir, isShared ? missing : manifest.files);
   const treeDir = join(layout.stagingDir, ownName('tree'));
   await mkdir(treeDir, { mode: 0o755 });
@@ -140,7 +143,7 @@ async function stageTree(
     };
     await eachAtOnce(manifest.files, FETCH_LIMITS.atOnce, signal, async (file) => {
       const places = { treeDir, partialDir, dropDir: layout.dropDir, local };
-      const how = await placeFile({ ...places, file, source, isShared, onBytes, onDrop });
+      const how = await placeFile({ ...places, file, source, isShared: mayLink, onBytes, onDrop });
       counts[how] += 1;
       if (how === 'blobsDropped') counts.bytesDropped += file.length;
     });
@@ -161,7 +164,7 @@ async function placeFile(what: {
   readonly dropDir: string;
   readonly source: BlobSource;
   readonly local: LocalBlobs;
-  readonly isShared: boolean;
+  readonly isShared: (candidate: string) => boolean;
   readonly onBytes: (count: number) => void;
   readonly onDrop: ((event: DropEvent) => void) | undefined;
 }): Promise<'blobsFetched' | 'blobsDropped' | 'blobsLinked' | 'blobsCopied'> {
@@ -173,7 +176,7 @@ async function placeFile(what: {
       candidate,
       path,
       file,
-      isShared: what.isShared,
+      isShared: what.isShared(candidate),
       signal: source.signal,
     });
     if (placed !== null) return placed === 'linked' ? 'blobsLinked' : 'blobsCopied';

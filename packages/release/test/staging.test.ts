@@ -130,6 +130,15 @@ describe('what is fetched', () => {
     expect(other.nlink).toBe(1);
   });
 
+  test('an agent copies what only a launcher has (RL32)', async () => {
+    const world = await startWorld();
+    const host = await newHost(world);
+    await stage(world, host, await world.release({ version: '1.0.0', component: 'launcher' }));
+    const agent = await stage(world, host, await world.release({ version: '1.0.0' }));
+    expect(agent).toMatchObject({ blobsLinked: 0, blobsCopied: 2, blobsFetched: 1 });
+    expect((await stat(join(agent.slotDir, 'bin/node'))).nlink).toBe(1);
+  });
+
   test('a local file that was changed is fetched anew, and the other slot is left as it is (RL31)', async () => {
     const world = await startWorld();
     const host = await newHost(world);
