@@ -1,7 +1,9 @@
 /* What the owner of a host may know of its agent, read from the disk: it works while the agent runs or is stopped. */
 import { stat, statfs } from 'node:fs/promises';
 import { type BootRecord, readBootRecord } from '@moult/core/boot';
+import type { Keeping } from '@moult/core/changed-files';
 import type { Layout } from '@moult/core/layout';
+import { keepingsIn } from '@moult/release/kept-files';
 import { systemClock } from '@moult/runtime/clock';
 import { readTextIfPresent } from '@moult/runtime/files';
 import { silentLogger } from '@moult/runtime/logger';
@@ -26,6 +28,8 @@ export interface AgentStatus extends StateFacts {
   readonly tasks: { readonly names: readonly string[]; readonly trouble: string };
   /** Left where the state lies: without either an agent cannot start. Inodes null: made as they are needed. */
   readonly free: { readonly bytes: number; readonly inodes: number | null } | null;
+  /** What had been changed by hand in versions that are gone, oldest first; empty also for who may not look. */
+  readonly kept: readonly Keeping[];
 }
 
 export async function readStatus(layout: Layout): Promise<AgentStatus> {
@@ -40,6 +44,7 @@ export async function readStatus(layout: Layout): Promise<AgentStatus> {
     owner: await ownerIn(layout),
     tasks: await tasksIn(layout),
     free: await freeIn(layout.stateDir),
+    kept: await keepingsIn(layout.keptDir).catch(() => []),
     ...readStateFacts(layout.agentDatabasePath),
   };
 }

@@ -1,5 +1,6 @@
 import type { AgentStatus } from '@moult/agent/status';
 import { reportedStateOf } from '@moult/core/agent-state';
+import { changesText } from '@moult/core/changed-files';
 import { COMPONENTS } from '@moult/core/component';
 import { CodedError, toldIn } from '@moult/core/errors';
 import { layoutOf } from '@moult/core/layout';
@@ -64,8 +65,15 @@ function fieldsOf(status: AgentStatus): Fields {
     ...taskFields(status),
     ['output', `${status.outboxItems} items to be delivered`],
     ...freeFields(status.free),
+    ...status.kept.map(keptField),
     ...(status.trouble === null ? [] : [['trouble', status.trouble] as const]),
   ];
+}
+
+/** Nobody but the owner removes it. */
+function keptField({ dir, component, version, changes }: AgentStatus['kept'][number]) {
+  const what = `${component} ${version}: ${changesText(changes)}`;
+  return ['kept aside', `${what}, in ${dir} (remove it when you need it no more)`] as const;
 }
 
 /** What the owner of the host allows, and what runs of it now. */
