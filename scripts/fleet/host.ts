@@ -75,11 +75,27 @@ export class Host {
     return new Host(options);
   }
 
+  get program(): Program {
+    if (this.#program === null) throw new Error(`nothing was started on ${this.name}`);
+    return this.#program;
+  }
+
   start(): Program {
     const program = startMoult(['launcher', 'run', '--root', this.root, '--end-with-stdin'], {
       name: `the launcher of ${this.name}`,
       homeDir: this.root,
       within: this.#within,
+      onLine: (line) => this.#take(line),
+    });
+    this.#program = program;
+    return program;
+  }
+
+  /** Its agent by itself, as somebody starts it who has no launcher: nobody starts it again. */
+  startAlone(): Program {
+    const program = startMoult(['agent', 'run', '--root', this.root], {
+      name: `the agent of ${this.name}`,
+      homeDir: this.root,
       onLine: (line) => this.#take(line),
     });
     this.#program = program;

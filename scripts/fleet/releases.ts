@@ -15,6 +15,7 @@ export interface ReleaseSpec {
   /** From the top of the checkout; the component's own entry unless given. */
   readonly entry?: string;
   readonly probationMs?: number;
+  readonly minimumLauncher?: string;
   /** It calls the runtime of this checkout, instead of carrying a hundred megabytes of its own. */
   readonly borrowsRuntime?: boolean;
 }
@@ -47,6 +48,7 @@ export async function buildPack(options: {
     outDir,
     cacheDir: join(CACHE_DIR, 'runtimes'),
     probationMs: spec.probationMs ?? PROBATION_MS,
+    minimumLauncher: spec.minimumLauncher ?? null,
     compressionLevel,
     ...(spec.borrowsRuntime === true ? { runtime: await borrowedRuntime(outDir) } : {}),
     ...(onNotice === undefined ? {} : { onNotice }),

@@ -4,9 +4,9 @@
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeManifest, MANIFEST_PATH } from '@moult/core/manifest';
+import { encodeManifest, MANIFEST_PATH, type Manifest } from '@moult/core/manifest';
 import { writePack } from '@moult/release/pack';
-import { buildPack, type ReleaseSpec } from '../../scripts/fleet/releases.ts';
+import { type BuiltPack, buildPack, type ReleaseSpec } from '../../scripts/fleet/releases.ts';
 import { sha256Of } from './sha256.ts';
 
 /** What a host gets when it is enrolled. */
@@ -45,6 +45,16 @@ export const BEFORE = {
 } as const;
 
 export const GOOD_LAUNCHER = '1.1.0';
+/** A good one after it. */
+export const NEXT_LAUNCHER = '1.2.0';
+/** A good agent that wants the first of these. */
+export const DEMANDING = '1.6.0';
+
+/** Programs of this project's own past, as they were bundled then (test/fixtures/frozen/README.md). */
+export const PAST = {
+  beforeRehearsals: { agent: '0.8.1', launcher: '0.8.1' },
+  beforePreparing: { agent: '0.8.2', launcher: '0.8.2' },
+} as const;
 export const BAD_LAUNCHERS = [
   { version: '1.9.1', does: 'crashes when it is to work', entry: 'launcher-crash-when-run' },
   { version: '1.9.2', does: 'crashes at start', entry: 'crash-at-start' },
@@ -101,6 +111,11 @@ const BORROWING: readonly ReleaseSpec[] = [
   { component: 'agent', version: BEFORE.autoUpgrade, entry: 'test/fixtures/no-auto-upgrade.ts' },
   { component: 'launcher', version: FIRST_LAUNCHER_VERSION },
   { component: 'launcher', version: GOOD_LAUNCHER },
+  { component: 'launcher', version: NEXT_LAUNCHER },
+  { component: 'agent', version: DEMANDING, minimumLauncher: GOOD_LAUNCHER },
+  pastOf('launcher', PAST.beforeRehearsals.launcher, 'before-rehearsals'),
+  pastOf('launcher', PAST.beforePreparing.launcher, 'before-preparing'),
+  pastOf('agent', PAST.beforePreparing.agent, 'before-preparing'),
   ...BAD_LAUNCHERS.map(
     ({ version, entry }): ReleaseSpec => ({
       component: 'launcher',
@@ -127,6 +142,7 @@ export async function withEachPack(
       return packPath;
     }),
     () => packForAnotherMachine(outDir),
+    () => packBeforeRehearsals(outDir),
   ];
   let using: Promise<unknown> = Promise.resolve();
   for (const build of builds) {
@@ -137,18 +153,43 @@ export async function withEachPack(
   await using;
 }
 
+function pastOf(component: 'agent' | 'launcher', version: string, when: string): ReleaseSpec {
+  return { component, version, entry: `test/fixtures/frozen/${component}-${when}.cjs` };
+}
+
+/** Its manifest does not say that it rehearses. */
+async function packBeforeRehearsals(outDir: string): Promise<string> {
+  const past = pastOf('agent', PAST.beforeRehearsals.agent, 'before-rehearsals');
+  const spec: ReleaseSpec = { ...past, borrowsRuntime: true };
+  return await packedAs(await buildPack({ spec, outDir, compressionLevel: 0 }), (manifest) => ({
+    ...manifest,
+    rehearses: false,
+  }));
+}
+
+async function packedAs(
+  { treeDir, manifest, packPath }: BuiltPack,
+  changed: (manifest: Manifest) => Manifest,
+): Promise<string> {
+  const other = changed(manifest);
+  await writeFile(join(treeDir, MANIFEST_PATH), encodeManifest(other));
+  await writePack({ treeDir, manifest: other, packPath });
+  await rm(treeDir, { recursive: true });
+  return packPath;
+}
+
 /** Says that it is for this platform, and its runtime is for another one: an ELF header of a machine that nobody has. */
 async function packForAnotherMachine(outDir: string): Promise<string> {
   const version = BAD.cannotBeExecuted;
   const spec: ReleaseSpec = { component: 'agent', version, borrowsRuntime: true };
-  const { treeDir, manifest, packPath } = await buildPack({ spec, outDir, compressionLevel: 0 });
+  const built = await buildPack({ spec, outDir, compressionLevel: 0 });
   const program = Buffer.alloc(4096);
   // EI_MAG, 64 bit, little endian, version 1; then e_type EXEC and e_machine 0xfffe.
   program.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   program.writeUInt16LE(2, 16);
   program.writeUInt16LE(0xfffe, 18);
-  await writeFile(join(treeDir, manifest.program), program);
-  const other = {
+  await writeFile(join(built.treeDir, built.manifest.program), program);
+  return await packedAs(built, (manifest) => ({
     ...manifest,
     // Its rehearsal would find it out.
     rehearses: false,
@@ -157,9 +198,5 @@ async function packForAnotherMachine(outDir: string): Promise<string> {
         ? { ...file, sha256: sha256Of(program), length: program.length }
         : file,
     ),
-  };
-  await writeFile(join(treeDir, MANIFEST_PATH), encodeManifest(other));
-  await writePack({ treeDir, manifest: other, packPath });
-  await rm(treeDir, { recursive: true });
-  return packPath;
+  }));
 }
