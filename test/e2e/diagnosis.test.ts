@@ -22,6 +22,8 @@ const PLANTED = {
   output: planted(),
   handedIn: planted(),
   proxyPassword: planted(),
+  proxyAddress: planted(),
+  proxyFile: planted(),
   variable: planted(),
   logPassword: planted(),
   unknownSetting: planted(),
@@ -260,10 +262,21 @@ describe('moult diagnose', () => {
       await rm(`${agentDatabasePath}${suffix}`, { force: true });
     await writeFile(agentDatabasePath, `no database ${PLANTED.handedIn}`);
     const config = await readFile(agentConfigPath, 'utf8');
-    await writeFile(agentConfigPath, `${config}proxyPassword: ${PLANTED.unknownSetting}\n`);
+    const passwordPath = join(host.layout.configDir, 'proxy-password');
+    await writeFile(passwordPath, `${PLANTED.proxyFile}\n`);
+    const settings = [
+      `proxy: http://somebody:${PLANTED.proxyAddress}@proxy:3128`,
+      `proxyPasswordFile: ${passwordPath}`,
+      `newKey: ${PLANTED.unknownSetting}`,
+    ];
+    await writeFile(agentConfigPath, `${config}${settings.join('\n')}\n`);
     await writeFile(
       logPath,
-      `proxyPassword ${PLANTED.unknownSetting} was refused by http://a:${PLANTED.logPassword}@b/\n`,
+      [
+        `newKey ${PLANTED.unknownSetting} was refused by http://a:${PLANTED.logPassword}@b/`,
+        `said ${Buffer.from(`somebody:${PLANTED.proxyAddress}`).toString('base64')}`,
+        `and ${Buffer.from(`somebody:${PLANTED.proxyFile}`).toString('base64')}`,
+      ].join('\n'),
     );
     await rm(join(stateDir, 'holder.json'));
 
@@ -273,7 +286,8 @@ describe('moult diagnose', () => {
     expect(found.said).toMatch(/^ +agent-db\.json +.*not a database/m);
     expect(JSON.parse(found.files['configuration.json'] ?? '').settings).toMatchObject({
       name: 'diagnosed',
-      proxyPassword: '[left out: setting]',
+      proxy: 'http://[left out: password]@proxy:3128',
+      newKey: '[left out: setting]',
     });
     expect(JSON.parse(found.files['slots.json'] ?? '').agent).toHaveLength(2);
     expect(found.files['log-1.txt']).toMatch(/was refused by http:\/\/\[left out: password\]@b/);
