@@ -1,8 +1,11 @@
 /*
  * `moult agent preflight`: what an upgrade of this host would be held up by, looked at by whoever may read its configuration
- * and key, while its agent works or is stopped. Nothing is changed but a copy of the metadata of its own.
+ * and key, while its agent works or is stopped. Nothing of the host is changed: what is learnt of metadata goes into a copy that is
+ * thrown away.
  */
-import { stat } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { readBootRecord } from '@moult/core/boot';
 import { codedErrorFrom } from '@moult/core/errors';
 import type { Layout } from '@moult/core/layout';
@@ -12,7 +15,7 @@ import { readTextIfPresent } from '@moult/runtime/files';
 import { silentLogger } from '@moult/runtime/logger';
 import { composeHost, type HostParts } from './compose.ts';
 import { readAgentConfig } from './config/agent-config.ts';
-import { createDiskFacts } from './host/disk-facts.ts';
+import { lookAtDisk } from './host/disk-facts.ts';
 import { requireOwnership } from './host/ownership.ts';
 import { createSlots } from './host/slots.ts';
 import type { TrustedRelease } from './ports.ts';
@@ -29,6 +32,23 @@ export interface PreflightHostOptions {
 }
 
 export async function preflightHost(options: PreflightHostOptions): Promise<readonly Check[]> {
+  const trustDir = await mkdtemp(join(tmpdir(), 'moult-preflight-'));
+  try {
+    // Older metadata than the agent has seen must look older here, too.
+    const kept = 'trusted.json';
+    await copyFile(join(options.layout.trustDir, kept), join(trustDir, kept)).catch(
+      () => undefined,
+    );
+    return await checksOn(options, trustDir);
+  } finally {
+    await rm(trustDir, { recursive: true, force: true });
+  }
+}
+
+async function checksOn(
+  options: PreflightHostOptions,
+  trustDir: string,
+): Promise<readonly Check[]> {
   const { layout, version, own, stop } = options;
   const checks: Check[] = [];
   const tried = async <T>(name: CheckName, work: () => Promise<readonly [T, string]>) => {
@@ -45,13 +65,13 @@ export async function preflightHost(options: PreflightHostOptions): Promise<read
   };
   const host = await tried('configuration', async () => {
     const config = await readAgentConfig({ layout });
-    const trustDir = `${layout.trustDir}-preflight`;
     return [await composeHost({ layout, config, trustDir }), layout.agentConfigPath];
   });
   if (host === null) return checks;
+  // Whoever asks may be another user than the agent, whose the state is.
+  const { uid: agentUid } = await stat(layout.stateDir);
   await tried('permissions', async () => {
-    // Whoever asks may be another user than the agent, whose the state is.
-    await requireOwnership(layout, (await stat(layout.stateDir)).uid);
+    await requireOwnership(layout, agentUid);
     return [null, 'nobody else can write what it runs from, or read its key'];
   });
   const reached = await tried('coordinator', () => reach(host, { own, signal: stop }));
@@ -65,7 +85,7 @@ export async function preflightHost(options: PreflightHostOptions): Promise<read
         launcherVersion,
         slots: createSlots({ layout, ...host, log: silentLogger }),
         trust: host.trust,
-        disk: createDiskFacts(layout),
+        disk: lookAtDisk(layout, agentUid),
         clockAheadMs: reached?.clockAheadMs ?? null,
         signal: stop,
       },

@@ -49,7 +49,7 @@ export async function readStatus(layout: Layout): Promise<AgentStatus> {
   };
 }
 
-async function tasksIn(layout: Layout): Promise<AgentStatus['tasks']> {
+export async function tasksIn(layout: Layout): Promise<AgentStatus['tasks']> {
   // Whoever asks may be another user than the agent, whose the state is.
   const agentUid = await stat(layout.stateDir).then(
     ({ uid }) => uid,
@@ -65,7 +65,7 @@ async function tasksIn(layout: Layout): Promise<AgentStatus['tasks']> {
   return { names: [...list.tasks.keys()].sort(), trouble: list.trouble };
 }
 
-function ownerIn(layout: Layout): Promise<OwnersSay> {
+export function ownerIn(layout: Layout): Promise<OwnersSay> {
   const files = createOwnerFiles(layout);
   const onChange = () => undefined;
   return new OwnersWord({ files, clock: systemClock, log: silentLogger, onChange }).look();

@@ -5,6 +5,7 @@ import { addAgentsGroup } from './commands/agents/group.ts';
 import { addCommandsGroup } from './commands/commands/group.ts';
 import { addCoordinatorGroup } from './commands/coordinator/group.ts';
 import { addDiagnose } from './commands/diagnose.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addHistory } from './commands/history.ts';
 import { addKeysGroup } from './commands/keys/group.ts';
 import { addLauncherGroup } from './commands/launcher/group.ts';
@@ -70,6 +71,7 @@ export function createProgram(shell: Shell): Command {
       line: 'moult agents upgrade web-1 --to 1.4.0 --wait',
     },
     { does: 'why an agent does not move', line: 'moult why web-1' },
+    { does: 'whether this machine is well', line: 'moult doctor' },
     { does: 'run a task and see what it writes', line: 'moult tasks run web-1 backup --wait' },
   ]);
   addLogin(program, shell);
@@ -86,5 +88,6 @@ export function createProgram(shell: Shell): Command {
   addHistory(program, shell);
   addWhy(program, shell);
   addDiagnose(program, shell);
+  addDoctor(program, shell);
   return program;
 }

@@ -9,6 +9,7 @@ export {
 } from './config.ts';
 export { type Coordinator, type CoordinatorOptions, createCoordinator } from './coordinator.ts';
 export { type CoordinatorDiagnosisOptions, diagnoseCoordinator } from './diagnosis/index.ts';
+export { doctorCoordinator, isCoordinatorThere } from './doctor/index.ts';
 export type { Carrier, CarrierListener } from './gateway/carrier.ts';
 export { type InitOptions, type InitResult, initCoordinator } from './init.ts';
 export { addOnlineKeys, type KeysAdded } from './online-keys.ts';

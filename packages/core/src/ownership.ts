@@ -3,8 +3,8 @@
  * at its coordinator: an agent that finds it so does not start.
  */
 
-/** *Key*: nobody else may read it. *State*: the agent's alone to write. *Given*: root's or the agent's. *Above*: a directory on the way to one of them. */
-export type OwnedKind = 'key' | 'state' | 'given' | 'above';
+/** *Key*: nobody else may read it. *Closed*: its owner's alone. *State*: the agent's alone to write. *Given*: root's or the agent's. *Above*: a directory on the way to one of them. */
+export type OwnedKind = 'key' | 'closed' | 'state' | 'given' | 'above';
 
 export interface Owned {
   readonly kind: OwnedKind;
@@ -20,6 +20,7 @@ const NOBODYS_UID = 65_534;
 const STICKY = 0o1000;
 const WRITABLE_BY_ALL = 0o002;
 const OF_OTHERS = 0o077;
+const OF_ALL = 0o007;
 
 /** Which, why and how to mend each; empty: all is well. */
 export function ownershipTroubles(all: readonly Owned[], ownUid: number): readonly string[] {
@@ -35,6 +36,9 @@ function troubleOf(owned: Owned, ownUid: number): string | null {
     if ((mode & OF_OTHERS) === 0) return null;
     return `${path} can be read or written by others (${octal(mode)}): chmod 600 ${path}`;
   }
+  if (kind === 'closed' && (mode & OF_ALL) !== 0) {
+    return `anybody may look into ${path} (${octal(mode)}): chmod o= ${path}`;
+  }
   // In a sticky directory, such as /tmp, nobody renames what belongs to another.
   const isSafe = (mode & WRITABLE_BY_ALL) === 0 || (kind === 'above' && (mode & STICKY) !== 0);
   return isSafe ? null : `anybody may write ${path} (${octal(mode)}): chmod o-w ${path}`;
@@ -43,6 +47,7 @@ function troubleOf(owned: Owned, ownUid: number): string | null {
 function ownersOf(kind: OwnedKind, ownUid: number): readonly number[] {
   switch (kind) {
     case 'key':
+    case 'closed':
     case 'state':
       return [ownUid];
     case 'given':

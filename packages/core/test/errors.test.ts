@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { AGENT_ERRORS } from '../src/errors/catalogue-agent.ts';
 import { CLI_ERRORS } from '../src/errors/catalogue-cli.ts';
 import { COORDINATOR_ERRORS } from '../src/errors/catalogue-coordinator.ts';
+import { DOCTOR_ERRORS } from '../src/errors/catalogue-doctor.ts';
+import { INSTALL_ERRORS } from '../src/errors/catalogue-install.ts';
 import { LAUNCHER_ERRORS } from '../src/errors/catalogue-launcher.ts';
 import { NETWORK_ERRORS } from '../src/errors/catalogue-network.ts';
 import { RELEASE_ERRORS } from '../src/errors/catalogue-release.ts';
@@ -63,9 +65,11 @@ const GROUPS: readonly (readonly [string, object])[] = [
   ['Boots on a host', LAUNCHER_ERRORS],
   ['Releases, trust and fetching', RELEASE_ERRORS],
   ['The coordinator', COORDINATOR_ERRORS],
+  ['Tasks', TASK_ERRORS],
   ['The program `moult`', CLI_ERRORS],
   ['The network of a host', NETWORK_ERRORS],
-  ['Tasks', TASK_ERRORS],
+  ['Installing', INSTALL_ERRORS],
+  ['What `moult doctor` finds', DOCTOR_ERRORS],
   ['Anywhere', RUNTIME_ERRORS],
 ];
 

@@ -29,6 +29,7 @@ export async function publishedReleases(
 
 export interface RoleState {
   readonly role: string;
+  readonly signedBy: SignedRole;
   readonly version: number;
   readonly expiresMs: number;
   /** A quarter of the lifetime or less is left. */
@@ -56,7 +57,7 @@ export async function publishState(repositoryDir: string, nowMs: number): Promis
     const { version, expires } = loaded.metadata.signed;
     const expiresMs = Date.parse(expires);
     return {
-      role: name.role,
+      ...name,
       version,
       expiresMs,
       isRenewalDue: isRenewalDue({ role: name.signedBy, expiresMs, nowMs }),

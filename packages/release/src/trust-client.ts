@@ -24,6 +24,7 @@ import {
 } from './trust-state.ts';
 import { proveManifest, type VerifiedManifest } from './verified-manifest.ts';
 
+export { keptExpiries } from './trust-state.ts';
 export type { VerifiedManifest } from './verified-manifest.ts';
 
 export interface TrustClientOptions {

@@ -4,7 +4,9 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { SignedFacts } from '@moult/core/doctor';
 import { CodedError } from '@moult/core/errors';
+import type { SignedRole } from '@moult/core/trust';
 import { makeDirectoryDurably, readTextIfPresent, writeFileDurably } from '@moult/runtime/files';
 import { sha256Of } from './digest.ts';
 import { ownName, removeAbandoned } from './own-name.ts';
@@ -44,6 +46,34 @@ export async function saveTrustState(
     files,
   });
   await writeFileDurably(join(options.trustDir, STATE_NAME), text);
+}
+
+/** When what is kept of a host's metadata ends, by role. Null: there is no pinned root, and so nothing. */
+export async function keptExpiries(of: {
+  readonly trustDir: string;
+  readonly pinnedRootPath: string;
+}): Promise<readonly SignedFacts[] | null> {
+  const pinnedRoot = await readTextIfPresent(of.pinnedRootPath);
+  if (pinnedRoot === null) return null;
+  const { files } = await loadTrustState({ trustDir: of.trustDir, pinnedRoot });
+  return Object.entries(files).map(([name, text]) => {
+    const role = name.replace(/\.json$/, '');
+    return { role, signedBy: signedByOf(role), expiresMs: expiresMsIn(text, name) };
+  });
+}
+
+function signedByOf(role: string): SignedRole {
+  return role === 'root' || role === 'snapshot' || role === 'timestamp' ? role : 'release';
+}
+
+/** Throws `trust-root-invalid`: of these files only the pinned root was not read before it was kept. */
+function expiresMsIn(text: string, name: string): number {
+  try {
+    const { signed } = JSON.parse(text) as { readonly signed: { readonly expires: string } };
+    return Date.parse(signed.expires);
+  } catch (cause) {
+    throw new CodedError('trust-root-invalid', `${name} does not say when it ends`, { cause });
+  }
 }
 
 /** Throws `trust-root-invalid` when there is no pinned root: without it nothing can be trusted. */

@@ -13,6 +13,7 @@ export {
   holdSqliteStore,
   sqliteStorePlace,
 } from './sqlite/store-files.ts';
+export { type StoreView, viewSqliteStore } from './sqlite/view.ts';
 export type {
   ReadArgs,
   ReadName,

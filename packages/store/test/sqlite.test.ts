@@ -10,6 +10,7 @@ import { storeWorkerPath } from '../../../test/support/store-worker.ts';
 import { openInlineSqliteStore, openSqliteStore, SCHEMA, type Store } from '../src/index.ts';
 import { choiceConformance } from './choice-conformance.ts';
 import { conformance, type Engine } from './conformance.ts';
+import { fleetConformance } from './fleet-conformance.ts';
 import { identityConformance } from './identity-conformance.ts';
 import { outputConformance } from './output-conformance.ts';
 import { restoreConformance } from './restore-conformance.ts';
@@ -53,6 +54,7 @@ for (const engine of ENGINES) {
   choiceConformance(engine);
   taskConformance(engine);
   outputConformance(engine);
+  fleetConformance(engine);
 }
 
 describe('SQLite', () => {

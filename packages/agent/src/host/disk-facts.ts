@@ -1,17 +1,16 @@
 import { constants } from 'node:fs';
-import { access, statfs } from 'node:fs/promises';
+import { access, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { COMPONENTS } from '@moult/core/component';
 import { type Layout, versionsDirOf } from '@moult/core/layout';
-import { makeDirectoryDurably } from '@moult/runtime/files';
+import { codeOf, makeDirectoryDurably } from '@moult/runtime/files';
 import type { DiskFacts } from '../ports.ts';
 
 export function createDiskFacts(layout: Layout): DiskFacts {
   return {
     freeForSlots: async () => {
       await makeDirectoryDurably(layout.stagingDir, 0o700);
-      const free = await statfs(layout.stagingDir);
-      // Some file systems make inodes as needed and report none.
-      return { bytes: free.bavail * free.bsize, inodes: free.files > 0 ? free.ffree : null };
+      return freeIn(layout.stagingDir);
     },
     slotsTrouble: async () => {
       try {
@@ -28,4 +27,43 @@ export function createDiskFacts(layout: Layout): DiskFacts {
       }
     },
   };
+}
+
+/** The same for the agent, looked at by anybody and before it was ever started: nothing is made. `agentUid`: of its user. */
+export function lookAtDisk(layout: Layout, agentUid: number): DiskFacts {
+  return {
+    freeForSlots: async () => freeIn(await nearestOf(layout.stagingDir)),
+    slotsTrouble: async () => {
+      try {
+        const dirs = [layout.stagingDir, ...COMPONENTS.map((one) => versionsDirOf(layout, one))];
+        for (const dir of dirs) {
+          const nearest = await nearestOf(dir);
+          const { uid, mode } = await stat(nearest);
+          const isWritable = agentUid === 0 || (uid === agentUid && (mode & 0o300) === 0o300);
+          if (!isWritable)
+            return `versions cannot be written: user ${agentUid} may not in ${nearest}`;
+        }
+        return null;
+      } catch (error) {
+        return `versions cannot be looked at: ${error instanceof Error ? error.message : error}`;
+      }
+    },
+  };
+}
+
+async function freeIn(dir: string) {
+  const free = await statfs(dir);
+  // Some file systems make inodes as needed and report none.
+  return { bytes: free.bavail * free.bsize, inodes: free.files > 0 ? free.ffree : null };
+}
+
+/** The directory itself, or the first above it that is there. */
+async function nearestOf(dir: string): Promise<string> {
+  try {
+    await stat(dir);
+    return dir;
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dir === dirname(dir)) throw error;
+    return nearestOf(dirname(dir));
+  }
 }

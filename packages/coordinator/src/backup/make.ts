@@ -20,6 +20,7 @@ import {
   describeFile,
   filesBelow,
 } from './format.ts';
+import { noteBackup } from './last-backup.ts';
 
 export interface BackupOptions {
   readonly paths: CoordinatorPaths;
@@ -71,6 +72,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupMade> {
     const names = [BACKUP_LIST, DATABASE_NAME, 'state', ...(hasConfig ? ['config'] : [])];
     await writeArchive({ treeDir, names, path, signal });
     const { size } = await stat(path);
+    await noteBackup(paths, { madeMs, path });
     return {
       path,
       bytes: size,

@@ -1,6 +1,7 @@
 import { AGENT_ERRORS } from './catalogue-agent.ts';
 import { CLI_ERRORS } from './catalogue-cli.ts';
 import { COORDINATOR_ERRORS } from './catalogue-coordinator.ts';
+import { DOCTOR_ERRORS } from './catalogue-doctor.ts';
 import { INSTALL_ERRORS } from './catalogue-install.ts';
 import { LAUNCHER_ERRORS } from './catalogue-launcher.ts';
 import { NETWORK_ERRORS } from './catalogue-network.ts';
@@ -18,7 +19,8 @@ export type ErrorCode =
   | keyof typeof CLI_ERRORS
   | keyof typeof INSTALL_ERRORS
   | keyof typeof TASK_ERRORS
-  | keyof typeof NETWORK_ERRORS;
+  | keyof typeof NETWORK_ERRORS
+  | keyof typeof DOCTOR_ERRORS;
 
 /** Every error code of the product: its status, whether trying again can help, and what to do. */
 export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = {
@@ -29,6 +31,7 @@ export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   ...COORDINATOR_ERRORS,
   ...CLI_ERRORS,
   ...INSTALL_ERRORS,
+  ...DOCTOR_ERRORS,
   ...TASK_ERRORS,
   ...NETWORK_ERRORS,
 };

@@ -19,6 +19,7 @@ import {
 import { orderControl, removeInstance } from './controls.ts';
 import { dispatch, lapse, openInstanceIds } from './dispatch.ts';
 import { enroll } from './enrollment.ts';
+import { fleetFacts } from './fleet-facts.ts';
 import { allForwards, forwardPage, newestOutput, recordForward } from './forwards.ts';
 import { historyPage } from './history.ts';
 import { releaseQuarantine, renameAgent } from './identities.ts';
@@ -32,6 +33,7 @@ import {
 } from './instances.ts';
 import { adopt, beginLife, beginRun, newestLife, storeLife, unadoptedLife } from './lives.ts';
 import { adoptAttempt, missingRelease, restoreSummary } from './lost-orders.ts';
+import { impossibleChoices, neededReleases } from './needed-releases.ts';
 import { choicePage, offers } from './offers.ts';
 import { storeOutput } from './output.ts';
 import { instanceIdsNamed, outputPage } from './output-page.ts';
@@ -64,6 +66,7 @@ export type { ForwardedRow } from './forwards.ts';
 export type { HistoryRow } from './history.ts';
 export type { AgentView, InstanceRow } from './instances.ts';
 export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
+export type { NeededRelease } from './needed-releases.ts';
 export type { ChoiceView, PlatformOffer } from './offers.ts';
 export type { NewOutput, ReportedRun } from './output.ts';
 export type { OutputFound } from './output-page.ts';
@@ -90,8 +93,10 @@ export interface Reads {
   readonly desiredOf: typeof desiredOf;
   readonly desiredOfAll: typeof desiredOfAll;
   readonly firstVersions: typeof firstVersions;
+  readonly fleetFacts: typeof fleetFacts;
   readonly forwardPage: typeof forwardPage;
   readonly historyPage: typeof historyPage;
+  readonly impossibleChoices: typeof impossibleChoices;
   readonly instanceById: typeof instanceById;
   readonly instanceIdPage: typeof instanceIdPage;
   readonly instanceIdsNamed: typeof instanceIdsNamed;
@@ -100,6 +105,7 @@ export interface Reads {
   readonly lastUpgradeTo: typeof lastUpgradeTo;
   readonly openCommandsOfAll: typeof openCommandsOfAll;
   readonly missingRelease: typeof missingRelease;
+  readonly neededReleases: typeof neededReleases;
   readonly newestLife: typeof newestLife;
   readonly newestOutput: typeof newestOutput;
   readonly offers: typeof offers;
@@ -172,8 +178,10 @@ export const READS: Reads = {
   desiredOf,
   desiredOfAll,
   firstVersions,
+  fleetFacts,
   forwardPage,
   historyPage,
+  impossibleChoices,
   instanceById,
   instanceIdPage,
   instanceIdsNamed,
@@ -182,6 +190,7 @@ export const READS: Reads = {
   lastUpgradeTo,
   openCommandsOfAll,
   missingRelease,
+  neededReleases,
   newestLife,
   newestOutput,
   offers,

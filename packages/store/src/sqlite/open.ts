@@ -75,18 +75,34 @@ export function openForReading(path: string): DatabaseSync {
   }
 }
 
-function requireSound(connection: DatabaseSync, path: string): void {
+/** Throws `database-corrupt`. */
+export function requireSound(connection: DatabaseSync, path: string): void {
   const rows = connection.prepare('PRAGMA quick_check(1)').all();
   const verdict = String(rows[0]?.['quick_check']);
   if (verdict !== 'ok')
     throw new CodedError('database-corrupt', `the database ${path}: ${verdict}`);
 }
 
-/** 0 for an empty one. */
+/** 0 for an empty one. Throws `database-too-new`, and what `schemaNumbersOf` throws. */
 function schemaOf(connection: DatabaseSync, path: string): number {
+  const { schema, readableSince } = schemaNumbersOf(connection, path);
+  if (readableSince > SCHEMA) {
+    throw new CodedError(
+      'database-too-new',
+      `the database ${path} needs schema ${readableSince}, this program knows ${SCHEMA}`,
+    );
+  }
+  return schema;
+}
+
+/** Both 0 for an empty one. Throws `database-foreign`, `database-corrupt`. */
+export function schemaNumbersOf(
+  connection: DatabaseSync,
+  path: string,
+): { readonly schema: number; readonly readableSince: number } {
   const id = Number(connection.prepare('PRAGMA application_id').get()?.['application_id']);
   const tables = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
-  if (id === 0 && tables.length === 0) return 0;
+  if (id === 0 && tables.length === 0) return { schema: 0, readableSince: 0 };
   if (id !== APPLICATION_ID) {
     throw new CodedError('database-foreign', `${path} is the database of another program`);
   }
@@ -97,13 +113,7 @@ function schemaOf(connection: DatabaseSync, path: string): number {
   if (Number.isNaN(schema) || Number.isNaN(readableSince)) {
     throw new CodedError('database-corrupt', `the database ${path} does not say its schema`);
   }
-  if (readableSince > SCHEMA) {
-    throw new CodedError(
-      'database-too-new',
-      `the database ${path} needs schema ${readableSince}, this program knows ${SCHEMA}`,
-    );
-  }
-  return schema;
+  return { schema, readableSince };
 }
 
 async function bringUp(connection: DatabaseSync, from: number): Promise<void> {

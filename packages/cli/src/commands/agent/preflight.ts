@@ -1,11 +1,15 @@
-import { CATALOGUE } from '@moult/core/errors';
 import { layoutOf } from '@moult/core/layout';
-import type { Check } from '@moult/core/preflight';
 import type { Command } from 'commander';
 import { rootOf } from '../../config/root.ts';
 import { withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
+import {
+  checkLines,
+  checksWithRemedies,
+  isAnyFailing,
+  summaryOf,
+} from '../../terminal/check-text.ts';
 import { MOULT_VERSION } from '../../version.ts';
 
 interface PreflightOptions {
@@ -37,14 +41,12 @@ export function addAgentPreflight(group: Command, shell: Shell): void {
         own: MOULT_VERSION,
         stop: run.stop,
       });
-      run.output.result({ checks }, () => checks.flatMap(linesOf));
-      return checks.some(({ outcome }) => outcome === 'fail') ? EXIT.error : EXIT.ok;
+      const { screen } = run.invocation;
+      run.output.result({ checks: checksWithRemedies(checks) }, () => [
+        ...checkLines(checks, screen),
+        summaryOf(checks),
+      ]);
+      return isAnyFailing(checks) ? EXIT.error : EXIT.ok;
     }),
   );
-}
-
-function linesOf(check: Check): readonly string[] {
-  const { name, outcome, detail, code } = check;
-  const line = `${outcome.padEnd(5)} ${name.padEnd(14)} ${detail}`;
-  return code === null ? [line] : [line, `      next: ${CATALOGUE[code].remedy}`];
 }
