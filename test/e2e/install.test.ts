@@ -3,7 +3,7 @@
  * owns what. What root alone can do is left out where these tests run as somebody else.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { processesOf } from '../../scripts/fleet/processes.ts';
@@ -279,7 +279,6 @@ describe.skipIf(!isRoot)('as root, for a user of its own (needs root)', () => {
   }
 
   async function enrollUnitIn(units: string): Promise<string> {
-    const { readdir } = await import('node:fs/promises');
     return (await readdir(units)).find((name) => name.startsWith('moult-enroll')) ?? '';
   }
 });
@@ -291,6 +290,7 @@ describe('below a root, for whoever installs', () => {
       input: await token('first'),
     });
     expect(made).toMatchObject({ code: 0 });
+    const again = ['agent', 'install', '--root', first];
     const refused = async (root: string, name: string) =>
       await moultHere([...installing(root, '--name', name), '--token', '-'], {
         input: await token('second'),
@@ -310,6 +310,13 @@ describe('below a root, for whoever installs', () => {
     }
     await symlink(first, join(dir, 'link'));
     expect((await refused(join(dir, 'link'), 'first')).stderr).toContain('directories-shared');
+    // A unit that somebody made from ours, and left its directories as they were.
+    const { unit = '' } = JSON.parse((await moultHere([...again, '-o', 'json'])).stdout) as Told;
+    const copied = join(unit, '..', 'moult-agent-mine.service');
+    await writeFile(copied, await readFile(unit, 'utf8'));
+    expect((await moultHere(again)).stderr).toContain(`is used by the unit ${copied} too`);
+    await rm(copied);
+    expect(await moultHere(again)).toMatchObject({ code: 0 });
     const elsewhere = await moultHere([
       ...['agent', 'install', '--root', first, '--coordinator', 'https://elsewhere:7400'],
     ]);

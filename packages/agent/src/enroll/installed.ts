@@ -34,6 +34,8 @@ export async function readInstalled(
   coordinator: string | null,
 ): Promise<Installed> {
   const values = await readAgentValues({ layout, environment: () => null });
+  // One that nothing can come of is found out before anything is done.
+  const asked = coordinator === null ? null : coordinatorUrl(coordinator).origin;
   const boot = readBootRecord(await readTextIfPresent(layout.bootRecordPath));
   const { upgrade, trouble } = readStateFacts(layout.agentDatabasePath);
   return {
@@ -52,9 +54,9 @@ export async function readInstalled(
       (await livingPid(join(layout.stateDir, 'launcher.json'))) ??
       (await livingPid(layout.holderPath)),
     isSameCoordinator:
-      coordinator === null || values.coordinator === null
+      asked === null || values.coordinator === null
         ? null
-        : coordinatorUrl(coordinator).origin === coordinatorUrl(values.coordinator).origin,
+        : asked === coordinatorUrl(values.coordinator).origin,
   };
 }
 

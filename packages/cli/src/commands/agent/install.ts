@@ -70,6 +70,9 @@ export function addAgentInstall(group: Command, shell: Shell): void {
       const root = rootOf(options.root, run.invocation);
       const coordinator = options.coordinator ?? run.invocation.variable('MOULT_COORDINATOR');
       const token = await givenToken(options, run);
+      const { decodeEnrollmentToken } = await import('@moult/agent/enroll');
+      // A cut off one is found out before anything is done.
+      if (token !== null) decodeEnrollmentToken(token);
       const { facts: common, installed } = await findAgent({
         root,
         user: options.user ?? null,

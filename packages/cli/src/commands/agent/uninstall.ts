@@ -52,16 +52,9 @@ export function addAgentUninstall(group: Command, shell: Shell): void {
       requireYes(options, 'the key of this host, its configuration and undelivered output');
       const { users } = facts;
       await carryOut({ plan, users, own: {}, output: run.output, signal: run.stop });
-      const { name } = found.installed.identity;
       run.output.result({ steps: stepsOf(plan, false) }, () => [
         ...(changes(plan) ? [] : ['All of it is gone already: nothing was changed.']),
-        ...(wish.isPurge
-          ? [
-              `Its coordinator still knows it: moult agents remove ${name ?? 'AGENT'}, as an operator.`,
-            ]
-          : [
-              `Kept: ${facts.layout.configDir} and ${facts.layout.stateDir}. Install it again, as the same agent: moult agent install`,
-            ]),
+        ...(wish.isPurge ? stillKnown(found.installed.identity.name) : keptLines(facts)),
         ...(users.service.name === users.admin.name || users.service.ids === null
           ? []
           : [`The user ${users.service.name} stays: files of others may be its own.`]),
@@ -69,4 +62,15 @@ export function addAgentUninstall(group: Command, shell: Shell): void {
       return EXIT.ok;
     }),
   );
+}
+
+function stillKnown(name: string | null): readonly string[] {
+  if (name === null) return [];
+  return [`Its coordinator still knows it: moult agents remove ${name}, as an operator.`];
+}
+
+function keptLines({ layout }: AgentUninstallFacts): readonly string[] {
+  return [
+    `Kept: ${layout.configDir} and ${layout.stateDir}. Install it again, as the same agent: moult agent install`,
+  ];
 }
