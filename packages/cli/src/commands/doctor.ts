@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
-import type { DoctorCheck } from '@moult/core/doctor';
+import { type DoctorCheck, notLookedAt, unitCheck } from '@moult/core/doctor';
 import { CodedError } from '@moult/core/errors';
 import { layoutOf } from '@moult/core/layout';
+import { look } from '@moult/runtime/look';
 import type { Command } from 'commander';
 import { rootOf } from '../config/root.ts';
 import { withExamples, withOutput } from '../describe.ts';
@@ -58,7 +59,7 @@ async function lookAtHost(run: Run, options: DoctorOptions): Promise<Found['host
   const root = rootOf(options.root, run.invocation);
   const layout = layoutOf(root);
   if (!(await isAgentThere(layout))) return null;
-  return doctorHost({
+  const checks = await doctorHost({
     layout,
     root,
     own: MOULT_VERSION,
@@ -67,6 +68,15 @@ async function lookAtHost(run: Run, options: DoctorOptions): Promise<Found['host
     stop: run.stop,
     onStep: (text) => run.output.step(text),
   });
+  return [...checks, ...(await lookAtUnit(root, run.stop))];
+}
+
+/** Nothing where no systemd runs. */
+async function lookAtUnit(root: string | null, stop: AbortSignal): Promise<readonly DoctorCheck[]> {
+  const { agentUnitHere } = await import('../install/agent-facts.ts');
+  const unit = await look(() => agentUnitHere(root), stop);
+  if (!unit.isFound) return [notLookedAt('unit', unit)];
+  return unit.value === null ? [] : [unitCheck(unit.value)];
 }
 
 async function lookAtCoordinator(run: Run, options: DoctorOptions): Promise<Found['coordinator']> {

@@ -20,7 +20,14 @@ import { type Layout, layoutOf } from '@moult/core/layout';
 import { readTextIfPresent } from '@moult/runtime/files';
 import { enrollUnitText } from './enroll-unit.ts';
 import { above, realOf, tableOf } from './paths.ts';
-import { digestOf, neighboursOf, unitDirOf, unitFacts, userOfUnit } from './units.ts';
+import {
+  digestOf,
+  isSystemdRunning,
+  neighboursOf,
+  unitDirOf,
+  unitFacts,
+  userOfUnit,
+} from './units.ts';
 import { currentUser, findUsers } from './users.ts';
 
 /** Of a system-wide installation; it is made if it is not there. */
@@ -105,10 +112,8 @@ async function agentUnit(
     readonly name: string | null;
   },
 ): Promise<UnitFacts> {
-  const { unitText } = await import('@moult/launcher');
   const { root, users, path } = of;
-  const description = `Moult agent${root === null ? '' : ` of ${root}`}`;
-  const text = unitText({ layout, root, user: users.service.name, description });
+  const text = await agentUnitText(layout, { root, user: users.service.name });
   return await unitFacts({ path, text, root, isRoot: users.admin.ids.uid === 0 });
 }
 
@@ -136,4 +141,24 @@ async function markIn(dir: string, layout: Layout): Promise<DirectoryMark> {
   const theirs = markedDirs(layoutOf(of.root))[index];
   const isSamePlace = theirs !== undefined && (await realOf(theirs)) === (await realOf(dir));
   return { path: dir, of, isSamePlace };
+}
+
+/** The unit as it lies there, beside what this version would write; null: no systemd runs here. */
+export async function agentUnitHere(root: string | null): Promise<UnitFacts | null> {
+  if (!isSystemdRunning()) return null;
+  const path = `${unitDirOf(root)}/${agentUnitName(root, digestOf(root))}`;
+  const user = (await userOfUnit(path)) ?? OWN_USER;
+  const text = await agentUnitText(layoutOf(root), { root, user });
+  // To ask systemd takes no rights.
+  return await unitFacts({ path, text, root, isRoot: true });
+}
+
+async function agentUnitText(
+  layout: Layout,
+  of: { readonly root: string | null; readonly user: string },
+): Promise<string> {
+  const { unitText } = await import('@moult/launcher');
+  const { root, user } = of;
+  const description = `Moult agent${root === null ? '' : ` of ${root}`}`;
+  return unitText({ layout, root, user, description });
 }

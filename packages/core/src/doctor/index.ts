@@ -23,3 +23,4 @@ export type {
   SlotFacts,
 } from './host-facts.ts';
 export type { CertificateFacts, SignedFacts } from './lifetimes.ts';
+export { unitCheck } from './unit-check.ts';

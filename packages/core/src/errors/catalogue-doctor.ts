@@ -26,6 +26,24 @@ export const DOCTOR_ERRORS = {
     retryable: true,
     remedy: 'Start its service; why it ended is in its log: `moult agent logs`.',
   },
+  'unit-missing': {
+    text: 'systemd runs on this host, and has no unit for the agent: nothing starts it at boot.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Install it as a service, which keeps configuration and state: `moult agent install`.',
+  },
+  'unit-inactive': {
+    text: 'The unit of the agent is not active.',
+    status: 'unavailable',
+    retryable: true,
+    remedy: 'Start it: `systemctl start UNIT`; why it ended is in `systemctl status UNIT`.',
+  },
+  'unit-other': {
+    text: 'The unit of the agent is not what this version would write, is not enabled, or was not read again.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Have it written anew, which keeps configuration and state: `moult agent install`.',
+  },
   'trial-open': {
     text: 'A version has been on trial for long, or nobody watches its trial.',
     status: 'failed-precondition',
