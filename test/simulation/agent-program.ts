@@ -125,7 +125,7 @@ function portsOf(world: World, program: AgentProgram): AgentPorts {
       writeWord: async () => undefined,
       locks: async () => [],
     },
-    ownerSocket: { run: async () => undefined },
+    ownerSocket: world.owner.socket(process),
     drainLimitMs: world.tasks.drainLimitMs,
     openStore: () => world.database.open(world, process),
   };

@@ -105,7 +105,8 @@ export class ControlOrders {
     const hasSwitched =
       outcome === 'rolled-back' ||
       (outcome === 'failed' && steps.some(({ step }) => step === 'switching'));
-    if (!isMajor || !hasSwitched) return;
+    // A person has looked at it.
+    if (!isMajor || !hasSwitched || finish.code === 'rolled-back-by-owner') return;
     this.#isFailed = !this.#isClearedAhead;
     this.#isClearedAhead = false;
   }

@@ -13,6 +13,7 @@ import {
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { attemptIdIn, type Retry, type UpgradeState } from '@moult/core/upgrade';
 import type { OrderRow } from './order-row.ts';
+import { isGoneBack } from './owner.ts';
 import { LAYOUT } from './paths.ts';
 import { slotOn } from './sim-boot-disk.ts';
 import type { SimProcess } from './sim-process.ts';
@@ -178,6 +179,9 @@ export class Invariants {
     if (end.code === 'reboots-exhausted' && blows < REBOOT_TRIES_MAX) {
       this.#world.fail('B5', `${attemptId}: refused for reboots after ${blows} blows`);
     }
+    if (end.code === 'rolled-back-by-owner' && this.#world.owner.asks === 0) {
+      this.#world.fail('B21', `${attemptId}: rolled back by its owner, who never asked`);
+    }
     if (end.code === 'rejected-by-coordinator' && !order.isRejected) {
       this.#world.fail('U1', `${attemptId}: rolled back as rejected, but nobody rejected it`);
     }
@@ -247,6 +251,13 @@ export class Invariants {
       this.committed.delete(undone);
       return;
     }
+    if (isGoneBack(was, now)) {
+      const { asks } = this.#world.owner;
+      if (asks === 0) this.#world.fail('B21', `${component}: went back, and nobody asked`);
+      return;
+    }
+    // The same of a rollback that was answered `failed`.
+    if (isGoneBack(now, was) && this.#hasDiskErrors) return;
     const { trial } = was;
     const isTrial = trial !== null && trial.slot.digest === now.committed?.digest;
     if (!isTrial || !this.#world.door.isConfirmed(trial.attemptId)) {

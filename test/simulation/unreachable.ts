@@ -35,7 +35,7 @@ const REASONS: readonly (readonly [cell: RegExp, why: string])[] = [
   ],
   [/^supervision: ended × /, 'nothing is taken any more'],
   [
-    /^supervision: (probing|backing-off) × (heartbeat|try-asked|commit-asked|refuse-asked|dialled|exited)$/,
+    /^supervision: (probing|backing-off) × (heartbeat|try-asked|commit-asked|refuse-asked|roll-back-asked|dialled|exited)$/,
     'what a process said comes before its end, once',
   ],
   [/^supervision: (?!backing-off).* × waited$/, 'a wait is aborted with its state'],

@@ -11,6 +11,7 @@ import { FileSystem } from './file-system.ts';
 import { HostClock } from './host-clock.ts';
 import { Invariants } from './invariants.ts';
 import { Network, type ServerEnd, type ServerListener } from './network.ts';
+import { SimOwner } from './owner.ts';
 import { Scheduler } from './scheduler.ts';
 import { SeededRandom } from './seeded-random.ts';
 import type { SimProcess } from './sim-process.ts';
@@ -77,6 +78,7 @@ export class World {
   readonly database: HostDatabase = new HostDatabase();
   readonly invariants: Invariants;
   readonly tasks: SimTasks;
+  readonly owner: SimOwner;
   readonly unit: Unit;
   readonly tally: Tally;
   readonly agents = new Map<
@@ -126,6 +128,7 @@ export class World {
     this.door = this.place?.door() ?? this.coordinator;
     this.invariants = new Invariants(this);
     this.tasks = new SimTasks(this);
+    this.owner = new SimOwner(this);
     this.unit = new Unit(this);
     this.endsLeftovers = this.random.chance(0.6);
     this.#due = options.faults
