@@ -202,7 +202,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'draining does not wait for tasks',
     file: 'agent/src/upgrade/workers.ts',
-    from: 'await options.quiet({ signal, onBusy: () => options.send(busyWith(order)) });',
-    to: 'options.send(busyWith(order));',
+    from: 'await options.quiet({ signal, onBusy: () => options.link.send(busyWith(order)) });',
+    to: 'options.link.send(busyWith(order));',
   },
 ];
