@@ -206,6 +206,8 @@ test('R23: a host that shows another version after two repairs is left to a pers
   for (let repair = 1; repair <= 2; repair += 1) {
     await agent.close();
     await agent.connect();
+    // As agents begin: a command that went out over the session before is sent again by this.
+    agent.send({ kind: 'check', message: { isFirst: true } });
     agent.report();
     const command = await accepted(agent);
     expect(command.autoUpgrade).toMatchObject({ version: '1.0.0', isForced: true });
