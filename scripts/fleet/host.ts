@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { Agent } from '@moult/api';
-import { type BootRecord, readBootRecord } from '@moult/core/boot';
+import { type BootRecord, readBootRecord, readHolder } from '@moult/core/boot';
 import { type Layout, layoutOf } from '@moult/core/layout';
 import type { Coordinator } from './coordinator.ts';
 import { moultOk, startMoult } from './moult.ts';
@@ -131,12 +131,11 @@ export class Host {
     return found?.pid ?? null;
   }
 
-  /** The serving agent: neither a probe nor a launcher. */
+  /** The serving agent by its own word: one that is prepared for the switch looks the same from outside. */
   async agentPid(): Promise<number | null> {
-    const agents = (await processesOf(this.root)).filter(
-      ({ args }) => /\/versions\/agent\//.test(args[1] ?? '') && args.includes('run'),
-    );
-    return agents[0]?.pid ?? null;
+    const holder = readHolder(await readFile(this.layout.holderPath, 'utf8').catch(() => null));
+    const living = await processesOf(this.root);
+    return living.find(({ pid }) => pid === holder?.pid)?.pid ?? null;
   }
 
   async bootRecord(): Promise<BootRecord> {

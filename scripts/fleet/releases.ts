@@ -29,6 +29,9 @@ const COMPRESSION_LEVEL = 1;
 /** Kept between runs, like everything below: git ignores it. */
 export const CACHE_DIR: string = join(ROOT_DIR, '.cache');
 
+/** Of the package: a unit hides the checkout from its service where that lies under /tmp. */
+const INSTALLED_RUNTIME_PATH = '/usr/lib/moult/bin/node';
+
 export const HERE: Platform = platformHere();
 
 export async function buildPack(options: {
@@ -59,9 +62,12 @@ export async function buildPack(options: {
 
 async function borrowedRuntime(dir: string): Promise<Runtime> {
   const ownDir = join(ROOT_DIR, 'node_modules', `node-${HERE}`);
+  const ownPath = join(ownDir, 'bin', 'node');
   const programPath = join(dir, 'borrowed-runtime');
   await mkdir(dir, { recursive: true });
-  const text = `#!/bin/sh\nexec '${join(ownDir, 'bin', 'node')}' "$@"\n`;
+  const text = `#!/bin/sh
+if [ -x '${ownPath}' ]; then exec '${ownPath}' "$@"; else exec ${INSTALLED_RUNTIME_PATH} "$@"; fi
+`;
   await writeFile(programPath, text, { mode: 0o755 });
   return { programPath, licensePath: join(ownDir, 'LICENSE') };
 }

@@ -54,6 +54,20 @@ test('PF9: one whose versions could not be written goes on when they can, and no
   expect(agent.exit).toBe(EXIT.bootRecorded);
 });
 
+test('PF9: an upgrade outlives a disk that does not say how full it is', async () => {
+  const { host, agent } = await heldBy((it) => {
+    it.freeBytes = MIB;
+  }, /^disk-reserve: /);
+  host.diskError = new Error('EIO');
+  await host.clock.advance(30_000);
+  expect(left(host)).toBe(false);
+  host.diskError = null;
+  host.freeBytes = 10_000 * MIB;
+  await host.clock.advance(15_000);
+  await ended(agent);
+  expect(agent.exit).toBe(EXIT.bootRecorded);
+});
+
 test('PF9: what nobody mends is looked at again on the schedule', async () => {
   const { host, agent } = await heldBy((it) => {
     it.loseFallback();

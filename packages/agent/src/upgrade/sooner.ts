@@ -27,12 +27,22 @@ export async function sooner(
   const before = code === null ? null : await glimpse(options);
   while (await pause(options.clock, LOOK_MS, signal)) {
     if (code === null || before === null) continue;
-    if (isRelevantChange(code, before, await glimpse(options))) return true;
+    const now = await glimpse(options);
+    if (now !== null && isRelevantChange(code, before, now)) return true;
   }
   return false;
 }
 
-async function glimpse({ disk, link }: SoonerOptions): Promise<HostGlimpse> {
+/** Null: the host did not say, as where its disk fails. Then the schedule decides. */
+async function glimpse(options: SoonerOptions): Promise<HostGlimpse | null> {
+  try {
+    return await look(options);
+  } catch {
+    return null;
+  }
+}
+
+async function look({ disk, link }: SoonerOptions): Promise<HostGlimpse> {
   const directoryTrouble = await disk.slotsTrouble();
   const free = directoryTrouble === null ? await disk.freeForSlots() : { bytes: 0, inodes: null };
   return { directoryTrouble, free, clockAheadMs: link.clockAheadMs };

@@ -117,6 +117,8 @@ export class TestHost {
   readonly released = new Map<string, TrustedRelease>();
   freeBytes = 10 * 1024 ** 3;
   slotsTrouble: string | null = null;
+  /** Thrown by whoever asks how full the disk is. */
+  diskError: Error | null = null;
   trustTrouble: CodedError | null = null;
   stageTrouble: Error | null = null;
   log: Logger = silentLogger;
@@ -241,7 +243,10 @@ export class TestHost {
         recordedDirs: async () => this.recordedDirs,
       },
       disk: {
-        freeForSlots: async () => ({ bytes: this.freeBytes, inodes: 1_000_000 }),
+        freeForSlots: async () => {
+          if (this.diskError !== null) throw this.diskError;
+          return { bytes: this.freeBytes, inodes: 1_000_000 };
+        },
         slotsTrouble: async () => this.slotsTrouble,
       },
       timetable: {
