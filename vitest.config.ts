@@ -21,6 +21,7 @@ const LONG = [
   'test/e2e/bad-release.test.ts',
   'test/e2e/killed.test.ts',
   'test/e2e/rehearsal.test.ts',
+  'test/e2e/launcher.test.ts',
   'test/e2e/readme.test.ts',
   'test/e2e/bundle.test.ts',
   'test/e2e/restore.test.ts',

@@ -2,11 +2,12 @@
  * What the end-to-end tests upgrade between. Good releases differ in nothing but their version; the bad ones are built
  * from other entry files (test/fixtures), so that no flag for them is in production code.
  */
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeManifest, MANIFEST_PATH, type Manifest } from '@moult/core/manifest';
 import { writePack } from '@moult/release/pack';
-import { type BuiltPack, buildPack, type ReleaseSpec } from '../../scripts/fleet/releases.ts';
+import { buildPack, type ReleaseSpec } from '../../scripts/fleet/releases.ts';
+import { ROOT_DIR } from '../../scripts/root.ts';
 import { sha256Of } from './sha256.ts';
 
 /** What a host gets when it is enrolled. */
@@ -50,11 +51,11 @@ export const NEXT_LAUNCHER = '1.2.0';
 /** A good agent that wants the first of these. */
 export const DEMANDING = '1.6.0';
 
-/** Programs of this project's own past, as they were bundled then (test/fixtures/frozen/README.md). */
-export const PAST = {
-  beforeRehearsals: { agent: '0.8.1', launcher: '0.8.1' },
-  beforePreparing: { agent: '0.8.2', launcher: '0.8.2' },
-} as const;
+/** Launchers of this project's own past, as they were bundled then (test/fixtures/frozen/README.md). */
+export const PAST_LAUNCHERS = [
+  { version: '0.8.1', when: 'before-rehearsals', rehearsal: 'not-done' },
+  { version: '0.8.2', when: 'before-preparing', rehearsal: 'passed' },
+] as const;
 export const BAD_LAUNCHERS = [
   { version: '1.9.1', does: 'crashes when it is to work', entry: 'launcher-crash-when-run' },
   { version: '1.9.2', does: 'crashes at start', entry: 'crash-at-start' },
@@ -113,9 +114,6 @@ const BORROWING: readonly ReleaseSpec[] = [
   { component: 'launcher', version: GOOD_LAUNCHER },
   { component: 'launcher', version: NEXT_LAUNCHER },
   { component: 'agent', version: DEMANDING, minimumLauncher: GOOD_LAUNCHER },
-  pastOf('launcher', PAST.beforeRehearsals.launcher, 'before-rehearsals'),
-  pastOf('launcher', PAST.beforePreparing.launcher, 'before-preparing'),
-  pastOf('agent', PAST.beforePreparing.agent, 'before-preparing'),
   ...BAD_LAUNCHERS.map(
     ({ version, entry }): ReleaseSpec => ({
       component: 'launcher',
@@ -142,7 +140,7 @@ export async function withEachPack(
       return packPath;
     }),
     () => packForAnotherMachine(outDir),
-    () => packBeforeRehearsals(outDir),
+    ...PAST_LAUNCHERS.map((past) => () => packOfPast(past, outDir)),
   ];
   let using: Promise<unknown> = Promise.resolve();
   for (const build of builds) {
@@ -153,50 +151,52 @@ export async function withEachPack(
   await using;
 }
 
-function pastOf(component: 'agent' | 'launcher', version: string, when: string): ReleaseSpec {
-  return { component, version, entry: `test/fixtures/frozen/${component}-${when}.cjs` };
-}
-
-/** Its manifest does not say that it rehearses. */
-async function packBeforeRehearsals(outDir: string): Promise<string> {
-  const past = pastOf('agent', PAST.beforeRehearsals.agent, 'before-rehearsals');
-  const spec: ReleaseSpec = { ...past, borrowsRuntime: true };
-  return await packedAs(await buildPack({ spec, outDir, compressionLevel: 0 }), (manifest) => ({
-    ...manifest,
-    rehearses: false,
-  }));
-}
-
-async function packedAs(
-  { treeDir, manifest, packPath }: BuiltPack,
-  changed: (manifest: Manifest) => Manifest,
-): Promise<string> {
-  const other = changed(manifest);
-  await writeFile(join(treeDir, MANIFEST_PATH), encodeManifest(other));
-  await writePack({ treeDir, manifest: other, packPath });
-  await rm(treeDir, { recursive: true });
-  return packPath;
-}
-
 /** Says that it is for this platform, and its runtime is for another one: an ELF header of a machine that nobody has. */
 async function packForAnotherMachine(outDir: string): Promise<string> {
-  const version = BAD.cannotBeExecuted;
-  const spec: ReleaseSpec = { component: 'agent', version, borrowsRuntime: true };
-  const built = await buildPack({ spec, outDir, compressionLevel: 0 });
   const program = Buffer.alloc(4096);
   // EI_MAG, 64 bit, little endian, version 1; then e_type EXEC and e_machine 0xfffe.
   program.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   program.writeUInt16LE(2, 16);
   program.writeUInt16LE(0xfffe, 18);
-  await writeFile(join(built.treeDir, built.manifest.program), program);
-  return await packedAs(built, (manifest) => ({
+  const spec: ReleaseSpec = { component: 'agent', version: BAD.cannotBeExecuted };
+  return await packWith(spec, { outDir, replaced: 'program', content: program });
+}
+
+/** Its script byte for byte: what is bundled once more is not what hosts have. */
+async function packOfPast(
+  { version, when }: (typeof PAST_LAUNCHERS)[number],
+  outDir: string,
+): Promise<string> {
+  const content = await readFile(join(ROOT_DIR, `test/fixtures/frozen/launcher-${when}.cjs`));
+  const spec: ReleaseSpec = { component: 'launcher', version };
+  return await packWith(spec, { outDir, replaced: 'script', content });
+}
+
+/** With other bytes in one place, and not rehearsed: that would find out what is wrong with them. */
+async function packWith(
+  spec: ReleaseSpec,
+  options: {
+    readonly outDir: string;
+    readonly replaced: 'program' | 'script';
+    readonly content: Buffer;
+  },
+): Promise<string> {
+  const { outDir, replaced, content } = options;
+  const { treeDir, manifest, packPath } = await buildPack({
+    spec: { ...spec, borrowsRuntime: true },
+    outDir,
+    compressionLevel: 0,
+  });
+  const path = manifest[replaced];
+  await writeFile(join(treeDir, path), content);
+  const file = { sha256: sha256Of(content), length: content.length };
+  const changed: Manifest = {
     ...manifest,
-    // Its rehearsal would find it out.
     rehearses: false,
-    files: manifest.files.map((file) =>
-      file.path === manifest.program
-        ? { ...file, sha256: sha256Of(program), length: program.length }
-        : file,
-    ),
-  }));
+    files: manifest.files.map((one) => (one.path === path ? { ...one, ...file } : one)),
+  };
+  await writeFile(join(treeDir, MANIFEST_PATH), encodeManifest(changed));
+  await writePack({ treeDir, manifest: changed, packPath });
+  await rm(treeDir, { recursive: true });
+  return packPath;
 }

@@ -137,7 +137,7 @@ describe('H3', () => {
     expect(agent.launcher.requests('try')).toHaveLength(1);
   });
 
-  test('PF7: a launcher, or a version, from before rehearsals is upgraded without', async () => {
+  test('PF7 B23: a launcher, or a version, from before rehearsals is upgraded without', async () => {
     const host = new TestHost();
     const agent = await rehearsing(host, 'unsupported');
     await ended(agent);

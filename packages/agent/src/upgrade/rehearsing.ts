@@ -41,7 +41,7 @@ async function canRehearse(options: WorkerOptions, work: RehearseWork): Promise<
   return manifest?.rehearses === true;
 }
 
-/** Null: there is no launcher, or none that knows how. */
+/** Null: there is no launcher, or none that knows how (B23). */
 async function endOf(options: WorkerOptions, work: RehearseWork, signal: AbortSignal) {
   try {
     return await options.pipe.rehearse(work.slot, signal);
