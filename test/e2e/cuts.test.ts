@@ -1,6 +1,7 @@
 /*
  * A few of the cuts and faults of `npm run cuts` (docs/testing.md), chosen so that the places that matter are among
- * them: the fetched blob, the finished slot, the trial in the boot record, the first start of the new version, its commit.
+ * them: the fetched blob, the finished slot, the trial in the boot record, the first start of the new version, its commit; of a launcher also what the first
+ * launcher writes, and the links that are looked at when the record is lost.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cut, runCut } from '../../scripts/cuts/cut-round.ts';
@@ -11,11 +12,11 @@ import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 const canTrace = await hasTracer();
 const ROUND_MS = 240_000;
 
-interface NamedCut extends Pick<Cut, 'kind' | 'of' | 'number' | 'victim'> {
+interface NamedCut extends Omit<Cut, 'component'> {
   readonly when: string;
 }
 
-const CUTS: readonly NamedCut[] = [
+const AGENT_CUTS: readonly NamedCut[] = [
   {
     when: 'the finished slot got its name',
     ...{ kind: 'rename', of: /versions\/agent\/[^/]+$/, number: 1, victim: 'both' },
@@ -30,6 +31,30 @@ const CUTS: readonly NamedCut[] = [
     when: 'the commit stood in the boot record',
     ...{ kind: 'rename', of: /boot\.json$/, number: 3, victim: 'both' },
   },
+];
+
+const LAUNCHER_CUTS: readonly NamedCut[] = [
+  {
+    when: 'its trial stood in the boot record',
+    ...{ kind: 'rename', of: /boot\.json$/, number: 1, victim: 'both' },
+  },
+  {
+    when: 'the first launcher had counted its try',
+    ...{ kind: 'rename', of: /boot\.json$/, number: 2, victim: 'process' },
+  },
+  {
+    when: 'its commit stood in the boot record',
+    ...{ kind: 'rename', of: /boot\.json$/, number: 3, victim: 'process' },
+  },
+  {
+    when: 'the link showed it',
+    ...{ kind: 'rename', of: /versions\/launcher-current$/, number: 1, victim: 'both' },
+  },
+];
+
+const CUTS: readonly (Cut & NamedCut)[] = [
+  ...AGENT_CUTS.map((cut) => ({ ...cut, component: 'agent' as const })),
+  ...LAUNCHER_CUTS.map((cut) => ({ ...cut, component: 'launcher' as const })),
 ];
 
 const FAULTS: readonly FaultCase[] = [
@@ -49,14 +74,13 @@ describe.skipIf(!canTrace)('under strace, which this machine must have', () => {
   });
 
   describe.concurrent('side by side', () => {
-    for (const { when, ...cut } of CUTS) {
-      const { kind, number, victim } = cut;
+    for (const [index, { when, ...cut }] of CUTS.entries()) {
+      const { component, victim } = cut;
       const who = victim === 'both' ? 'everything on the host' : 'whoever did it';
-      test(`H11: T9 U17 B3: kill -9 of ${who} right after ${when}: the upgrade ends well, and so does the next`, {
+      test(`H11 H12: T9 U17 B3: kill -9 of ${who} right after ${when}: the upgrade of the ${component} ends well, and so does the next`, {
         timeout: ROUND_MS,
       }, async () => {
-        const name = `${kind}-${number}-${victim}`;
-        const { at, late } = await runCut(fleet, { ...cut, component: 'agent' }, { name });
+        const { at, late } = await runCut(fleet, cut, { name: `cut-${index}` });
         expect(at).not.toBeNull();
         expect(late).toBe(0);
       });
