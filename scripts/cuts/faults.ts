@@ -58,6 +58,11 @@ export async function mountDisk(dir: string): Promise<(() => Promise<void>) | nu
   };
 }
 
+/** Of one that `mountDisk` has made, while it is used. */
+export async function resizeDisk(dir: string, sizeMiB: number): Promise<void> {
+  await run('mount', ['-o', `remount,size=${sizeMiB}m`, dir]);
+}
+
 export async function beginFault(
   fault: Fault,
   host: Host,

@@ -2,7 +2,16 @@
  * Bad input at the real programs. Each time: a clear error with a code and the next step, never a stack trace, and
  * nothing is lost. Rows of what must work are proved elsewhere; these titles name none.
  */
-import { appendFile, copyFile, cp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  cp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -167,15 +176,9 @@ test('hostile packs are refused, each with its own code, and leave nothing behin
 test('a blob that was changed on the coordinator is not installed, and the host goes on', async () => {
   const { coordinator } = fleet;
   const host = await fleet.host('changed-blob');
-  const release = (await coordinator.releases()).find(
-    ({ component, version }) => component === 'agent' && version === GOOD[2],
-  );
-  const blobOf = (sha256: string) =>
-    join(coordinator.stateDir, 'blobs', 'sha256', sha256.slice(0, 2), sha256);
-  const manifest = JSON.parse(await readFile(blobOf(release?.platforms[0]?.digest ?? ''), 'utf8'));
-  const script = manifest.files.find(({ path }: { path: string }) => path === manifest.script);
-  await copyFile(blobOf(script.sha256), `${blobOf(script.sha256)}.kept`);
-  await changeByte(blobOf(script.sha256), 1_000);
+  const blobPath = await fleet.scriptBlobPath(GOOD[2]);
+  await copyFile(blobPath, `${blobPath}.kept`);
+  await changeByte(blobPath, 1_000);
   const from = host.lines.length;
   const command = await fleet.order('changed-blob', GOOD[2]);
   await until(
@@ -189,8 +192,7 @@ test('a blob that was changed on the coordinator is not installed, and the host 
   });
   const agent = await host.whenAgent(coordinator, 'is Up', ({ state }) => state === 'Up');
   expect(agent.upgrade).toMatchObject({ commandId: command.id });
-  await copyFile(`${blobOf(script.sha256)}.kept`, blobOf(script.sha256));
-  await rm(`${blobOf(script.sha256)}.kept`);
+  await rename(`${blobPath}.kept`, blobPath);
 });
 
 test('a boot record of rubbish: kept aside, and the host boots what it had', async () => {

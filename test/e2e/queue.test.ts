@@ -76,17 +76,6 @@ async function expectNoSession(host: Host, says: RegExp): Promise<void> {
   });
 }
 
-/** The file of the release that no other has is missing on the coordinator. */
-async function loseScriptOf(version: string): Promise<void> {
-  const release = (await fleet.coordinator.releases()).find((one) => one.version === version);
-  const blobPath = (hash: string) =>
-    join(fleet.coordinator.stateDir, 'blobs', 'sha256', hash.slice(0, 2), hash);
-  const manifest = await readFile(blobPath(release?.platforms[0]?.digest ?? ''), 'utf8');
-  const { script, files } = JSON.parse(manifest);
-  const { sha256 } = files.find(({ path }: { readonly path: string }) => path === script);
-  await rm(blobPath(sha256));
-}
-
 /** How the work of its upgrade waits, once it has failed so often. */
 async function failures(host: Host, count: number) {
   return await until(
@@ -245,7 +234,7 @@ describe.concurrent('side by side', () => {
       expect(await moult(...choose)).toMatchObject({ code: 0 });
       const host = await fleet.host('clocked', { fetches: true });
       expect((await host.bootRecord()).components.agent.committed?.version).toBe(CLOCKED[0]);
-      await loseScriptOf(CLOCKED[1]);
+      await rm(await fleet.scriptBlobPath(CLOCKED[1]));
       const command = await fleet.order(host.name, CLOCKED[1]);
 
       let triedMs = Date.now();

@@ -1,8 +1,13 @@
 /* H3, N1: what would not serve is found out beside the agent that works, which does not notice. */
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, cp, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { versionsDirOf } from '@moult/core/layout';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FIRST_AGENT, GOOD, UNFIT } from '../support/e2e-releases.ts';
+import { mountDisk, resizeDisk } from '../../scripts/cuts/faults.ts';
+import type { Host } from '../../scripts/fleet/host.ts';
+import { moult as moultAs } from '../../scripts/fleet/moult.ts';
+import { until } from '../../scripts/fleet/until.ts';
+import { DEMANDING, FIRST_AGENT, GOOD, UNFIT } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 import { shellTask, taskHost } from '../support/task-host.ts';
 
@@ -34,6 +39,19 @@ async function underTasks<T>(name: string, work: () => Promise<T>): Promise<T> {
     clearInterval(timer);
     await Promise.all(asked);
   }
+}
+
+/** What its upgrade waits for, as `moult why` says it. */
+async function heldBecause({ name, tail }: Host): Promise<string> {
+  const { detail } = await until(
+    `why says what ${name} waits for`,
+    async () => {
+      const { reasons } = await fleet.coordinator.client.whyAgent({ params: { name } });
+      return reasons.find(({ reason }) => reason === 'preflight-failed');
+    },
+    { timeoutMs: 60_000, detail: tail },
+  );
+  return detail ?? '';
 }
 
 // Each on a host of its own: side by side they take as long as the one that hangs.
@@ -84,6 +102,60 @@ describe.concurrent('side by side', () => {
     });
   }
 
+  test('H3: (PF12) a file that the coordinator has lost holds the upgrade, which goes on when it is back', async () => {
+    const [, version] = GOOD;
+    const host = await fleet.host('lost-blob');
+    const pid = await host.agentPid();
+    const blobPath = await fleet.scriptBlobPath(version);
+    await rename(blobPath, `${blobPath}.away`);
+    const command = await fleet.order(host.name, version);
+    expect(await heldBecause(host)).toMatch(
+      /blob-missing: blobs: lib\/agent\.cjs: https:\S+ has no blob [0-9a-f]{64}; 1 missing/,
+    );
+    const look = () =>
+      fleet.coordinator.moult(['agent', 'preflight', '--root', host.root, '--to', version]);
+    const seen = await look();
+    expect(seen.code).toBe(1);
+    expect(seen.stdout).toMatch(/^fail +blobs +lib\/agent\.cjs: .*\n +next: Import the pack/m);
+    // Nothing was changed, nor fetched, and the agent works.
+    expect(await host.agentPid()).toBe(pid);
+    expect((await readdir(versionsDirOf(host.layout, 'agent'))).length).toBe(1);
+    await rename(`${blobPath}.away`, blobPath);
+    expect((await look()).stdout).toMatch(
+      /^pass +blobs +1 missing on this host, \d+ [KM]iB: to be had/m,
+    );
+    const { command: end, attempts } = await fleet.ended(command, REHEARSED_MS);
+    expect(end.state).toBe('succeeded');
+    expect(attempts).toHaveLength(1);
+    await fleet.leave(host);
+  });
+
+  test.runIf(process.geteuid?.() === 0)(
+    'H3: a host that lacks room is held with figures, and goes on by itself when somebody has made some',
+    async () => {
+      const [, , version] = GOOD;
+      const host = await fleet.host('narrow', { starts: false });
+      const dir = join(host.layout.prefixDir, 'versions');
+      await rename(dir, `${dir}.kept`);
+      const unmount = await mountDisk(dir);
+      try {
+        await cp(`${dir}.kept`, dir, { recursive: true, verbatimSymlinks: true });
+        await resizeDisk(dir, 48);
+        host.start();
+        const command = await fleet.order(host.name, version);
+        expect(await heldBecause(host)).toMatch(
+          /disk-reserve: disk: \d+ MiB are free, \d+ MiB are needed \(twice the \d+ MiB to write, and 64\)/,
+        );
+        await resizeDisk(dir, 256);
+        expect((await fleet.ended(command, REHEARSED_MS)).command.state).toBe('succeeded');
+        await host.stop();
+      } finally {
+        await unmount?.();
+      }
+      await fleet.leave(host);
+    },
+  );
+
   test('H3: an owner who switches the test off finds that in the history', async () => {
     const host = await fleet.host('switched-off', { starts: false });
     await writeFile(host.layout.agentConfigPath, '\npreflight: false\n', { flag: 'a' });
@@ -104,9 +176,13 @@ describe.concurrent('side by side', () => {
     const { checks } = JSON.parse(good.stdout);
     expect(checks.map(({ name }: { name: string }) => name)).toEqual([
       ...['configuration', 'permissions', 'coordinator', 'release'],
-      ...['directory', 'disk', 'fallback', 'clock'],
+      ...['directory', 'disk', 'fallback', 'clock', 'blobs'],
     ]);
     expect(checks.every(({ outcome }: { outcome: string }) => outcome === 'pass')).toBe(true);
+    // Nobody vouches for a release.
+    await rename(host.layout.pinnedRootPath, `${host.layout.pinnedRootPath}.away`);
+    expect((await moult()).stdout).toMatch(/^fail +release +there is no pinned root .*\n +next: /m);
+    await rename(`${host.layout.pinnedRootPath}.away`, host.layout.pinnedRootPath);
     // The version that runs is changed where it lies, and its key lies open.
     const script = join(host.layout.prefixDir, 'versions/current/lib/agent.cjs');
     await chmod(script, 0o644);
@@ -118,6 +194,15 @@ describe.concurrent('side by side', () => {
     expect(bad.stdout).toMatch(/chmod 600 .*identity\.key/);
     expect(bad.stdout).toMatch(/^warn +fallback +1\.0\.0 was changed by hand: .*lib\/agent\.cjs/m);
     await chmod(host.layout.identityKeyPath, 0o600);
+    // Its launcher is too old, its clock a day and more off.
+    await writeFile(join(host.root, 'clock-off-ms'), String(25 * 3_600_000));
+    const clock = join(import.meta.dirname, '../fixtures/moved-clock.ts');
+    const { dir: homeDir } = fleet.coordinator;
+    const env = { NODE_OPTIONS: `--import=${clock}` };
+    const look = ['agent', 'preflight', '--root', host.root, '--to', DEMANDING];
+    const off = (await moultAs(look, { homeDir, env })).stdout;
+    expect(off).toMatch(/^fail +launcher +1\.6\.0 wants 1\.1\.0, this host has 1\.0\.0\n +next: /m);
+    expect(off).toMatch(/^fail +clock +90\d{3} s ahead of the coordinator’s\n +next: /m);
     await fleet.leave(host);
   });
 });

@@ -114,6 +114,7 @@ function portsOf(world: World, program: AgentProgram): AgentPorts {
     disk: {
       freeForSlots: async () => ({ bytes: world.files.isFull ? 0 : 1e12, inodes: null }),
       slotsTrouble: async () => (character === 'unwell' ? 'something of its own is missing' : null),
+      dropStamp: async () => '',
     },
     timetable: { start: (_expression, work) => hourly(process, work), trouble: async () => null },
     isPreflightOff: false,

@@ -4,7 +4,13 @@ import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import { versionsDirOf } from '@moult/core/layout';
 import { type Manifest, parseManifest } from '@moult/core/manifest';
-import type { AgentPorts, Slots, Staged, TrustedRelease } from '../../packages/agent/src/ports.ts';
+import type {
+  AgentPorts,
+  LackingBlobs,
+  Slots,
+  Staged,
+  TrustedRelease,
+} from '../../packages/agent/src/ports.ts';
 import { dirOf, LAYOUT, slotPathOf } from './paths.ts';
 import { SimDisk } from './sim-disk.ts';
 import type { SimProcess } from './sim-process.ts';
@@ -26,6 +32,19 @@ export class SimSlots implements Slots {
 
   async plan(): Promise<{ readonly bytesToWrite: number; readonly filesToWrite: number }> {
     return { bytesToWrite: BYTES, filesToWrite: 2 };
+  }
+
+  async lacking({ manifest, digest }: TrustedRelease, signal: AbortSignal): Promise<LackingBlobs> {
+    const from = 'https://coordinator';
+    const { slot, text } = this.#world.releases.ofDigest(digest) ?? {};
+    const path = slotPathOf(manifest.component, slot?.dir ?? '');
+    if (this.#disk.files.read(path) === text) {
+      return { count: 0, bytes: 0, from, asked: 0, trouble: null };
+    }
+    await this.#process.clock.sleep(this.#world.refreshMs(), signal);
+    const isThere = this.#world.isMetadataReachable;
+    const trouble = isThere ? null : ({ code: 'fetch-failed', message: 'unreachable' } as const);
+    return { count: 2, bytes: BYTES, from, asked: 2, trouble };
   }
 
   async stage(release: TrustedRelease, options: Parameters<Slots['stage']>[1]): Promise<Staged> {

@@ -6,10 +6,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from '@moult/api';
+import { parseManifest } from '@moult/core/manifest';
 import { bundleMoult, programIn } from '../../scripts/fleet/bundled-moult.ts';
 import { Coordinator, type Ended } from '../../scripts/fleet/coordinator.ts';
 import { Host } from '../../scripts/fleet/host.ts';
@@ -148,6 +149,18 @@ export class RealFleet {
     component: Command['component'] = 'agent',
   ): Promise<Ended> {
     return await this.ended(await this.order(name, version, component));
+  }
+
+  /** Where the coordinator has the one file of an agent's release that no other release has. */
+  async scriptBlobPath(version: string): Promise<string> {
+    const release = (await this.coordinator.releases()).find(
+      (one) => one.component === 'agent' && one.version === version,
+    );
+    const pathOf = (sha256: string) =>
+      join(this.coordinator.stateDir, 'blobs', 'sha256', sha256.slice(0, 2), sha256);
+    const manifest = await readFile(pathOf(release?.platforms[0]?.digest ?? ''), 'utf8');
+    const { script, files } = parseManifest(manifest);
+    return pathOf(files.find(({ path }) => path === script)?.sha256 ?? '');
   }
 
   /** Ends everything; gives what had to be ended by force because nothing else did. */

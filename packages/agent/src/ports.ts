@@ -8,6 +8,7 @@ import type { Keeping, SlotChanges } from '@moult/core/changed-files';
 import type { Component } from '@moult/core/component';
 import type { Manifest } from '@moult/core/manifest';
 import type { Platform } from '@moult/core/platform';
+import type { PreflightFacts } from '@moult/core/preflight';
 import type { AgentFrame, CoordinatorFrame } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
@@ -76,6 +77,8 @@ export interface StagingPlan {
   readonly filesToWrite: number;
 }
 
+export type LackingBlobs = NonNullable<PreflightFacts['blobs']>;
+
 export interface Staged {
   readonly slot: Slot;
   readonly bytesFetched: number;
@@ -88,6 +91,8 @@ export interface Staged {
  */
 export interface Slots {
   plan(release: TrustedRelease, signal: AbortSignal): Promise<StagingPlan>;
+  /** What would have to be fetched, and whether it can be had. */
+  lacking(release: TrustedRelease, signal: AbortSignal): Promise<LackingBlobs>;
   stage(
     release: TrustedRelease,
     options: {
@@ -121,6 +126,8 @@ export interface DiskFacts {
   freeForSlots(): Promise<{ readonly bytes: number; readonly inodes: number | null }>;
   /** Why slots cannot be written; null: they can. */
   slotsTrouble(): Promise<string | null>;
+  /** Another one whenever something else lies in the drop folder; empty: there is none. Never rejects. */
+  dropStamp(): Promise<string>;
 }
 
 /** Who and where this process is. */

@@ -1,5 +1,6 @@
 /* H3: a preflight that failed is looked at again when what it complained of looks otherwise. */
 import { EXIT } from '@moult/core/boot';
+import { CodedError } from '@moult/core/errors';
 import { expect, test } from 'vitest';
 import { until } from '../../../test/support/manual-clock.ts';
 import { bootLive, ended, grantsAll, order } from './support/driving.ts';
@@ -63,6 +64,22 @@ test('PF9: an upgrade outlives a disk that does not say how full it is', async (
   expect(left(host)).toBe(false);
   host.diskError = null;
   host.freeBytes = 10_000 * MIB;
+  await host.clock.advance(15_000);
+  await ended(agent);
+  expect(agent.exit).toBe(EXIT.bootRecorded);
+});
+
+test('PF12: one whose blobs cannot be had goes on when they were carried here, and not while that goes on', async () => {
+  const { host, agent } = await heldBy((it) => {
+    it.blobTrouble = new CodedError('blob-missing', 'https://coordinator has no blob');
+  }, /^blob-missing: blobs: .*has no blob; 1 missing on this host/);
+  expect(host.staged).toEqual([]);
+  host.dropStamp = 'a 1';
+  await host.clock.advance(15_000);
+  host.dropStamp = 'a 2';
+  host.blobTrouble = null;
+  await host.clock.advance(15_000);
+  expect(left(host)).toBe(false);
   await host.clock.advance(15_000);
   await ended(agent);
   expect(agent.exit).toBe(EXIT.bootRecorded);

@@ -13,6 +13,7 @@ export type CheckName =
   | 'disk'
   | 'fallback'
   | 'clock'
+  | 'blobs'
   /** Of `moult agent preflight` alone: an agent that works has shown them. */
   | 'configuration'
   | 'permissions'
@@ -49,6 +50,15 @@ export interface PreflightFacts {
   } | null;
   /** Of this host ahead of its coordinator, in ms, as the last session has shown; null: there was none. */
   readonly clockAheadMs: number | null;
+  /** What of the release is not on this host, and what came of asking for it (PF12); null: nothing in particular is to be installed. */
+  readonly blobs: {
+    readonly count: number;
+    readonly bytes: number;
+    readonly from: string;
+    /** How many were asked for, the largest first. */
+    readonly asked: number;
+    readonly trouble: { readonly code: ErrorCode; readonly message: string } | null;
+  } | null;
 }
 
 /** Beside what is written: the state, logs, and what others write meanwhile. */
@@ -58,7 +68,7 @@ const RESERVE_INODES = 64;
 /** Metadata of releases is good for days at the least, certificates for weeks: a day off is on its way to either end. */
 const CLOCK_AHEAD_MS = { warn: 60_000, fail: 86_400_000 } as const;
 
-/** In the order in which they are mended. */
+/** In the order in which they are mended: with a wrong clock no server is believed. */
 export function preflightChecks(facts: PreflightFacts): readonly Check[] {
   const checks = [
     launcherCheck(facts),
@@ -66,6 +76,7 @@ export function preflightChecks(facts: PreflightFacts): readonly Check[] {
     diskCheck(facts),
     fallbackCheck(facts),
     clockCheck(facts),
+    blobsCheck(facts),
   ];
   return checks.filter((check) => check !== null);
 }
@@ -133,6 +144,16 @@ function clockCheck({ clockAheadMs }: PreflightFacts): Check | null {
   return offMs < CLOCK_AHEAD_MS.warn ? check : { ...check, outcome: 'warn', code: 'clock-off' };
 }
 
+function blobsCheck({ blobs }: PreflightFacts): Check | null {
+  if (blobs === null) return null;
+  const { count, bytes, from, asked, trouble } = blobs;
+  if (count === 0) return outcomeOf('blobs', null, 'nothing is missing on this host');
+  const missing = `${count} missing on this host, ${sizeText(bytes)}`;
+  if (trouble !== null) return outcomeOf('blobs', trouble.code, `${trouble.message}; ${missing}`);
+  const which = asked < count ? `, which has the ${asked} largest` : '';
+  return outcomeOf('blobs', null, `${missing}: to be had from ${from}${which}`);
+}
+
 export function outcomeOf(name: CheckName, code: ErrorCode | null, detail: string): Check {
   return { name, outcome: code === null ? 'pass' : 'fail', detail, code };
 }
@@ -141,14 +162,25 @@ function mebibytes(bytes: number): number {
   return Math.round(bytes / (1024 * 1024));
 }
 
+function sizeText(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${mebibytes(bytes)} MiB`;
+}
+
 /** What of the facts costs nothing to look at. */
-export type HostGlimpse = Pick<PreflightFacts, 'directoryTrouble' | 'free' | 'clockAheadMs'>;
+export interface HostGlimpse
+  extends Pick<PreflightFacts, 'directoryTrouble' | 'free' | 'clockAheadMs'> {
+  /** Another one whenever something else lies in the drop folder. */
+  readonly dropStamp: string;
+}
 
 /** Others write and remove all the time: less than this is no sign that somebody has made room. */
 const ROOM = { bytes: 16 * 1024 * 1024, inodes: 64 } as const;
 
-/** Whether what failed with this code may pass now. */
-export function isRelevantChange(code: string, before: HostGlimpse, now: HostGlimpse): boolean {
+/** Whether what failed with this code may pass now. `last`: how it was a look ago. */
+export function isRelevantChange(
+  code: string,
+  { before, last, now }: Readonly<Record<'before' | 'last' | 'now', HostGlimpse>>,
+): boolean {
   switch (code) {
     case 'disk-reserve':
       return (
@@ -159,6 +191,12 @@ export function isRelevantChange(code: string, before: HostGlimpse, now: HostGli
       return now.directoryTrouble !== before.directoryTrouble;
     case 'clock-off':
       return Math.abs(now.clockAheadMs ?? Number.POSITIVE_INFINITY) < CLOCK_AHEAD_MS.fail;
+    case 'blob-missing':
+    case 'fetch-failed':
+    case 'fetch-mismatch':
+    case 'fetch-refused':
+      // Who carries something here is not done while it grows.
+      return now.dropStamp !== before.dropStamp && now.dropStamp === last.dropStamp;
     default:
       return false;
   }

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { NO_CHANGES } from '../src/changed-files.ts';
-import { isDemanded, type PreflightFacts, preflightChecks } from '../src/preflight.ts';
+import {
+  type HostGlimpse,
+  isDemanded,
+  isRelevantChange,
+  type PreflightFacts,
+  preflightChecks,
+} from '../src/preflight.ts';
 
 const MIB = 1024 * 1024;
 const DAY_MS = 86_400_000;
@@ -11,6 +17,7 @@ const GOOD: PreflightFacts = {
   free: { bytes: 84 * MIB, inodes: 70 },
   fallback: { version: '1.0.0', changes: NO_CHANGES, care: 'sound' },
   clockAheadMs: 400,
+  blobs: { count: 2, bytes: 3 * MIB, from: 'https://coordinator', asked: 2, trouble: null },
 };
 
 const FILE = {
@@ -41,6 +48,7 @@ test('PF1: all is well, each with its figures', () => {
       ],
       ['fallback', '1.0.0: every byte is as its manifest says'],
       ['clock', 'as the coordinator’s'],
+      ['blobs', '2 missing on this host, 3 MiB: to be had from https://coordinator'],
     ].map(([name, detail]) => ({ name, outcome: 'pass', detail, code: null })),
   ]);
 });
@@ -93,7 +101,7 @@ test('PF1: a clock that is off by a minute is a warning, with the side it is off
 });
 
 test('PF1: what is not known is not in the list', () => {
-  const facts = { ...GOOD, release: null, fallback: null, clockAheadMs: null };
+  const facts = { ...GOOD, release: null, fallback: null, clockAheadMs: null, blobs: null };
   expect(preflightChecks(facts).map(({ name }) => name)).toEqual(['directory', 'disk']);
 });
 
@@ -103,4 +111,40 @@ test('PF7: what a release demands is no test', () => {
       .filter(isDemanded)
       .map(({ name }) => name),
   ).toEqual(['launcher']);
+});
+
+describe('PF12: the blobs that are missing', () => {
+  const LACKING = { count: 9, bytes: 1_000, from: 'https://coordinator', asked: 8, trouble: null };
+  const check = (more: Partial<NonNullable<PreflightFacts['blobs']>>) =>
+    preflightChecks({ ...GOOD, blobs: { ...LACKING, ...more } }).at(-1);
+
+  test('it passes where nothing is missing, and where the largest can be had', () => {
+    expect(check({ count: 0, asked: 0 })).toMatchObject({
+      ...{ name: 'blobs', outcome: 'pass', detail: 'nothing is missing on this host' },
+    });
+    expect(check({})?.detail).toBe(
+      '9 missing on this host, 1 KiB: to be had from https://coordinator, which has the 8 largest',
+    );
+  });
+
+  test('it fails with what came of asking', () => {
+    const trouble = { code: 'blob-missing', message: 'lib/agent.cjs: none there' } as const;
+    expect(check({ trouble })).toEqual({
+      ...{ name: 'blobs', outcome: 'fail', code: 'blob-missing' },
+      detail: 'lib/agent.cjs: none there; 9 missing on this host, 1 KiB',
+    });
+  });
+
+  test('PF9: what somebody carries to the drop folder counts once it has stopped growing', () => {
+    const at = (dropStamp: string): HostGlimpse => ({ ...GOOD, dropStamp });
+    const before = at('');
+    const isSeen = (last: string, now: string, code = 'blob-missing') =>
+      isRelevantChange(code, { before, last: at(last), now: at(now) });
+    expect(isSeen('', '')).toBe(false);
+    expect(isSeen('', 'a 1')).toBe(false);
+    expect(isSeen('a 1', 'a 2')).toBe(false);
+    expect(isSeen('a 2', 'a 2')).toBe(true);
+    expect(isSeen('a 2', 'a 2', 'fetch-failed')).toBe(true);
+    expect(isSeen('a 2', 'a 2', 'disk-reserve')).toBe(false);
+  });
 });

@@ -12,6 +12,7 @@ import type { Clock } from '@moult/runtime/clock';
 import { codeOf } from '@moult/runtime/files';
 import { optionsOfWay, type ReadWay, type WayOptions } from '@moult/runtime/way';
 import { withFile } from './blob-store.ts';
+import { withDeadline } from './deadline.ts';
 import { digestOf } from './digest.ts';
 import { addressOf, checkedUrl } from './http-address.ts';
 import { claimPartial, releasePartial } from './partial-blob.ts';
@@ -80,6 +81,31 @@ export async function fetchBlob(source: BlobSource, blob: WantedBlob): Promise<v
   }
 }
 
+/**
+ * Asks for one byte of a blob as `fetchBlob` would ask for all of it: the same address, way and limits. Resolves when it can be had.
+ * Throws `fetch-failed`, `blob-missing`, `fetch-mismatch` (of another length), `fetch-refused`, `fetch-insecure`, or the `proxy-…` codes.
+ */
+export async function askForBlob(
+  source: BlobSource,
+  { sha256, length }: Pick<WantedBlob, 'sha256' | 'length'>,
+): Promise<void> {
+  const ms = FETCH_LIMITS.connectMs + FETCH_LIMITS.answerMs;
+  const expired = () =>
+    new CodedError('fetch-failed', `${source.baseUrl} does not answer within ${ms / 1_000} s`);
+  await withDeadline({ ...source, ms, expired }, async (signal) => {
+    try {
+      const { body, bytesTotal } = await request(source, { sha256, from: 0, to: 0, signal });
+      // A server that knows no ranges would send all of it.
+      body.destroy();
+      if (bytesTotal === null || bytesTotal === length) return;
+      const lengths = `has ${bytesTotal} bytes there, ${length} were signed`;
+      throw new CodedError('fetch-mismatch', `blob ${sha256} of ${source.baseUrl} ${lengths}`);
+    } catch (error) {
+      throw signal.aborted ? signal.reason : networkError(error, source, sha256);
+    }
+  });
+}
+
 /** Space that ran out is told apart from other trouble with files. */
 export function diskError(error: unknown, place: string): unknown {
   const code = codeOf(error);
@@ -116,7 +142,8 @@ async function fillPartial(
   let received = 0;
   const ended = watchRate({ clock: source.clock, signal, stop, receivedBytes: () => received });
   try {
-    const answer = await request(source, { sha256: blob.sha256, position, signal });
+    const from = position > 0 ? position : null;
+    const answer = await request(source, { sha256: blob.sha256, from, to: null, signal });
     if (!answer.isPartial && position > 0) {
       await file.truncate(0);
       position = 0;
@@ -137,7 +164,7 @@ async function fillPartial(
     return isResumed;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw networkError(error, blob.sha256);
+    throw networkError(error, source, blob.sha256);
   } finally {
     stop.abort();
     await ended;
@@ -183,11 +210,20 @@ interface Answer {
   readonly body: Readable;
   /** The body begins where was asked; else at the blob's start. */
   readonly isPartial: boolean;
+  /** Of the whole blob; null: the server does not say. */
+  readonly bytesTotal: number | null;
 }
 
 async function request(
   source: BlobSource,
-  what: { readonly sha256: string; readonly position: number; readonly signal: AbortSignal },
+  what: {
+    readonly sha256: string;
+    /** Null: the whole blob. */
+    readonly from: number | null;
+    /** The last byte; null: the blob's. */
+    readonly to: number | null;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Answer> {
   const url = checkedUrl(addressOf(source.baseUrl, `${BLOBS_PATH}/${what.sha256}`));
   const { clock } = source;
@@ -195,7 +231,7 @@ async function request(
   // Loaded here: it costs 67 ms of start-up, and most starts fetch nothing.
   const { default: got } = await import('got');
   const body = got.stream(url, {
-    headers: what.position > 0 ? { range: `bytes=${what.position}-` } : {},
+    headers: what.from === null ? {} : { range: `bytes=${what.from}-${what.to ?? ''}` },
     followRedirect: false,
     throwHttpErrors: false,
     decompress: false,
@@ -204,21 +240,22 @@ async function request(
     signal: what.signal,
     ...gotOptionsOf(way),
   });
-  const response = await new Promise<{ statusCode: number; headers: Record<string, unknown> }>(
-    (resolve, reject) => {
-      body.once('response', resolve);
-      body.once('error', reject);
-    },
-  );
+  const { statusCode, headers } = await new Promise<Head>((resolve, reject) => {
+    body.once('response', resolve);
+    body.once('error', reject);
+  });
   const refuse = (error: CodedError): never => {
     body.destroy();
     throw error;
   };
-  const { statusCode } = response;
-  if (statusCode === 200) return { body, isPartial: false };
+  if (statusCode === 200) {
+    return { body, isPartial: false, bytesTotal: numberOf(headers['content-length']) };
+  }
   if (statusCode === 206) {
-    const range = String(response.headers['content-range'] ?? '');
-    if (range.startsWith(`bytes ${what.position}-`)) return { body, isPartial: true };
+    const range = String(headers['content-range'] ?? '');
+    if (range.startsWith(`bytes ${what.from}-`)) {
+      return { body, isPartial: true, bytesTotal: numberOf(range.split('/')[1]) };
+    }
     return refuse(new CodedError('fetch-refused', `${url.href} is answered with another range`));
   }
   if (statusCode === 404)
@@ -232,6 +269,15 @@ async function request(
   );
 }
 
+interface Head {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
+function numberOf(text: unknown): number | null {
+  return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
 function gotOptionsOf({ ca, createConnection }: WayOptions) {
   return {
     ...(ca === undefined ? {} : { https: { certificateAuthority: ca } }),
@@ -239,10 +285,11 @@ function gotOptionsOf({ ca, createConnection }: WayOptions) {
   };
 }
 
-function networkError(error: unknown, sha256: string): unknown {
+function networkError(error: unknown, { baseUrl }: BlobSource, sha256: string): unknown {
   if (error instanceof CodedError) return error;
   const code = codeOf(error);
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO' || code === 'EROFS') return error;
   const why = error instanceof Error ? error.message : String(error);
-  return new CodedError('fetch-failed', `cannot fetch blob ${sha256}: ${why}`, { cause: error });
+  const message = `cannot fetch blob ${sha256} from ${baseUrl}: ${why}`;
+  return new CodedError('fetch-failed', message, { cause: error });
 }

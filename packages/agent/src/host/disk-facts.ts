@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { access, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, lstat, readdir, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { COMPONENTS } from '@moult/core/component';
 import { type Layout, versionsDirOf } from '@moult/core/layout';
 import { codeOf, makeDirectoryDurably } from '@moult/runtime/files';
@@ -26,6 +26,7 @@ export function createDiskFacts(layout: Layout): DiskFacts {
         return `versions cannot be written: ${why}`;
       }
     },
+    dropStamp: () => stampOf(layout.dropDir),
   };
 }
 
@@ -48,7 +49,18 @@ export function lookAtDisk(layout: Layout, agentUid: number): DiskFacts {
         return `versions cannot be looked at: ${error instanceof Error ? error.message : error}`;
       }
     },
+    dropStamp: () => stampOf(layout.dropDir),
   };
+}
+
+/** Names and sizes: a file has its name long before it is whole. */
+async function stampOf(dir: string): Promise<string> {
+  const names = await readdir(dir).catch(() => []);
+  const sizes = names.sort().map(async (name) => {
+    const found = await lstat(join(dir, name)).catch(() => null);
+    return `${name} ${found?.size}`;
+  });
+  return (await Promise.all(sizes)).join('\n');
 }
 
 async function freeIn(dir: string) {

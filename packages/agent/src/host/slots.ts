@@ -41,6 +41,10 @@ export function createSlots(options: SlotsOptions): Slots {
         bytesToWrite: files.reduce((sum, file) => sum + file.length, 0),
       };
     },
+    lacking: async ({ manifest }, signal) => {
+      const { lackingBlobs } = await import('@moult/release/lacking-blobs');
+      return lackingBlobs({ ...options, signal }, { manifest, layout });
+    },
     stage: async (release, { signal, onProgress }) => {
       const { stageSlot } = await import('@moult/release/slot');
       const bytesTotal = release.manifest.files.reduce((sum, file) => sum + file.length, 0);

@@ -78,7 +78,7 @@ export async function checksOf(
   >,
   release: TrustedRelease | null,
 ): Promise<readonly Check[]> {
-  const { disk } = options;
+  const { disk, slots, signal } = options;
   const component = release?.manifest.component ?? 'agent';
   return preflightChecks({
     release: release === null ? null : await wantedOf(options, release),
@@ -87,6 +87,7 @@ export async function checksOf(
     free: await disk.freeForSlots(),
     fallback: await fallbackOf(options, { component, orderedDigest: release?.digest ?? null }),
     clockAheadMs: options.clockAheadMs,
+    blobs: release === null ? null : await slots.lacking(release, signal),
   });
 }
 

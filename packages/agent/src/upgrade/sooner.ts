@@ -1,6 +1,6 @@
 /*
  * H3: a preflight that failed is looked at again on a schedule, and sooner when what it complained of looks otherwise:
- * somebody has made room, mounted the disk anew, set the clock.
+ * somebody has made room, mounted the disk anew, set the clock, carried here what could not be fetched.
  */
 import { type HostGlimpse, isRelevantChange } from '@moult/core/preflight';
 import type { UpgradeState } from '@moult/core/upgrade';
@@ -25,10 +25,12 @@ export async function sooner(
 ): Promise<boolean> {
   const code = state.kind === 'preflight' ? (state.retry.last?.code ?? null) : null;
   const before = code === null ? null : await glimpse(options);
+  let last = before;
   while (await pause(options.clock, LOOK_MS, signal)) {
-    if (code === null || before === null) continue;
+    if (code === null || before === null || last === null) continue;
     const now = await glimpse(options);
-    if (now !== null && isRelevantChange(code, before, now)) return true;
+    if (now !== null && isRelevantChange(code, { before, last, now })) return true;
+    last = now ?? last;
   }
   return false;
 }
@@ -45,5 +47,6 @@ async function glimpse(options: SoonerOptions): Promise<HostGlimpse | null> {
 async function look({ disk, link }: SoonerOptions): Promise<HostGlimpse> {
   const directoryTrouble = await disk.slotsTrouble();
   const free = directoryTrouble === null ? await disk.freeForSlots() : { bytes: 0, inodes: null };
-  return { directoryTrouble, free, clockAheadMs: link.clockAheadMs };
+  const dropStamp = await disk.dropStamp();
+  return { directoryTrouble, free, clockAheadMs: link.clockAheadMs, dropStamp };
 }

@@ -121,6 +121,8 @@ export class TestHost {
   diskError: Error | null = null;
   trustTrouble: CodedError | null = null;
   stageTrouble: Error | null = null;
+  blobTrouble: CodedError | null = null;
+  dropStamp = '';
   log: Logger = silentLogger;
   readonly removed: string[] = [];
   /** Versions, in their order. */
@@ -221,6 +223,10 @@ export class TestHost {
           filesToWrite: release.manifest.files.length,
           bytesToWrite: release.manifest.files.reduce((sum, file) => sum + file.length, 0),
         }),
+        lacking: async () => ({
+          ...{ count: 1, bytes: 10, from: 'https://coordinator', asked: 1 },
+          trouble: this.blobTrouble,
+        }),
         stage: async (release, { onProgress }) => {
           if (this.stageTrouble !== null) throw this.stageTrouble;
           this.staged.push(release.manifest.version);
@@ -248,6 +254,7 @@ export class TestHost {
           return { bytes: this.freeBytes, inodes: 1_000_000 };
         },
         slotsTrouble: async () => this.slotsTrouble,
+        dropStamp: async () => this.dropStamp,
       },
       timetable: {
         start: (expression, work, timeZone) => {

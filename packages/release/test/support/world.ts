@@ -79,12 +79,12 @@ export async function startWorld(): Promise<World> {
       response.writeHead(404).end();
       return;
     }
-    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-    if (from > 0) {
-      response.writeHead(206, {
-        'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}`,
-      });
-      response.end(bytes.subarray(from));
+    const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+    if (range !== null) {
+      const from = Number(range[1]);
+      const to = range[2] ? Number(range[2]) : bytes.length - 1;
+      response.writeHead(206, { 'content-range': `bytes ${from}-${to}/${bytes.length}` });
+      response.end(bytes.subarray(from, to + 1));
       return;
     }
     response.writeHead(200).end(bytes);
