@@ -61,13 +61,13 @@ describe('a Debian package', () => {
     expect(members.get('debian-binary')?.toString()).toBe('2.0\n');
   });
 
-  test('is the same to the last byte wherever, whenever and in whatever order its files were made', async () => {
+  test('I14: is the same to the last byte wherever, whenever and in whatever order its files were made', async () => {
     const one = await debOf(debOptions(aBundle()));
     const other = bundle('b', { names: Object.keys(FILES).toReversed(), mode: 0o600 });
     expect(await debOf(debOptions(other))).toEqual(one);
   });
 
-  test('puts nothing where an agent lives, and has no scripts', async () => {
+  test('I14: puts nothing where an agent lives, and has no scripts', async () => {
     const debPath = join(dir, 'moult.deb');
     writeFileSync(debPath, await debOf(debOptions(aBundle())));
     const members = membersOf(await debOf(debOptions(aBundle())));
@@ -138,7 +138,7 @@ describe('a Debian package', () => {
       expect(execFileSync(join(intoDir, 'usr/bin/moult')).toString()).toBe('');
     });
 
-    test('of a release candidate is older than that of the release', () => {
+    test('I14: of a release candidate is older than that of the release', () => {
       const older = [debVersionOf('1.4.0-rc.1'), 'lt', debVersionOf('1.4.0')];
       expect(spawnSync('dpkg', ['--compare-versions', ...older]).status).toBe(0);
     });

@@ -1,7 +1,7 @@
 /*
  * A Debian package of a bundled `moult`: the program below /usr/lib/moult, a link to it in /usr/bin, papers below
  * /usr/share/doc/moult, and no scripts. Nothing of it lies where an agent lives (/opt/moult, /etc/moult, /var/lib/moult):
- * whatever is installed, exchanged or removed here, an agent goes on with the version that it has (H19).
+ * whatever is installed, exchanged or removed here, an agent goes on with the version that it has (I14).
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';

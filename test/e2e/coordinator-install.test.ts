@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 describe.skipIf(!isRoot)('as root, for a user of its own (needs root)', () => {
-  test('H19: a coordinator is a service in one command too, as a user that alone can read its keys', async () => {
+  test('H19: (I11 I12) a coordinator is a service in one command too, as a user that alone can read its keys', async () => {
     const root = join(dir, 'coordinator');
     const keys = join(dir, 'keys');
     expect(await moultHere(['keys', 'init', '--dir', keys])).toMatchObject({ code: 0 });

@@ -71,7 +71,7 @@ function states(stdout: string): readonly string[] {
 
 describe.skipIf(!isRoot)('as root, for a user of its own (needs root)', () => {
   test(
-    'H19: one command makes directories, enrollment, unit; what is the service’s belongs to its user, all else to root; again it changes nothing',
+    'H19: (I1 I2 I3 I13) one command makes directories, enrollment, unit; what is the service’s belongs to its user, all else to root; again it changes nothing',
     async () => {
       const root = join(dir, 'whole');
       const args = installing(root, '--user', 'nobody', '--name', 'whole');
@@ -136,7 +136,7 @@ describe.skipIf(!isRoot)('as root, for a user of its own (needs root)', () => {
   );
 
   test(
-    'H19: over one in the middle of an upgrade nothing is installed, nothing removed, and what to wait for is said',
+    'H19: (I4) over one in the middle of an upgrade nothing is installed, nothing removed, and what to wait for is said',
     async () => {
       const root = join(dir, 'upgrading');
       const args = installing(root, '--user', 'nobody', '--name', 'upgrading');
@@ -171,7 +171,7 @@ describe.skipIf(!isRoot)('as root, for a user of its own (needs root)', () => {
   );
 
   test(
-    'H19: uninstalled it leaves identity, state and configuration, and comes back as the same agent; purged nothing is left',
+    'H19: (I9) uninstalled it leaves identity, state and configuration, and comes back as the same agent; purged nothing is left',
     async () => {
       const root = join(dir, 'leaving');
       const args = installing(root, '--user', 'nobody', '--name', 'leaving');
@@ -217,7 +217,7 @@ describe.skipIf(!isRoot)('as root, for a user of its own (needs root)', () => {
   );
 
   test(
-    'O2: copies of a golden image enroll themselves when they first boot, each with an identity of its own, and none is quarantined',
+    'O2: (I10) copies of a golden image enroll themselves when they first boot, each with an identity of its own, and none is quarantined',
     async () => {
       const root = join(dir, 'image');
       const args = installing(root, '--user', 'nobody', '--name', 'golden');
@@ -284,7 +284,7 @@ describe.skipIf(!isRoot)('as root, for a user of its own (needs root)', () => {
 });
 
 describe('below a root, for whoever installs', () => {
-  test('H19: a directory that another instance has is refused, by its own path and by a link', async () => {
+  test('H19: (I5) a directory that another instance has is refused, by its own path and by a link', async () => {
     const first = join(dir, 'first');
     const made = await moultHere([...installing(first, '--name', 'first'), '--token', '-'], {
       input: await token('first'),
@@ -323,7 +323,7 @@ describe('below a root, for whoever installs', () => {
     expect(elsewhere.stderr).toContain('code: enrolled-elsewhere');
   });
 
-  test('H19: what cannot be ended says what was done and what remains, and the same command goes on from there', async () => {
+  test('H19: (I2) what cannot be ended says what was done and what remains, and the same command goes on from there', async () => {
     const root = join(dir, 'halfway');
     const args = [...installing(root, '--name', 'halfway'), '--token', '-'];
     const revoked = await token('halfway');

@@ -61,7 +61,7 @@ function changesOf(plan: InstallPlan): readonly string[] {
   return plan.filter(({ isDone }) => !isDone).map(({ step }) => describeStep(step));
 }
 
-test('a new coordinator is made by root, and handed over whole before it starts', () => {
+test('I11: a new coordinator is made by root, and handed over whole before it starts', () => {
   expect(coordinatorInstallRefusal(EMPTY, NEW)).toBeNull();
   expect(changesOf(coordinatorInstallPlan(EMPTY, NEW))).toEqual([
     'system group moult-coordinator',
@@ -77,7 +77,7 @@ test('a new coordinator is made by root, and handed over whole before it starts'
   ]);
 });
 
-test('repeated it needs no keys and changes nothing; what `restore` made as root is handed over', () => {
+test('I2 I11: repeated it needs no keys and changes nothing; what `restore` made as root is handed over', () => {
   const again = { hasKeys: false, isStarted: true };
   expect(coordinatorInstallRefusal(MADE, again)).toBeNull();
   expect(changesOf(coordinatorInstallPlan(MADE, again))).toEqual([]);
@@ -93,7 +93,7 @@ test('repeated it needs no keys and changes nothing; what `restore` made as root
   );
 });
 
-test('it is refused without keys, and where its user could not read its program', () => {
+test('I6 I11: it is refused without keys, and where its user could not read its program', () => {
   expect(coordinatorInstallRefusal(EMPTY, { ...NEW, hasKeys: false })?.code).toBe('usage');
   const program = { '/root': dir(0, 0o700) };
   expect(coordinatorInstallRefusal({ ...EMPTY, program }, NEW)?.message).toContain('/root');
@@ -101,7 +101,7 @@ test('it is refused without keys, and where its user could not read its program'
   expect(coordinatorInstallRefusal({ ...EMPTY, paths }, NEW)?.code).toBe('directory-foreign');
 });
 
-test('uninstalled it keeps what it has, and is refused while something else than its unit runs it', () => {
+test('I12: uninstalled it keeps what it has, and is refused while something else than its unit runs it', () => {
   expect(coordinatorUninstallRefusal(MADE)).toBeNull();
   const byHand = { ...MADE, unit: { ...MADE.unit, systemd: null } };
   expect(coordinatorUninstallRefusal(byHand)?.code).toBe('database-locked');

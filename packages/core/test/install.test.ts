@@ -91,7 +91,7 @@ function changesOf(plan: InstallPlan): readonly string[] {
 }
 
 describe('installing an agent', () => {
-  test('on an empty host root works in what is its own, and hands it over before anything is started', () => {
+  test('I3: on an empty host root works in what is its own, and hands it over before anything is started', () => {
     expect(agentInstallRefusal(EMPTY, WISH)).toBeNull();
     expect(told(agentInstallPlan(EMPTY, WISH))).toEqual([
       '+ system group moult',
@@ -114,12 +114,12 @@ describe('installing an agent', () => {
     ]);
   });
 
-  test('over a whole one it needs neither coordinator nor token, and changes nothing', () => {
+  test('I2 I7: over a whole one it needs neither coordinator nor token, and changes nothing', () => {
     expect(agentInstallRefusal(INSTALLED, REPEATED)).toBeNull();
     expect(changesOf(agentInstallPlan(INSTALLED, REPEATED))).toEqual([]);
   });
 
-  test('over one with an older unit it changes the unit, and restarts nothing', () => {
+  test('I8: over one with an older unit it changes the unit, and restarts nothing', () => {
     const facts = { ...INSTALLED, unit: unit('moult-agent.service', 'old', true) };
     expect(changesOf(agentInstallPlan(facts, REPEATED))).toEqual([
       "+ unit /etc/systemd/system/moult-agent.service, 0644, root's",
@@ -127,7 +127,7 @@ describe('installing an agent', () => {
     ]);
   });
 
-  test('goes on where it was interrupted before the directories were handed over', () => {
+  test('I2 I3: goes on where it was interrupted before the directories were handed over', () => {
     const paths = {
       ...INSTALLED.paths,
       [layout.stateDir]: dir(0, 0o700),
@@ -141,14 +141,14 @@ describe('installing an agent', () => {
     ]);
   });
 
-  test('takes a state that it has to write to from its user first, and gives it back', () => {
+  test('I3: takes a state that it has to write to from its user first, and gives it back', () => {
     const facts = { ...STOPPED, identity: { ...INSTALLED.identity, instance: null } };
     const plan = changesOf(agentInstallPlan(facts, WISH));
     expect(plan).toContain("+ directory /var/lib/moult, 0700, root's");
     expect(plan).toContain("+ all that is in /var/lib/moult is moult's");
   });
 
-  test('enrolls a copy whose launcher runs already, and tries in vain, without leaving it a key of root', () => {
+  test('I3 I8: enrolls a copy whose launcher runs already, and tries in vain, without leaving it a key of root', () => {
     const identity = { ...INSTALLED.identity, instance: null };
     const facts = { ...INSTALLED, identity, runningPid: 4711 };
     expect(agentInstallRefusal(facts, WISH)).toBeNull();
@@ -161,7 +161,7 @@ describe('installing an agent', () => {
     ).toBe('agent-runs');
   });
 
-  test('brings back what ran here where the programs alone are gone, without a token', () => {
+  test('I7: brings back what ran here where the programs alone are gone, without a token', () => {
     const record = firstRecord(SLOT);
     const launcher = { ...record.components.launcher, committed: SLOT };
     const whole = { ...record, components: { ...record.components, launcher } };
@@ -183,7 +183,7 @@ describe('installing an agent', () => {
     );
   });
 
-  test('who installs for himself hands nothing over', () => {
+  test('I3 I13: who installs for himself hands nothing over', () => {
     const me = { name: 'me', ids: { uid: 1000, gid: 1000 } };
     const mine = layoutOf('/srv/a');
     const users = { admin: me, service: me, hasServiceGroup: true };
@@ -201,7 +201,7 @@ describe('installing is refused', () => {
     return agentInstallRefusal({ ...INSTALLED, ...facts }, wish)?.code ?? null;
   }
 
-  test('in the middle of an upgrade, and where nobody can say that there is none', () => {
+  test('I4: in the middle of an upgrade, and where nobody can say that there is none', () => {
     const record = firstRecord(SLOT);
     const trial = {
       ...{ slot: SLOT, attemptId: 'c/1', tries: 1, rebootTries: 0, bootId: null },
@@ -228,7 +228,7 @@ describe('installing is refused', () => {
     );
   });
 
-  test('over directories of another instance, which its mark, a unit, or agent.yaml shows', () => {
+  test('I5: over directories of another instance, which its mark, a unit, or agent.yaml shows', () => {
     const [first, ...others] = INSTALLED.marks;
     const of = { root: '/srv/other' };
     const mark = { path: first?.path ?? '', of, isSamePlace: true };
@@ -242,7 +242,7 @@ describe('installing is refused', () => {
     expect(code({ isSameCoordinator: false })).toBe('enrolled-elsewhere');
   });
 
-  test('over directories of somebody else', () => {
+  test('I6: over directories of somebody else', () => {
     const paths = { ...INSTALLED.paths, [layout.stateDir]: dir(1001, 0o700) };
     expect(code({ paths })).toBe('directory-foreign');
     const config = { ...INSTALLED.paths, [layout.configDir]: dir(990, 0o755) };
@@ -251,7 +251,7 @@ describe('installing is refused', () => {
     expect(code({ paths: { [layout.prefixDir]: file } })).toBe('directory-foreign');
   });
 
-  test('where the user of the service could not get at its files', () => {
+  test('I6: where the user of the service could not get at its files', () => {
     const refusal = agentInstallRefusal(
       { ...INSTALLED, above: { '/': dir(0, 0o755), '/var': dir(0, 0o700) } },
       REPEATED,
@@ -260,7 +260,7 @@ describe('installing is refused', () => {
     expect(refusal?.remedy).toContain('chmod o+x /var');
   });
 
-  test('without what enrollment needs, before anything is done', () => {
+  test('I7: without what enrollment needs, before anything is done', () => {
     const enrolling = { ...INSTALLED.identity, instance: null, coordinator: null };
     expect(code({ identity: enrolling })).toBe('usage');
     expect(code({ identity: enrolling }, { ...WISH, hasToken: false })).toBe('usage');
@@ -274,7 +274,7 @@ describe('installing is refused', () => {
 describe('uninstalling an agent', () => {
   const wish = { isPurge: false, isForced: false };
 
-  test('keeps configuration and state, and what says which versions were there', () => {
+  test('I9: keeps configuration and state, and what says which versions were there', () => {
     const plan = changesOf(agentUninstallPlan(INSTALLED, wish));
     expect(plan).toEqual([
       '+ systemctl stop moult-agent.service',
@@ -288,7 +288,7 @@ describe('uninstalling an agent', () => {
     ]);
   });
 
-  test('repeated it changes nothing', () => {
+  test('I2: repeated it changes nothing', () => {
     const facts = {
       ...EMPTY,
       users: INSTALLED.users,
@@ -297,7 +297,7 @@ describe('uninstalling an agent', () => {
     expect(changesOf(agentUninstallPlan(facts, wish))).toEqual([]);
   });
 
-  test('purged, everything goes that is the agent’s, and nothing that lies beside it', () => {
+  test('I9: purged, everything goes that is the agent’s, and nothing that lies beside it', () => {
     const plan = told(agentUninstallPlan(INSTALLED, { ...wish, isPurge: true }));
     expect(plan).toContain('+ remove state and identity /var/lib/moult');
     expect(plan).toContain('+ remove /etc/moult if it is empty');
@@ -308,7 +308,7 @@ describe('uninstalling an agent', () => {
     expect(left).not.toMatch(/ca\.pem|coordinator\.yaml/);
   });
 
-  test('is refused in the middle of an upgrade unless it is forced, and while something else runs it', () => {
+  test('I4 I9: is refused in the middle of an upgrade unless it is forced, and while something else runs it', () => {
     const upgrade = { ...IDLE, upgradeKind: 'switching' };
     const refusal = agentUninstallRefusal({ ...INSTALLED, upgrade }, wish);
     expect(refusal?.code).toBe('install-mid-upgrade');
@@ -333,7 +333,7 @@ describe('preparing an image', () => {
     'trust',
   ];
 
-  test('takes away what makes this host itself, and leaves what copies begin with', () => {
+  test('I10: takes away what makes this host itself, and leaves what copies begin with', () => {
     const plan = changesOf(imagePlan({ ...STOPPED, stateNames }, { token: ' t \n' }));
     const removed = plan.filter((line) => line.startsWith('+ remove state '));
     expect(removed.map((line) => line.split('/').at(-1))).toEqual([
@@ -348,7 +348,7 @@ describe('preparing an image', () => {
     expect(plan).not.toContain('+ systemctl start moult-enroll.service');
   });
 
-  test('is refused while the agent runs, in the middle of an upgrade, and where there is nothing to copy', () => {
+  test('I4 I10: is refused while the agent runs, in the middle of an upgrade, and where there is nothing to copy', () => {
     expect(imageRefusal(STOPPED)).toBeNull();
     expect(imageRefusal({ ...INSTALLED, runningPid: 4711 })?.remedy).toContain('systemctl stop');
     expect(imageRefusal({ ...STOPPED, upgrade: { ...IDLE, upgradeKind: 'staged' } })?.code).toBe(
@@ -358,12 +358,12 @@ describe('preparing an image', () => {
   });
 });
 
-test('each root has a unit of its own, whose name needs no quoting', () => {
+test('I13: each root has a unit of its own, whose name needs no quoting', () => {
   expect(agentUnitName(null, '')).toBe('moult-agent.service');
   expect(agentUnitName('/srv/web 1%', '3f2a9c01ff')).toBe('moult-agent-web-1--3f2a9c01.service');
 });
 
-test('a mark is read as it was written, and anything else is none', () => {
+test('I5: a mark is read as it was written, and anything else is none', () => {
   for (const root of [null, '/srv/web-1']) expect(readMark(markText(root))).toEqual({ root });
   for (const text of [null, '', 'x', '[]', '{"root":1}', 'null']) {
     expect(readMark(text)).toBeNull();

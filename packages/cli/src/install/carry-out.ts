@@ -1,5 +1,5 @@
 /*
- * Carries out a plan, one step after the other. Each may be repeated; whoever is interrupted is told what was done and what
+ * I2: carries out a plan, one step after the other. Each may be repeated; whoever is interrupted is told what was done and what
  * remains, and runs the same command again.
  */
 import { existsSync } from 'node:fs';

@@ -44,7 +44,7 @@ export function agentUninstallPlan(
   const hasCoordinator = (paths[coordinatorConfigPath(layout)] ?? null) !== null;
   const state = wish.isPurge
     ? [removal('state and identity', layout.stateDir)]
-    : // The boot record stays: it says which versions the next installation brings back.
+    : // I9: the boot record stays: it says which versions the next installation brings back.
       asAdminsOwn(facts, [removal('compile cache', layout.compileCacheDir)]);
   const config = [
     ...configFiles(layout, hasCoordinator).map((path) => removal('configuration', path)),
@@ -85,7 +85,7 @@ export function enrollmentTokenPath(layout: Layout): string {
 }
 
 /**
- * Root removes nothing below a directory of somebody who could put a link there in that moment: the state is its own
+ * I3: root removes nothing below a directory of somebody who could put a link there in that moment: the state is its own
  * meanwhile. One that an interrupted run left so is given back, too.
  */
 function asAdminsOwn(facts: AgentFacts, removals: readonly PlannedStep[]): readonly PlannedStep[] {
@@ -115,7 +115,7 @@ export interface ImageWish {
   readonly token: string | null;
 }
 
-/** What copies keep of the state: the newest trusted metadata, with its floor of time. */
+/** I10: what copies keep of the state: the newest trusted metadata, with its floor of time. */
 const KEPT_IN_STATE: readonly string[] = ['trust', 'instance.json', 'compile-cache'];
 
 export function imageRefusal(facts: ImageFacts): CodedError | null {

@@ -177,7 +177,7 @@ function servesWithoutVersions(facts: AgentInstallFacts): CodedError | null {
 }
 
 /**
- * Also where versions are missing and the boot record does not say which ran here: which come first is said at enrollment,
+ * I7: also where versions are missing and the boot record does not say which ran here: which come first is said at enrollment,
  * and the same key may ask again.
  */
 function needsEnrollment(facts: AgentInstallFacts): boolean {

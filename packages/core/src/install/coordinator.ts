@@ -74,7 +74,7 @@ export function coordinatorInstallRefusal(
   );
 }
 
-/** Stopped by its unit, if that runs it; whoever else does would lose the store beneath his feet. */
+/** I12: stopped by its unit, if that runs it; whoever else does would lose the store beneath his feet. */
 export function coordinatorUninstallRefusal(facts: CoordinatorFacts): CodedError | null {
   return facts.unit.systemd?.isActive === true ? null : serving(facts);
 }

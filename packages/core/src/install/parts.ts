@@ -31,7 +31,7 @@ export function userSteps(users: Users, homeDir: string): readonly PlannedStep[]
 }
 
 /**
- * `isAdminFirst`: the installer works in what will be the service user's: it is the installer's meanwhile, so that nobody who
+ * I3. `isAdminFirst`: the installer works in what will be the service user's: it is the installer's meanwhile, so that nobody who
  * runs as that user can put a link in the way of root, and is handed over afterwards.
  */
 export function directorySteps(

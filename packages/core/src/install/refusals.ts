@@ -23,7 +23,7 @@ export function rootNeeded(asked: {
   );
 }
 
-/** Null: no upgrade goes on. `again`: the command to repeat afterwards; `orElse`: another way, if there is one. */
+/** I4. Null: no upgrade goes on. `again`: the command to repeat afterwards; `orElse`: another way, if there is one. */
 export function midUpgrade(facts: UpgradeFacts, again: string, orElse = ''): CodedError | null {
   const { boot, upgradeKind, databaseTrouble } = facts;
   if (boot.kind === 'unreadable' || boot.kind === 'too-new') {
@@ -63,7 +63,7 @@ export function midUpgrade(facts: UpgradeFacts, again: string, orElse = ''): Cod
   );
 }
 
-/** Null: the directories are this instance's own. */
+/** I5. Null: the directories are this instance's own. */
 export function sharedDirectories(facts: {
   readonly root: string | null;
   readonly marks: readonly DirectoryMark[];
@@ -85,7 +85,7 @@ export function sharedDirectories(facts: {
   );
 }
 
-/** A directory of ours that is there, and should be `owner`'s, or the installer's until it is handed over. */
+/** I6: a directory of ours that is there, and should be `owner`'s, or the installer's until it is handed over. */
 export function foreignDirectory(
   path: string,
   found: PathFacts | null,
@@ -128,7 +128,7 @@ function isOpen(found: PathFacts, ids: User['ids']): boolean {
   return (found.mode & bit) !== 0;
 }
 
-/** Null: neither launcher nor agent runs. */
+/** I8, I9. Null: neither launcher nor agent runs. */
 export function agentRuns(facts: {
   readonly runningPid: number | null;
   readonly unit: UnitFacts;

@@ -1,5 +1,5 @@
 /*
- * An installation as data: a plan is made from facts, printed as it is by --dry-run, and carried out step by step by a shell
+ * I1, I2: an installation as data: a plan is made from facts, printed as it is by --dry-run, and carried out step by step by a shell
  * that decides nothing. A step that is so already is in the plan too, so that a repetition can say what it left alone.
  */
 
