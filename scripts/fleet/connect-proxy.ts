@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { connect } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { connect, type Socket } from 'node:net';
 
 export interface ConnectProxyOptions {
   /** Where it listens; loopback unless given. */
@@ -20,7 +19,7 @@ export class ConnectProxy {
   credentials: string | null;
   readonly #host: string;
   readonly #server: Server;
-  readonly #sockets = new Set<Duplex>();
+  readonly #sockets = new Set<Socket>();
 
   private constructor(server: Server, port: number, options: ConnectProxyOptions) {
     this.#server = server;
@@ -39,7 +38,9 @@ export class ConnectProxy {
       });
     });
     const proxy = new ConnectProxy(server, port, options);
-    server.on('connect', (request, socket, head) => proxy.#connect(request, socket, head));
+    server.on('connect', (request, socket, head) =>
+      proxy.#connect(request, socket as Socket, head),
+    );
     return proxy;
   }
 
@@ -59,7 +60,7 @@ export class ConnectProxy {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #connect(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #connect(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const target = request.url ?? '';
     const wanted = this.credentials;
     const shown = request.headers['proxy-authorization'];
@@ -88,8 +89,9 @@ export class ConnectProxy {
         end.on('error', () => undefined);
         end.on('close', () => {
           this.#sockets.delete(end);
-          socket.destroy();
-          upstream.destroy();
+          // What one end said before it went reaches the other, however slowly that one reads.
+          socket.destroySoon();
+          upstream.destroySoon();
         });
       }
       socket.pipe(upstream).pipe(socket);

@@ -20,12 +20,14 @@ const NET = `10.213.${process.pid % 250}`;
 describe.runIf(canMakeNamespaces())('hosts in networks of their own', () => {
   let fleet: RealFleet;
   const networks: OwnNetwork[] = [];
+  const hosts: Host[] = [];
 
   beforeAll(async () => {
     fleet = await RealFleet.open('networks');
   }, PREPARE_MS);
 
   afterAll(async () => {
+    await Promise.all(hosts.map((host) => host.stop()));
     expect(await fleet?.close()).toEqual([]);
     for (const network of networks) network.close();
   });
@@ -37,7 +39,7 @@ describe.runIf(canMakeNamespaces())('hosts in networks of their own', () => {
   }
 
   test(
-    'P9: behind a proxy with a password, where nothing else leads out, a host is enrolled, installed, upgraded, and told apart from one with a wrong password',
+    'P9: (I7) behind a proxy with a password, where nothing else leads out, a host is enrolled, installed, upgraded, and told apart from one with a wrong password',
     async () => {
       const { coordinator } = fleet;
       const link = `mt${process.pid}`;
@@ -70,10 +72,21 @@ describe.runIf(canMakeNamespaces())('hosts in networks of their own', () => {
         expect(wrong.stderr).not.toContain('sesam@');
         expect(proxy.granted).toEqual([]);
 
-        const host = await fleet.host('behind', {
-          ...{ fetches: true, within },
-          proxy: proxy.url.replace('//', `//ann:${PASSWORD}@`),
-        });
+        const host = new Host({ name: 'behind', root: join(fleet.dir, 'behind'), within });
+        hosts.push(host);
+        const url = proxy.url.replace('//', `//ann:${PASSWORD}@`);
+        await moultOk(
+          [
+            ...['agent', 'install', '--root', host.root, '--name', 'behind', '--no-start'],
+            ...['--coordinator', coordinator.url, '--token', '-', '--proxy', url],
+          ],
+          {
+            ...{ homeDir: fleet.dir, within, timeoutMs: TEST_MS },
+            input: await coordinator.enrollmentToken({ validates: true }),
+          },
+        );
+        host.start();
+        await host.whenAgent(coordinator, 'is Up', ({ state }) => state === 'Up');
         const { attempts } = await fleet.upgrade('behind', SECOND);
         expect(attempts).toMatchObject([
           { from: FIRST_AGENT, to: SECOND, outcome: 'succeeded', rehearsal: 'passed' },
@@ -105,7 +118,6 @@ describe.runIf(canMakeNamespaces())('hosts in networks of their own', () => {
           expect(said).not.toContain(password);
           expect(said).not.toContain(Buffer.from(`ann:${password}`).toString('base64'));
         }
-        await fleet.leave(host);
       } finally {
         await proxy.close();
       }
