@@ -13,6 +13,7 @@ export type {
   Reason,
   Release,
   RestoreStatus,
+  Rollout,
   Run,
   Token,
 } from './schemas.ts';

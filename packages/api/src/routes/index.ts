@@ -7,6 +7,7 @@ import * as enrollment from './enrollment.ts';
 import * as many from './many.ts';
 import * as output from './output.ts';
 import * as releases from './releases.ts';
+import * as rollouts from './rollouts.ts';
 import * as tasks from './tasks.ts';
 
 export const ROUTES = {
@@ -19,5 +20,6 @@ export const ROUTES = {
   ...many,
   ...output,
   ...releases,
+  ...rollouts,
   ...tasks,
 };

@@ -1,0 +1,283 @@
+import { z } from 'zod';
+import { defineRoute } from '../route.ts';
+import {
+  component,
+  hasOneTarget,
+  id,
+  memberState,
+  name,
+  none,
+  ONE_TARGET,
+  planWarning,
+  rollout,
+  rolloutSpec,
+  rolloutState,
+  target,
+  version,
+  why,
+} from '../schemas.ts';
+
+const asked = {
+  ...target,
+  component: component.default('agent'),
+  version,
+  /** What is left out is as the group of defaults says. */
+  spec: rolloutSpec.partial().default({}),
+};
+
+/** Its id or its name. */
+const params = z.object({ rollout: z.string().min(1).max(128) });
+const act = z.object({ why });
+
+const cannot = z.array(z.object({ agent: name, reason: z.string() }));
+
+export const planRollout = defineRoute({
+  id: 'planRollout',
+  method: 'POST',
+  path: '/v1/rollouts/plan',
+  summary:
+    'Says who would be upgraded, in which order and waves, who is there already and who cannot; makes nothing.',
+  permission: 'view',
+  params: none,
+  query: none,
+  body: z.object(asked).refine(hasOneTarget, ONE_TARGET),
+  status: 200,
+  response: z.object({
+    members: z.array(
+      z.object({
+        agent: name,
+        group: name,
+        platform: z.string(),
+        from: version.nullable(),
+        wave: z.number().int(),
+        isConnected: z.boolean(),
+      }),
+    ),
+    alreadyThere: z.array(name),
+    cannot,
+    warnings: z.array(planWarning),
+    /** Agents that go, by platform and the version that they leave, most first. */
+    totals: z.array(
+      z.object({ platform: z.string(), from: version.nullable(), agents: z.number().int() }),
+    ),
+  }),
+  isLong: true,
+});
+
+export const createRollout = defineRoute({
+  id: 'createRollout',
+  method: 'POST',
+  path: '/v1/rollouts',
+  summary: 'Makes a rollout and plans it: it waits to be started.',
+  permission: 'upgrade',
+  params: none,
+  query: none,
+  body: z
+    .object({
+      ...asked,
+      /** Unlike any other rollout’s; without it one is made of component and version. */
+      name: name.optional(),
+      why,
+    })
+    .refine(hasOneTarget, ONE_TARGET),
+  status: 201,
+  response: rollout,
+  isLong: true,
+});
+
+export const listRollouts = defineRoute({
+  id: 'listRollouts',
+  method: 'GET',
+  path: '/v1/rollouts',
+  summary: 'Rollouts, newest first.',
+  permission: 'view',
+  params: none,
+  query: z.object({
+    state: rolloutState.optional(),
+    before: id.optional(),
+    limit: z.coerce.number().int().min(1).max(1000).default(100),
+  }),
+  body: z.null(),
+  status: 200,
+  response: z.object({ rollouts: z.array(rollout), next: id.nullable() }),
+});
+
+export const getRollout = defineRoute({
+  id: 'getRollout',
+  method: 'GET',
+  path: '/v1/rollouts/:rollout',
+  summary: 'One rollout: its state and why, its waves, what it waits for.',
+  permission: 'view',
+  params,
+  query: none,
+  body: z.null(),
+  status: 200,
+  response: rollout,
+});
+
+export const listRolloutAgents = defineRoute({
+  id: 'listRolloutAgents',
+  method: 'GET',
+  path: '/v1/rollouts/:rollout/agents',
+  summary: 'The agents of a rollout in their order, with state, reason and how it ended.',
+  permission: 'view',
+  params,
+  query: z.object({
+    state: memberState.optional(),
+    after: z.coerce.number().int().optional(),
+    limit: z.coerce.number().int().min(1).max(1000).default(1000),
+  }),
+  body: z.null(),
+  status: 200,
+  response: z.object({
+    agents: z.array(
+      z.object({
+        agent: name,
+        group: name,
+        wave: z.number().int(),
+        place: z.number().int(),
+        state: memberState,
+        /** Why it does not go on; null: it does, or is over. */
+        holdReason: z.string().nullable(),
+        from: version.nullable(),
+        commandId: id.nullable(),
+        startedMs: z.number().int().nullable(),
+        endedMs: z.number().int().nullable(),
+        code: z.string().nullable(),
+        message: z.string().nullable(),
+      }),
+    ),
+    next: z.number().int().nullable(),
+  }),
+});
+
+export const startRollout = defineRoute({
+  id: 'startRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/start',
+  summary: 'Starts what is pending.',
+  permission: 'upgrade',
+  params,
+  query: none,
+  body: act,
+  status: 200,
+  response: rollout,
+});
+
+export const pauseRollout = defineRoute({
+  id: 'pauseRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/pause',
+  summary: 'Starts nobody more; whoever has permission for the switch finishes.',
+  permission: 'upgrade',
+  params,
+  query: none,
+  body: act,
+  status: 200,
+  response: rollout,
+});
+
+export const resumeRollout = defineRoute({
+  id: 'resumeRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/resume',
+  summary: 'Goes on after a pause, or after a halt: failures so far do not halt it again.',
+  permission: 'upgrade',
+  params,
+  query: none,
+  body: act,
+  status: 200,
+  response: rollout,
+});
+
+export const approveRollout = defineRoute({
+  id: 'approveRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/approve',
+  summary: 'Opens the next wave, whatever its gate says; soaking it waits for all the same.',
+  permission: 'upgrade',
+  params,
+  query: none,
+  body: act,
+  status: 200,
+  response: rollout,
+});
+
+export const cancelRollout = defineRoute({
+  id: 'cancelRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/cancel',
+  summary: 'Ends it: those that have no permission for the switch keep their version.',
+  permission: 'upgrade',
+  params,
+  query: none,
+  body: act,
+  status: 200,
+  response: z.object({
+    rollout,
+    agents: z.array(
+      z.object({ agent: name, answer: z.enum(['stopped', 'too-late', 'done', 'over']) }),
+    ),
+  }),
+});
+
+export const skipRolloutAgent = defineRoute({
+  id: 'skipRolloutAgent',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/agents/:agent/skip',
+  summary: 'Leaves one agent out, until its fetching starts.',
+  permission: 'upgrade',
+  params: params.extend({ agent: name }),
+  query: none,
+  body: act,
+  status: 200,
+  response: rollout,
+});
+
+export const retryRollout = defineRoute({
+  id: 'retryRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/retry',
+  summary:
+    'Puts those that failed, or were rolled back, in the line again; of a rollout that is not over.',
+  permission: 'upgrade',
+  params,
+  query: none,
+  body: act,
+  status: 200,
+  response: z.object({ rollout, agents: z.array(name) }),
+});
+
+const group = z.object({
+  name,
+  agents: z.number().int(),
+  /** How many of its agents may be upgrading at once. */
+  unavailableMax: z.number().int(),
+});
+
+export const listGroups = defineRoute({
+  id: 'listGroups',
+  method: 'GET',
+  path: '/v1/groups',
+  summary:
+    'Groups, with the number of their agents and how many of these may be upgrading at once.',
+  permission: 'view',
+  params: none,
+  query: none,
+  body: z.null(),
+  status: 200,
+  response: z.object({ groups: z.array(group) }),
+});
+
+export const setGroup = defineRoute({
+  id: 'setGroup',
+  method: 'PUT',
+  path: '/v1/groups/:group',
+  summary: 'Says how many agents of a group may be upgrading at once.',
+  permission: 'upgrade',
+  params: z.object({ group: name }),
+  query: none,
+  body: z.object({ unavailableMax: z.number().int().min(1).max(100_000), why }),
+  status: 200,
+  response: group,
+});

@@ -1,0 +1,44 @@
+export {
+  isActive,
+  isFailure,
+  isOver,
+  MEMBER_STATES,
+  type MemberState,
+  memberStateOf,
+  ROLLOUT_EVENTS,
+  ROLLOUT_STATES,
+  ROLLOUT_TRANSITIONS,
+  type RolloutCell,
+  type RolloutEvent,
+  type RolloutState,
+  rolloutAfter,
+} from './machine.ts';
+export {
+  type Candidate,
+  type Plan,
+  type PlannedMember,
+  type PlanWarning,
+  planOf,
+  waveBounds,
+} from './plan.ts';
+export {
+  DEFAULT_SPEC,
+  type FailuresAllowed,
+  type RolloutSpec,
+  readSpec,
+  SOAK_MS_MAX,
+  specTroubles,
+  WAVES_MAX,
+  type WaveSize,
+} from './spec.ts';
+export {
+  failuresIn,
+  type MemberCounts,
+  NO_MEMBERS,
+  type RolloutStatus,
+  slotsFree,
+  sumOf,
+  type Verdict,
+  verdictOf,
+  type WaveStatus,
+} from './verdict.ts';

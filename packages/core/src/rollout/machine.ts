@@ -1,0 +1,139 @@
+/*
+ *   draft ─plan─► planning ─planned─► pending ─start─► running ─┬─all over──► ended
+ *     ▲                                  │             ▲  │  ▲   ├─failures──► halted ─resume─► running
+ *     └────────────── edit ──────────────┘     resume ─┘  │  │   │
+ *                                                   pause ▼  │
+ *                                                       paused
+ *   whatever has not ended ─cancel─► cancelled
+ *
+ * Paused and halted rollouts start nobody; whoever is past the permission finishes (R5). Invariants RO1… are in
+ * docs/spec/rollout.md.
+ */
+export const ROLLOUT_STATES = [
+  'draft',
+  'planning',
+  'pending',
+  'running',
+  'paused',
+  'halted',
+  'ended',
+  'cancelled',
+] as const;
+
+export type RolloutState = (typeof ROLLOUT_STATES)[number];
+
+export const ROLLOUT_EVENTS = [
+  'plan-ordered',
+  'planned',
+  'edited',
+  'started',
+  'paused',
+  'resumed',
+  /** By the system: what failed is more than the rollout allows. */
+  'failures-exceeded',
+  'cancelled',
+  'all-over',
+] as const;
+
+export type RolloutEvent = (typeof ROLLOUT_EVENTS)[number];
+
+/** The state after; `no`: it cannot be done in that state, and whoever asked is told so. */
+export type RolloutCell = RolloutState | 'no';
+
+const NEVER: Readonly<Record<RolloutEvent, RolloutCell>> = {
+  'plan-ordered': 'no',
+  planned: 'no',
+  edited: 'no',
+  started: 'no',
+  paused: 'no',
+  resumed: 'no',
+  'failures-exceeded': 'no',
+  cancelled: 'no',
+  'all-over': 'no',
+};
+
+export const ROLLOUT_TRANSITIONS: Readonly<
+  Record<RolloutState, Readonly<Record<RolloutEvent, RolloutCell>>>
+> = {
+  draft: { ...NEVER, 'plan-ordered': 'planning', edited: 'draft', cancelled: 'cancelled' },
+  planning: { ...NEVER, planned: 'pending', cancelled: 'cancelled' },
+  pending: {
+    ...NEVER,
+    'plan-ordered': 'planning',
+    edited: 'draft',
+    started: 'running',
+    cancelled: 'cancelled',
+  },
+  running: {
+    ...NEVER,
+    paused: 'paused',
+    'failures-exceeded': 'halted',
+    cancelled: 'cancelled',
+    'all-over': 'ended',
+  },
+  // What goes on past a pause can fail. Neither ends by itself: a person has stopped it, or has to look.
+  paused: {
+    ...NEVER,
+    resumed: 'running',
+    'failures-exceeded': 'halted',
+    cancelled: 'cancelled',
+  },
+  halted: { ...NEVER, resumed: 'running', cancelled: 'cancelled' },
+  ended: NEVER,
+  cancelled: NEVER,
+};
+
+/** Null: it cannot be done in that state. */
+export function rolloutAfter(state: RolloutState, event: RolloutEvent): RolloutState | null {
+  const cell = ROLLOUT_TRANSITIONS[state][event];
+  return cell === 'no' ? null : cell;
+}
+
+/** Its agents are its own: no other rollout may start with one of them. */
+export function isActive(state: RolloutState): boolean {
+  return state === 'running' || state === 'paused' || state === 'halted';
+}
+
+export function isOver(state: RolloutState): boolean {
+  return state === 'ended' || state === 'cancelled';
+}
+
+/**
+ * Of one agent in a rollout. `waiting` and `upgrading` are on the way; every agent ends in exactly one of the others (RO3).
+ * A parked one is taken up again when its agent comes.
+ */
+export const MEMBER_STATES = [
+  'waiting',
+  'upgrading',
+  'done',
+  'failed',
+  'rolled-back',
+  'skipped',
+  'parked',
+  'stopped',
+] as const;
+
+export type MemberState = (typeof MEMBER_STATES)[number];
+
+/** Of a command's end, as its member's. */
+export function memberStateOf(end: {
+  readonly state: string;
+  readonly outcome: string | null;
+}): MemberState {
+  switch (end.state) {
+    case 'succeeded':
+      return 'done';
+    case 'skipped':
+      return 'skipped';
+    case 'revoked':
+      return 'stopped';
+    default:
+      // Expired: nobody knows how it ended, and that is no success.
+      return end.outcome === 'rolled-back' ? 'rolled-back' : 'failed';
+  }
+}
+
+/** They count against what a rollout allows: a version that does not stay is bad, also where the host has saved itself. */
+export function isFailure(state: MemberState): boolean {
+  return state === 'failed' || state === 'rolled-back';
+}
