@@ -1,3 +1,4 @@
+export type { Rollout } from './rollout-schemas.ts';
 export type { Method, Route } from './route.ts';
 export { ROUTES } from './routes/index.ts';
 export type {
@@ -13,7 +14,6 @@ export type {
   Reason,
   Release,
   RestoreStatus,
-  Rollout,
   Run,
   Token,
 } from './schemas.ts';

@@ -5,7 +5,6 @@ import { COMPONENTS } from '@moult/core/component';
 import { NAME } from '@moult/core/name';
 import { ROLES } from '@moult/core/permission';
 import { PLATFORMS } from '@moult/core/platform';
-import { MEMBER_STATES, ROLLOUT_STATES, SOAK_MS_MAX, WAVES_MAX } from '@moult/core/rollout';
 import { isVersion } from '@moult/core/versions';
 import { z } from 'zod';
 
@@ -393,86 +392,3 @@ export const problem = z.object({
   remedy: z.string(),
 });
 export type Problem = z.infer<typeof problem>;
-
-export const rolloutState = z.enum(ROLLOUT_STATES);
-export const memberState = z.enum(MEMBER_STATES);
-
-/** How large a wave is; the last one is the rest. */
-const waveSize = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('count'), count: z.number().int().min(1) }),
-  z.object({ kind: z.literal('percent'), percent: z.number().gt(0).max(100) }),
-  z.object({ kind: z.literal('rest') }),
-]);
-
-/** What whoever makes a rollout decides; core/rollout says what each means, and what it is unless given. */
-export const rolloutSpec = z
-  .object({
-    waves: z.array(waveSize).min(1).max(WAVES_MAX),
-    soakMs: z.number().int().min(0).max(SOAK_MS_MAX),
-    successShareMin: z.number().min(0).max(1),
-    needsApproval: z.boolean(),
-    onError: z.enum(['stop', 'continue']),
-    failuresAllowed: z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('count'), max: z.number().int().min(0) }),
-      z.object({
-        kind: z.literal('share'),
-        max: z.number().min(0).max(1),
-        minimumSample: z.number().int().min(1),
-      }),
-    ]),
-    /** Test mode: pauses by itself after so many upgrades; null: off. */
-    pauseAfter: z.number().int().min(1).nullable(),
-    isForced: z.boolean(),
-  })
-  .strict();
-
-const count = z.number().int().nonnegative();
-const memberCounts = z.object({
-  waiting: count,
-  upgrading: count,
-  done: count,
-  failed: count,
-  'rolled-back': count,
-  skipped: count,
-  parked: count,
-  stopped: count,
-});
-
-export const planWarning = z.object({
-  code: z.enum(['no-way-back', 'changed-by-hand', 'away', 'continues-on-error']),
-  /** Whom it concerns; empty: all. */
-  agents: z.array(name),
-});
-
-export const rollout = z.object({
-  id,
-  name,
-  component,
-  version,
-  /** Whom it was made for, as it was written; null: agents by name. */
-  select: select.nullable(),
-  state: rolloutState,
-  /** What brought it into that state; empty: nothing to say. */
-  stateWhy: z.string(),
-  /** Null: it cannot be read any more. */
-  spec: rolloutSpec.nullable(),
-  createdMs: timeMs,
-  createdBy: z.string(),
-  why: z.string(),
-  startedMs: timeMs.nullable(),
-  endedMs: timeMs.nullable(),
-  outcome: z.enum(['ended-ok', 'ended-not-ok']).nullable(),
-  /** Why nobody starts for now; null: it goes on, or has nothing to go on with. */
-  waitsFor: z.object({ reason: z.string(), untilMs: timeMs.nullable() }).nullable(),
-  /** Of all waves. */
-  counts: memberCounts,
-  /** The wave that is at work or comes next, 0: the first; null: none. */
-  wave: z.number().int().nullable(),
-  waves: z.array(
-    z.object({ counts: memberCounts, lastEndMs: timeMs.nullable(), isApproved: z.boolean() }),
-  ),
-  alreadyThere: count,
-  cannot: z.array(z.object({ agent: name, reason: z.string() })),
-  warnings: z.array(planWarning),
-});
-export type Rollout = z.infer<typeof rollout>;

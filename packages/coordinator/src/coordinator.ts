@@ -30,6 +30,7 @@ import { enrollmentHandlers } from './http/handlers/enrollment.ts';
 import { manyHandlers } from './http/handlers/many.ts';
 import { outputHandlers } from './http/handlers/output.ts';
 import { releaseHandlers } from './http/handlers/releases.ts';
+import { rolloutHandlers } from './http/handlers/rollouts.ts';
 import { taskHandlers } from './http/handlers/tasks.ts';
 import { createHttpServer, type TlsFiles } from './http/server.ts';
 import { OutputFlow } from './output/output-flow.ts';
@@ -39,6 +40,7 @@ import { LiveFrames } from './queue/live-frames.ts';
 import { Why } from './queue/why.ts';
 import { Selection } from './registry/selection.ts';
 import { Releases } from './releases.ts';
+import { Rollouts } from './rollouts/rollouts.ts';
 import { readTrustAnchors } from './trust-anchors.ts';
 
 /** For answers that are under way at a stop; well within the time that the process itself has. */
@@ -86,7 +88,13 @@ export interface Coordinator {
 export async function createCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const { store, clock, log } = options;
   const sessions = new Sessions();
-  const dispatcher = new Dispatcher({ ...options, sessions });
+  const rollouts = new Rollouts({
+    ...options,
+    onIssued: (ids) => {
+      for (const id of ids) dispatcher.touch(id);
+    },
+  });
+  const dispatcher = new Dispatcher({ ...options, sessions, onDecided: () => rollouts.touch() });
   const selection = new Selection({ store, sessions });
   const why = new Why({ store, sessions, selection });
   const output = new OutputFlow(options);
@@ -96,23 +104,10 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const onNoticed = (): void => void releases.renew();
   const gateway = new Gateway({ ...options, sessions, live, onNoticed });
   const authentication = new Authentication({ store, clock });
-  const handlers: Handlers = {
-    ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
-    ...manyHandlers({ store, clock, dispatcher, selection }),
-    ...choiceHandlers({ store, clock, dispatcher }),
-    ...commandHandlers({ store }),
-    ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
-    ...coordinatorHandlers({ store, clock, dispatcher, output }),
-    ...enrollmentHandlers({
-      ...options,
-      sessions,
-      authentication,
-      anchors: () => readTrustAnchors(options),
-    }),
-    ...outputHandlers({ store, clock, waiters: output.waiters }),
-    ...releaseHandlers({ store, clock, releases }),
-    ...taskHandlers({ store, clock, dispatcher, selection }),
-  };
+  const handlers = handlersOf({
+    ...options,
+    ...{ sessions, dispatcher, selection, why, output, releases, rollouts, authentication },
+  });
   let isStopping = false;
   const app = createHttpServer({
     ...options,
@@ -130,6 +125,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   await beginRun(options);
   await releases.start();
   await dispatcher.start();
+  await rollouts.start();
   gateway.start();
   await output.start();
   const stop = async (): Promise<void> => {
@@ -138,6 +134,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     await gateway.stop();
     await closeServer(app, { clock, connections });
     await live.settled();
+    await rollouts.stop();
     await dispatcher.stop();
     await releases.settled();
   };
@@ -156,6 +153,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     },
     settled: async () => {
       await live.settled();
+      await rollouts.settled();
       await dispatcher.settled();
     },
     get sessionCount() {
@@ -165,6 +163,34 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       stopping ??= stop();
       return stopping;
     },
+  };
+}
+
+interface Parts extends Omit<CoordinatorOptions, 'output'> {
+  readonly sessions: Sessions;
+  readonly dispatcher: Dispatcher;
+  readonly selection: Selection;
+  readonly why: Why;
+  readonly output: OutputFlow;
+  readonly releases: Releases;
+  readonly rollouts: Rollouts;
+  readonly authentication: Authentication;
+}
+
+function handlersOf(parts: Parts): Handlers {
+  const { store } = parts;
+  return {
+    ...agentHandlers(parts),
+    ...manyHandlers(parts),
+    ...choiceHandlers(parts),
+    ...commandHandlers({ store }),
+    ...controlHandlers(parts),
+    ...coordinatorHandlers(parts),
+    ...enrollmentHandlers({ ...parts, anchors: () => readTrustAnchors(parts) }),
+    ...outputHandlers({ ...parts, waiters: parts.output.waiters }),
+    ...rolloutHandlers(parts),
+    ...releaseHandlers(parts),
+    ...taskHandlers(parts),
   };
 }
 

@@ -8,6 +8,7 @@ import type { Component } from '@moult/core/component';
 import type { DesiredScope } from '@moult/core/desired';
 import type { Role } from '@moult/core/permission';
 import type { Generated } from 'kysely';
+import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from './rollout-tables.ts';
 
 export type Bit = 0 | 1;
 
@@ -57,6 +58,8 @@ export interface GroupTable {
   readonly name: string;
   readonly created_ms: number;
   readonly created_by: string;
+  /** Since schema 8. How many of its agents may be upgrading at once, for each component. */
+  readonly unavailable_max: Generated<number>;
 }
 
 export interface AgentTable {
@@ -180,10 +183,10 @@ export interface CommandTable {
   readonly not_before_ms: number;
   readonly not_after_ms: number;
   /**
-   * A person's order; what a choice asks for (these take turns in their group); a repair; or what a host was found at
-   * that this store, restored from a backup, knew nothing of.
+   * A person's order; what a choice or a rollout asks for (these take turns in their group); a repair; or what a host was
+   * found at that this store, restored from a backup, knew nothing of.
    */
-  readonly origin: 'manual' | 'choice' | 'repair' | 'adopted';
+  readonly origin: 'manual' | 'choice' | 'repair' | 'adopted' | 'rollout';
   readonly idempotency_key: string | null;
   /** History position of its creation. */
   readonly position: number;
@@ -348,6 +351,9 @@ export interface OrphanTable {
 }
 
 export interface Database {
+  readonly rollouts: RolloutTable;
+  readonly rollout_waves: RolloutWaveTable;
+  readonly rollout_members: RolloutMemberTable;
   readonly meta: MetaTable;
   readonly principals: PrincipalTable;
   readonly tokens: TokenTable;

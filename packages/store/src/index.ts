@@ -4,8 +4,10 @@ export type { Order } from './operations/context.ts';
 export { changesIn, hasNoLauncher, keptIn } from './operations/host-facts.ts';
 export type * from './operations/index.ts';
 export { TRIAL_STEPS } from './operations/lost-orders.ts';
+export { countsOf } from './operations/rollout-rows.ts';
 export { runPlaceOf } from './operations/runs.ts';
 export { offersOf } from './operations/tasks.ts';
+export type * from './rollout-tables.ts';
 export { openInlineSqliteStore, openSqliteStore, sourceWorkerPath } from './sqlite/sqlite-store.ts';
 export { storeAttempts, storeFacts, storeHistory } from './sqlite/store-diagnosis.ts';
 export {

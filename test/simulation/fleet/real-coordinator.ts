@@ -23,6 +23,7 @@ import { Dispatcher } from '../../../packages/coordinator/src/queue/dispatcher.t
 import { LiveFrames } from '../../../packages/coordinator/src/queue/live-frames.ts';
 import { Why } from '../../../packages/coordinator/src/queue/why.ts';
 import { Selection } from '../../../packages/coordinator/src/registry/selection.ts';
+import { Rollouts } from '../../../packages/coordinator/src/rollouts/rollouts.ts';
 import type { ServerEnd, ServerListener } from '../network.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { SeededRandom } from '../seeded-random.ts';
@@ -91,7 +92,13 @@ export class RealCoordinator {
     const clock = clockOf({ scheduler, wallMs, isAlive: () => alive.isAlive });
     const sessions = new Sessions();
     const common = { store, clock, random, log: silentLogger, sessions };
-    const dispatcher = new Dispatcher(common);
+    const rollouts = new Rollouts({
+      ...common,
+      onIssued: (ids) => {
+        for (const id of ids) dispatcher.touch(id);
+      },
+    });
+    const dispatcher = new Dispatcher({ ...common, onDecided: () => rollouts.touch() });
     const selection = new Selection(common);
     const why = new Why({ store, sessions, selection });
     const waiters = new OutputWaiters({ clock });
@@ -117,6 +124,7 @@ export class RealCoordinator {
     this.#process = process;
     await beginRun({ ...common, version: '1.0.0' });
     await dispatcher.start();
+    await rollouts.start();
     if (process.isAlive) gateway.start();
     this.#options.trace('the coordinator runs');
   }

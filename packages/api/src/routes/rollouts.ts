@@ -1,17 +1,19 @@
 import { z } from 'zod';
+import {
+  memberState,
+  planWarning,
+  rollout,
+  rolloutSpec,
+  rolloutState,
+} from '../rollout-schemas.ts';
 import { defineRoute } from '../route.ts';
 import {
   component,
   hasOneTarget,
   id,
-  memberState,
   name,
   none,
   ONE_TARGET,
-  planWarning,
-  rollout,
-  rolloutSpec,
-  rolloutState,
   target,
   version,
   why,

@@ -18,6 +18,8 @@ export interface DispatcherOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly sessions: Sessions;
+  /** After each decision that was written: what a rollout waits for may have come. */
+  readonly onDecided: () => void;
 }
 
 export class Dispatcher {
@@ -58,6 +60,7 @@ export class Dispatcher {
 
   /** Somebody's turn may have come. */
   async touchGroup(group: string): Promise<void> {
+    this.#options.onDecided();
     const ids = await this.#options.store.read('openInstanceIds', { group });
     for (const id of ids) this.touch(id);
   }
@@ -126,6 +129,7 @@ export class Dispatcher {
       resends,
     });
     if (done.sends.length > 0) await this.#send(instanceId, done.sends);
+    this.#options.onDecided();
     if (done.group !== null) await this.touchGroup(done.group);
     // What a host has already is said again, and is no answer to what it asks (RS16).
     const news = done.sends.filter((command) => command.state === 'sent');

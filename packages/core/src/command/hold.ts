@@ -34,6 +34,8 @@ export interface UpgradeFacts {
   readonly ownerHold: OwnerHold | null;
   /** When the next try is due, wall clock in ms; 0: now. */
   readonly notBeforeMs: number;
+  /** The rollout that ordered it was paused or halted. */
+  readonly rolloutHold: HoldReason | null;
   /** As many of its group as may be are upgrading already, and nobody ordered this one by hand. */
   readonly isTurnTaken: boolean;
 }
@@ -46,6 +48,7 @@ export const NO_UPGRADE_FACTS: UpgradeFacts = {
   isRefusedHere: false,
   ownerHold: null,
   notBeforeMs: 0,
+  rolloutHold: null,
   isTurnTaken: false,
 };
 
@@ -62,7 +65,8 @@ export function holdReasonOf(facts: HoldFacts, nowMs: number): HoldReason | null
   if (answer.kind === 'wait' || answer.kind === 'refuse') return answer.reason;
   if (facts.kind !== 'autoUpgrade') return facts.isUpgradeFirst ? 'upgrading' : null;
   if (facts.isUpgradeInFlight) return 'upgrading';
-  const { notBeforeMs, isForced, isTurnTaken } = facts.upgrade;
+  const { notBeforeMs, isForced, rolloutHold, isTurnTaken } = facts.upgrade;
+  if (rolloutHold !== null) return rolloutHold;
   if (nowMs < notBeforeMs && !isForced) return 'retry-backoff';
   return isTurnTaken ? 'awaiting-turn' : null;
 }

@@ -6,6 +6,7 @@ import { INSTALL_ERRORS } from './catalogue-install.ts';
 import { LAUNCHER_ERRORS } from './catalogue-launcher.ts';
 import { NETWORK_ERRORS } from './catalogue-network.ts';
 import { RELEASE_ERRORS } from './catalogue-release.ts';
+import { ROLLOUT_ERRORS } from './catalogue-rollout.ts';
 import { RUNTIME_ERRORS } from './catalogue-runtime.ts';
 import { TASK_ERRORS } from './catalogue-task.ts';
 import type { CatalogueEntry } from './entry.ts';
@@ -20,7 +21,8 @@ export type ErrorCode =
   | keyof typeof INSTALL_ERRORS
   | keyof typeof TASK_ERRORS
   | keyof typeof NETWORK_ERRORS
-  | keyof typeof DOCTOR_ERRORS;
+  | keyof typeof DOCTOR_ERRORS
+  | keyof typeof ROLLOUT_ERRORS;
 
 /** Every error code of the product: its status, whether trying again can help, and what to do. */
 export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = {
@@ -34,4 +36,5 @@ export const CATALOGUE: Readonly<Record<ErrorCode, CatalogueEntry>> = {
   ...DOCTOR_ERRORS,
   ...TASK_ERRORS,
   ...NETWORK_ERRORS,
+  ...ROLLOUT_ERRORS,
 };

@@ -4,6 +4,7 @@
  */
 import type { ColumnDataType, Kysely } from 'kysely';
 import type { Database } from '../database.ts';
+import { migrateEighth } from './eighth.ts';
 import { migrateFifth } from './fifth.ts';
 import { migrateFirst } from './first.ts';
 import { migrateFourth } from './fourth.ts';
@@ -34,10 +35,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 5, readableSince: 1, up: migrateFifth },
   { schema: 6, readableSince: 1, up: migrateSixth },
   { schema: 7, readableSince: 1, up: migrateSeventh },
+  { schema: 8, readableSince: 1, up: migrateEighth },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 7;
+export const SCHEMA = 8;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

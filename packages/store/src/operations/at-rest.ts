@@ -46,7 +46,9 @@ export async function isAtRest(db: ReadContext, instanceId: string): Promise<boo
   const choices = await choicesOf(db, of);
   return COMPONENTS.every((component) => {
     const row = rows.find((one) => one.component === component) ?? null;
-    const { desired } = desiredAmong(choices, { ...of, component, row, manualCommand: null });
+    // What a rollout has still to do with is not at rest by its choice; to decide about it again changes nothing.
+    const nothingElse = { manualCommand: null, runningRollout: null };
+    const { desired } = desiredAmong(choices, { ...of, component, row, ...nothingElse });
     // A host without a launcher has none to bring anywhere.
     if (row === null) return desired === null || component === 'launcher';
     const showsWhatWasGiven = row.given_digest === null || row.given_digest === row.attested_digest;

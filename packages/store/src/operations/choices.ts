@@ -1,5 +1,6 @@
 import type { Component } from '@moult/core/component';
 import { type Desired, type DesiredScope, desiredVersionOf } from '@moult/core/desired';
+import type { MemberState, RolloutState } from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
 import { sql } from 'kysely';
 import type { ChoiceTable, InstanceComponentTable } from '../database.ts';
@@ -25,6 +26,10 @@ export interface DesiredSubject {
 /** A choice that stands, or (version null) one that was withdrawn. */
 export type ChoiceRow = Omit<ChoiceTable, 'version'> & { readonly version: Version | null };
 
+/** Of a rollout's agents those that it has still to do with. */
+const ON_THE_WAY: MemberState[] = ['waiting', 'upgrading', 'parked'];
+/** Of an ended one those that were away, and will be upgraded when they come. */
+const BINDING: RolloutState[] = ['running', 'paused', 'halted', 'ended'];
 const SCOPES = ['fleet', 'group', 'agent'] as const;
 const COLUMNS = [
   'scope',
@@ -77,6 +82,20 @@ const manualFor = prepared(
       .limit(1),
 );
 
+const rolloutFor = prepared(
+  (db, of: { readonly instanceId: string; readonly component: Component }) =>
+    db
+      .selectFrom('rollout_members')
+      .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
+      .select('rollouts.version')
+      .where('rollout_members.instance_id', '=', of.instanceId)
+      .where('rollout_members.state', 'in', ON_THE_WAY)
+      .where('rollouts.component', '=', of.component)
+      .where('rollouts.state', 'in', BINDING)
+      .orderBy('rollouts.id', 'desc')
+      .limit(1),
+);
+
 /** The desired version of one component of one instance. */
 export async function desiredOf(
   db: ReadContext,
@@ -84,13 +103,22 @@ export async function desiredOf(
 ): Promise<DesiredOf> {
   const choices = await choicesOf(db, of);
   const [manual] = await manualFor(db, of);
-  return desiredAmong(choices, { ...of, manualCommand: manual?.version ?? null });
+  const [rollout] = await rolloutFor(db, of);
+  return desiredAmong(choices, {
+    ...of,
+    manualCommand: manual?.version ?? null,
+    runningRollout: rollout?.version ?? null,
+  });
 }
 
 /** From choices that were read, of which some may concern others. */
 export function desiredAmong(
   choices: readonly ChoiceRow[],
-  of: DesiredSubject & { readonly component: Component; readonly manualCommand: Version | null },
+  of: DesiredSubject & {
+    readonly component: Component;
+    readonly manualCommand: Version | null;
+    readonly runningRollout: Version | null;
+  },
 ): DesiredOf {
   const at = (scope: DesiredScope, subject: string) =>
     choices.find(
@@ -116,9 +144,11 @@ export async function desiredOfAll(
   const choices = rows.filter((row) => row.component === component);
   const chosen = new Map(choices.map((row) => [`${row.scope} ${row.subject}`, row]));
   const manual = await manualVersions(db, of);
+  const rollouts = await rolloutVersions(db, of);
   return subjects.map(({ instanceId, agentName, group, row }) =>
     desiredFrom({
       manualCommand: manual.get(instanceId) ?? null,
+      runningRollout: rollouts.get(instanceId) ?? null,
       row,
       agent: chosen.get(`agent ${agentName}`) ?? null,
       group: chosen.get(`group ${group}`) ?? null,
@@ -149,8 +179,31 @@ async function manualVersions(
   return new Map(rows.map((row) => [row.instance_id, row.version]));
 }
 
+/** Versions of rollouts that have still to do with them, by instance. */
+async function rolloutVersions(
+  db: ReadContext,
+  of: { readonly component: Component; readonly subjects: readonly DesiredSubject[] },
+): Promise<ReadonlyMap<string, Version>> {
+  const rows = await db
+    .selectFrom('rollout_members')
+    .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
+    .select(['rollout_members.instance_id', 'rollouts.version'])
+    .where(
+      'rollout_members.instance_id',
+      'in',
+      of.subjects.map(({ instanceId }) => instanceId),
+    )
+    .where('rollout_members.state', 'in', ON_THE_WAY)
+    .where('rollouts.component', '=', of.component)
+    .where('rollouts.state', 'in', BINDING)
+    .orderBy('rollouts.id')
+    .execute();
+  return new Map(rows.map((row) => [row.instance_id, row.version]));
+}
+
 function desiredFrom(facts: {
   readonly manualCommand: Version | null;
+  readonly runningRollout: Version | null;
   readonly row: DesiredSubject['row'];
   readonly agent: ChoiceRow | null;
   readonly group: ChoiceRow | null;
@@ -159,7 +212,7 @@ function desiredFrom(facts: {
   const { row } = facts;
   const desired = desiredVersionOf({
     manualCommand: facts.manualCommand,
-    runningRollout: null,
+    runningRollout: facts.runningRollout,
     lastFinished:
       row === null || row.given_version === null || row.given_position === null
         ? null

@@ -6,6 +6,7 @@ import type { CommandTable } from '../database.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { prepared } from './prepared.ts';
+import { noteMemberEnd } from './rollout-rows.ts';
 
 /**
  * `kind` of a command, beside an instance or a state. The column alone would make SQLite, which keeps no numbers of its tables,
@@ -133,6 +134,8 @@ export async function applyEvent(
       : {}),
   };
   await context.db.updateTable('commands').set(change).where('id', '=', row.id).execute();
+  if (row.origin === 'rollout' && isEnded(state))
+    await noteMemberEnd(context, { ...row, ...change }, nowMs);
   await addHistory(context, {
     nowMs,
     kind: `command-${state}`,

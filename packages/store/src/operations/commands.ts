@@ -70,10 +70,33 @@ export async function plannedUpgrade(db: ReadContext, args: Upgrading): Promise<
   if (same !== null) return { instance, version: same.version, key, same, warnings };
   const version = args.version ?? (await desiredVersion(db, view, component));
   await requirePublished(db, { component, version });
+  await requireNoRollout(db, { instance, component });
   if (component === 'launcher' && hasNoLauncher(instance)) {
     throw new CodedError('launcher-missing', `${agentName} runs without a launcher`);
   }
   return { instance, version, key, same, warnings };
+}
+
+/** H18: who is being upgraded by a rollout is its own until that is over. */
+async function requireNoRollout(
+  db: ReadContext,
+  of: { readonly instance: InstanceRow; readonly component: Component },
+): Promise<void> {
+  const row = await db
+    .selectFrom('rollout_members')
+    .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
+    .select('rollouts.name')
+    .where('rollout_members.instance_id', '=', of.instance.id)
+    .where('rollout_members.state', '=', 'upgrading')
+    .where('rollouts.component', '=', of.component)
+    .limit(1)
+    .executeTakeFirst();
+  if (row === undefined) return;
+  const name = of.instance.agent_name;
+  throw new CodedError(
+    'rollout-owns-agent',
+    `${name} is being upgraded by the rollout ${row.name}`,
+  );
 }
 
 function warningsOf(view: AgentView, component: Component): readonly OrderWarning[] {

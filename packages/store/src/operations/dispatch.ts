@@ -18,7 +18,6 @@ import { compareVersions } from '@moult/core/versions';
 import type { CommandTable } from '../database.ts';
 import {
   applyEvent,
-  IN_FLIGHT_STATES,
   KIND,
   OPEN_STATES,
   openCommandsOf,
@@ -32,7 +31,9 @@ import { hasNoLauncher } from './host-facts.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
 import { platformOf } from './releases.ts';
+import { noteMemberHeld } from './rollout-rows.ts';
 import type { Slot } from './slot.ts';
+import { type InFlight, isTurnTaken, otherInFlight, rolloutHoldOf } from './turns.ts';
 import { issueWanted } from './wanted.ts';
 
 /** A command on the wire without an answer is sent again: ids are idempotent. */
@@ -185,6 +186,8 @@ async function dispatchOne(
     shared === undefined ? holdReasonOf(await holdFactsOf(context.db, args), nowMs) : shared;
   // Upgrades came first: what was in their way, or went out, is known by now.
   if (command.kind !== 'autoUpgrade') reasons.set(command.kind, reason);
+  if (command.origin === 'rollout')
+    await noteMemberHeld(context, { commandId: command.id, reason, nowMs });
   if (reason === null) {
     await noteOverridden(context, args);
     return applyEvent(context, command, {
@@ -314,49 +317,15 @@ async function upgradeFactsOf(
       currentVersion: row?.current_version ?? null,
     }),
     notBeforeMs: command.not_before_ms,
+    rolloutHold: command.origin === 'rollout' ? await rolloutHoldOf(db, command.id) : null,
     isTurnTaken: command.origin !== 'manual' && (await isTurnTaken(db, { instance, command })),
   };
-}
-
-type InFlight = Pick<CommandTable, 'id' | 'created_ms'>;
-
-async function otherInFlight(
-  db: ReadContext,
-  of: { readonly instance: InstanceRow; readonly command: CommandTable },
-): Promise<InFlight | null> {
-  const found = await inFlightBeside(db, of.command)
-    .where('instance_id', '=', of.instance.id)
-    .executeTakeFirst();
-  return found ?? null;
 }
 
 /** C17: it waited for its host. */
 function isFirst(instance: InstanceRow, upgrade: InFlight, nowMs: number): boolean {
   const cameUpMs = instance.came_up_ms ?? 0;
   return upgrade.created_ms <= cameUpMs && nowMs - cameUpMs < UPGRADE_FIRST_MS;
-}
-
-/** One of a group and component at a time, unless a person ordered it. */
-async function isTurnTaken(
-  db: ReadContext,
-  of: { readonly instance: InstanceRow; readonly command: CommandTable },
-): Promise<boolean> {
-  const found = await inFlightBeside(db, of.command)
-    .where('group_name', '=', of.instance.group_name)
-    .where('component', '=', of.command.component)
-    .where('instance_id', '<>', of.instance.id)
-    .executeTakeFirst();
-  return found !== undefined;
-}
-
-function inFlightBeside(db: ReadContext, command: CommandTable) {
-  return db
-    .selectFrom('commands')
-    .select(['id', 'created_ms'])
-    .where('state', 'in', IN_FLIGHT_STATES)
-    .where(KIND, '=', 'autoUpgrade')
-    .where('id', '<>', command.id)
-    .limit(1);
 }
 
 /** Null before its first session: what it can do is not known yet. */

@@ -21,6 +21,7 @@ import { dispatch, lapse, openInstanceIds } from './dispatch.ts';
 import { enroll } from './enrollment.ts';
 import { fleetFacts } from './fleet-facts.ts';
 import { allForwards, forwardPage, newestOutput, recordForward } from './forwards.ts';
+import { allGroups, setGroup } from './groups.ts';
 import { historyPage } from './history.ts';
 import { releaseQuarantine, renameAgent } from './identities.ts';
 import {
@@ -47,6 +48,24 @@ import {
 } from './releases.ts';
 import { isReportStored, recordReport } from './reports.ts';
 import { dropOutput, dropRuns, outputHolders } from './retention.ts';
+import { rolloutCandidates } from './rollout-candidates.ts';
+import { stepRollout } from './rollout-step.ts';
+import { cancelRollout, skipRolloutAgent } from './rollout-taking-back.ts';
+import {
+  openRolloutInstances,
+  rolloutMembers,
+  rolloutPage,
+  rolloutView,
+  runningRolloutIds,
+} from './rollout-views.ts';
+import {
+  approveRollout,
+  createRollout,
+  pauseRollout,
+  resumeRollout,
+  retryRollout,
+  startRollout,
+} from './rollouts.ts';
 import { runPage } from './runs.ts';
 import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';
@@ -63,6 +82,7 @@ export type { Dispatched } from './dispatch.ts';
 export type { Enrolled } from './enrollment.ts';
 export type { Finished, FinishReport } from './finish.ts';
 export type { ForwardedRow } from './forwards.ts';
+export type { GroupView } from './groups.ts';
 export type { HistoryRow } from './history.ts';
 export type { AgentView, InstanceRow } from './instances.ts';
 export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
@@ -72,6 +92,8 @@ export type { NewOutput, ReportedRun } from './output.ts';
 export type { OutputFound } from './output-page.ts';
 export type { ReleaseView } from './releases.ts';
 export type { AgentReport, RefusedSlot, ReportedUpgrade } from './reports.ts';
+export type { Cancelled } from './rollout-taking-back.ts';
+export type { RolloutMemberView, RolloutView } from './rollout-views.ts';
 export type { RunPlace, RunView } from './runs.ts';
 export type { SelectionRow } from './selection.ts';
 export type { Attestation, SessionOpened } from './sessions.ts';
@@ -80,6 +102,13 @@ export type { TakenBack } from './taking-back.ts';
 export type { FleetOffer, TaskOffer, TaskOrdered } from './tasks.ts';
 
 export interface Reads {
+  readonly allGroups: typeof allGroups;
+  readonly openRolloutInstances: typeof openRolloutInstances;
+  readonly rolloutCandidates: typeof rolloutCandidates;
+  readonly rolloutMembers: typeof rolloutMembers;
+  readonly rolloutPage: typeof rolloutPage;
+  readonly rolloutView: typeof rolloutView;
+  readonly runningRolloutIds: typeof runningRolloutIds;
   readonly agentByName: typeof agentByName;
   readonly agentPage: typeof agentPage;
   readonly allForwards: typeof allForwards;
@@ -128,6 +157,16 @@ export interface Reads {
 }
 
 export interface Writes {
+  readonly approveRollout: typeof approveRollout;
+  readonly cancelRollout: typeof cancelRollout;
+  readonly createRollout: typeof createRollout;
+  readonly pauseRollout: typeof pauseRollout;
+  readonly resumeRollout: typeof resumeRollout;
+  readonly retryRollout: typeof retryRollout;
+  readonly setGroup: typeof setGroup;
+  readonly skipRolloutAgent: typeof skipRolloutAgent;
+  readonly startRollout: typeof startRollout;
+  readonly stepRollout: typeof stepRollout;
   readonly adopt: typeof adopt;
   readonly adoptAttempt: typeof adoptAttempt;
   readonly beginLife: typeof beginLife;
@@ -165,6 +204,13 @@ export interface Writes {
 }
 
 export const READS: Reads = {
+  openRolloutInstances,
+  allGroups,
+  rolloutCandidates,
+  rolloutMembers,
+  rolloutPage,
+  rolloutView,
+  runningRolloutIds,
   agentByName,
   agentPage,
   allForwards,
@@ -213,6 +259,16 @@ export const READS: Reads = {
 };
 
 export const WRITES: Writes = {
+  approveRollout,
+  cancelRollout,
+  createRollout,
+  pauseRollout,
+  resumeRollout,
+  retryRollout,
+  setGroup,
+  skipRolloutAgent,
+  startRollout,
+  stepRollout,
   adopt,
   adoptAttempt,
   beginLife,

@@ -1,0 +1,96 @@
+/*
+ * Drives rollouts. Level-triggered: whatever happens touches all that run, the store judges each again from its counters, and
+ * what comes out is sent by the dispatcher. A touch that is lost costs a second.
+ */
+import { type Clock, everyMs } from '@moult/runtime/clock';
+import type { Logger } from '@moult/runtime/logger';
+import type { Store } from '@moult/store';
+
+/** Soaks end by the clock alone, and other coordinators start rollouts. */
+const LOOK_MS = 1_000;
+/** Of one rollout in one go; then others have their turn. */
+const STEPS_MAX = 50;
+
+export interface RolloutsOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** They have a command to be sent. */
+  readonly onIssued: (instanceIds: readonly string[]) => void;
+}
+
+export class Rollouts {
+  readonly #options: RolloutsOptions;
+  readonly #stop = new AbortController();
+  #loop: Promise<unknown> = Promise.resolve();
+  #running: Promise<void> | null = null;
+  #isTouched = false;
+  /** Nothing is read at each decision about an agent while there is none. */
+  #ids: readonly string[] = [];
+
+  constructor(options: RolloutsOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await this.#look();
+    this.#loop = everyMs(this.#options.clock, LOOK_MS, this.#stop.signal, () => this.#look());
+  }
+
+  /** Something may have changed for those that run. */
+  touch(): void {
+    if (this.#ids.length === 0 || this.#stop.signal.aborted) return;
+    this.#isTouched = true;
+    this.#running ??= this.#run();
+  }
+
+  /** A rollout was started, or resumed. */
+  async changed(): Promise<void> {
+    await this.#look();
+  }
+
+  /** Resolves when nothing is left to judge. */
+  async settled(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#loop;
+    await this.settled();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      this.#ids = await this.#options.store.read('runningRolloutIds', null);
+    } catch (error) {
+      this.#options.log.error('rollouts could not be read; the next look tries again', {
+        err: error,
+      });
+    }
+    this.touch();
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve();
+    while (this.#isTouched) {
+      this.#isTouched = false;
+      for (const id of this.#ids) await this.#tryStep(id);
+    }
+    this.#running = null;
+  }
+
+  async #tryStep(id: string): Promise<void> {
+    const { store, clock, log, onIssued } = this.#options;
+    try {
+      for (let step = 0; step < STEPS_MAX; step++) {
+        const { issued, isMore } = await store.write('stepRollout', { id, nowMs: clock.nowMs() });
+        onIssued(issued);
+        if (!isMore) return;
+      }
+      this.#isTouched = true;
+    } catch (error) {
+      log.error('a rollout could not be judged; it is tried again', { rollout: id, err: error });
+    }
+  }
+}

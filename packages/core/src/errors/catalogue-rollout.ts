@@ -1,0 +1,40 @@
+export const ROLLOUT_ERRORS = {
+  'rollout-state': {
+    text: 'What was asked cannot be done with a rollout in its state.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'See how far it is: `moult rollouts status ROLLOUT`.',
+  },
+  'rollout-spec-invalid': {
+    text: 'Waves, gates or thresholds of a rollout do not fit together, or are out of their range.',
+    status: 'invalid-argument',
+    retryable: false,
+    remedy: 'See what is possible, with examples: `moult rollouts create --help`.',
+  },
+  'rollout-empty': {
+    text: 'A rollout would upgrade nobody: those that it is for run the version already, or cannot.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'See who is meant, and what stands in the way: `moult rollouts plan SELECTOR --to VERSION`.',
+  },
+  'rollout-exists': {
+    text: 'Another rollout bears that name.',
+    status: 'already-exists',
+    retryable: false,
+    remedy: 'Choose another name, or leave it out: one is made of component and version.',
+  },
+  'rollout-overlaps': {
+    text: 'An agent of the rollout is on the way in another one, which was named.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Wait for the other one, or cancel it: `moult rollouts cancel ROLLOUT`.',
+  },
+  'rollout-owns-agent': {
+    text: 'A running rollout, which was named, is upgrading the agent right now.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Wait for its end, or leave the agent out of it: `moult rollouts skip ROLLOUT AGENT`, or cancel the rollout.',
+  },
+} as const;

@@ -1,0 +1,213 @@
+/* Rows of rollouts, and their counters: those of a wave change with its members, in one transaction. */
+
+import { CodedError } from '@moult/core/errors';
+import {
+  isOver,
+  type MemberCounts,
+  type MemberState,
+  memberStateOf,
+  type RolloutEvent,
+  rolloutAfter,
+} from '@moult/core/rollout';
+import { type RawBuilder, sql } from 'kysely';
+import type { CommandTable } from '../database.ts';
+import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
+import type { ReadContext, WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
+
+type Column = Exclude<
+  keyof RolloutWaveTable,
+  'rollout_id' | 'wave' | 'last_end_ms' | 'is_approved'
+>;
+
+export const COLUMN_OF: Readonly<Record<MemberState, Column>> = {
+  waiting: 'waiting',
+  upgrading: 'upgrading',
+  done: 'done',
+  failed: 'failed',
+  'rolled-back': 'rolled_back',
+  skipped: 'skipped',
+  parked: 'parked',
+  stopped: 'stopped',
+};
+
+/** By its id or its name. Throws `not-found`. */
+export async function rolloutOf(db: ReadContext, idOrName: string): Promise<RolloutTable> {
+  const row = await db
+    .selectFrom('rollouts')
+    .selectAll()
+    .where(({ or, eb }) => or([eb('id', '=', idOrName), eb('name', '=', idOrName)]))
+    .executeTakeFirst();
+  if (row === undefined) throw new CodedError('not-found', `there is no rollout ${idOrName}`);
+  return row;
+}
+
+export async function wavesOf(
+  db: ReadContext,
+  rolloutId: string,
+): Promise<readonly RolloutWaveTable[]> {
+  return db
+    .selectFrom('rollout_waves')
+    .selectAll()
+    .where('rollout_id', '=', rolloutId)
+    .orderBy('wave')
+    .execute();
+}
+
+export function countsOf(wave: RolloutWaveTable): MemberCounts {
+  const { waiting, upgrading, done, failed, skipped, parked, stopped } = wave;
+  return {
+    ...{ waiting, upgrading, done, failed, skipped, parked, stopped },
+    'rolled-back': wave.rolled_back,
+  };
+}
+
+export interface RolloutChange {
+  readonly event: RolloutEvent;
+  readonly nowMs: number;
+  readonly principal?: string;
+  readonly why: string;
+  readonly set?: Partial<RolloutTable>;
+}
+
+/** Moves it by the table of core. Throws `rollout-state` where that says no. */
+export async function moveRollout(
+  context: WriteContext,
+  row: RolloutTable,
+  change: RolloutChange,
+): Promise<RolloutTable> {
+  const state = rolloutAfter(row.state, change.event);
+  if (state === null) {
+    throw new CodedError(
+      'rollout-state',
+      `${row.name} is ${row.state}: that cannot be done with it`,
+    );
+  }
+  const after: RolloutTable = {
+    ...row,
+    state,
+    state_why: change.why,
+    waits_reason: null,
+    waits_until_ms: null,
+    ...(isOver(state) ? { ended_ms: change.nowMs } : {}),
+    ...change.set,
+    revision: row.revision + 1,
+  };
+  await context.db.updateTable('rollouts').set(after).where('id', '=', row.id).execute();
+  await addHistory(context, {
+    nowMs: change.nowMs,
+    kind: `rollout-${state}`,
+    component: row.component,
+    ...(change.principal === undefined ? {} : { principal: change.principal }),
+    why: change.why,
+    detail: {
+      rollout: row.name,
+      version: row.version,
+      event: change.event,
+      outcome: after.outcome,
+    },
+  });
+  return after;
+}
+
+/** RO3: from one state to another, and both counters of its wave with it. */
+export async function moveMember(
+  context: WriteContext,
+  member: RolloutMemberTable,
+  to: {
+    readonly state: MemberState;
+    readonly nowMs: number;
+    readonly set?: Partial<RolloutMemberTable>;
+  },
+): Promise<RolloutMemberTable> {
+  const { state, nowMs, set } = to;
+  const isEnd = state !== 'waiting' && state !== 'upgrading';
+  const after: RolloutMemberTable = {
+    ...member,
+    hold_reason: null,
+    ended_ms: isEnd && state !== 'parked' ? nowMs : null,
+    ...set,
+    state,
+  };
+  await context.db
+    .updateTable('rollout_members')
+    .set(after)
+    .where('rollout_id', '=', member.rollout_id)
+    .where('instance_id', '=', member.instance_id)
+    .execute();
+  if (state === member.state) return after;
+  const from = COLUMN_OF[member.state];
+  const into = COLUMN_OF[state];
+  await context.db
+    .updateTable('rollout_waves')
+    .set({
+      [from]: plus(from, -1),
+      [into]: plus(into, 1),
+      ...(isEnd ? { last_end_ms: nowMs } : {}),
+    })
+    .where('rollout_id', '=', member.rollout_id)
+    .where('wave', '=', member.wave)
+    .execute();
+  return after;
+}
+
+function plus(column: Column, by: number): RawBuilder<number> {
+  return sql<number>`${sql.ref(column)} + ${by}`;
+}
+
+export async function memberOfCommand(
+  db: ReadContext,
+  commandId: string,
+): Promise<RolloutMemberTable | null> {
+  const row = await db
+    .selectFrom('rollout_members')
+    .selectAll()
+    .where('command_id', '=', commandId)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+/** RO7: a member is what became of its command. Called for each end of one, a late correction too. */
+export async function noteMemberEnd(
+  context: WriteContext,
+  command: CommandTable,
+  nowMs: number,
+): Promise<void> {
+  const member = await memberOfCommand(context.db, command.id);
+  if (member === null) return;
+  // Its time in the queue has passed while it was away: it never had its turn.
+  if (command.state === 'expired' && member.state === 'parked') return;
+  const { code, message } = command;
+  await moveMember(context, member, {
+    state: memberStateOf(command),
+    nowMs,
+    set: { code, message },
+  });
+}
+
+/** Reasons for which a member goes on waiting for its own turn; all others are those of its host, which is passed over. */
+const TURN_REASONS: readonly string[] = [
+  'awaiting-turn',
+  'upgrading',
+  'in-probation',
+  'rollout-paused',
+  'rollout-halted',
+  'coordinator-restored',
+];
+
+/** What the queue says of a member's command: away when its turn came, it is parked and takes nobody's place. */
+export async function noteMemberHeld(
+  context: WriteContext,
+  of: { readonly commandId: string; readonly reason: string | null; readonly nowMs: number },
+): Promise<void> {
+  const { commandId, reason, nowMs } = of;
+  const member = await memberOfCommand(context.db, commandId);
+  if (member === null) return;
+  if (reason === null) {
+    if (member.state === 'parked') await moveMember(context, member, { state: 'upgrading', nowMs });
+  } else if (member.state === 'upgrading' && !TURN_REASONS.includes(reason)) {
+    await moveMember(context, member, { state: 'parked', nowMs, set: { hold_reason: reason } });
+  } else if (member.state === 'parked' && member.hold_reason !== reason) {
+    await moveMember(context, member, { state: 'parked', nowMs, set: { hold_reason: reason } });
+  }
+}

@@ -1,0 +1,90 @@
+/* Rollouts as they are shown. */
+import type { MemberState, RolloutState } from '@moult/core/rollout';
+import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
+import type { ReadContext } from './context.ts';
+import { rolloutOf, wavesOf } from './rollout-rows.ts';
+
+export interface RolloutView {
+  readonly row: RolloutTable;
+  readonly waves: readonly RolloutWaveTable[];
+}
+
+/** By its id or its name. Throws `not-found`. */
+export async function rolloutView(db: ReadContext, idOrName: string): Promise<RolloutView> {
+  const row = await rolloutOf(db, idOrName);
+  return { row, waves: await wavesOf(db, row.id) };
+}
+
+/** Newest first, by id. */
+export async function rolloutPage(
+  db: ReadContext,
+  page: {
+    readonly state: RolloutState | null;
+    readonly before: string | null;
+    readonly limit: number;
+  },
+): Promise<readonly RolloutView[]> {
+  let query = db.selectFrom('rollouts').selectAll().orderBy('id', 'desc').limit(page.limit);
+  if (page.state !== null) query = query.where('state', '=', page.state);
+  if (page.before !== null) query = query.where('id', '<', page.before);
+  const rows = await query.execute();
+  const views: RolloutView[] = [];
+  for (const row of rows) views.push({ row, waves: await wavesOf(db, row.id) });
+  return views;
+}
+
+export interface RolloutMemberView extends RolloutMemberTable {
+  /** Of its command: what the queue, or the host, says that it waits for. */
+  readonly command_hold_reason: string | null;
+}
+
+/** In their order. */
+export async function rolloutMembers(
+  db: ReadContext,
+  page: {
+    readonly rollout: string;
+    readonly state: MemberState | null;
+    /** Places after this one; null: from the first. */
+    readonly after: number | null;
+    readonly limit: number;
+  },
+): Promise<readonly RolloutMemberView[]> {
+  const { id } = await rolloutOf(db, page.rollout);
+  let query = db
+    .selectFrom('rollout_members')
+    .leftJoin('commands', 'commands.id', 'rollout_members.command_id')
+    .selectAll('rollout_members')
+    .select(({ fn }) =>
+      fn.coalesce('commands.hold_reason', 'commands.host_hold_reason').as('command_hold_reason'),
+    )
+    .where('rollout_id', '=', id)
+    .orderBy('place')
+    .limit(page.limit);
+  if (page.state !== null) query = query.where('rollout_members.state', '=', page.state);
+  if (page.after !== null) query = query.where('place', '>', page.after);
+  return query.execute();
+}
+
+export async function runningRolloutIds(db: ReadContext, _: null): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('rollouts')
+    .select('id')
+    .where('state', '=', 'running')
+    .orderBy('id')
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** Instances of a rollout whose commands wait. */
+export async function openRolloutInstances(
+  db: ReadContext,
+  rolloutId: string,
+): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('rollout_members')
+    .select('instance_id')
+    .where('rollout_id', '=', rolloutId)
+    .where('state', 'in', ['upgrading', 'parked'])
+    .execute();
+  return rows.map((row) => row.instance_id);
+}

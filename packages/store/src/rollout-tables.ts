@@ -1,0 +1,73 @@
+/* The tables of rollouts, since schema 8. */
+import type { Component } from '@moult/core/component';
+import type { MemberState, RolloutState } from '@moult/core/rollout';
+import type { Version } from '@moult/core/versions';
+import type { Bit } from './database.ts';
+
+export interface RolloutTable {
+  readonly id: string;
+  /** Unlike any other's. */
+  readonly name: string;
+  readonly component: Component;
+  readonly version: Version;
+  /** As it was written; null: agents by name. */
+  readonly selector: string | null;
+  /** RolloutSpec. */
+  readonly spec: string;
+  readonly state: RolloutState;
+  readonly state_why: string;
+  /** Hold reason for which nobody starts; null: it goes on, or has nothing to go on with. */
+  readonly waits_reason: string | null;
+  readonly waits_until_ms: number | null;
+  readonly failures_forgiven: number;
+  readonly done_at_resume: number;
+  readonly already_there: number;
+  /** [{ agent, reason }]. */
+  readonly cannot: string;
+  /** [PlanWarning]. */
+  readonly warnings: string;
+  readonly created_ms: number;
+  readonly created_by: string;
+  readonly why: string;
+  readonly started_ms: number | null;
+  readonly started_by: string | null;
+  readonly ended_ms: number | null;
+  readonly outcome: 'ended-ok' | 'ended-not-ok' | null;
+  readonly revision: number;
+}
+
+/** Counters of its members, changed in the transaction that changes one of these. */
+export interface RolloutWaveTable {
+  readonly rollout_id: string;
+  readonly wave: number;
+  readonly waiting: number;
+  readonly upgrading: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly rolled_back: number;
+  readonly skipped: number;
+  readonly parked: number;
+  readonly stopped: number;
+  readonly last_end_ms: number | null;
+  readonly is_approved: Bit;
+}
+
+export interface RolloutMemberTable {
+  readonly rollout_id: string;
+  readonly instance_id: string;
+  readonly agent_name: string;
+  readonly group_name: string;
+  readonly wave: number;
+  readonly place: number;
+  readonly state: MemberState;
+  /** Why it is parked. */
+  readonly hold_reason: string | null;
+  readonly command_id: string | null;
+  /** Commands that it was given: a retry gives another. */
+  readonly tries: number;
+  readonly from_version: Version | null;
+  readonly started_ms: number | null;
+  readonly ended_ms: number | null;
+  readonly code: string | null;
+  readonly message: string | null;
+}
