@@ -14,6 +14,7 @@ import { fleetConformance } from './fleet-conformance.ts';
 import { identityConformance } from './identity-conformance.ts';
 import { outputConformance } from './output-conformance.ts';
 import { restoreConformance } from './restore-conformance.ts';
+import { rolloutConformance } from './rollout-conformance.ts';
 import { makeToken } from './support/tokens.ts';
 import { taskConformance } from './task-conformance.ts';
 
@@ -55,6 +56,7 @@ for (const engine of ENGINES) {
   taskConformance(engine);
   outputConformance(engine);
   fleetConformance(engine);
+  rolloutConformance(engine);
 }
 
 describe('SQLite', () => {

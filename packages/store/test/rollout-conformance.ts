@@ -1,0 +1,306 @@
+/* Rollouts: planned, started as groups can spare agents, parked, paused, cancelled, and what becomes of each member. */
+import { DEFAULT_SPEC, type RolloutSpec } from '@moult/core/rollout';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Store } from '../src/index.ts';
+import type { Engine } from './conformance.ts';
+import { D2, enroll, finish, NOW, order, publish, report, session } from './support/rows.ts';
+import { makeToken } from './support/tokens.ts';
+
+const EVERYBODY: RolloutSpec['waves'] = [{ kind: 'rest' }];
+
+export function rolloutConformance(engine: Engine): void {
+  describe(`rollouts on ${engine.name}`, () => {
+    let store: Store;
+    let dispose: () => Promise<void>;
+    beforeEach(async () => {
+      const opened = await engine.open();
+      store = opened.store;
+      dispose = () => opened.dispose();
+      await publish(store);
+    });
+    afterEach(() => dispose());
+
+    going(() => store);
+    stopping(() => store);
+    refusing(() => store);
+  });
+}
+
+function going(opened: () => Store): void {
+  test('RO1, RO7: of a group one at a time, and done is what its agent has proved', async () => {
+    const fleet = await Fleet.of(opened(), { eu: ['a', 'b'], us: ['c'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    expect(await fleet.states()).toEqual({ a: 'upgrading', c: 'upgrading', b: 'waiting' });
+    await fleet.step();
+    expect(await fleet.states()).toMatchObject({ b: 'waiting' });
+    await fleet.finish('a', { attests: true });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'done', c: 'upgrading', b: 'upgrading' });
+    // It says so, and no session of it has proved the digest.
+    await fleet.finish('b', { attests: false });
+    await fleet.finish('c', { attests: true });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'done', b: 'failed', c: 'done' });
+    expect(await fleet.view()).toMatchObject({ state: 'halted' });
+  });
+
+  test('RO1: a group spares as many as it was set to, and what is ordered by hand counts', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b', 'c', 'd'] });
+    await store.write('setGroup', { ...order, group: 'eu', unavailableMax: 2 });
+    const upgrade = { ...order, agentName: 'd', component: 'agent', version: '2.0.0' } as const;
+    await store.write('orderUpgrade', { ...upgrade, isForced: false, key: null });
+    await fleet.send('d');
+    await fleet.rollOut({ waves: EVERYBODY }, ['a', 'b', 'c']);
+    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'waiting', c: 'waiting' });
+  });
+
+  test('R10: who is away is parked and takes nobody’s place, and is upgraded when it comes, after the end too', async () => {
+    const fleet = await Fleet.of(opened(), { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    await fleet.send('a', { isConnected: false });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'parked', b: 'upgrading' });
+    await fleet.send('b');
+    await fleet.finish('b', { attests: true });
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'ended', outcome: 'ended-ok' });
+    await fleet.send('a');
+    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'done' });
+    await fleet.finish('a', { attests: true });
+    expect(await fleet.states()).toEqual({ a: 'done', b: 'done' });
+  });
+
+  test('R8: a failure is tried again when somebody says so, with a command of its own', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    await fleet.send('a');
+    const first = await fleet.commandOf('a');
+    await fleet.finish('a', { attests: false, outcome: 'rolled-back' });
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'halted', state_why: '1 failed, 0 may' });
+    const asked = { ...order, rollout: fleet.rollout };
+    expect((await store.write('retryRollout', asked)).agents).toEqual(['a']);
+    await store.write('resumeRollout', asked);
+    await fleet.step();
+    expect(await fleet.commandOf('a')).not.toBe(first);
+    await fleet.send('a');
+    await fleet.finish('a', { attests: true });
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'ended', outcome: 'ended-ok' });
+  });
+}
+
+function stopping(opened: () => Store): void {
+  test('RO2: nobody of a paused rollout starts, or is let to the switch', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'], us: ['b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    await fleet.send('a');
+    await store.write('pauseRollout', { ...order, rollout: fleet.rollout });
+    expect(await fleet.send('b')).toBe('rollout-paused');
+    const commandId = await fleet.commandOf('a');
+    const ask = { instanceId: fleet.id('a'), commandId, attempt: 1, nowMs: NOW };
+    const answer = await store.write('decidePermission', { ...ask, point: 'switch' });
+    expect(answer).toEqual({ kind: 'denied', reason: 'rollout-paused', isFinal: false });
+    await store.write('resumeRollout', { ...order, rollout: fleet.rollout });
+    expect(await fleet.send('b')).toBe(null);
+    const again = await store.write('decidePermission', { ...ask, point: 'switch' });
+    expect(again).toEqual({ kind: 'granted' });
+  });
+
+  test('RO10: whoever cancels hears of each agent whether it was stopped, too late or done', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'], us: ['c'], asia: ['d'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    for (const name of ['a', 'c', 'd']) await fleet.send(name);
+    await fleet.finish('a', { attests: true });
+    const commandId = await fleet.commandOf('c');
+    const ask = { instanceId: fleet.id('c'), commandId, attempt: 1, nowMs: NOW };
+    await store.write('decidePermission', { ...ask, point: 'switch' });
+    const done = await store.write('cancelRollout', { ...order, rollout: fleet.rollout });
+    expect(Object.fromEntries(done.agents.map(({ agent, answer }) => [agent, answer]))).toEqual({
+      a: 'done',
+      b: 'stopped',
+      c: 'too-late',
+      d: 'stopped',
+    });
+    expect(done.takenBack.map(({ agent_name: name }) => name)).toEqual(['d']);
+    await fleet.finish('c', { attests: true });
+    expect(await fleet.states()).toEqual({ a: 'done', b: 'stopped', c: 'done', d: 'stopped' });
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'cancelled' });
+  });
+
+  test('R11: an agent is left out until its fetching starts', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    const skip = { ...order, rollout: fleet.rollout };
+    await store.write('skipRolloutAgent', { ...skip, agentName: 'a' });
+    await store.write('skipRolloutAgent', { ...skip, agentName: 'b' });
+    expect(await fleet.states()).toEqual({ a: 'skipped', b: 'skipped' });
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'ended', outcome: 'ended-ok' });
+    const late = store.write('skipRolloutAgent', { ...skip, agentName: 'b' });
+    await expect(late).rejects.toMatchObject({ code: 'rollout-state' });
+  });
+}
+
+function refusing(opened: () => Store): void {
+  test('RO8: an agent is in one rollout at a time, and the other one is named', async () => {
+    const fleet = await Fleet.of(opened(), { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY }, ['a']);
+    await expect(fleet.rollOut({ waves: EVERYBODY }, ['a', 'b'])).rejects.toMatchObject({
+      code: 'rollout-overlaps',
+      message: 'a of agent-2.0.0-2 are in the rollout agent-2.0.0',
+    });
+  });
+
+  test('H18: an agent that a rollout upgrades is not upgraded by hand, and the rollout is named', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    const upgrade = { ...order, agentName: 'a', component: 'agent', version: '2.0.0' } as const;
+    const byHand = store.write('orderUpgrade', { ...upgrade, isForced: true, key: null });
+    await expect(byHand).rejects.toMatchObject({
+      code: 'rollout-owns-agent',
+      message: 'a is being upgraded by the rollout agent-2.0.0',
+    });
+  });
+
+  test('what cannot be a rollout is refused, and says why', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'] });
+    const make = (set: Partial<RolloutSpec>) => fleet.make(set, ['a']);
+    await expect(make({ waves: [] })).rejects.toMatchObject({ code: 'rollout-spec-invalid' });
+    await expect(make({ version: '9.9.9' })).rejects.toMatchObject({
+      code: 'desired-version-invalid',
+    });
+    await expect(make({ version: '1.0.0' })).rejects.toMatchObject({
+      code: 'rollout-empty',
+      message: 'nobody would be upgraded to agent 1.0.0: 1 run it already, 0 cannot',
+    });
+    const paused = store.write('pauseRollout', { ...order, rollout: 'nothing' });
+    await expect(paused).rejects.toMatchObject({ code: 'not-found' });
+    const made = await make({});
+    const early = store.write('pauseRollout', { ...order, rollout: made.id });
+    await expect(early).rejects.toMatchObject({ code: 'rollout-state' });
+  });
+
+  test('a choice orders nothing of whom a rollout has still to do with', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    const choice = { scope: 'group', subject: 'eu', component: 'agent', version: '2.0.0' } as const;
+    await store.write('choose', { ...order, ...choice });
+    const wanted = { instanceIds: [fleet.id('b')], nowMs: NOW };
+    expect(await store.write('issueWanted', wanted)).toEqual([]);
+  });
+}
+
+class Fleet {
+  readonly #store: Store;
+  readonly #ids = new Map<string, string>();
+  readonly #sequences = new Map<string, number>();
+  rollout = '';
+
+  private constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** All of version 1.0.0, Up. */
+  static async of(
+    store: Store,
+    groups: Readonly<Record<string, readonly string[]>>,
+  ): Promise<Fleet> {
+    const fleet = new Fleet(store);
+    for (const [group, names] of Object.entries(groups)) {
+      for (const name of names) {
+        const token = await makeToken(store, { group, validates: true });
+        const made = await enroll(store, { tokenId: token.id, name, publicKey: name });
+        await session(store, { instanceId: made.instanceId, counter: 1 });
+        await report(store, made.instanceId, []);
+        fleet.#ids.set(name, made.instanceId);
+      }
+    }
+    return fleet;
+  }
+
+  id(name: string): string {
+    return this.#ids.get(name) ?? '';
+  }
+
+  async make(set: Partial<RolloutSpec>, names: readonly string[] = [...this.#ids.keys()]) {
+    const spec = { ...DEFAULT_SPEC, component: 'agent', version: '2.0.0', ...set } as const;
+    const agents = names.map((name) => ({ instanceId: this.id(name), isConnected: true }));
+    return await this.#store.write('createRollout', {
+      ...order,
+      ...{ spec, name: null, selector: null, agents },
+    });
+  }
+
+  async rollOut(set: Partial<RolloutSpec>, names?: readonly string[]): Promise<void> {
+    const { id } = await this.make(set, names);
+    await this.#store.write('startRollout', { ...order, rollout: id });
+    this.rollout = id;
+    await this.step();
+  }
+
+  async step(): Promise<void> {
+    await this.#store.write('stepRollout', { id: this.rollout, nowMs: NOW });
+  }
+
+  async view() {
+    return (await this.#store.read('rolloutView', this.rollout)).row;
+  }
+
+  async states(): Promise<Readonly<Record<string, string>>> {
+    const page = { rollout: this.rollout, state: null, after: null, limit: 100 };
+    const rows = await this.#store.read('rolloutMembers', page);
+    return Object.fromEntries(rows.map((row) => [row.agent_name, row.state]));
+  }
+
+  async commandOf(name: string): Promise<string> {
+    const page = { agent: name, state: 'open', before: null, limit: 1 } as const;
+    const [command] = await this.#store.read('commandPage', page);
+    return command?.id ?? '';
+  }
+
+  /** Its command goes out; gives what holds it, or null. */
+  async send(name: string, { isConnected = true } = {}): Promise<string | null> {
+    const { open } = await this.#store.write('dispatch', {
+      instanceId: this.id(name),
+      isConnected,
+      listeningSinceMs: NOW,
+      nowMs: NOW,
+      resends: false,
+    });
+    return open[0]?.hold_reason ?? null;
+  }
+
+  async finish(
+    name: string,
+    end: { readonly attests: boolean; readonly outcome?: string },
+  ): Promise<void> {
+    const instanceId = this.id(name);
+    const sequence = (this.#sequences.get(name) ?? 0) + 1;
+    this.#sequences.set(name, sequence);
+    const page = { agent: name, state: 'open', before: null, limit: 1 } as const;
+    const [command] = await this.#store.read('commandPage', page);
+    if (command === undefined) throw new Error(`nothing is open for ${name}`);
+    if (end.attests) {
+      await session(this.#store, {
+        instanceId,
+        counter: sequence + 1,
+        commandNonce: command.nonce,
+        slot: { version: '2.0.0', digest: D2 },
+      });
+    }
+    await finish(this.#store, {
+      ...{ instanceId, commandId: command.id, sequence },
+      ...(end.outcome === undefined ? {} : { outcome: end.outcome }),
+    });
+  }
+}
