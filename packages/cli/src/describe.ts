@@ -23,15 +23,15 @@ export function withConnection(command: Command): Command {
     .option('--ca <file>', 'certificate authority of the coordinator, PEM (MOULT_CA)');
 }
 
-/** Flags of the commands that say something. */
-export function withOutput(command: Command): Command {
+/** Flags of the commands that say something. `csv`: of the one that has rows for other programs. */
+export function withOutput(command: Command, others: readonly 'csv'[] = []): Command {
   return command
     .addOption(
       new Option(
         '-o, --output <form>',
         'a table for people, or JSON: exactly the objects of the API',
       )
-        .choices(['table', 'json'])
+        .choices(['table', 'json', ...others])
         .default('table'),
     )
     .option('-q, --quiet', 'say nothing but results and errors');

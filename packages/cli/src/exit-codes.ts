@@ -40,10 +40,13 @@ const USAGE_CODES: readonly string[] = [
   'selector-invalid',
   'coordinator-insecure',
   'purge-unconfirmed',
+  'rollout-spec-invalid',
 ];
+
+const NOT_DONE_CODES: readonly string[] = ['upgrade-not-done', 'rollout-not-done'];
 
 export function exitCodeOf(failure: { readonly code: string; readonly status: Status }): number {
   if (USAGE_CODES.includes(failure.code)) return EXIT.usage;
-  if (failure.code === 'upgrade-not-done') return EXIT.failedUpgrade;
+  if (NOT_DONE_CODES.includes(failure.code)) return EXIT.failedUpgrade;
   return BY_STATUS[failure.status];
 }

@@ -10,7 +10,8 @@ import type { Invocation } from './config/invocation.ts';
 import { Output } from './terminal/output.ts';
 
 export interface OutputFlags {
-  readonly output?: 'table' | 'json';
+  /** `csv` of the commands that say so; they make it themselves. */
+  readonly output?: 'table' | 'json' | 'csv';
   readonly quiet?: boolean;
 }
 

@@ -15,7 +15,7 @@ function screenOf(isTerminal: boolean): { readonly screen: Screen; readonly show
     screen: {
       ...{ out: add, err: add, outBytes: add, errBytes: add },
       ...{ isOutTerminal: isTerminal, isErrTerminal: isTerminal, isLive: isTerminal },
-      ...{ columns: 80, hasColour: false, isOutGone: () => false },
+      ...{ columns: 80, rows: 24, hasColour: false, isOutGone: () => false },
       flushed: () => Promise.resolve(),
     },
   };

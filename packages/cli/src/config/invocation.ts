@@ -17,6 +17,7 @@ export interface Invocation {
 }
 
 const COLUMNS_DEFAULT = 100;
+const ROWS_DEFAULT = 24;
 
 export function readInvocation(): Invocation {
   return {
@@ -56,7 +57,12 @@ export function systemScreen(): Screen {
     isOutGone: () => isOutGone,
     isLive: process.stderr.isTTY === true && !isDumb,
     // A terminal that does not know its size says 0.
-    columns: process.stderr.columns || COLUMNS_DEFAULT,
+    get columns() {
+      return process.stderr.columns || COLUMNS_DEFAULT;
+    },
+    get rows() {
+      return process.stderr.rows || ROWS_DEFAULT;
+    },
     hasColour:
       process.stdout.isTTY === true &&
       process.stderr.isTTY === true &&

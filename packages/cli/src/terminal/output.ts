@@ -14,6 +14,7 @@ export interface OutputOptions {
 
 const TENTHS = 10;
 const CLEAR_LINE = '\r\u001b[2K';
+const CLEAR_BELOW = '\u001b[J';
 const COLOURS = { red: '31', green: '32', yellow: '33', dim: '2', bold: '1' } as const;
 export type Colour = keyof typeof COLOURS;
 
@@ -21,6 +22,8 @@ export class Output {
   readonly #options: OutputOptions;
   #hasLiveLine = false;
   #lastStep = '';
+  /** Lines right above the cursor that the next frame replaces. */
+  #frameLines = 0;
   /** A letter may come in two pieces. */
   readonly #decoders = { out: new TextDecoder(), err: new TextDecoder() };
   /** Text of a program stands on the screen whose line it has not ended. */
@@ -129,6 +132,29 @@ export class Output {
     this.step(this.#options.screen.isLive ? `${text}, ${tenths * TENTHS} %` : text);
   }
 
+  /** Where a frame can be shown: what it may take of the screen; null: where nothing is redrawn. */
+  get frameSize(): { readonly rows: number; readonly columns: number } | null {
+    const { screen, isQuiet } = this.#options;
+    if (isQuiet || !screen.isLive) return null;
+    // The cursor stands on the line below; a full last column would begin another line.
+    return { rows: Math.max(1, screen.rows - 1), columns: Math.max(1, screen.columns - 1) };
+  }
+
+  /** Many lines in the place of those that were shown before; none: takes them away. What does not fit is cut. */
+  frame(lines: readonly string[]): void {
+    const size = this.frameSize;
+    if (size === null) return;
+    const { screen } = this.#options;
+    this.#clear();
+    const shown = lines
+      .slice(0, size.rows)
+      .map((line) => [...printable(line)].slice(0, size.columns).join(''));
+    const up = this.#frameLines === 0 ? '' : `\u001b[${this.#frameLines}A`;
+    const text = shown.map((line) => `${CLEAR_LINE}${line}\n`).join('');
+    screen.err(`${up}${text}${CLEAR_BELOW}`);
+    this.#frameLines = shown.length;
+  }
+
   failure(lines: readonly string[]): void {
     this.end();
     for (const line of lines) this.#options.screen.err(`${line}\n`);
@@ -142,6 +168,7 @@ export class Output {
   end(): void {
     this.#clear();
     this.#endLine();
+    this.#frameLines = 0;
   }
 
   #clear(): void {

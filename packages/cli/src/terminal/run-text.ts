@@ -1,7 +1,8 @@
 /* A run of a task in few words, from its order to its end. */
 import type { Run } from '@moult/api';
-import { HOLD_REASONS, type HoldReasonText, isEnded, isHoldReason } from '@moult/core/command';
+import { isEnded } from '@moult/core/command';
 import { ABSENT, formatDuration } from './format.ts';
+import { holdText, knownReason } from './hold-text.ts';
 import { remedyOf } from './remedy.ts';
 
 /** `waiting for host: the agent is paused (paused)`, `running`, `failed`. */
@@ -61,17 +62,6 @@ export function parametersText(parameters: Run['parameters']): string {
 /** Of a reason that only a newer program knows: no. */
 export function isWaitingForHost(reason: string | null): boolean {
   return knownReason(reason)?.isWaitingForHost === true;
-}
-
-/** `the agent is paused (paused)`. */
-function holdText(reason: string): string {
-  const known = knownReason(reason);
-  return known === null ? reason : `${known.text} (${reason})`;
-}
-
-/** Null: there is none, or only a newer program knows it. */
-function knownReason(reason: string | null): HoldReasonText | null {
-  return reason !== null && isHoldReason(reason) ? HOLD_REASONS[reason] : null;
 }
 
 function tookMs({ startedMs, endedMs }: Run): number | null {

@@ -15,5 +15,7 @@ export interface Screen {
   readonly isLive: boolean;
   /** Width of the terminal. */
   readonly columns: number;
+  /** Its height. */
+  readonly rows: number;
   readonly hasColour: boolean;
 }

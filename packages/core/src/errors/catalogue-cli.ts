@@ -82,6 +82,12 @@ export const CLI_ERRORS = {
     retryable: false,
     remedy: 'See `moult history AGENT` for the steps and the evidence.',
   },
+  'rollout-not-done': {
+    text: 'The rollout that was asked about failed in part, was halted or was cancelled.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'See who did not get the version, and why: `moult rollouts why ROLLOUT`.',
+  },
   'task-not-done': {
     text: 'A run that was waited for ended otherwise than succeeded; the message says how, and its own code.',
     status: 'unknown',

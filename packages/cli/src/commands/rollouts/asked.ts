@@ -1,0 +1,126 @@
+/* What `rollouts plan` and `rollouts create` have in common: for whom, to which version, and how it goes on. */
+import type { RequestOf } from '@moult/api/client';
+import { COMPONENTS, type Component } from '@moult/core/component';
+import { CodedError } from '@moult/core/errors';
+import {
+  DEFAULT_SPEC,
+  type FailuresAllowed,
+  type RolloutSpec,
+  specTroubles,
+  type WaveSize,
+} from '@moult/core/rollout';
+import { type Command, Option } from 'commander';
+import { choice, durationMs, wholeNumber } from '../../describe.ts';
+import { SELECTOR_HELP, targetOf } from '../../targets.ts';
+import { shareOf, wavesOf } from './waves.ts';
+
+export interface AskedOptions {
+  readonly to: string;
+  readonly component: Component;
+  readonly waves?: WaveSize[];
+  readonly soak?: number;
+  readonly maxFailed?: number;
+  readonly maxFailedShare?: number;
+  readonly minSample?: number;
+  readonly success?: number;
+  readonly approval?: boolean;
+  readonly onError?: 'stop' | 'continue';
+  readonly pauseAfter?: number;
+  readonly force?: boolean;
+}
+
+type Asked = RequestOf<'planRollout'>['body'];
+
+export function withAsked(command: Command): Command {
+  return command
+    .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
+    .requiredOption('--to <version>', 'the version that they get')
+    .addOption(choice('--component <component>', 'what to upgrade', COMPONENTS).default('agent'))
+    .option(
+      '--waves <sizes>',
+      'who goes first: numbers of agents or percent of all, the rest at the end (1,rest)',
+      wavesOf,
+    )
+    .option(
+      '--soak <duration>',
+      'how long a wave must stay good before the next opens (0)',
+      soakMsOf,
+    )
+    .option(
+      '--success <share>',
+      'how many of a wave must have succeeded before the next opens, such as 90% (0%)',
+      shareOf,
+    )
+    .option('--approval', 'a person opens each wave after the first: `moult rollouts approve`')
+    .addOption(
+      new Option(
+        '--max-failed <count>',
+        'how many may fail, in all, before it halts by itself (0: the first failure halts)',
+      )
+        .argParser(wholeNumber)
+        .conflicts('maxFailedShare'),
+    )
+    .option(
+      '--max-failed-share <share>',
+      'the same as a share of those that are over, such as 5%',
+      shareOf,
+    )
+    .option(
+      '--min-sample <count>',
+      'with --max-failed-share: how many must be over before it counts (1)',
+      wholeNumber,
+    )
+    .addOption(
+      choice('--on-error <what>', 'continue: it never halts by itself (stop)', [
+        'stop',
+        'continue',
+      ]),
+    )
+    .option('--pause-after <count>', 'test mode: it pauses after so many upgrades', wholeNumber)
+    .option(
+      '--force',
+      'also a version that a host has refused; never past trust, platform or disk',
+    );
+}
+
+/** Throws `usage` for what can be seen here; what is left out is the coordinator's to say. */
+export function askedOf(given: readonly string[], options: AskedOptions): Asked {
+  const spec = specOf(options);
+  const { to: version, component } = options;
+  const [trouble] = specTroubles({ ...DEFAULT_SPEC, component, version, ...spec });
+  if (trouble !== undefined) throw new CodedError('usage', trouble);
+  return { ...targetOf(given), component, version, spec };
+}
+
+type Given = Partial<Omit<RolloutSpec, 'component' | 'version' | 'waves'>> & {
+  readonly waves?: WaveSize[];
+};
+
+function specOf(options: AskedOptions): Given {
+  const { waves, soak, success, approval, onError, pauseAfter, force } = options;
+  const failuresAllowed = failuresAllowedOf(options);
+  return {
+    ...(waves === undefined ? {} : { waves }),
+    ...(soak === undefined ? {} : { soakMs: soak }),
+    ...(success === undefined ? {} : { successShareMin: success }),
+    ...(approval === undefined ? {} : { needsApproval: approval }),
+    ...(onError === undefined ? {} : { onError }),
+    ...(failuresAllowed === undefined ? {} : { failuresAllowed }),
+    ...(pauseAfter === undefined ? {} : { pauseAfter }),
+    ...(force === undefined ? {} : { isForced: force }),
+  };
+}
+
+function failuresAllowedOf(options: AskedOptions): FailuresAllowed | undefined {
+  const { maxFailed, maxFailedShare, minSample } = options;
+  if (maxFailedShare !== undefined)
+    return { kind: 'share', max: maxFailedShare, minimumSample: minSample ?? 1 };
+  if (minSample !== undefined)
+    throw new CodedError('usage', '--min-sample goes with --max-failed-share');
+  return maxFailed === undefined ? undefined : { kind: 'count', max: maxFailed };
+}
+
+/** `0`, too: a wave that does not soak. */
+function soakMsOf(text: string): number {
+  return text === '0' ? 0 : durationMs(text);
+}

@@ -1,0 +1,90 @@
+import type { Rollout } from '@moult/api';
+import type { Client } from '@moult/api/client';
+import type { Command } from 'commander';
+import { withConnection, withExamples, withOutput } from '../../describe.ts';
+import { EXIT } from '../../exit-codes.ts';
+import type { Run, Shell } from '../../shell.ts';
+import { pointingAt } from '../../targets.ts';
+import { agentsText } from '../../terminal/names.ts';
+import { type AskedOptions, askedOf, withAsked } from './asked.ts';
+import { sizeOf } from './bar.ts';
+import { cannotLines, warningLines } from './plan-text.ts';
+import { specText } from './rollout-text.ts';
+
+interface CreateOptions extends AskedOptions {
+  readonly name?: string;
+  readonly why?: string;
+  readonly start?: boolean;
+}
+
+export function addRolloutsCreate(group: Command, shell: Shell): void {
+  const command = withAsked(
+    group.command('create').description('make a rollout and plan it; it waits to be started'),
+  )
+    .option('--name <name>', 'unlike any other rollout’s; without it one is made')
+    .option('--why <text>', 'kept in the history')
+    .option('--start', 'start it at once');
+  withExamples(withOutput(withConnection(command)), [
+    {
+      does: 'a canary, a tenth, the rest; each good for ten minutes first',
+      line: 'moult rollouts create "group=eu" --to 1.4.0 --waves 1,10%,rest --soak 10m --why "change 42"',
+    },
+    {
+      does: 'at once, under a name of its own',
+      line: 'moult rollouts create "agent=*" --to 1.4.0 --name spring --start',
+    },
+    {
+      does: 'halt once more than 5% of at least 20 have failed',
+      line: 'moult rollouts create "agent=*" --to 1.4.0 --max-failed-share 5% --min-sample 20',
+    },
+    {
+      does: 'a person opens each wave',
+      line: 'moult rollouts create "agent=*" --to 1.4.0 --waves 5%,rest --approval',
+    },
+  ]).action(
+    shell.action<CreateOptions, [string[]]>(async (run, options, [given]) => {
+      const { name, why } = options;
+      const body = { ...askedOf(given, options), name, why };
+      const client = await run.connect();
+      const made = await pointingAt(run, body, () =>
+        client.createRollout({ body, signal: run.stop }),
+      );
+      const rollout = options.start === true ? await started(run, client, made, why) : made;
+      run.output.result(rollout, () => createdLines(rollout));
+      return EXIT.ok;
+    }),
+  );
+}
+
+/** It is there all the same where its start is refused. */
+async function started(
+  run: Run,
+  client: Client,
+  { id, name }: Rollout,
+  why: string | undefined,
+): Promise<Rollout> {
+  try {
+    return await client.startRollout({ params: { rollout: id }, body: { why }, signal: run.stop });
+  } catch (caught) {
+    run.output.notice(`${name} is made, and not started.`);
+    throw caught;
+  }
+}
+
+function createdLines(rollout: Rollout): readonly string[] {
+  const { name, component, version, counts, waves, alreadyThere, state } = rollout;
+  const size = sizeOf(counts);
+  const others = [
+    ...(alreadyThere === 0 ? [] : [`${alreadyThere} there already`]),
+    ...(rollout.cannot.length === 0 ? [] : [`${rollout.cannot.length} cannot`]),
+  ];
+  const next =
+    state === 'pending' ? `moult rollouts start ${name}` : `moult rollouts watch ${name}`;
+  return [
+    `${name}: ${state}: ${component} ${version} for ${agentsText(size)} in ${waves.length} ${waves.length === 1 ? 'wave' : 'waves'}${others.length === 0 ? '' : `; ${others.join(', ')}`}`,
+    `  ${specText(rollout.spec)}`,
+    ...cannotLines(rollout.cannot),
+    ...warningLines(rollout.warnings),
+    `next: ${next}`,
+  ];
+}

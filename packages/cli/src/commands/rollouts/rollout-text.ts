@@ -1,0 +1,122 @@
+/* A rollout in words: where it stands, what it waits for, its waves. */
+import type { Rollout } from '@moult/api';
+import type { WaveSize } from '@moult/core/rollout';
+import { formatDuration, formatTime } from '../../terminal/format.ts';
+import { holdText } from '../../terminal/hold-text.ts';
+import { fieldLines, tableLines } from '../../terminal/table.ts';
+import { barText, countsText, overIn, sizeOf } from './bar.ts';
+import { cannotLines, warningLines } from './plan-text.ts';
+
+const BAR_WIDTH = 20;
+
+type Fields = readonly (readonly [string, string])[];
+
+export function statusLines(rollout: Rollout, nowMs: number): readonly string[] {
+  const { waves, cannot, warnings } = rollout;
+  return [
+    ...fieldLines(fieldsOf(rollout, nowMs)),
+    ...(waves.length === 0 ? [] : ['', ...waveLines(rollout)]),
+    ...(cannot.length + warnings.length === 0 ? [] : ['']),
+    ...cannotLines(cannot),
+    // What there was to know before the start is history after the end.
+    ...(rollout.endedMs === null ? warningLines(warnings) : []),
+  ];
+}
+
+function fieldsOf(rollout: Rollout, nowMs: number): Fields {
+  const { name, id, component, version, select, why, counts, alreadyThere } = rollout;
+  const waits = waitText(rollout, nowMs);
+  const size = sizeOf(counts);
+  return [
+    ['rollout', `${name} (${id})`],
+    ['brings', `${component} ${version}`],
+    ['for', select ?? 'agents by name'],
+    ['state', stateText(rollout)],
+    ...(waits === null ? [] : [['waits for', waits] as const]),
+    ['agents', `${overIn(counts)} of ${size} over: ${countsText(counts)}`],
+    ...(alreadyThere === 0 ? [] : [['already there', String(alreadyThere)] as const]),
+    ['goes on', specText(rollout.spec)],
+    ['made', `${formatTime(rollout.createdMs)} by ${rollout.createdBy}`],
+    ...(why === '' ? [] : [['why', why] as const]),
+    ...(rollout.startedMs === null ? [] : [['started', startedText(rollout, nowMs)] as const]),
+    ...(rollout.endedMs === null ? [] : [['ended', formatTime(rollout.endedMs)] as const]),
+  ];
+}
+
+/** `halted: 2 failed, 0 may`, `ended-not-ok`. */
+export function stateText(rollout: Pick<Rollout, 'state' | 'stateWhy' | 'outcome'>): string {
+  const { state, stateWhy, outcome } = rollout;
+  const word = state === 'ended' && outcome !== null ? outcome : state;
+  return stateWhy === '' ? word : `${word}: ${stateWhy}`;
+}
+
+/** Null: nothing keeps it from going on. */
+export function waitText({ waitsFor }: Pick<Rollout, 'waitsFor'>, nowMs: number): string | null {
+  if (waitsFor === null) return null;
+  const { reason, untilMs } = waitsFor;
+  const text = reason === 'upgrading' ? 'agents that are upgrading' : holdText(reason);
+  if (untilMs === null) return text;
+  const left = untilMs > nowMs ? `, ${formatDuration(untilMs - nowMs)} more` : '';
+  return `${text}, until ${formatTime(untilMs)}${left}`;
+}
+
+function startedText({ startedMs, endedMs }: Rollout, nowMs: number): string {
+  const took = Math.max(0, (endedMs ?? nowMs) - (startedMs ?? nowMs));
+  return `${formatTime(startedMs)}, ${endedMs === null ? 'for' : 'took'} ${formatDuration(took)}`;
+}
+
+/** `waves 1, 10%, rest; soak 10 min 0 s; halts at the first failure`. */
+export function specText(spec: Rollout['spec']): string {
+  if (spec === null) return 'nobody knows: what was stored cannot be read';
+  return [
+    `waves ${spec.waves.map(waveSizeText).join(', ')}`,
+    ...(spec.soakMs === 0 ? [] : [`soak ${formatDuration(spec.soakMs)}`]),
+    ...(spec.successShareMin === 0 ? [] : [`${percentText(spec.successShareMin)} must succeed`]),
+    ...(spec.needsApproval ? ['a person approves each wave'] : []),
+    failuresText(spec),
+    ...(spec.pauseAfter === null ? [] : [`test mode: pauses after ${spec.pauseAfter}`]),
+    ...(spec.isForced ? ['forced'] : []),
+  ].join('; ');
+}
+
+function waveSizeText(size: WaveSize): string {
+  if (size.kind === 'count') return String(size.count);
+  return size.kind === 'percent' ? `${size.percent}%` : 'rest';
+}
+
+function failuresText(spec: NonNullable<Rollout['spec']>): string {
+  const { failuresAllowed: allowed, onError } = spec;
+  if (onError === 'continue') return 'continues whatever fails';
+  if (allowed.kind === 'count')
+    return allowed.max === 0
+      ? 'halts at the first failure'
+      : `halts at more than ${allowed.max} failures`;
+  const sample =
+    allowed.minimumSample === 1 ? '' : `, once ${allowed.minimumSample} agents are over`;
+  return `halts at more than ${percentText(allowed.max)} failures${sample}`;
+}
+
+/** A share as it was written: 0.07 * 100 is not 7. */
+function percentText(share: number): string {
+  return `${Number((share * 100).toFixed(6))}%`;
+}
+
+function waveLines({ waves, wave: current, endedMs }: Rollout): readonly string[] {
+  const rows = waves.map(({ counts }, index) => ({ counts, index }));
+  return tableLines(
+    [
+      {
+        title: 'WAVE',
+        cell: ({ index }) => `${index + 1}${index === current && endedMs === null ? ' *' : ''}`,
+      },
+      { title: '', cell: ({ counts }) => barText(counts, BAR_WIDTH) },
+      {
+        title: 'OVER',
+        cell: ({ counts }) => `${overIn(counts)}/${sizeOf(counts)}`,
+        align: 'right',
+      },
+      { title: 'AGENTS', cell: ({ counts }) => countsText(counts) },
+    ],
+    rows,
+  );
+}
