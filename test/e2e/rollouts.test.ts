@@ -29,6 +29,12 @@ afterAll(async () => {
   expect(await fleet?.close()).toEqual([]);
 });
 
+const EVERYBODY = 'group in (eu, us)';
+
+async function moult(...args: readonly string[]): Promise<string> {
+  return await fleet.coordinator.moultOk(['rollouts', ...args]);
+}
+
 async function whenRollout(
   name: string,
   what: string,
@@ -62,7 +68,7 @@ test(
   'R1 R4 R8: a release goes to a canary, then group by group, one of each at a time',
   async () => {
     const { client } = fleet.coordinator;
-    const asked = { select: 'group in (eu, us)', version: GOOD[0] };
+    const asked = { select: EVERYBODY, version: GOOD[0] };
     const plan = await client.planRollout({ body: asked });
     expect(plan.members.map(({ agent, wave }) => [agent, wave])).toEqual([
       ['eu-1', 0],
@@ -87,23 +93,64 @@ test(
 );
 
 test(
-  'R3: a bad release stops at the canary, and nobody else is touched',
+  'R3 R5 R23: a bad release stops at the canary, nobody else is touched, and it is said why',
   async () => {
-    const { client } = fleet.coordinator;
-    const body = { select: 'group in (eu, us)', version: BAD.crashesAtStart, name: 'bad' };
-    await client.createRollout({ body });
-    await client.startRollout({ params: { rollout: 'bad' }, body: {} });
-    const halted = await whenRollout('bad', 'is halted', ({ state }) => state === 'halted');
-    expect(halted.stateWhy).toMatch(/1 failed, 0 may/);
+    const { coordinator } = fleet;
+    await moult('create', EVERYBODY, '--to', BAD.crashesAtStart, '--name', 'bad', '--start');
+    const waited = await coordinator.moult(['rollouts', 'status', 'bad', '--wait'], {
+      timeoutMs: ROLLOUT_MS,
+    });
+    expect(waited.code).toBe(5);
+    expect(waited.stdout).toMatch(/halted.*1 failed, 0 may/s);
     expect(await statesOf('bad')).toEqual({
       'eu-1': 'rolled-back',
       'eu-2': 'waiting',
       'us-1': 'waiting',
       'us-2': 'waiting',
     });
-    const { agents } = await client.cancelRollout({ params: { rollout: 'bad' }, body: {} });
-    expect(agents.map(({ answer }) => answer)).toEqual(['over', 'stopped', 'stopped', 'stopped']);
+    expect(await moult('why', 'bad')).toMatch(
+      /halted: 1 failed, 0 may.*rolled back \(crashed\).*eu-1/s,
+    );
+    expect(await moult('report', 'bad')).toMatch(/eu-1 .*rolled/);
+    const cancelled = await moult('cancel', 'bad', '-m', 'bad release');
+    expect(cancelled).toMatch(/eu-2.*stopped/);
     for (const name of hosts.keys()) expect(await versionOf(name)).toBe(GOOD[0]);
   },
   ROLLOUT_MS,
+);
+
+test(
+  'R5 R6 R10: test mode pauses, the rest goes on when it is resumed, also over a coordinator killed with -9; who is away comes later',
+  async () => {
+    const { coordinator } = fleet;
+    const away = hosts.get('us-2');
+    await away?.stop();
+    await away?.whenAgent(coordinator, 'is Down', ({ state }) => state === 'Down', 90_000);
+    await moult('create', EVERYBODY, '--to', GOOD[1], '--name', 'tested', '--pause-after', '1');
+    await moult('start', 'tested');
+    const paused = await whenRollout('tested', 'pauses', ({ state }) => state === 'paused');
+    expect(paused).toMatchObject({ counts: { done: 1, waiting: 3 } });
+    expect(paused.stateWhy).toMatch(/test mode/);
+    await moult('resume', 'tested');
+    const isPausedAgain = ({ state, counts }: Rollout) => state === 'paused' && counts.done > 1;
+    const again = await whenRollout('tested', 'pauses again', isPausedAgain);
+    expect(again.counts.done).toBeLessThan(4);
+    await moult('resume', 'tested');
+    await coordinator.kill();
+    await coordinator.start();
+    const end = await whenRollout('tested', 'is over', ({ state, counts }) => {
+      return state === 'ended' || (state === 'paused' && counts.done === 3);
+    });
+    if (end.state === 'paused') await moult('resume', 'tested');
+    await whenRollout('tested', 'has ended', ({ state }) => state === 'ended');
+    expect(await statesOf('tested')).toMatchObject({ 'us-2': 'parked' });
+    expect(await versionOf('us-2')).toBe(GOOD[0]);
+    away?.start();
+    await whenRollout('tested', 'has everybody', ({ counts }) => counts.done === 4);
+    expect(await versionOf('us-2')).toBe(GOOD[1]);
+    const { entries } = await coordinator.client.listHistory({ query: { limit: 1000 } });
+    const pauses = entries.filter(({ kind }) => kind === 'rollout-paused');
+    expect(pauses.map(({ detail }) => detail['rollout'])).toContain('tested');
+  },
+  ROLLOUT_MS * 2,
 );
