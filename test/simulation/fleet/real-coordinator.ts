@@ -23,7 +23,6 @@ import { Dispatcher } from '../../../packages/coordinator/src/queue/dispatcher.t
 import { LiveFrames } from '../../../packages/coordinator/src/queue/live-frames.ts';
 import { Why } from '../../../packages/coordinator/src/queue/why.ts';
 import { Selection } from '../../../packages/coordinator/src/registry/selection.ts';
-import { Rollouts } from '../../../packages/coordinator/src/rollouts/rollouts.ts';
 import type { ServerEnd, ServerListener } from '../network.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { SeededRandom } from '../seeded-random.ts';
@@ -92,13 +91,8 @@ export class RealCoordinator {
     const clock = clockOf({ scheduler, wallMs, isAlive: () => alive.isAlive });
     const sessions = new Sessions();
     const common = { store, clock, random, log: silentLogger, sessions };
-    const rollouts = new Rollouts({
-      ...common,
-      onIssued: (ids) => {
-        for (const id of ids) dispatcher.touch(id);
-      },
-    });
-    const dispatcher = new Dispatcher({ ...common, onDecided: () => rollouts.touch() });
+    // No rollouts are made here.
+    const dispatcher = new Dispatcher({ ...common, onDecided: () => undefined });
     const selection = new Selection(common);
     const why = new Why({ store, sessions, selection });
     const waiters = new OutputWaiters({ clock });
@@ -124,7 +118,6 @@ export class RealCoordinator {
     this.#process = process;
     await beginRun({ ...common, version: '1.0.0' });
     await dispatcher.start();
-    await rollouts.start();
     if (process.isAlive) gateway.start();
     this.#options.trace('the coordinator runs');
   }
