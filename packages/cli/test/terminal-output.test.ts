@@ -65,3 +65,54 @@ describe('what a program of a host wrote', () => {
     expect(shown().endsWith('\r\u001b[2K')).toBe(true);
   });
 });
+
+describe('a frame', () => {
+  const UP = (lines: number) => `\u001b[${lines}A`;
+  const LINE = '\r\u001b[2K';
+  const BELOW = '\u001b[J';
+
+  it('takes the place of the one before, and an empty one takes it away', () => {
+    const { screen, shown } = screenOf(true);
+    const output = outputOn(screen);
+    output.frame(['one', 'two']);
+    output.frame(['three']);
+    output.frame([]);
+    expect(shown()).toBe(
+      `${LINE}one\n${LINE}two\n${BELOW}${UP(2)}${LINE}three\n${BELOW}${UP(1)}${BELOW}`,
+    );
+  });
+
+  it('is cut to the screen, and holds nothing that a terminal obeys (T19)', () => {
+    const { screen, shown } = screenOf(true);
+    outputOn({ ...screen, columns: 5, rows: 3 }).frame(['\u001b[2Jlonger', 'b', 'c', 'd']);
+    expect(shown()).toBe(`${LINE}long\n${LINE}b\n${BELOW}`);
+  });
+
+  it('stays where something else is said after it', () => {
+    const { screen, shown } = screenOf(true);
+    const output = outputOn(screen);
+    output.frame(['one']);
+    output.notice('a word');
+    output.frame(['two']);
+    expect(shown()).toBe(`${LINE}one\n${BELOW}a word\n${LINE}two\n${BELOW}`);
+  });
+
+  it('goes over a step that was shown below it', () => {
+    const { screen, shown } = screenOf(true);
+    const output = outputOn(screen);
+    output.frame(['one']);
+    output.step('cannot be asked');
+    output.frame(['two']);
+    expect(shown()).toBe(
+      `${LINE}one\n${BELOW}${LINE}cannot be asked${LINE}${UP(1)}${LINE}two\n${BELOW}`,
+    );
+  });
+
+  it('is not shown where nothing can be redrawn', () => {
+    const { screen, shown } = screenOf(false);
+    const output = outputOn(screen);
+    expect(output.frameSize).toBeNull();
+    output.frame(['one']);
+    expect(shown()).toBe('');
+  });
+});

@@ -23,7 +23,7 @@ export function addRolloutsStatus(group: Command, shell: Shell): void {
   const command = group
     .command('status')
     .description(
-      `where a rollout stands: 0 ended well, 5 failed, halted or cancelled, 8 still pending`,
+      'where a rollout stands: 0 ended well, 5 failed, halted or cancelled, 8 still pending',
     )
     .argument('<rollout>', 'its name or id')
     .option('--wait', 'until it has ended or halted: 0 ended well, 5 not so, 3 timeout')

@@ -1,5 +1,6 @@
 /* What `rollouts watch` shows: a frame that fits the screen, or lines for a log. */
 import type { Rollout } from '@moult/api';
+import type { HoldReason } from '@moult/core/command';
 import { isFailure } from '@moult/core/rollout';
 import { barText, countsText, overIn, sizeOf } from './bar.ts';
 import { memberText } from './member-text.ts';
@@ -30,7 +31,7 @@ export function frameLines(of: FrameOf): readonly string[] {
     waits === null ? '' : `waits for: ${waits}`,
   ];
   const bars = barLines(of);
-  const troubled = troubledLines(of.members, Math.max(0, size.rows - HEAD_LINES - bars.length));
+  const troubled = troubledLines(of, Math.max(0, size.rows - HEAD_LINES - bars.length));
   return [...head, ...bars, ...troubled].slice(0, size.rows);
 }
 
@@ -55,10 +56,23 @@ function widestOf(waves: Rollout['waves']): number {
   return Math.max(...waves.map(({ counts }) => String(sizeOf(counts)).length));
 }
 
+/** They wait for their turn, which the rollout's own line says once for all. */
+const IN_LINE: readonly (string | null)[] = [
+  null,
+  'awaiting-turn',
+  'awaiting-gate',
+  'awaiting-soak',
+  'awaiting-approval',
+  'rollout-paused',
+  'rollout-halted',
+] satisfies readonly (HoldReason | null)[];
+
 /** Failures first, then those held; the last line says how many more there are. */
-function troubledLines(members: readonly Member[], rows: number): readonly string[] {
+function troubledLines({ members, rollout: { name } }: FrameOf, rows: number): readonly string[] {
   const failed = members.filter(({ state }) => isFailure(state));
-  const held = members.filter(({ state, holdReason }) => !isFailure(state) && holdReason !== null);
+  const held = members.filter(
+    ({ state, holdReason }) => !isFailure(state) && !IN_LINE.includes(holdReason),
+  );
   const all = [...failed, ...held];
   if (all.length === 0 || rows < 2) return [];
   const lines = all.map((member) => `${member.agent}: ${memberText(member)}`);
@@ -66,16 +80,16 @@ function troubledLines(members: readonly Member[], rows: number): readonly strin
   const shownMax = rows - 1;
   if (lines.length <= shownMax) return ['', ...lines];
   const shown = lines.slice(0, shownMax - 1);
-  return ['', ...shown, `and ${lines.length - shown.length} more: moult rollouts why`];
+  return ['', ...shown, `and ${lines.length - shown.length} more: moult rollouts why ${name}`];
 }
 
-/** `[3/12] web-4: upgrading`: for each agent whose state is another than before. */
+/** `[3/12] web-4: upgrading`: for each agent whose state is another than before; `before` has states by place. */
 export function changeLines(
-  before: ReadonlyMap<string, string>,
+  before: ReadonlyMap<number, string>,
   members: readonly Member[],
 ): readonly string[] {
   const over = members.filter(({ state }) => state !== 'waiting' && state !== 'upgrading').length;
   return members
-    .filter(({ agent, state }) => (before.get(agent) ?? 'waiting') !== state)
+    .filter(({ place, state }) => (before.get(place) ?? 'waiting') !== state)
     .map((member) => `[${over}/${members.length}] ${member.agent}: ${memberText(member)}`);
 }

@@ -29,7 +29,7 @@ const TROUBLED: readonly MemberState[] = [
 export function addRolloutsWatch(group: Command, shell: Shell): void {
   const command = group
     .command('watch')
-    .description(`follow a rollout until it has ended or halted, with the exit codes of status`)
+    .description('follow a rollout until it has ended or halted, with the exit codes of status')
     .argument('<rollout>', 'its name or id')
     .addHelpText('after', BAR_HELP);
   withExamples(withOutput(withConnection(command)), [
@@ -92,7 +92,8 @@ async function troubledOf(
 class ChangeLog {
   readonly #run: Run;
   readonly #client: Client;
-  #told: ReadonlyMap<string, string> = new Map();
+  /** States by place: redundant instances share a name. */
+  #told: ReadonlyMap<number, string> = new Map();
   /** Where the counts are as they were nobody is asked: an agent that changes changes them. */
   #counts = '';
 
@@ -106,7 +107,7 @@ class ChangeLog {
     if (now === this.#counts) return;
     const members = await allMembers(this.#client, { rollout: id }, this.#run.stop);
     for (const line of changeLines(this.#told, members)) this.#run.output.notice(line);
-    this.#told = new Map(members.map(({ agent, state }) => [agent, state]));
+    this.#told = new Map(members.map(({ place, state }) => [place, state]));
     this.#counts = now;
   }
 }

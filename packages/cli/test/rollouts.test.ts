@@ -1,0 +1,364 @@
+import type { Rollout } from '@moult/api';
+import { describe, expect, it } from 'vitest';
+import type { Member } from '../src/commands/rollouts/members.ts';
+import {
+  type FakeCoordinator,
+  type Handler,
+  problemOf,
+  startCoordinator,
+} from './support/fake-coordinator.ts';
+import { counts, ENDED, HALTED, member, ROLLOUT, ROLLOUT_ID } from './support/rollouts.ts';
+import { runMoult } from './support/run-moult.ts';
+
+const ROUTE = 'GET /v1/rollouts/spring';
+const AGENTS = `GET /v1/rollouts/${ROLLOUT_ID}/agents`;
+const PLAN = { members: [], alreadyThere: ['web-1'], cannot: [], warnings: [], totals: [] };
+const GOING = {
+  agent: 'web-2',
+  group: 'eu',
+  platform: 'linux-x64',
+  from: '1.3.0',
+  wave: 0,
+  isConnected: true,
+};
+
+const is =
+  (value: unknown, status = 200): Handler =>
+  () => ({ status, value });
+
+/** One after the other; the last one stays. */
+function are(...values: readonly unknown[]): Handler {
+  let asked = 0;
+  return () => {
+    const value = values[Math.min(asked, values.length - 1)];
+    asked += 1;
+    return { status: 200, value };
+  };
+}
+
+/** Pages of two, by place, as a coordinator gives them. */
+const membersAre =
+  (...members: readonly Member[]): Handler =>
+  (_body, query) => {
+    const state = query.get('state');
+    const after = Number(query.get('after') ?? -1);
+    const placed = members.map((one, place) => ({ ...one, place }));
+    const left = placed.filter(
+      (one) => one.place > after && (state === null || one.state === state),
+    );
+    const agents = left.slice(0, 2);
+    return { status: 200, value: { agents, next: left.length > 2 ? agents[1]?.place : null } };
+  };
+
+function moult(coordinator: FakeCoordinator, ...args: readonly string[]) {
+  return runMoult([...args, '--url', coordinator.url, '--token', 'x']);
+}
+
+describe('moult rollouts plan', () => {
+  it('asks with what was given, and leaves out what was not', async () => {
+    await using coordinator = await startCoordinator({ 'POST /v1/rollouts/plan': is(PLAN) });
+    const plain = ['rollouts', 'plan', 'group=eu', '--to', '1.4.0'];
+    const ended = await moult(coordinator, ...plain, '--detailed-exitcode');
+    expect(ended).toMatchObject({ exitCode: 0, err: '' });
+    expect(ended.out).toContain('agent to 1.4.0: there is nothing to do; 1 there already');
+    const all = ['--waves', '1,10%,rest', '--soak', '10m', '--success', '90%', '--approval'];
+    const failing = ['--max-failed-share', '5%', '--min-sample', '20', '--on-error', 'continue'];
+    const rest = ['--pause-after', '3', '--force', '--component', 'launcher', '--to', '1.1.0'];
+    await moult(coordinator, 'rollouts', 'plan', 'web-1', 'web-2', ...all, ...failing, ...rest);
+    expect(coordinator.bodies).toEqual([
+      { select: 'group=eu', component: 'agent', version: '1.4.0', spec: {} },
+      {
+        agents: ['web-1', 'web-2'],
+        component: 'launcher',
+        version: '1.1.0',
+        spec: {
+          waves: [{ kind: 'count', count: 1 }, { kind: 'percent', percent: 10 }, { kind: 'rest' }],
+          soakMs: 600_000,
+          successShareMin: 0.9,
+          needsApproval: true,
+          onError: 'continue',
+          failuresAllowed: { kind: 'share', max: 0.05, minimumSample: 20 },
+          pauseAfter: 3,
+          isForced: true,
+        },
+      },
+    ]);
+  });
+
+  it('ends with 8 where there is something to do, only when asked to', async () => {
+    await using coordinator = await startCoordinator({
+      'POST /v1/rollouts/plan': is({ ...PLAN, members: [GOING] }),
+    });
+    const args = ['rollouts', 'plan', 'group=eu', '--to', '1.4.0'];
+    expect((await moult(coordinator, ...args)).exitCode).toBe(0);
+    expect((await moult(coordinator, ...args, '--detailed-exitcode')).exitCode).toBe(8);
+  });
+
+  it.each([
+    [['--waves', 'rest,1'], 'rest'],
+    [['--success', '90'], 'such as 5%'],
+    [['--soak', '31d'], '30 days'],
+    [['--min-sample', '3'], '--min-sample goes with --max-failed-share'],
+    [['--max-failed', '3', '--max-failed-share', '5%'], 'cannot be used with'],
+    [['--pause-after', '0'], 'one upgrade at least'],
+  ])('asks nothing where %j is wrong', async (args, says) => {
+    await using coordinator = await startCoordinator({});
+    const ended = await moult(coordinator, 'rollouts', 'plan', 'x', '--to', '1.4.0', ...args);
+    expect(ended.exitCode).toBe(2);
+    expect(ended.err).toContain(says);
+    expect(coordinator.asked).toEqual([]);
+  });
+});
+
+describe('moult rollouts create', () => {
+  const pending: Rollout = { ...ROLLOUT, state: 'pending', startedMs: null };
+  const ARGS = ['rollouts', 'create', 'group=eu', '--to', '1.4.0', '--name', 'spring'];
+
+  it('makes one, and says how it is started', async () => {
+    await using coordinator = await startCoordinator({ 'POST /v1/rollouts': is(pending, 201) });
+    const ended = await moult(coordinator, ...ARGS, '--why', 'change 42');
+    expect(ended).toMatchObject({ exitCode: 0, err: '' });
+    expect(ended.out).toContain('spring: pending: agent 1.4.0 for 12 agents in 3 waves');
+    expect(ended.out).toContain('next: moult rollouts start spring\n');
+    expect(coordinator.bodies).toMatchObject([{ name: 'spring', why: 'change 42' }]);
+  });
+
+  it('starts it at once; where that is refused it says that it was made', async () => {
+    const start = `POST /v1/rollouts/${ROLLOUT_ID}/start`;
+    const handlers = { 'POST /v1/rollouts': is(pending, 201) };
+    await using coordinator = await startCoordinator({ ...handlers, [start]: is(ROLLOUT) });
+    const started = await moult(coordinator, ...ARGS, '--start');
+    expect(started.out).toContain('next: moult rollouts watch spring\n');
+    expect(coordinator.asked).toEqual(['POST /v1/rollouts', start]);
+    await using refusing = await startCoordinator({
+      ...handlers,
+      [start]: () => problemOf(409, 'rollout-overlaps', 'web-1 is on the way in winter'),
+    });
+    const refused = await moult(refusing, ...ARGS, '--start');
+    expect(refused.exitCode).not.toBe(0);
+    expect(refused.err).toMatch(/^spring is made, and not started\.\nerror: web-1 is on the way/);
+  });
+});
+
+describe('moult rollouts status', () => {
+  it.each([
+    ['ended well', ENDED, 0],
+    ['running', ROLLOUT, 8],
+    ['paused', { ...ROLLOUT, state: 'paused' as const }, 8],
+    ['ended with failures', { ...ENDED, outcome: 'ended-not-ok' as const }, 5],
+    ['halted', HALTED, 5],
+    ['cancelled', { ...ENDED, state: 'cancelled' as const, outcome: null }, 5],
+  ])('of one that is %s ends with its exit code', async (_name, rollout, exitCode) => {
+    await using coordinator = await startCoordinator({ [ROUTE]: is(rollout) });
+    const ended = await moult(coordinator, 'rollouts', 'status', 'spring');
+    expect(ended.exitCode).toBe(exitCode);
+    expect(ended.out).toContain('rollout:        spring');
+    if (exitCode === 5)
+      expect(ended.err).toMatch(/next: See `moult rollouts why spring`.+rollout-not-done/s);
+  });
+
+  it('waits for the end, and says what it waits for', async () => {
+    const soaking = { ...ROLLOUT, waitsFor: { reason: 'awaiting-soak', untilMs: 1 } };
+    await using coordinator = await startCoordinator({ [ROUTE]: are(ROLLOUT, soaking, ENDED) });
+    const ended = await moult(coordinator, 'rollouts', 'status', 'spring', '--wait', '-o', 'json');
+    expect(ended.exitCode).toBe(0);
+    expect(JSON.parse(ended.out)).toEqual(ENDED);
+    expect(ended.err).toContain('step spring: running, 2 of 12 over\n');
+    expect(ended.err).toContain('2 of 12 over, waits for: the wave before has not soaked long');
+  });
+
+  it('waits no longer than it was told to', async () => {
+    await using coordinator = await startCoordinator({ [ROUTE]: is(ROLLOUT) });
+    const args = ['rollouts', 'status', 'spring', '--wait', '--timeout', '1ms'];
+    const ended = await moult(coordinator, ...args);
+    expect(ended.exitCode).toBe(3);
+    expect(ended.err).toContain('code: wait-ended');
+  });
+});
+
+describe('moult rollouts watch', () => {
+  it('writes a line for each change where there is no terminal, then the status', async () => {
+    const [a, b, c] = [member('web-1'), member('web-2'), member('web-3')];
+    const done = { state: 'done' } as const;
+    const one = { ...ROLLOUT, counts: counts({ done: 1, upgrading: 1, waiting: 1 }) };
+    const pages = [
+      membersAre({ ...a, ...done }, { ...b, state: 'upgrading' }, c),
+      membersAre({ ...a, ...done }, { ...b, ...done }, { ...c, state: 'failed', code: 'crashed' }),
+    ];
+    let asked = 0;
+    await using coordinator = await startCoordinator({
+      // The same counts: nobody is asked again.
+      [ROUTE]: are(one, one, HALTED),
+      [AGENTS]: (body, query) => {
+        const page = pages[asked < 2 ? 0 : 1];
+        asked += 1;
+        return page?.(body, query) ?? problemOf(500, 'internal', 'no page');
+      },
+    });
+    const ended = await moult(coordinator, 'rollouts', 'watch', 'spring');
+    expect(ended.exitCode).toBe(5);
+    expect(ended.err.split('\n').slice(0, 5)).toEqual([
+      '[1/3] web-1: done',
+      '[1/3] web-2: upgrading',
+      '[3/3] web-2: done',
+      '[3/3] web-3: failed (crashed)',
+      'error: spring: halted: 1 failed, 0 may (2 done, 1 failed, 9 waiting)',
+    ]);
+    expect(ended.out).toContain('state:          halted: 1 failed, 0 may');
+    expect(coordinator.asked.filter((route) => route === AGENTS)).toHaveLength(4);
+  });
+});
+
+describe('moult rollouts start, pause, resume, approve, skip and retry', () => {
+  it.each(['start', 'pause', 'resume', 'approve'])('%s hands its reason on', async (act) => {
+    await using coordinator = await startCoordinator({
+      [`POST /v1/rollouts/spring/${act}`]: is(ROLLOUT),
+    });
+    const ended = await moult(coordinator, 'rollouts', act, 'spring', '--why', 'change 42');
+    expect(ended).toMatchObject({
+      exitCode: 0,
+      out: 'spring: running (2 done, 1 upgrading, 9 waiting)\n',
+    });
+    expect(coordinator.bodies).toEqual([{ why: 'change 42' }]);
+  });
+
+  it('leaves one agent out', async () => {
+    await using coordinator = await startCoordinator({
+      'POST /v1/rollouts/spring/agents/web-1/skip': is(ROLLOUT),
+    });
+    const ended = await moult(coordinator, 'rollouts', 'skip', 'spring', 'web-1');
+    expect(ended).toMatchObject({ exitCode: 0, err: '' });
+    expect(ended.out).toMatch(/^web-1: skipped\nspring: running/);
+  });
+
+  it('says who is tried again, and that a halted one has to be resumed', async () => {
+    await using coordinator = await startCoordinator({
+      'POST /v1/rollouts/spring/retry': is({ rollout: HALTED, agents: ['web-1'] }),
+    });
+    const ended = await moult(coordinator, 'rollouts', 'retry', 'spring');
+    expect(ended.out).toMatch(/^1 agent again: web-1\n/);
+    expect(ended.out).toMatch(/next: moult rollouts resume spring\n$/);
+  });
+});
+
+describe('moult rollouts cancel', () => {
+  it('says of each agent whether it was stopped, what was too late first', async () => {
+    const rollout = { ...ROLLOUT, state: 'cancelled' };
+    const agents = [
+      { agent: 'web-1', answer: 'done' },
+      { agent: 'web-2', answer: 'too-late' },
+      { agent: 'web-3', answer: 'stopped' },
+    ];
+    await using coordinator = await startCoordinator({
+      'POST /v1/rollouts/spring/cancel': is({ rollout, agents }),
+    });
+    const ended = await moult(coordinator, 'rollouts', 'cancel', 'spring');
+    expect(ended.exitCode).toBe(0);
+    expect(ended.out.split('\n')).toEqual([
+      'web-2: too late: it may switch already, and ends by itself',
+      'web-3: stopped; it keeps its version',
+      'web-1: done before: it has the new version',
+      'spring: cancelled (2 done, 1 upgrading, 9 waiting)',
+      '',
+    ]);
+  });
+});
+
+describe('moult rollouts list, report and why', () => {
+  const members = [
+    member('web-1', { state: 'done', startedMs: 0, endedMs: 6_200 }),
+    member('web-2', { state: 'failed', code: 'crashed', message: 'it ended, at once' }),
+    member('web-3', { holdReason: 'paused' }),
+  ];
+  const handlers = { [ROUTE]: is(ROLLOUT), [AGENTS]: membersAre(...members) };
+
+  it('lists them, of one state where that is asked for', async () => {
+    await using coordinator = await startCoordinator({
+      'GET /v1/rollouts': (_body, query) => {
+        const rollouts = query.get('state') === 'halted' ? [] : [ROLLOUT];
+        return { status: 200, value: { rollouts, next: null } };
+      },
+    });
+    const all = await moult(coordinator, 'rollouts', 'list');
+    expect(all.out).toMatch(/spring +agent 1\.4\.0 +running +2\/3 +2\/12 +2 done, 1 upgrading/);
+    const none = await moult(coordinator, 'rollouts', 'list', '--state', 'halted');
+    expect(none.out).toBe('No rollout is halted.\n');
+  });
+
+  it('reports each agent, as a table, JSON or rows', async () => {
+    await using coordinator = await startCoordinator(handlers);
+    const table = await moult(coordinator, 'rollouts', 'report', 'spring');
+    expect(table.out).toMatch(/1 +web-1 +eu +1\.3\.0 +1970-01-01 00:00:00 +6\.2 s +done\n/);
+    const json = await moult(coordinator, 'rollouts', 'report', 'spring', '-o', 'json');
+    expect(JSON.parse(json.out)).toMatchObject({
+      rollout: ROLLOUT,
+      agents: members.map((one, place) => ({ ...one, place })),
+    });
+    const csv = await moult(coordinator, 'rollouts', 'report', 'spring', '-o', 'csv');
+    expect(csv.out.split('\n')).toEqual([
+      'wave,place,agent,group,from,state,holdReason,started,ended,command,code,message',
+      '1,1,web-1,eu,1.3.0,done,,1970-01-01T00:00:00.000Z,1970-01-01T00:00:06.200Z,,,',
+      '1,2,web-2,eu,1.3.0,failed,,,,,crashed,"it ended, at once"',
+      '1,3,web-3,eu,1.3.0,waiting,paused,,,,,',
+      '',
+    ]);
+  });
+
+  it('reports the steps of one agent; of one that is none of its agents it says so', async () => {
+    const id = '01kq3v8m6t5n9y2z';
+    const command = {
+      ...{ id, kind: 'autoUpgrade', agent: 'web-1', instanceId: id, component: 'agent' },
+      ...{ version: '1.4.0', origin: 'rollout', isForced: false, isRevert: false },
+      ...{ state: 'succeeded', holdReason: null, attempt: 1, outcome: 'succeeded', code: null },
+      ...{ message: null, createdMs: 0, createdBy: 'ada', why: '', notAfterMs: 1, endedMs: 6_200 },
+      task: null,
+    };
+    const attempt = {
+      ...{ commandId: id, attempt: 1, agent: 'web-1', component: 'agent', from: '1.3.0' },
+      ...{ to: '1.4.0', createdBy: 'ada', why: '', startedMs: 0, endedMs: 6_200 },
+      ...{ outcome: 'succeeded', code: null, message: null, bytesFetched: 1, bytesTotal: 2 },
+      ...{ gapMs: 310, rehearsal: 'passed', evidence: null },
+      steps: [
+        { step: 'preflight', startedMs: 0 },
+        { step: 'fetching', startedMs: 200 },
+      ],
+    };
+    await using coordinator = await startCoordinator({
+      [ROUTE]: is(ROLLOUT),
+      [AGENTS]: membersAre(member('web-1', { state: 'done', commandId: id })),
+      [`GET /v1/commands/${id}`]: is({ command, attempts: [attempt] }),
+    });
+    const report = ['rollouts', 'report', 'spring', '--agent'];
+    const ended = await moult(coordinator, ...report, 'web-1');
+    expect(ended.out).toMatch(/ {2}preflight +200 ms\n {2}fetching +6\.0 s\n/);
+    const csv = await moult(coordinator, ...report, 'web-1', '-o', 'csv');
+    expect(csv.out).toContain(`web-1,${id},1,fetching,1970-01-01T00:00:00.200Z\n`);
+    const other = await moult(coordinator, ...report, 'web-9');
+    expect(other.exitCode).toBe(2);
+    expect(other.err).toContain('web-9 is no agent of the rollout spring');
+  });
+
+  it('says why, grouped by reason', async () => {
+    await using coordinator = await startCoordinator(handlers);
+    const ended = await moult(coordinator, 'rollouts', 'why', 'spring');
+    expect(ended).toMatchObject({ exitCode: 0, err: '' });
+    expect(ended.out).toContain('1 agent: failed (crashed): it ended, at once: web-2\n');
+    expect(ended.out).toContain('  freed by: moult agents resume web-3\n');
+  });
+});
+
+describe('moult groups', () => {
+  it('lists and sets how many may be upgrading at once', async () => {
+    const eu = { name: 'eu', agents: 30, unavailableMax: 1 };
+    await using coordinator = await startCoordinator({
+      'GET /v1/groups': is({ groups: [eu] }),
+      'PUT /v1/groups/eu': is({ ...eu, unavailableMax: 3 }),
+    });
+    expect((await moult(coordinator, 'groups', 'list')).out).toMatch(/eu +30 +1\n$/);
+    const set = ['groups', 'set', 'eu', '--max-unavailable', '3', '--why', 'grown'];
+    const ended = await moult(coordinator, ...set);
+    expect(ended.out).toBe('eu: 3 of 30 agents may be upgrading at once\n');
+    expect(coordinator.bodies.at(-1)).toEqual({ unavailableMax: 3, why: 'grown' });
+    expect((await moult(coordinator, 'groups', 'set', 'eu')).exitCode).toBe(2);
+  });
+});
