@@ -7,8 +7,8 @@ import {
   problemOf,
   startCoordinator,
 } from './support/fake-coordinator.ts';
-import { counts, ENDED, HALTED, member, ROLLOUT, ROLLOUT_ID } from './support/rollouts.ts';
-import { runMoult } from './support/run-moult.ts';
+import { AT_MS, counts, ENDED, HALTED, member, ROLLOUT, ROLLOUT_ID } from './support/rollouts.ts';
+import { type HereOptions, runHere } from './support/run-here.ts';
 
 const ROUTE = 'GET /v1/rollouts/spring';
 const AGENTS = `GET /v1/rollouts/${ROLLOUT_ID}/agents`;
@@ -51,7 +51,11 @@ const membersAre =
   };
 
 function moult(coordinator: FakeCoordinator, ...args: readonly string[]) {
-  return runMoult([...args, '--url', coordinator.url, '--token', 'x']);
+  return runHere([...args, '--url', coordinator.url, '--token', 'x']);
+}
+
+function moultOn(options: HereOptions, coordinator: FakeCoordinator, ...args: readonly string[]) {
+  return runHere([...args, '--url', coordinator.url, '--token', 'x'], options);
 }
 
 describe('moult rollouts plan', () => {
@@ -206,6 +210,33 @@ describe('moult rollouts watch', () => {
     ]);
     expect(ended.out).toContain('state:          halted: 1 failed, 0 may');
     expect(coordinator.asked.filter((route) => route === AGENTS)).toHaveLength(4);
+  });
+});
+
+describe('moult rollouts watch on a terminal', () => {
+  it('redraws waves and whoever is held, then leaves the status alone on the screen', async () => {
+    const soaking = { ...ROLLOUT, waitsFor: { reason: 'awaiting-soak', untilMs: AT_MS + 90_000 } };
+    await using coordinator = await startCoordinator({
+      [ROUTE]: are(ROLLOUT, soaking, ENDED),
+      [AGENTS]: membersAre(
+        member('web-1', { state: 'done' }),
+        member('web-2', { holdReason: 'paused' }),
+      ),
+    });
+    const terminal = { rows: 24, columns: 60 };
+    const args = ['rollouts', 'watch', 'spring'];
+    const ended = await moultOn({ terminal, nowMs: AT_MS }, coordinator, ...args);
+    expect(ended.exitCode).toBe(0);
+    const [first = '', second = '', last] = ended.err.split('\u001b[J');
+    for (const frame of [first, second]) {
+      expect(frame).toContain('wave 2 [');
+      expect(frame).toContain('web-2: waiting: the agent is paused (paused)');
+      expect(frame).not.toContain('web-1');
+    }
+    expect(second).toContain('waits for: the wave before has not soaked');
+    // Up over all that was shown.
+    expect(last).toBe('\u001b[7A');
+    expect(ended.out).toContain('state:          ended-ok\n');
   });
 });
 
