@@ -61,7 +61,7 @@ describe('what a rollout waits for', () => {
     const waits = (reason: string, untilMs: number | null) =>
       waitText({ waitsFor: { reason, untilMs } }, AT_MS);
     expect(waits('awaiting-soak', AT_MS + 90_000)).toBe(
-      'the wave before has not soaked long enough (awaiting-soak), until 2023-11-14 22:14:50, 1 min 30 s more',
+      'the wave before has not soaked long enough (awaiting-soak), 1 min 30 s more, until 2023-11-14 22:14:50',
     );
     expect(waits('awaiting-soak', AT_MS - 1)).toMatch(/until 2023-11-14 22:13:19$/);
     expect(waits('upgrading', null)).toBe('agents that are upgrading');
@@ -194,7 +194,7 @@ describe('a plan', () => {
 describe('why a rollout does not move', () => {
   it('groups reasons, failures first, each with what frees it as it can be typed', () => {
     const held = (agent: string, holdReason: string) => member(agent, { holdReason });
-    const failed = { state: 'failed', code: 'space-missing', message: 'too little space' } as const;
+    const failed = { state: 'failed', code: 'rehearsal-failed', message: 'it ended' } as const;
     const members = [
       held('web-1', 'paused'),
       held('web-2', 'pinned'),
@@ -207,7 +207,8 @@ describe('why a rollout does not move', () => {
       [
         'spring: halted: 1 failed, 0 may',
         '  freed by: moult rollouts resume spring (moult rollouts retry spring takes those that failed again)',
-        '1 agent: failed (space-missing): too little space: db-1',
+        '1 agent: failed (rehearsal-failed): it ended: db-1',
+        '  next: Mend what the message names on this host or in the release, and order it again: `moult agents upgrade db-1`.',
         '6 agents: the rollout was halted by failures (rollout-halted): web-4, web-5, web-6, web-7, web-8, web-9',
         '2 agents: the agent is paused (paused): web-1, web-3',
         '  freed by: moult agents resume web-1 web-3',

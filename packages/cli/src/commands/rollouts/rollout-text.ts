@@ -56,8 +56,9 @@ export function waitText({ waitsFor }: Pick<Rollout, 'waitsFor'>, nowMs: number)
   const { reason, untilMs } = waitsFor;
   const text = reason === 'upgrading' ? 'agents that are upgrading' : holdText(reason);
   if (untilMs === null) return text;
+  // How long first: a screen may cut the end.
   const left = untilMs > nowMs ? `, ${formatDuration(untilMs - nowMs)} more` : '';
-  return `${text}, until ${formatTime(untilMs)}${left}`;
+  return `${text}${left}, until ${formatTime(untilMs)}`;
 }
 
 function startedText({ startedMs, endedMs }: Rollout, nowMs: number): string {

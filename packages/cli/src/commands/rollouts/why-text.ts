@@ -17,7 +17,8 @@ const NAMES_FREED_MAX = 3;
 
 interface Reason {
   readonly text: string;
-  readonly freedBy: string | null;
+  /** What to do, with the word before it; null: nothing is known, or there is nothing. */
+  readonly next: string | null;
 }
 
 export function whyLines(
@@ -35,7 +36,7 @@ export function whyLines(
     ...stateNext(rollout),
     ...groups.flatMap(({ reason, names }) => [
       `${agentsText(names.length)}: ${reason.text}: ${namesText(names, NAMES_SHOWN_MAX)}`,
-      ...(reason.freedBy === null ? [] : [`  freed by: ${reason.freedBy}`]),
+      ...(reason.next === null ? [] : [`  ${reason.next}`]),
     ]),
     ...(groups.length === 0 && waits === null ? ['Nobody fails, and nobody waits.'] : []),
   ];
@@ -61,14 +62,15 @@ function groupsOf(rollout: Rollout, members: readonly Member[]): readonly Groupe
   const failed = members.filter(({ state }) => isFailure(state));
   const held = members.filter(({ state, holdReason }) => !isFailure(state) && holdReason !== null);
   return [
-    ...grouped(failed, ({ state, code }) => `${state} ${code}`, failureOf),
+    ...grouped(
+      failed,
+      ({ state, code }) => `${state} ${code}`,
+      (list) => failureOf(list, rollout),
+    ),
     ...grouped(
       held,
       ({ holdReason }) => holdReason ?? '',
-      (list) => ({
-        text: holdText(list[0].holdReason ?? ''),
-        freedBy: freedByOf(list[0].holdReason, rollout, list),
-      }),
+      (list) => holdOf(list, rollout),
     ),
   ];
 }
@@ -85,29 +87,42 @@ function grouped(
 }
 
 /** The message of the first stands for all with its code. */
-function failureOf([first]: Some<Member>): Reason {
+function failureOf(list: Some<Member>, rollout: Rollout): Reason {
+  const [first] = list;
   const { state, code, message } = first;
   const why = message === null ? '' : `: ${message}`;
+  const remedy = remedyOf(first);
   return {
     text: `${state.replace('-', ' ')}${code === null ? '' : ` (${code})`}${why}`,
-    freedBy: remedyOf(first),
+    next: remedy === null ? null : `next: ${typable(remedy, rollout, list)}`,
   };
 }
 
-/** As it can be typed, where the names are few enough; null: only time or the world frees it. */
+function holdOf(list: Some<Member>, rollout: Rollout): Reason {
+  const reason = list[0].holdReason ?? '';
+  const freedBy = freedByOf(reason, rollout, list);
+  return { text: holdText(reason), next: freedBy === null ? null : `freed by: ${freedBy}` };
+}
+
+/** Null: only time or the world frees it. */
 function freedByOf(
   reason: string | null,
-  { name, version }: Rollout,
+  rollout: Rollout,
   members: readonly Member[],
 ): string | null {
   const { freedBy = null, freedWhere } = knownReason(reason) ?? {};
   // The rollout's own state says it, once for all.
   if (freedBy === null || reason === 'rollout-paused' || reason === 'rollout-halted') return null;
+  const where = freedWhere === undefined ? '' : ` (${freedWhere})`;
+  return typable(`${freedBy}${where}`, rollout, members);
+}
+
+/** With names in the place of placeholders, where they are few enough for a command. */
+function typable(text: string, { name, version }: Rollout, members: readonly Member[]): string {
   const names = members.map(({ agent }) => agent);
   const ids = members.flatMap(({ commandId }) => commandId ?? []);
   const isFew = names.length > 0 && names.length <= NAMES_FREED_MAX;
-  const where = freedWhere === undefined ? '' : ` (${freedWhere})`;
-  return `${freedBy}${where}`
+  return text
     .replaceAll(/\bROLLOUT\b/g, name)
     .replaceAll(/\bVERSION\b/g, version)
     .replaceAll(/\bAGENT\b/g, isFew ? names.join(' ') : 'AGENT')
