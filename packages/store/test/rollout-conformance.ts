@@ -110,6 +110,34 @@ function stopping(opened: () => Store): void {
     expect(again).toEqual({ kind: 'granted' });
   });
 
+  test('RO9: test mode starts as many as it was told, pauses when they are done, and goes on when told to', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'], us: ['c'] });
+    await fleet.rollOut({ waves: EVERYBODY, pauseAfter: 1 });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'waiting', c: 'waiting' });
+    await fleet.send('a');
+    await fleet.finish('a', { attests: true });
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'paused' });
+    await store.write('resumeRollout', { ...order, rollout: fleet.rollout });
+    await fleet.step();
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'done', b: 'upgrading', c: 'waiting' });
+  });
+
+  test('RO5: a wave soaks since an upgrade in it was over, not since somebody was skipped', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    const waves = async () => (await store.read('rolloutView', fleet.rollout)).waves;
+    await store.write('skipRolloutAgent', { ...order, rollout: fleet.rollout, agentName: 'b' });
+    expect(await waves()).toMatchObject([{ last_end_ms: null }]);
+    await fleet.send('a');
+    await fleet.finish('a', { attests: true });
+    expect(await waves()).toMatchObject([{ last_end_ms: NOW }]);
+  });
+
   test('RO10: whoever cancels hears of each agent whether it was stopped, too late or done', async () => {
     const store = opened();
     const fleet = await Fleet.of(store, { eu: ['a', 'b'], us: ['c'], asia: ['d'] });

@@ -1,9 +1,9 @@
 /*
- *   draft ─plan─► planning ─planned─► pending ─start─► running ─┬─all over──► ended
- *     ▲                                  │             ▲  │  ▲   ├─failures──► halted ─resume─► running
- *     └────────────── edit ──────────────┘     resume ─┘  │  │   │
- *                                                   pause ▼  │
- *                                                       paused
+ *   draft ─plan─► planning ─planned─► pending ─start─► running ─all over─► ended
+ *     ▲                                  │              ▲ │ │
+ *     └────────────── edit ──────────────┘       resume │ │ └─failures─► halted ─resume─► running
+ *                                                       │ ▼ pause          ▲
+ *                                                      paused ──failures───┘
  *   whatever has not ended ─cancel─► cancelled
  *
  * Paused and halted rollouts start nobody; whoever is past the permission finishes (R5). Invariants RO1… are in

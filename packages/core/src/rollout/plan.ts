@@ -1,6 +1,7 @@
 /*
  * Who would do what, and in which order (R4). From what agents report now: who goes, who is there already, who cannot, and
- * why. Waves take agents of all groups in turn, so that a canary is not one group alone where it need not be.
+ * why. Waves take agents of all groups in turn, so that a canary is not one group alone where it need not be, and those that
+ * are away last: they prove nothing.
  */
 import type { HoldReason } from '../command/reasons.ts';
 import type { Version } from '../versions.ts';
@@ -54,7 +55,7 @@ export function planOf(spec: RolloutSpec, candidates: readonly Candidate[]): Pla
     else if (reason !== null) cannot.push({ candidate, reason });
     else going.push(candidate);
   }
-  const ordered = inTurns(going);
+  const ordered = inOrder(going);
   const bounds = waveBounds(spec.waves, ordered.length);
   const members = ordered.map((candidate, place) => ({
     candidate,
@@ -86,29 +87,35 @@ function warningsOf(spec: RolloutSpec, going: readonly Candidate[]): readonly Pl
   ];
 }
 
-/** Of each group one, those that are there first, then the next of each. By name within a group. */
+/** Those that are there first, so that the first waves can tell something: of each group one, then the next of each. */
+function inOrder(going: readonly Candidate[]): readonly Candidate[] {
+  return [
+    ...inTurns(going.filter(({ isConnected }) => isConnected)),
+    ...inTurns(going.filter(({ isConnected }) => !isConnected)),
+  ];
+}
+
+/** By name within a group, and groups by theirs. */
 function inTurns(going: readonly Candidate[]): readonly Candidate[] {
-  const groups = new Map<string, Candidate[]>();
-  const sorted = [...going].sort(
-    (a, b) =>
-      Number(b.isConnected) - Number(a.isConnected) ||
-      (a.agentName < b.agentName ? -1 : a.agentName > b.agentName ? 1 : 0),
-  );
-  for (const candidate of sorted) {
-    const list = groups.get(candidate.group);
-    if (list === undefined) groups.set(candidate.group, [candidate]);
-    else list.push(candidate);
+  const turnsOf = new Map<string, number>();
+  const turns: { readonly candidate: Candidate; readonly turn: number }[] = [];
+  for (const candidate of [...going].sort(byName)) {
+    const turn = turnsOf.get(candidate.group) ?? 0;
+    turnsOf.set(candidate.group, turn + 1);
+    turns.push({ candidate, turn });
   }
-  const lists = [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, list]) => list);
-  const longest = lists.reduce((most, list) => Math.max(most, list.length), 0);
-  const ordered: Candidate[] = [];
-  for (let turn = 0; turn < longest; turn++) {
-    for (const list of lists) {
-      const candidate = list[turn];
-      if (candidate !== undefined) ordered.push(candidate);
-    }
-  }
-  return ordered;
+  return turns
+    .sort((a, b) => a.turn - b.turn || inAlphabet(a.candidate.group, b.candidate.group))
+    .map(({ candidate }) => candidate);
+}
+
+/** Instances of one agent by their ids, so that the same agents give the same plan. */
+function byName(a: Candidate, b: Candidate): number {
+  return inAlphabet(a.agentName, b.agentName) || inAlphabet(a.instanceId, b.instanceId);
+}
+
+function inAlphabet(a: string, b: string): number {
+  return Number(a > b) - Number(a < b);
 }
 
 /** The place at which each wave ends. A wave has one agent at least while there are any. */

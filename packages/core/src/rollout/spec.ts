@@ -1,6 +1,6 @@
 /* What whoever makes a rollout decides: waves, gates, what happens on errors. Stored as JSON; unreadable ones are refused. */
-import type { Component } from '../component.ts';
-import type { Version } from '../versions.ts';
+import { type Component, isComponent } from '../component.ts';
+import { isVersion, type Version } from '../versions.ts';
 
 /** How large a wave is. Percent of all that go; `rest`: everybody who is left. */
 export type WaveSize =
@@ -12,7 +12,10 @@ export type WaveSize =
 export type FailuresAllowed =
   /** `max` of the whole rollout; 0: the first failure halts. */
   | { readonly kind: 'count'; readonly max: number }
-  /** Share, 0 to 1, of those that are over, once these are `minimumSample`; before, the first failure of a sample too small waits for more. */
+  /**
+   * Share, 0 to 1, of those that went through, once these are `minimumSample`. Of fewer it halts nobody, but opens no further
+   * wave by itself either.
+   */
   | { readonly kind: 'share'; readonly max: number; readonly minimumSample: number };
 
 export interface RolloutSpec {
@@ -21,7 +24,7 @@ export interface RolloutSpec {
   readonly waves: readonly WaveSize[];
   /** How long a wave must stay good before the next opens, ms. */
   readonly soakMs: number;
-  /** Share, 0 to 1, of a wave's agents that must have succeeded before the next opens. */
+  /** Share, 0 to 1, that must have succeeded before the next wave opens, of those agents of the wave that went through. */
   readonly successShareMin: number;
   /** A person opens each wave after the first. */
   readonly needsApproval: boolean;
@@ -48,9 +51,32 @@ export const DEFAULT_SPEC: Readonly<Omit<RolloutSpec, 'component' | 'version'>> 
   isForced: false,
 };
 
-/** What is wrong with it, in words for whoever made it; empty: nothing. */
+const KEYS: ReadonlySet<string> = new Set(['component', 'version', ...Object.keys(DEFAULT_SPEC)]);
+
+/** What is wrong with it, in words for whoever made it; empty: nothing. Believes no type: it may have been stored by another version. */
 export function specTroubles(spec: RolloutSpec): readonly string[] {
-  const { waves, soakMs, successShareMin, failuresAllowed, pauseAfter } = spec;
+  const { component, version, soakMs, successShareMin, onError, pauseAfter } = spec;
+  const troubles: string[] = [];
+  if (!isComponent(component)) troubles.push(`${component} is no component`);
+  if (typeof version !== 'string' || !isVersion(version)) troubles.push(`${version} is no version`);
+  troubles.push(...waveTroubles(spec.waves));
+  if (!isWhole(soakMs, 0, SOAK_MS_MAX)) troubles.push('a wave soaks for 0 s to 30 days');
+  if (!isShare(successShareMin)) troubles.push('the share that must succeed is 0 to 1');
+  if (typeof spec.needsApproval !== 'boolean') troubles.push('it needs approval, or not');
+  if (!['stop', 'continue'].includes(onError))
+    troubles.push('on an error it is to stop or to continue');
+  troubles.push(...allowedTroubles(spec.failuresAllowed));
+  if (pauseAfter !== null && !isWhole(pauseAfter, 1, Number.MAX_SAFE_INTEGER))
+    troubles.push('test mode pauses after one upgrade at least');
+  if (typeof spec.isForced !== 'boolean') troubles.push('it is forced, or not');
+  for (const key of Object.keys(spec)) {
+    // RO6: it may be a gate, of a version of the coordinator that was gone back from.
+    if (!KEYS.has(key)) troubles.push(`what ${key} says is not known`);
+  }
+  return troubles;
+}
+
+function waveTroubles(waves: readonly WaveSize[]): readonly string[] {
   const troubles: string[] = [];
   if (waves.length === 0 || waves.length > WAVES_MAX)
     troubles.push(`there are ${waves.length} waves; 1 to ${WAVES_MAX} are possible`);
@@ -58,23 +84,28 @@ export function specTroubles(spec: RolloutSpec): readonly string[] {
     troubles.push('only the last wave can be the rest');
   if (waves.at(-1)?.kind !== 'rest') troubles.push('the last wave must be the rest');
   for (const wave of waves) {
-    if (wave.kind === 'count' && !isWhole(wave.count, 1, Number.MAX_SAFE_INTEGER))
-      troubles.push(`a wave of ${wave.count} agents is none`);
-    if (wave.kind === 'percent' && !(wave.percent > 0 && wave.percent <= 100))
-      troubles.push(`a wave of ${wave.percent} % is none`);
+    if (wave.kind === 'count') {
+      if (!isWhole(wave.count, 1, Number.MAX_SAFE_INTEGER))
+        troubles.push(`a wave of ${wave.count} agents is none`);
+    } else if (wave.kind === 'percent') {
+      if (!isNumber(wave.percent, 0, 100) || wave.percent === 0)
+        troubles.push(`a wave of ${wave.percent} % is none`);
+    } else if (wave.kind !== 'rest') troubles.push('a wave is a count, a percentage or the rest');
   }
-  if (!isWhole(soakMs, 0, SOAK_MS_MAX)) troubles.push('a wave soaks for 0 s to 30 days');
-  if (!isShare(successShareMin)) troubles.push('the share that must succeed is 0 to 1');
-  if (failuresAllowed.kind === 'count') {
-    if (!isWhole(failuresAllowed.max, 0, Number.MAX_SAFE_INTEGER))
-      troubles.push('the number that may fail is a whole one, 0 or more');
-  } else {
-    if (!isShare(failuresAllowed.max)) troubles.push('the share that may fail is 0 to 1');
-    if (!isWhole(failuresAllowed.minimumSample, 1, Number.MAX_SAFE_INTEGER))
-      troubles.push('a sample is one agent at least');
+  return troubles;
+}
+
+function allowedTroubles(allowed: FailuresAllowed): readonly string[] {
+  if (allowed.kind === 'count') {
+    return isWhole(allowed.max, 0, Number.MAX_SAFE_INTEGER)
+      ? []
+      : ['the number that may fail is a whole one, 0 or more'];
   }
-  if (pauseAfter !== null && !isWhole(pauseAfter, 1, Number.MAX_SAFE_INTEGER))
-    troubles.push('test mode pauses after one upgrade at least');
+  if (allowed.kind !== 'share') return ['what may fail is a count or a share'];
+  const troubles: string[] = [];
+  if (!isShare(allowed.max)) troubles.push('the share that may fail is 0 to 1');
+  if (!isWhole(allowed.minimumSample, 1, Number.MAX_SAFE_INTEGER))
+    troubles.push('a sample is one agent at least');
   return troubles;
 }
 
@@ -82,7 +113,7 @@ export function specTroubles(spec: RolloutSpec): readonly string[] {
 export function readSpec(text: string): RolloutSpec | null {
   try {
     const spec = JSON.parse(text) as RolloutSpec;
-    return specTroubles(spec).length === 0 && typeof spec.version === 'string' ? spec : null;
+    return specTroubles(spec).length === 0 ? spec : null;
   } catch {
     return null;
   }
@@ -93,5 +124,9 @@ function isWhole(value: number, min: number, max: number): boolean {
 }
 
 function isShare(value: number): boolean {
-  return typeof value === 'number' && value >= 0 && value <= 1;
+  return isNumber(value, 0, 1);
+}
+
+function isNumber(value: number, min: number, max: number): boolean {
+  return typeof value === 'number' && value >= min && value <= max;
 }

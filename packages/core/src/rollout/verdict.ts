@@ -21,7 +21,7 @@ export const NO_MEMBERS: MemberCounts = {
 
 export interface WaveStatus {
   readonly counts: MemberCounts;
-  /** When the last of its agents ended, wall clock in ms; null: none has. */
+  /** When the last of its agents went through, wall clock in ms; null: none has. */
   readonly lastEndMs: number | null;
   readonly isApproved: boolean;
 }
@@ -37,8 +37,11 @@ export interface RolloutStatus {
 }
 
 export type Verdict =
-  /** Agents of that wave, and of those before it, may start as their groups allow. */
-  | { readonly kind: 'start'; readonly wave: number }
+  /**
+   * Agents of that wave, and of those before it, may start as their groups allow: `atMost` more of them for now, in test
+   * mode (RO9); null: as many as there are.
+   */
+  | { readonly kind: 'start'; readonly wave: number; readonly atMost: number | null }
   /** Nobody starts for now. */
   | {
       readonly kind: 'wait';
@@ -54,63 +57,111 @@ export function verdictOf(status: RolloutStatus, nowMs: number): Verdict {
   const { spec, waves } = status;
   if (spec === null) return { kind: 'halt', why: 'what it was told cannot be read any more' };
   const total = sumOf(waves.map(({ counts }) => counts));
-  const exceeded = exceededWhy(spec, total, status.failuresForgiven);
-  if (exceeded !== null) return { kind: 'halt', why: exceeded };
-  if (total.waiting + total.upgrading === 0) {
-    return { kind: 'end', isOk: failuresIn(total) + total.stopped === 0 };
-  }
+  const tally = tallyOf(total, status.failuresForgiven);
+  if (isExceeded(spec, tally) && isSampleEnough(spec, tally))
+    return { kind: 'halt', why: exceededText(spec, tally) };
+  if (total.waiting + total.upgrading === 0) return allOver(waves, total);
   const doneSince = total.done - status.doneAtResume;
   if (spec.pauseAfter !== null && doneSince >= spec.pauseAfter)
     return { kind: 'pause', why: `test mode: ${doneSince} upgrades are done` };
-  return openWave(spec, waves, nowMs);
+  const atMost = spec.pauseAfter === null ? null : spec.pauseAfter - doneSince - total.upgrading;
+  return nextStart({ spec, waves, tally, atMost, nowMs });
 }
 
-/** The first wave with somebody on the way is the one that matters: those before it are over. */
-function openWave(spec: RolloutSpec, waves: readonly WaveStatus[], nowMs: number): Verdict {
-  const wave = waves.findIndex(({ counts }) => counts.waiting + counts.upgrading > 0);
-  const own = waves[wave];
-  const before = waves[wave - 1];
-  if (own === undefined) return { kind: 'halt', why: 'its waves cannot be told apart' };
-  const shut = before === undefined ? null : shutBy(spec, before, { ...own, nowMs });
-  if (shut !== null) return { kind: 'wait', wave, ...shut };
-  if (own.counts.waiting > 0) return { kind: 'start', wave };
-  return { kind: 'wait', wave, reason: 'upgrading', untilMs: null };
+/** Where all are away nothing is known of the version, and whoever comes first can still halt the others (RO6). */
+function allOver(waves: readonly WaveStatus[], total: MemberCounts): Verdict {
+  const wave = waves.findIndex(({ counts }) => counts.parked > 0);
+  if (wave >= 0 && judgedIn(total) === 0)
+    return { kind: 'wait', wave, reason: 'agent-down', untilMs: null };
+  return { kind: 'end', isOk: failuresIn(total) + total.stopped === 0 };
 }
 
-/** RO5: what keeps a wave shut; null: it is open. `before`: the wave before it, which is over. */
-function shutBy(
-  spec: RolloutSpec,
-  before: WaveStatus,
-  own: { readonly isApproved: boolean; readonly nowMs: number },
-): { readonly reason: HoldReason; readonly untilMs: number | null } | null {
-  const { counts, lastEndMs } = before;
-  const soakedMs = (lastEndMs ?? 0) + spec.soakMs;
-  if (lastEndMs !== null && own.nowMs < soakedMs)
-    return { reason: 'awaiting-soak', untilMs: soakedMs };
-  // A person who has looked may open what no gate would.
-  if (own.isApproved) return null;
-  if (spec.needsApproval) return { reason: 'awaiting-approval', untilMs: null };
-  const judged = counts.done + failuresIn(counts);
-  // A wave that nobody went through, all being away, proves nothing: a canary has to have been one (RO6).
-  if (judged === 0 && counts.parked > 0) return { reason: 'awaiting-gate', untilMs: null };
-  if (judged > 0 && counts.done / judged < spec.successShareMin)
-    return { reason: 'awaiting-gate', untilMs: null };
-  return null;
+interface Next {
+  readonly spec: RolloutSpec;
+  readonly waves: readonly WaveStatus[];
+  readonly tally: Tally;
+  readonly atMost: number | null;
+  readonly nowMs: number;
 }
 
-/** Null: no more than allowed. Counts the whole rollout (RO4). */
-function exceededWhy(spec: RolloutSpec, total: MemberCounts, forgiven: number): string | null {
-  if (spec.onError === 'continue') return null;
-  const failures = failuresIn(total) - forgiven;
-  const { failuresAllowed } = spec;
-  if (failuresAllowed.kind === 'count') {
-    if (failures <= failuresAllowed.max) return null;
-    return `${failures} failed, ${failuresAllowed.max} may`;
+/**
+ * A wave that somebody has begun stays open: who comes back to one before it, or is tried again there, holds up nobody.
+ * The next one opens when all before it are over.
+ */
+function nextStart(next: Next): Verdict {
+  const { waves, atMost } = next;
+  const open = Math.max(0, waves.findLastIndex(hasBegun));
+  const opened = sumOf(waves.slice(0, open + 1).map(({ counts }) => counts));
+  let wave = open;
+  if (opened.waiting === 0) {
+    if (opened.upgrading > 0) return { kind: 'wait', wave, reason: 'upgrading', untilMs: null };
+    wave = waves.findIndex(({ counts }) => counts.waiting > 0);
+    const shut = shutBy(next, wave);
+    if (shut !== null) return { kind: 'wait', wave, ...shut };
   }
-  const judged = total.done + failuresIn(total);
-  if (judged < failuresAllowed.minimumSample || judged === 0) return null;
-  if (failures / judged <= failuresAllowed.max) return null;
-  return `${failures} of ${judged} failed, ${failuresAllowed.max * 100} % may`;
+  if (atMost !== null && atMost <= 0)
+    return { kind: 'wait', wave, reason: 'upgrading', untilMs: null };
+  return { kind: 'start', wave, atMost };
+}
+
+/** Skipped and stopped ones say nothing: people do that to waves that are shut, too. */
+function hasBegun({ counts }: WaveStatus): boolean {
+  return counts.upgrading + counts.parked + judgedIn(counts) > 0;
+}
+
+/** RO5: what keeps a wave shut; null: nothing. Those before it are over. */
+function shutBy(
+  { spec, waves, tally, nowMs }: Next,
+  wave: number,
+): { readonly reason: HoldReason; readonly untilMs: number | null } | null {
+  const before = waves[wave - 1];
+  if (before === undefined) return null;
+  const ends = waves.slice(0, wave).flatMap(({ lastEndMs }) => lastEndMs ?? []);
+  const soakedMs = Math.max(...ends) + spec.soakMs;
+  if (nowMs < soakedMs) return { reason: 'awaiting-soak', untilMs: soakedMs };
+  // A person who has looked may open what no gate would.
+  if (waves[wave]?.isApproved === true) return null;
+  if (spec.needsApproval) return { reason: 'awaiting-approval', untilMs: null };
+  const judged = judgedIn(before.counts);
+  // RO6: a wave that nobody went through proves nothing (a canary has to have been one), nor do failures that are too many of too few.
+  const isGood = judged > 0 && before.counts.done / judged >= spec.successShareMin;
+  return isGood && !isExceeded(spec, tally) ? null : { reason: 'awaiting-gate', untilMs: null };
+}
+
+/** RO4: of the whole rollout. What a person has forgiven is neither a failure nor a success. */
+interface Tally {
+  readonly failures: number;
+  readonly forgiven: number;
+  readonly judged: number;
+}
+
+function tallyOf(total: MemberCounts, forgiven: number): Tally {
+  const failures = failuresIn(total) - forgiven;
+  return { failures, forgiven, judged: total.done + failures };
+}
+
+/** More have failed than may. */
+function isExceeded(spec: RolloutSpec, { failures, judged }: Tally): boolean {
+  if (spec.onError === 'continue') return false;
+  const { kind, max } = spec.failuresAllowed;
+  return failures > (kind === 'count' ? max : max * judged);
+}
+
+function isSampleEnough({ failuresAllowed }: RolloutSpec, tally: Tally): boolean {
+  if (failuresAllowed.kind === 'count') return true;
+  return tally.judged + tally.forgiven >= failuresAllowed.minimumSample;
+}
+
+function exceededText({ failuresAllowed }: RolloutSpec, { failures, judged }: Tally): string {
+  const { kind, max } = failuresAllowed;
+  if (kind === 'count') return `${failures} failed, ${max} may`;
+  // Rounded: 0.07 is not 7.000000000000001 %.
+  return `${failures} of ${judged} failed, ${Number((max * 100).toFixed(2))} % may`;
+}
+
+/** Who went through: what can be told of a version is told by them. */
+function judgedIn(counts: MemberCounts): number {
+  return counts.done + failuresIn(counts);
 }
 
 export function failuresIn(counts: MemberCounts): number {

@@ -2,6 +2,7 @@
 
 import { CodedError } from '@moult/core/errors';
 import {
+  isFailure,
   isOver,
   type MemberCounts,
   type MemberState,
@@ -143,7 +144,8 @@ export async function moveMember(
     .set({
       [from]: plus(from, -1),
       [into]: plus(into, 1),
-      ...(isEnd ? { last_end_ms: nowMs } : {}),
+      // RO5: a wave soaks since somebody went through, not since somebody was skipped or is away.
+      ...(state === 'done' || isFailure(state) ? { last_end_ms: nowMs } : {}),
     })
     .where('rollout_id', '=', member.rollout_id)
     .where('wave', '=', member.wave)

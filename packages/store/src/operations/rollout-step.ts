@@ -23,6 +23,8 @@ export interface Stepped {
   readonly isMore: boolean;
 }
 
+type Start = Extract<Verdict, { readonly kind: 'start' }>;
+
 const NOTHING: Stepped = { issued: [], untilMs: null, isMore: false };
 
 export async function stepRollout(
@@ -79,7 +81,7 @@ async function carryOut(
       await noteWait(context, row, verdict);
       return { ...NOTHING, untilMs: verdict.untilMs };
     case 'start': {
-      const issued = await startSome(context, { row, wave: verdict.wave, nowMs });
+      const issued = await startSome(context, { row, verdict, nowMs });
       const waits = issued.length === 0 ? 'awaiting-turn' : null;
       await noteWait(context, row, { reason: waits, untilMs: null });
       return { issued, untilMs: null, isMore: issued.length >= ISSUES_MAX };
@@ -103,9 +105,12 @@ async function noteWait(
 /** RO1: of each group as many as it can spare. */
 async function startSome(
   context: WriteContext,
-  of: { readonly row: RolloutTable; readonly wave: number; readonly nowMs: number },
+  of: { readonly row: RolloutTable; readonly verdict: Start; readonly nowMs: number },
 ): Promise<readonly string[]> {
-  const { row, wave, nowMs } = of;
+  const { row, nowMs } = of;
+  const { wave, atMost } = of.verdict;
+  // RO9
+  const most = Math.min(ISSUES_MAX, atMost ?? ISSUES_MAX);
   const waiting = context.db
     .selectFrom('rollout_members')
     .where('rollout_id', '=', row.id)
@@ -124,7 +129,7 @@ async function startSome(
       unavailableMax: group.unavailable_max,
       inFlight: inFlight.get(group.name) ?? 0,
     });
-    const limit = Math.min(free, ISSUES_MAX - issued.length);
+    const limit = Math.min(free, most - issued.length);
     if (limit === 0) continue;
     const members = await waiting
       .selectAll()
