@@ -22,6 +22,14 @@ export {
   waveBounds,
 } from './plan.ts';
 export {
+  type GroupNow,
+  type GroupService,
+  type SimulatedRollout,
+  type SimulatedUpgrade,
+  type Simulation,
+  simulate,
+} from './simulate.ts';
+export {
   DEFAULT_SPEC,
   type FailuresAllowed,
   type RolloutSpec,
