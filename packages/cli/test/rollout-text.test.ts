@@ -202,6 +202,7 @@ describe('why a rollout does not move', () => {
       ...[4, 5, 6, 7, 8, 9].map((n) => held(`web-${n}`, 'rollout-halted')),
       member('db-1', failed),
       member('web-10', { state: 'upgrading' }),
+      member('web-11'),
     ];
     expect(whyLines(HALTED, members, AT_MS).join('\n')).toBe(
       [
@@ -214,6 +215,7 @@ describe('why a rollout does not move', () => {
         '  freed by: moult agents resume web-1 web-3',
         '1 agent: the owner of the host has pinned its version (pinned): web-2',
         '  freed by: moult agent unpin (on the host)',
+        '1 agent: waiting for a turn: web-11',
       ].join('\n'),
     );
   });

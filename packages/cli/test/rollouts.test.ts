@@ -51,7 +51,7 @@ const membersAre =
   };
 
 function moult(coordinator: FakeCoordinator, ...args: readonly string[]) {
-  return runHere([...args, '--url', coordinator.url, '--token', 'x']);
+  return moultOn({}, coordinator, ...args);
 }
 
 function moultOn(options: HereOptions, coordinator: FakeCoordinator, ...args: readonly string[]) {

@@ -61,6 +61,9 @@ interface Grouped {
 function groupsOf(rollout: Rollout, members: readonly Member[]): readonly Grouped[] {
   const failed = members.filter(({ state }) => isFailure(state));
   const held = members.filter(({ state, holdReason }) => !isFailure(state) && holdReason !== null);
+  const inLine = members.filter(
+    ({ state, holdReason }) => state === 'waiting' && holdReason === null,
+  );
   return [
     ...grouped(
       failed,
@@ -71,6 +74,12 @@ function groupsOf(rollout: Rollout, members: readonly Member[]): readonly Groupe
       held,
       ({ holdReason }) => holdReason ?? '',
       (list) => holdOf(list, rollout),
+    ),
+    // Nothing of their own holds them.
+    ...grouped(
+      inLine,
+      () => '',
+      () => ({ text: 'waiting for a turn', next: null }),
     ),
   ];
 }
