@@ -138,6 +138,21 @@ function stopping(opened: () => Store): void {
     expect(await waves()).toMatchObject([{ last_end_ms: NOW }]);
   });
 
+  test('RO2: what fails past a pause halts the rollout', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    await fleet.send('a');
+    await store.write('pauseRollout', { ...order, rollout: fleet.rollout });
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'paused' });
+    await fleet.finish('a', { attests: false, outcome: 'rolled-back' });
+    expect(await store.read('judgedRolloutIds', null)).toEqual([fleet.rollout]);
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'halted' });
+    expect(await fleet.states()).toEqual({ a: 'rolled-back', b: 'waiting' });
+  });
+
   test('RO10: whoever cancels hears of each agent whether it was stopped, too late or done', async () => {
     const store = opened();
     const fleet = await Fleet.of(store, { eu: ['a', 'b'], us: ['c'], asia: ['d'] });

@@ -62,7 +62,7 @@ export class Rollouts {
 
   async #look(): Promise<void> {
     try {
-      this.#ids = await this.#options.store.read('runningRolloutIds', null);
+      this.#ids = await this.#options.store.read('judgedRolloutIds', null);
     } catch (error) {
       this.#options.log.error('rollouts could not be read; the next look tries again', {
         err: error,

@@ -52,11 +52,11 @@ import { rolloutCandidates } from './rollout-candidates.ts';
 import { stepRollout } from './rollout-step.ts';
 import { cancelRollout, skipRolloutAgent } from './rollout-taking-back.ts';
 import {
+  judgedRolloutIds,
   openRolloutInstances,
   rolloutMembers,
   rolloutPage,
   rolloutView,
-  runningRolloutIds,
 } from './rollout-views.ts';
 import {
   approveRollout,
@@ -108,7 +108,7 @@ export interface Reads {
   readonly rolloutMembers: typeof rolloutMembers;
   readonly rolloutPage: typeof rolloutPage;
   readonly rolloutView: typeof rolloutView;
-  readonly runningRolloutIds: typeof runningRolloutIds;
+  readonly judgedRolloutIds: typeof judgedRolloutIds;
   readonly agentByName: typeof agentByName;
   readonly agentPage: typeof agentPage;
   readonly allForwards: typeof allForwards;
@@ -210,7 +210,7 @@ export const READS: Reads = {
   rolloutMembers,
   rolloutPage,
   rolloutView,
-  runningRolloutIds,
+  judgedRolloutIds,
   agentByName,
   agentPage,
   allForwards,

@@ -37,7 +37,7 @@ export async function stepRollout(
     .selectAll()
     .where('id', '=', id)
     .executeTakeFirst();
-  if (row === undefined || row.state !== 'running') return NOTHING;
+  if (row === undefined || (row.state !== 'running' && row.state !== 'paused')) return NOTHING;
   // RO6: what a restored store has lost may be under way.
   if (await isHeldByRestore(context.db)) {
     await noteWait(context, row, { reason: 'coordinator-restored', untilMs: null });
@@ -57,6 +57,8 @@ export async function stepRollout(
     },
     nowMs,
   );
+  // RO2: what goes on past a pause can halt it, and nothing more.
+  if (row.state === 'paused' && verdict.kind !== 'halt') return NOTHING;
   return await carryOut(context, { row, verdict, nowMs });
 }
 

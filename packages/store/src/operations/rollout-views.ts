@@ -65,11 +65,12 @@ export async function rolloutMembers(
   return query.execute();
 }
 
-export async function runningRolloutIds(db: ReadContext, _: null): Promise<readonly string[]> {
+/** Of a paused one what goes on is judged still. */
+export async function judgedRolloutIds(db: ReadContext, _: null): Promise<readonly string[]> {
   const rows = await db
     .selectFrom('rollouts')
     .select('id')
-    .where('state', '=', 'running')
+    .where('state', 'in', ['running', 'paused'])
     .orderBy('id')
     .execute();
   return rows.map(({ id }) => id);

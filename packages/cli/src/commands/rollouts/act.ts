@@ -36,7 +36,7 @@ export function addRolloutsAct(group: Command, shell: Shell, act: Act): void {
     .command(act)
     .description(TEXTS[act])
     .argument('<rollout>', 'its name or id')
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'one of them', line: `moult rollouts ${act} spring --why "change 42"` },
   ]).action(

@@ -27,7 +27,7 @@ export function addRolloutsCancel(group: Command, shell: Shell): void {
       'end a rollout: whoever has no permission for the switch keeps its version; says of each agent whether that came too late',
     )
     .argument('<rollout>', 'its name or id')
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'one of them', line: 'moult rollouts cancel spring --why "wrong version"' },
   ]).action(

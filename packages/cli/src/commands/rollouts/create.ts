@@ -22,7 +22,7 @@ export function addRolloutsCreate(group: Command, shell: Shell): void {
     group.command('create').description('make a rollout and plan it; it waits to be started'),
   )
     .option('--name <name>', 'unlike any other rollout’s; without it one is made')
-    .option('--why <text>', 'kept in the history')
+    .option('-m, --why <text>', 'kept in the history')
     .option('--start', 'start it at once');
   withExamples(withOutput(withConnection(command)), [
     {

@@ -18,7 +18,7 @@ export function addRolloutsRetry(group: Command, shell: Shell): void {
       'put agents that failed, or were rolled back, in the line again; of a rollout that is not over',
     )
     .argument('<rollout>', 'its name or id')
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     {
       does: 'after the cause was mended',

@@ -14,7 +14,7 @@ export function addRolloutsSkip(group: Command, shell: Shell): void {
     .description('leave one agent out of a rollout, until its fetching starts and not after')
     .argument('<rollout>', 'its name or id')
     .argument('<agent>', 'name of the agent')
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'one agent', line: 'moult rollouts skip spring web-1 --why "under repair"' },
   ]).action(

@@ -1,5 +1,6 @@
 /* Rollouts: planned from what agents report, driven by operators (R1, R3 to R6, R11). */
 import type { Rollout } from '@moult/api';
+import { type HoldReason, isHoldReason } from '@moult/core/command';
 import {
   DEFAULT_SPEC,
   isActive,
@@ -157,13 +158,17 @@ function planningHandlers(
       const { state = null, after = null, limit } = query;
       const page = { rollout: params.rollout, state, after, limit: limit + 1 };
       const rows = await store.read('rolloutMembers', page);
+      const view = viewOf(await store.read('rolloutView', params.rollout));
       const agents = rows.slice(0, limit).map((row) => ({
         agent: row.agent_name,
         group: row.group_name,
         wave: row.wave,
         place: row.place,
         state: row.state,
-        holdReason: row.hold_reason ?? row.command_hold_reason,
+        holdReason:
+          row.state === 'waiting'
+            ? waitingReason(view, row.wave)
+            : (row.hold_reason ?? row.command_hold_reason),
         from: row.from_version,
         commandId: row.command_id,
         startedMs: row.started_ms,
@@ -174,6 +179,16 @@ function planningHandlers(
       return { agents, next: rows.length > limit ? (agents.at(-1)?.place ?? null) : null };
     },
   };
+}
+
+/** Of one that has no command yet: what keeps its rollout, its wave or its group. */
+function waitingReason(view: Rollout, wave: number): HoldReason | null {
+  if (view.state === 'paused') return 'rollout-paused';
+  if (view.state === 'halted') return 'rollout-halted';
+  if (view.state !== 'running') return null;
+  if (view.wave !== null && wave > view.wave) return 'awaiting-gate';
+  const reason = view.waitsFor?.reason ?? null;
+  return isHoldReason(reason) ? reason : 'awaiting-turn';
 }
 
 /** Throws `not-found`, `selector-invalid`, `nothing-selected`. */
