@@ -179,10 +179,6 @@ describe.concurrent('side by side', () => {
       ...['directory', 'disk', 'fallback', 'clock', 'blobs'],
     ]);
     expect(checks.every(({ outcome }: { outcome: string }) => outcome === 'pass')).toBe(true);
-    // Nobody vouches for a release.
-    await rename(host.layout.pinnedRootPath, `${host.layout.pinnedRootPath}.away`);
-    expect((await moult()).stdout).toMatch(/^fail +release +there is no pinned root .*\n +next: /m);
-    await rename(`${host.layout.pinnedRootPath}.away`, host.layout.pinnedRootPath);
     // The version that runs is changed where it lies, and its key lies open.
     const script = join(host.layout.prefixDir, 'versions/current/lib/agent.cjs');
     await chmod(script, 0o644);
@@ -194,6 +190,14 @@ describe.concurrent('side by side', () => {
     expect(bad.stdout).toMatch(/chmod 600 .*identity\.key/);
     expect(bad.stdout).toMatch(/^warn +fallback +1\.0\.0 was changed by hand: .*lib\/agent\.cjs/m);
     await chmod(host.layout.identityKeyPath, 0o600);
+    // Nobody vouches for a release, nor for the one that would make the changed version whole.
+    await rename(host.layout.pinnedRootPath, `${host.layout.pinnedRootPath}.away`);
+    const unvouched = (await moult()).stdout;
+    expect(unvouched).toMatch(
+      /^fail +release +there is no pinned root .*\nfail +fallback +there is no pinned root .*\n +next: Pin the root/m,
+    );
+    expect(unvouched).toMatch(/^pass +disk /m);
+    await rename(`${host.layout.pinnedRootPath}.away`, host.layout.pinnedRootPath);
     // Its launcher is too old, its clock a day and more off.
     await writeFile(join(host.root, 'clock-off-ms'), String(25 * 3_600_000));
     const clock = join(import.meta.dirname, '../fixtures/moved-clock.ts');

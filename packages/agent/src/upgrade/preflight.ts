@@ -4,7 +4,7 @@
  */
 
 import { CodedError } from '@moult/core/errors';
-import { type Check, isDemanded, preflightChecks } from '@moult/core/preflight';
+import { type Check, isDemanded, outcomeOf, preflightChecks } from '@moult/core/preflight';
 import type { BootView } from '@moult/core/upgrade';
 import { attemptIdOf, type Course, type UpgradeEvent } from '@moult/core/upgrade';
 import { isVersion } from '@moult/core/versions';
@@ -80,15 +80,33 @@ export async function checksOf(
 ): Promise<readonly Check[]> {
   const { disk, slots, signal } = options;
   const component = release?.manifest.component ?? 'agent';
-  return preflightChecks({
+  const fallback = await lookAtFallback(options, {
+    component,
+    orderedDigest: release?.digest ?? null,
+  });
+  const checks = preflightChecks({
     release: release === null ? null : await wantedOf(options, release),
     launcherVersion: options.launcherVersion,
     directoryTrouble: await disk.slotsTrouble(),
     free: await disk.freeForSlots(),
-    fallback: await fallbackOf(options, { component, orderedDigest: release?.digest ?? null }),
+    fallback: fallback.kind === 'found' ? fallback.found : null,
     clockAheadMs: options.clockAheadMs,
     blobs: release === null ? null : await slots.lacking(release, signal),
   });
+  return fallback.kind === 'unknown' ? [...checks, fallback.check] : checks;
+}
+
+/** Whether it can be made whole is for the metadata of releases to say: where that cannot be had, all else is told still. */
+async function lookAtFallback(
+  options: Parameters<typeof fallbackOf>[0],
+  of: Parameters<typeof fallbackOf>[1],
+) {
+  try {
+    return { kind: 'found', found: await fallbackOf(options, of) } as const;
+  } catch (error) {
+    if (!(error instanceof CodedError) || options.signal.aborted) throw error;
+    return { kind: 'unknown', check: outcomeOf('fallback', error.code, error.message) } as const;
+  }
 }
 
 async function wantedOf(
