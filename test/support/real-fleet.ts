@@ -47,8 +47,7 @@ export class RealFleet {
       readonly env?: Readonly<Record<string, string>>;
     } = {},
   ): Promise<RealFleet> {
-    useMoult(programIn((await madeOnce('moult', bundleMoult)).dir));
-    const templateDir = await preparedTemplate();
+    const templateDir = await prepareFleets();
     const dir = await mkdtemp(join(tmpdir(), `moult-e2e-${name}-`));
     await copyTree(coordinatorIn(templateDir), coordinatorIn(dir));
     const coordinator = await Coordinator.open({ dir: coordinatorIn(dir) });
@@ -187,10 +186,13 @@ async function copyTree(fromDir: string, toDir: string): Promise<void> {
 const coordinatorIn = (dir: string): string => join(dir, 'coordinator');
 const hostIn = (dir: string): string => join(dir, 'host');
 
-/** A stopped coordinator with every release, made from these sources, and the slots of a host of it. */
-async function preparedTemplate(): Promise<string> {
+/** Made if they are not there: the bundle, which is `moult` from here on, and what fleets are copies of; that one's place. */
+export async function prepareFleets(): Promise<string> {
+  useMoult(programIn((await madeOnce('moult', bundleMoult)).dir));
   return (await madeOnce('e2e', makeTemplate)).dir;
 }
+
+/** A stopped coordinator with every release, made from these sources, and the slots of a host of it. */
 
 async function makeTemplate(dir: string): Promise<void> {
   await makeCoordinator(coordinatorIn(dir));
