@@ -193,7 +193,6 @@ export async function prepareFleets(): Promise<string> {
 }
 
 /** A stopped coordinator with every release, made from these sources, and the slots of a host of it. */
-
 async function makeTemplate(dir: string): Promise<void> {
   await makeCoordinator(coordinatorIn(dir));
   await makeSlots(dir);
