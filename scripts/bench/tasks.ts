@@ -5,31 +5,20 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { Coordinator } from '../fleet/coordinator.ts';
 import { Host } from '../fleet/host.ts';
 import { endProcessesOf } from '../fleet/processes.ts';
 import { endEverything } from '../fleet/program.ts';
-import { until } from '../fleet/until.ts';
 import { bareStartMs } from './bare-start.ts';
 import { type Figure, figureOf, percentile } from './figure.ts';
 import { publishAgents } from './publish.ts';
+import { allEnded, countOf, longestGap, TASKS_YAML, TaskStream } from './task-stream.ts';
 
 const UPGRADES = 200;
 const AGENT = 'bench-1';
 const VERSIONS = ['1.0.0', '1.1.0'] as const;
-/** A task takes 10 ms and its process some more: as many at once as it takes that orders do not pile up. */
-const ORDER_EVERY_MS = 25;
 const GAP_MS_BAR = { p50: 400, p99: 1_500 } as const;
 const QUIET_MS = 500;
-const ENDED_MS_MAX = 60_000;
-const TASKS_YAML = `tasks:
-  tick:
-    program: /bin/sh
-    concurrency: 8
-    arguments: ["-c", "sleep 0.01; echo ticked"]
-`;
-
 type Say = (line: string) => void;
 
 export async function measureTasks(
@@ -72,7 +61,7 @@ async function upgradeAll(of: {
   readonly say: Say;
 }): Promise<{ readonly gaps: readonly number[]; readonly bare: readonly number[] }> {
   const { coordinator, host, upgrades, say } = of;
-  const stream = new TaskStream(coordinator);
+  const stream = new TaskStream(coordinator, AGENT);
   const gaps: number[] = [];
   const bare: number[] = [];
   try {
@@ -96,79 +85,11 @@ async function upgradeAll(of: {
   } finally {
     await stream.stop();
   }
-  await until(
-    'every task that was ordered has ended',
-    async () => {
-      const { runs } = await coordinator.client.listRuns({
-        query: { agent: AGENT, state: 'open' },
-      });
-      return runs.length === 0 ? true : null;
-    },
-    { timeoutMs: ENDED_MS_MAX },
-  );
+  await allEnded(coordinator, AGENT);
   say(
     `${stream.ordered} tasks were ordered, ${countOf(coordinator, "outcome = 'succeeded'")} did well`,
   );
   return { gaps, bare };
-}
-
-/** Orders a task every so often, whatever becomes of it. */
-class TaskStream {
-  ordered = 0;
-  readonly #coordinator: Coordinator;
-  readonly #timer: NodeJS.Timeout;
-  readonly #asked = new Set<Promise<unknown>>();
-
-  constructor(coordinator: Coordinator) {
-    this.#coordinator = coordinator;
-    this.#timer = setInterval(() => this.#order(), ORDER_EVERY_MS);
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await Promise.all(this.#asked);
-  }
-
-  #order(): void {
-    const body = { agents: [AGENT], task: 'tick' };
-    const asked = this.#coordinator.client.orderTasks({ body }).then(() => {
-      this.ordered += 1;
-    });
-    this.#asked.add(asked);
-    void asked.finally(() => this.#asked.delete(asked));
-  }
-}
-
-/** Without any run, since the upgrade began: there is one gap that is not ordinary. */
-function longestGap(coordinator: Coordinator, sinceMs: number): number {
-  const rows = rowsOf(
-    coordinator,
-    `started_ms, ended_ms FROM task_runs WHERE started_ms >= ${sinceMs} AND ended_ms IS NOT NULL ORDER BY started_ms`,
-  );
-  let longestMs = 0;
-  let endedMs = Number(rows[0]?.['ended_ms']);
-  for (const row of rows) {
-    longestMs = Math.max(longestMs, Number(row['started_ms']) - endedMs);
-    // Some run side by side.
-    endedMs = Math.max(endedMs, Number(row['ended_ms']));
-  }
-  return longestMs;
-}
-
-function countOf(coordinator: Coordinator, where: string): number {
-  return Number(
-    rowsOf(coordinator, `COUNT(*) AS count FROM task_runs WHERE ${where}`)[0]?.['count'],
-  );
-}
-
-function rowsOf(coordinator: Coordinator, what: string): readonly Record<string, unknown>[] {
-  const path = join(coordinator.stateDir, 'coordinator.db');
-  const database = new DatabaseSync(path, { readOnly: true });
-  try {
-    return database.prepare(`SELECT ${what}`).all();
-  } finally {
-    database.close();
-  }
 }
 
 function figuresOf(gaps: readonly number[], bare: readonly number[]): readonly Figure[] {
