@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { ROOT_DIR } from '../root.ts';
 import { FleetError } from './fleet-error.ts';
+import { inherited } from './inherited.ts';
 import {
   type Program,
   type ProgramOptions,
@@ -85,9 +86,4 @@ function environmentOf(
     NO_COLOR: '1',
     ...options.env,
   };
-}
-
-function inherited(name: string): Readonly<Record<string, string>> {
-  const value = process.env[name];
-  return value === undefined ? {} : { [name]: value };
 }

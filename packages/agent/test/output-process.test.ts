@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { layoutOf } from '@moult/core/layout';
 import { describe, expect, test } from 'vitest';
+import { moment } from '../../../test/support/moment.ts';
 import { installed, type Started, spawned, start, when } from './support/agent-process.ts';
 import { ModelCoordinator } from './support/model-coordinator.ts';
 
@@ -25,7 +26,7 @@ class Counting {
         socket.once('error', () => resolve(false));
       });
       if (isOpen) this.#serve(socket);
-      else await new Promise((resolve) => setImmediate(resolve));
+      else await moment();
     }
   }
 

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Slot } from '@moult/core/boot';
 import { expect, test } from 'vitest';
+import { moment } from '../../../test/support/moment.ts';
 import { ProcessSpawner } from '../src/index.ts';
 import { FakeClock } from './support/fake-clock.ts';
 import { HostRoot } from './support/host-root.ts';
@@ -40,7 +41,7 @@ function statOf(pid: number): string {
 
 async function whenGone(pid: number): Promise<void> {
   while (existsSync(`/proc/${pid}`) && !/\) Z /.test(statOf(pid))) {
-    await new Promise((resolve) => setImmediate(resolve));
+    await moment();
   }
 }
 

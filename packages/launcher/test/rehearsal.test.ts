@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { systemClock } from '@moult/runtime/clock';
 import { expect, test } from 'vitest';
+import { moment } from '../../../test/support/moment.ts';
 import { ProcessSpawner } from '../src/index.ts';
 import { FakeClock } from './support/fake-clock.ts';
 import { HostRoot } from './support/host-root.ts';
@@ -27,7 +28,7 @@ async function rehearsed(script: string) {
 /** Processes end in their own time: looked at until it is so. */
 async function whenGone(pid: number): Promise<void> {
   while (existsSync(`/proc/${pid}`) && !/\) Z /.test(statOf(pid))) {
-    await new Promise((resolve) => setImmediate(resolve));
+    await moment();
   }
 }
 
@@ -105,7 +106,7 @@ test('PF3: one that hangs is ended after a minute, with its children, whatever s
   const childPath = `${rehearsal.host.slotDir(rehearsal.slot)}/lib/child`;
   const ended = rehearsal.spawner.rehearse(rehearsal.slot, NEVER);
   while (!existsSync(childPath) || readFileSync(childPath, 'utf8') === '') {
-    await new Promise((resolve) => setImmediate(resolve));
+    await moment();
   }
   await clock.fire(60_000);
   expect(await ended).toMatchObject({
@@ -144,7 +145,7 @@ test('PF6: nobody waits for it any more: it is ended', async () => {
   const pidPath = `${rehearsal.host.slotDir(rehearsal.slot)}/lib/pid`;
   const ended = rehearsal.spawner.rehearse(rehearsal.slot, told.signal);
   while (!existsSync(pidPath) || readFileSync(pidPath, 'utf8') === '') {
-    await new Promise((resolve) => setImmediate(resolve));
+    await moment();
   }
   told.abort(new Error('not needed'));
   await expect(ended).rejects.toThrow('not needed');

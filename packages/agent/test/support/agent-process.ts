@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { layoutOf } from '@moult/core/layout';
 import { afterEach } from 'vitest';
+import { inherited } from '../../../../scripts/fleet/inherited.ts';
+import { moment } from '../../../../test/support/moment.ts';
 import { ensureIdentityKey } from '../../src/identity-key.ts';
 import { components, OLD } from './host.ts';
 import { WsCoordinator } from './ws-coordinator.ts';
@@ -61,7 +63,7 @@ export function start(
   environment: Readonly<Record<string, string>> = {},
 ): Started {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { MOULT_PIPE_FD: '3', ...environment },
+    env: { MOULT_PIPE_FD: '3', ...inherited('NODE_COMPILE_CACHE'), ...environment },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
   children.push(child);
@@ -95,5 +97,5 @@ export function spawned(agent: Started): void {
 
 /** A real process brings it about: real time passes, bounded by the test's own limit. */
 export async function when(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
+  while (!isTrue()) await moment();
 }

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { FinishMessage, OutputItem, TaskRunMessage } from '@moult/protocol';
+import { moment } from '../../../../test/support/moment.ts';
 import { command, finishes } from './driving.ts';
 import type { TestHost } from './host.ts';
 
@@ -51,7 +52,7 @@ export function written(host: TestHost, run: string, stream = 'stdout'): Buffer 
 
 /** A real process brings it about: real time passes, bounded by the test's own limit. */
 export async function when(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
+  while (!isTrue()) await moment();
 }
 
 /** Both words of its end have come. */

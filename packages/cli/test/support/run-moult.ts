@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inherited } from '../../../../scripts/fleet/inherited.ts';
 
 export interface Ended {
   readonly exitCode: number | null;
@@ -18,12 +19,13 @@ export interface MoultOptions {
 
 export const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 
-/** Runs the real program as a process of its own, with nothing of this one's environment but PATH. */
+/** Runs the real program as a process of its own, with nothing of this one's environment but PATH and where compiled sources are. */
 export function runMoult(args: readonly string[], options: MoultOptions = {}): Promise<Ended> {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: options.homeDir ?? '/nonexistent',
+      ...inherited('NODE_COMPILE_CACHE'),
       ...options.environment,
     },
     stdio: ['pipe', 'pipe', 'pipe'],

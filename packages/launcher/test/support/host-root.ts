@@ -34,6 +34,26 @@ export interface FakeRelease {
   readonly program?: { readonly bytes: string; readonly mode: number };
 }
 
+interface Content {
+  readonly sha256: string;
+  readonly length: number;
+}
+
+function contentOf(bytes: string | Buffer): Content {
+  return {
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    length: Buffer.byteLength(bytes),
+  };
+}
+
+let thisNode: Content | null = null;
+
+/** A link to it stands for the runtime. Read once: it has a hundred megabytes. */
+function contentOfThisNode(): Content {
+  thisNode ??= contentOf(readFileSync(process.execPath));
+  return thisNode;
+}
+
 /** A host's directories under a temporary root, removed by `dispose`. */
 export class HostRoot implements Disposable {
   readonly root: string;
@@ -54,14 +74,8 @@ export class HostRoot implements Disposable {
     const component = release.component ?? 'agent';
     const script = release.isRaw === true ? release.script : `${PRELUDE}\n${release.script}`;
     const scriptName = component === 'agent' ? 'lib/agent.cjs' : 'lib/launcher.cjs';
-    // A link to this Node stands for the runtime.
-    const program = release.program?.bytes ?? readFileSync(process.execPath);
-    const fileOf = (path: string, bytes: string | Buffer, executable: boolean) => ({
-      path,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-      length: Buffer.byteLength(bytes),
-      executable,
-    });
+    const { program = null } = release;
+    const contentOfProgram = program === null ? contentOfThisNode() : contentOf(program.bytes);
     const manifest: Manifest = {
       format: 1,
       component,
@@ -69,7 +83,10 @@ export class HostRoot implements Disposable {
       platform: 'linux-x64',
       program: 'bin/node',
       script: scriptName,
-      files: [fileOf('bin/node', program, true), fileOf(scriptName, script, false)],
+      files: [
+        { path: 'bin/node', ...contentOfProgram, executable: true },
+        { path: scriptName, ...contentOf(script), executable: false },
+      ],
       minimumLauncher: null,
       stateSchema: 1,
       readableSince: 1,
@@ -77,7 +94,7 @@ export class HostRoot implements Disposable {
       irreversible: false,
       rehearses: false,
     };
-    return this.#write({ manifest, script, scriptName, program: release.program ?? null });
+    return this.#write({ manifest, script, scriptName, program });
   }
 
   #write(parts: {
