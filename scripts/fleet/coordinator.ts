@@ -27,6 +27,8 @@ export interface Ended {
 const READY_MS = 30_000;
 const PUBLISH_MS = 120_000;
 const UPGRADE_MS = 60_000;
+/** Between two looks whether a command has ended: it takes seconds, and nothing changes any more then. */
+const ENDED_LOOK_MS = 500;
 
 export class Coordinator {
   readonly dir: string;
@@ -194,7 +196,7 @@ export class Coordinator {
       readonly detail?: () => string;
     } = {},
   ): Promise<Ended> {
-    const { what = 'has ended', isSo = ({ state }) => isEnded(state) } = options;
+    const { what = 'has ended', isSo = hasEnded } = options;
     let last: Ended | null = null;
     return await until(
       `the command for ${command.agent} to ${command.version} ${what}`,
@@ -204,6 +206,7 @@ export class Coordinator {
       },
       {
         timeoutMs: options.timeoutMs ?? UPGRADE_MS,
+        ...(isSo === hasEnded ? { lookMs: ENDED_LOOK_MS } : {}),
         detail: () => `${JSON.stringify(last)}\n${options.detail?.() ?? ''}`,
       },
     );
@@ -224,4 +227,8 @@ export class Coordinator {
     const { text } = await this.client.createToken({ body: { kind: 'enrollment', ...options } });
     return text;
   }
+}
+
+function hasEnded({ state }: Command): boolean {
+  return isEnded(state);
 }

@@ -14,8 +14,11 @@ export async function until<T>(
     readonly timeoutMs: number;
     readonly detail?: () => string;
     readonly signal?: AbortSignal | undefined;
+    /** Longer for what takes long, and stays as it is: each look costs a request. */
+    readonly lookMs?: number;
   },
 ): Promise<T> {
+  const { lookMs = LOOK_MS } = options;
   const deadlineMs = performance.now() + options.timeoutMs;
   let cause: unknown;
   for (;;) {
@@ -31,6 +34,6 @@ export async function until<T>(
       const failure = `after ${options.timeoutMs} ms it is still not so that ${what}`;
       throw new FleetError(failure, options.detail?.(), cause);
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
   }
 }
