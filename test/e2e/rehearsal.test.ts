@@ -47,7 +47,8 @@ async function heldBecause({ name, tail }: Host): Promise<string> {
     `why says what ${name} waits for`,
     async () => {
       const { reasons } = await fleet.coordinator.client.whyAgent({ params: { name } });
-      return reasons.find(({ reason }) => reason === 'preflight-failed');
+      // That it is held is said at once, and with what figures in the next report.
+      return reasons.find(({ reason, detail }) => reason === 'preflight-failed' && detail !== null);
     },
     { timeoutMs: 60_000, detail: tail },
   );
