@@ -5,6 +5,9 @@ import { Fixture } from './support/fixture.ts';
 import type { TestAgent } from './support/test-agent.ts';
 import { WatchedStore } from './support/watched-store.ts';
 
+/** Of a hang, not of speed: the machines are shared. */
+const HANG_MS = 20_000;
+
 let fixture: Fixture;
 let store: WatchedStore;
 let agent: TestAgent;
@@ -148,7 +151,7 @@ test('agents that never stop reporting do not hold up an order to another', asyn
     return done;
   };
   for (const other of others) other.report();
-  await vi.waitUntil(() => count > 20);
+  await vi.waitUntil(() => count > 20, { timeout: HANG_MS });
   const ordered = await fixture.call('POST', '/v1/agents/quiet/upgrade', { body });
   isOrdered = true;
   expect(ordered.status).toBe(202);

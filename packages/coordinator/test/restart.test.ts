@@ -3,6 +3,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Fixture } from './support/fixture.ts';
 import { WatchedStore } from './support/watched-store.ts';
 
+/** Of a hang, not of speed: the machines are shared. */
+const HANG_MS = 20_000;
+
 let fixture: Fixture;
 let store: WatchedStore;
 let writes: string[] = [];
@@ -31,7 +34,7 @@ test('an agent at rest that comes back, asks and reports as before costs one wri
   const agent = await fixture.enroll('web-1');
   await agent.connect();
   agent.report();
-  await vi.waitUntil(() => isReportStored(agent.instanceId));
+  await vi.waitUntil(() => isReportStored(agent.instanceId), { timeout: HANG_MS });
   await fixture.restart(store);
   Object.assign(agent, { url: fixture.url });
   watchWrites();
@@ -50,15 +53,18 @@ test('an agent that comes back with another report is heard', async () => {
   const agent = await fixture.enroll('web-1');
   await agent.connect();
   agent.report();
-  await vi.waitUntil(() => isReportStored(agent.instanceId));
+  await vi.waitUntil(() => isReportStored(agent.instanceId), { timeout: HANG_MS });
   await fixture.restart(store);
   Object.assign(agent, { url: fixture.url });
   await agent.connect();
   agent.report({ facts: [{ name: 'kernel', value: '6.19' }] });
-  await vi.waitUntil(async () => {
-    const row = await fixture.store.read('instanceById', agent.instanceId);
-    return row?.facts.includes('6.19') === true;
-  });
+  await vi.waitUntil(
+    async () => {
+      const row = await fixture.store.read('instanceById', agent.instanceId);
+      return row?.facts.includes('6.19') === true;
+    },
+    { timeout: HANG_MS },
+  );
 });
 
 test('while proofs wait too long for the store others are told when to come, but not who is on trial', async () => {
@@ -80,13 +86,13 @@ test('while proofs wait too long for the store others are told when to come, but
     return write();
   };
   const welcomes = [first.connect()];
-  await vi.waitUntil(() => opening === 1);
+  await vi.waitUntil(() => opening === 1, { timeout: HANG_MS });
   await fixture.clock.advance(2_000);
   expect(await second.connect()).toBeNull();
   expect(second.connection?.goodbye?.reason).toBe('busy');
   expect(second.connection?.goodbye?.retryAfterMs).toBeLessThanOrEqual(10_000);
   welcomes.push(onTrial.connect({ commandNonce: 'ab'.repeat(32) }));
-  await vi.waitUntil(() => opening === 2);
+  await vi.waitUntil(() => opening === 2, { timeout: HANG_MS });
   goOn();
   expect(await Promise.all(welcomes)).not.toContain(null);
   expect(await second.connect()).not.toBeNull();
