@@ -23,7 +23,7 @@ const asked = {
   ...target,
   component: component.default('agent'),
   version,
-  /** What is left out is as the group of defaults says. */
+  /** What is left out is as `DEFAULT_SPEC` of core/rollout says. */
   spec: rolloutSpec.partial().default({}),
 };
 
