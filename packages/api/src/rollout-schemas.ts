@@ -1,5 +1,11 @@
 /* Rollouts, as they travel over /v1. */
-import { MEMBER_STATES, ROLLOUT_STATES, SOAK_MS_MAX, WAVES_MAX } from '@moult/core/rollout';
+import {
+  MEMBER_STATES,
+  PRIORITY_MAX,
+  ROLLOUT_STATES,
+  SOAK_MS_MAX,
+  WAVES_MAX,
+} from '@moult/core/rollout';
 import { z } from 'zod';
 import { component, id, name, select, timeMs, version } from './schemas.ts';
 
@@ -32,6 +38,18 @@ export const rolloutSpec = z
     /** Test mode: pauses by itself after so many upgrades; null: off. */
     pauseAfter: z.number().int().min(1).nullable(),
     isForced: z.boolean(),
+    /** What goes back after an error: those that failed, all it has upgraded, or none. */
+    rollBack: z.enum(['failed', 'all', 'none']),
+    /** Null: each to what it ran before. */
+    rollBackTo: version.nullable(),
+    goesOnAfterRollBack: z.boolean(),
+    takesLateJoiners: z.boolean(),
+    /** The higher one has a group’s places first. */
+    priority: z.number().int().min(-PRIORITY_MAX).max(PRIORITY_MAX),
+    /** `soft`: at the agent’s next idle time; `fetch-only`: made ready, and not switched. */
+    pace: z.enum(['now', 'soft', 'fetch-only']),
+    isLauncherNeeded: z.boolean(),
+    needsSecondPrincipal: z.boolean(),
   })
   .strict();
 
@@ -39,6 +57,8 @@ const count = z.number().int().nonnegative();
 const memberCounts = z.object({
   waiting: count,
   upgrading: count,
+  'to-roll-back': count,
+  'rolling-back': count,
   done: count,
   failed: count,
   'rolled-back': count,

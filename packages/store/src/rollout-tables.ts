@@ -34,6 +34,25 @@ export interface RolloutTable {
   readonly ended_ms: number | null;
   readonly outcome: 'ended-ok' | 'ended-not-ok' | null;
   readonly revision: number;
+  /** What made it: a person, a changed choice (R15) or a revert (R9). */
+  readonly origin: 'person' | 'choice' | 'revert';
+  /** Of that choice; null: none. */
+  readonly choice_position: number | null;
+  /** Names, as JSON, where it was made for agents by name; null: by selector. */
+  readonly agents: string | null;
+  /** When it was planned last; null: never. */
+  readonly planned_ms: number | null;
+  /** When it starts by itself; null: a person starts it. */
+  readonly starts_ms: number | null;
+  /** The second principal who approved its start. */
+  readonly approved_by: string | null;
+  readonly approved_ms: number | null;
+  /** The rollout that it was split from (R7). */
+  readonly split_of: string | null;
+  /** It starts once that sibling has ended. */
+  readonly starts_after: string | null;
+  /** The rollout that it takes back (R9). */
+  readonly reverts: string | null;
 }
 
 /** Counters of its members, changed in the transaction that changes one of these. */
@@ -45,6 +64,8 @@ export interface RolloutWaveTable {
   readonly done: number;
   readonly failed: number;
   readonly rolled_back: number;
+  readonly to_roll_back: number;
+  readonly rolling_back: number;
   readonly skipped: number;
   readonly parked: number;
   readonly stopped: number;
@@ -70,4 +91,6 @@ export interface RolloutMemberTable {
   readonly ended_ms: number | null;
   readonly code: string | null;
   readonly message: string | null;
+  /** How it failed (core/rollout); null: it has not. */
+  readonly failure: string | null;
 }

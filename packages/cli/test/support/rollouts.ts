@@ -29,6 +29,13 @@ export const ROLLOUT: Rollout = {
     failuresAllowed: { kind: 'count', max: 0 },
     pauseAfter: null,
     isForced: false,
+    ...{
+      rollBack: 'failed',
+      rollBackTo: null,
+      goesOnAfterRollBack: false,
+      takesLateJoiners: false,
+    },
+    ...{ priority: 0, pace: 'now', isLauncherNeeded: false, needsSecondPrincipal: false },
   },
   createdMs: AT_MS,
   createdBy: 'ada',

@@ -5,6 +5,7 @@ export {
   MEMBER_STATES,
   type MemberState,
   memberStateOf,
+  ON_THE_WAY,
   ROLLOUT_EVENTS,
   ROLLOUT_STATES,
   ROLLOUT_TRANSITIONS,
@@ -32,6 +33,7 @@ export {
 export {
   DEFAULT_SPEC,
   type FailuresAllowed,
+  PRIORITY_MAX,
   type RolloutSpec,
   readSpec,
   SOAK_MS_MAX,

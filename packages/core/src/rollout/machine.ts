@@ -99,12 +99,16 @@ export function isOver(state: RolloutState): boolean {
 }
 
 /**
- * Of one agent in a rollout. `waiting` and `upgrading` are on the way; every agent ends in exactly one of the others (RO3).
+ * Of one agent in a rollout. Those of `ON_THE_WAY` are on the way; every agent ends in exactly one of the others (RO3).
  * A parked one is taken up again when its agent comes.
  */
 export const MEMBER_STATES = [
   'waiting',
   'upgrading',
+  /** What it was given is not to stay (R8): it waits for its turn to go back. */
+  'to-roll-back',
+  /** Under way to the version that it goes back to. */
+  'rolling-back',
   'done',
   'failed',
   'rolled-back',
@@ -114,6 +118,14 @@ export const MEMBER_STATES = [
 ] as const;
 
 export type MemberState = (typeof MEMBER_STATES)[number];
+
+/** The rollout has still something to do with them. */
+export const ON_THE_WAY: readonly MemberState[] = [
+  'waiting',
+  'upgrading',
+  'to-roll-back',
+  'rolling-back',
+];
 
 /** Of a command's end, as its member's. */
 export function memberStateOf(end: {

@@ -34,10 +34,39 @@ export interface RolloutSpec {
   /** Test mode (R6): pauses by itself after so many upgrades; null: off. */
   readonly pauseAfter: number | null;
   readonly isForced: boolean;
+  /** What goes back to another version once a rollout has come to an error (R8): those that failed, all it has upgraded, or none. */
+  readonly rollBack: 'failed' | 'all' | 'none';
+  /** Where they go back to; null: each to what it ran before. */
+  readonly rollBackTo: Version | null;
+  /** One that is back on a version that works is no failure. One that could not go back always is. */
+  readonly goesOnAfterRollBack: boolean;
+  /** Agents that match the selector after the start are taken along (P3). */
+  readonly takesLateJoiners: boolean;
+  /** Of two rollouts that want the same place of a group the higher one has it first (P5): -100 to 100. */
+  readonly priority: number;
+  /** `soft`: at the agent's next idle time. `fetch-only`: everything is made ready, and nothing switched (P5). */
+  readonly pace: 'now' | 'soft' | 'fetch-only';
+  /** Only agents with a launcher (H14). */
+  readonly isLauncherNeeded: boolean;
+  /** Another person than its maker approves it before it starts. */
+  readonly needsSecondPrincipal: boolean;
 }
 
 export const WAVES_MAX = 50;
 export const SOAK_MS_MAX: number = 30 * 86_400_000;
+export const PRIORITY_MAX = 100;
+
+/** What specs that were stored before say nothing of. */
+const SINCE_SCHEMA_9 = {
+  rollBack: 'failed',
+  rollBackTo: null,
+  goesOnAfterRollBack: false,
+  takesLateJoiners: false,
+  priority: 0,
+  pace: 'now',
+  isLauncherNeeded: false,
+  needsSecondPrincipal: false,
+} as const;
 
 /** One canary, then everybody; the first failure halts. */
 export const DEFAULT_SPEC: Readonly<Omit<RolloutSpec, 'component' | 'version'>> = {
@@ -49,6 +78,7 @@ export const DEFAULT_SPEC: Readonly<Omit<RolloutSpec, 'component' | 'version'>> 
   failuresAllowed: { kind: 'count', max: 0 },
   pauseAfter: null,
   isForced: false,
+  ...SINCE_SCHEMA_9,
 };
 
 const KEYS: ReadonlySet<string> = new Set(['component', 'version', ...Object.keys(DEFAULT_SPEC)]);
@@ -68,11 +98,39 @@ export function specTroubles(spec: RolloutSpec): readonly string[] {
   troubles.push(...allowedTroubles(spec.failuresAllowed));
   if (pauseAfter !== null && !isWhole(pauseAfter, 1, Number.MAX_SAFE_INTEGER))
     troubles.push('test mode pauses after one upgrade at least');
-  if (typeof spec.isForced !== 'boolean') troubles.push('it is forced, or not');
+  troubles.push(...flagTroubles(spec), ...rollBackTroubles(spec));
+  if (!isWhole(spec.priority, -PRIORITY_MAX, PRIORITY_MAX))
+    troubles.push(`a priority is a whole number, -${PRIORITY_MAX} to ${PRIORITY_MAX}`);
+  if (!['now', 'soft', 'fetch-only'].includes(spec.pace))
+    troubles.push('its pace is now, soft or fetch-only');
   for (const key of Object.keys(spec)) {
     // RO6: it may be a gate, of a version of the coordinator that was gone back from.
     if (!KEYS.has(key)) troubles.push(`what ${key} says is not known`);
   }
+  return troubles;
+}
+
+function flagTroubles(spec: RolloutSpec): readonly string[] {
+  const flags = {
+    'it is forced, or not': spec.isForced,
+    'it goes on after a rollback, or not': spec.goesOnAfterRollBack,
+    'it takes late joiners, or not': spec.takesLateJoiners,
+    'a launcher is needed, or not': spec.isLauncherNeeded,
+    'a second principal is needed, or not': spec.needsSecondPrincipal,
+  };
+  return Object.entries(flags).flatMap(([trouble, flag]) =>
+    typeof flag === 'boolean' ? [] : [trouble],
+  );
+}
+
+function rollBackTroubles({ rollBack, rollBackTo, version }: RolloutSpec): readonly string[] {
+  const troubles: string[] = [];
+  if (!['failed', 'all', 'none'].includes(rollBack))
+    troubles.push('what goes back is failed, all or none');
+  if (rollBackTo === null) return troubles;
+  if (typeof rollBackTo !== 'string' || !isVersion(rollBackTo))
+    troubles.push(`${rollBackTo} is no version to go back to`);
+  if (rollBackTo === version) troubles.push(`${version} is the version that would be left`);
   return troubles;
 }
 
@@ -112,7 +170,7 @@ function allowedTroubles(allowed: FailuresAllowed): readonly string[] {
 /** Null: it cannot be read, and what it would allow is not known (RO6: then nothing is). */
 export function readSpec(text: string): RolloutSpec | null {
   try {
-    const spec = JSON.parse(text) as RolloutSpec;
+    const spec = { ...SINCE_SCHEMA_9, ...JSON.parse(text) } as RolloutSpec;
     return specTroubles(spec).length === 0 ? spec : null;
   } catch {
     return null;

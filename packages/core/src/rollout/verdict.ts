@@ -11,6 +11,8 @@ export type MemberCounts = Readonly<Record<MemberState, number>>;
 export const NO_MEMBERS: MemberCounts = {
   waiting: 0,
   upgrading: 0,
+  'to-roll-back': 0,
+  'rolling-back': 0,
   done: 0,
   failed: 0,
   'rolled-back': 0,

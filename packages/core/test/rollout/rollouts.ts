@@ -81,6 +81,14 @@ export const specs: fc.Arbitrary<RolloutSpec> = fc.record({
   ),
   pauseAfter: fc.option(fc.integer({ min: 1, max: 6 })),
   isForced: fc.boolean(),
+  rollBack: fc.constantFrom('failed' as const, 'all' as const, 'none' as const),
+  rollBackTo: fc.constantFrom(null, null, '1.0.0'),
+  goesOnAfterRollBack: fc.boolean(),
+  takesLateJoiners: fc.boolean(),
+  priority: fc.integer({ min: -100, max: 100 }),
+  pace: fc.constantFrom('now' as const, 'soft' as const, 'fetch-only' as const),
+  isLauncherNeeded: fc.boolean(),
+  needsSecondPrincipal: fc.boolean(),
 });
 
 export const candidates: fc.Arbitrary<readonly Candidate[]> = fc

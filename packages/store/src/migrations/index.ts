@@ -8,6 +8,7 @@ import { migrateEighth } from './eighth.ts';
 import { migrateFifth } from './fifth.ts';
 import { migrateFirst } from './first.ts';
 import { migrateFourth } from './fourth.ts';
+import { migrateNinth } from './ninth.ts';
 import { migrateSecond } from './second.ts';
 import { migrateSeventh } from './seventh.ts';
 import { migrateSixth } from './sixth.ts';
@@ -36,10 +37,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 6, readableSince: 1, up: migrateSixth },
   { schema: 7, readableSince: 1, up: migrateSeventh },
   { schema: 8, readableSince: 1, up: migrateEighth },
+  { schema: 9, readableSince: 1, up: migrateNinth },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 8;
+export const SCHEMA = 9;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

@@ -24,6 +24,8 @@ type Column = Exclude<
 export const COLUMN_OF: Readonly<Record<MemberState, Column>> = {
   waiting: 'waiting',
   upgrading: 'upgrading',
+  'to-roll-back': 'to_roll_back',
+  'rolling-back': 'rolling_back',
   done: 'done',
   failed: 'failed',
   'rolled-back': 'rolled_back',
@@ -60,6 +62,8 @@ export function countsOf(wave: RolloutWaveTable): MemberCounts {
   return {
     ...{ waiting, upgrading, done, failed, skipped, parked, stopped },
     'rolled-back': wave.rolled_back,
+    'to-roll-back': wave.to_roll_back,
+    'rolling-back': wave.rolling_back,
   };
 }
 

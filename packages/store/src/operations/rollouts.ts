@@ -69,6 +69,16 @@ export async function createRollout(
     ended_ms: null,
     outcome: null,
     revision: 0,
+    origin: 'person',
+    choice_position: null,
+    agents: null,
+    planned_ms: nowMs,
+    starts_ms: null,
+    approved_by: null,
+    approved_ms: null,
+    split_of: null,
+    starts_after: null,
+    reverts: null,
   };
   await context.db.insertInto('rollouts').values(row).execute();
   await insertPlan(context, { row, plan });
@@ -146,6 +156,7 @@ async function insertPlan(
       ended_ms: null,
       code: null,
       message: null,
+      failure: null,
     }),
   );
   for (let from = 0; from < members.length; from += CHUNK) {
@@ -164,6 +175,7 @@ async function insertPlan(
         wave,
         waiting,
         ...{ upgrading: 0, done: 0, failed: 0, rolled_back: 0, skipped: 0, parked: 0, stopped: 0 },
+        ...{ to_roll_back: 0, rolling_back: 0 },
         last_end_ms: null,
         is_approved: 0,
       })

@@ -3,19 +3,20 @@
  * ten thousand is seen.
  */
 import type { Rollout } from '@moult/api';
-import { failuresIn } from '@moult/core/rollout';
+import { failuresIn, ON_THE_WAY } from '@moult/core/rollout';
 
 type Counts = Rollout['counts'];
 
 /** For the help: what the cells say. */
 export const BAR_HELP =
-  '\nBars: # done, ! failed or rolled back, > upgrading, - left out, . waiting';
+  '\nBars: # done, ! failed or rolled back, > upgrading, < going back, - left out, . waiting';
 
 export function barText(counts: Counts, width: number): string {
   const parts = [
     { cell: '#', count: counts.done },
     { cell: '!', count: failuresIn(counts) },
     { cell: '>', count: counts.upgrading },
+    { cell: '<', count: counts['to-roll-back'] + counts['rolling-back'] },
     { cell: '-', count: counts.skipped + counts.parked + counts.stopped },
     { cell: '.', count: counts.waiting },
   ];
@@ -46,13 +47,15 @@ export function sizeOf(counts: Counts): number {
 
 /** Agents that are on the way no more. */
 export function overIn(counts: Counts): number {
-  return sizeOf(counts) - counts.waiting - counts.upgrading;
+  let over = sizeOf(counts);
+  for (const state of ON_THE_WAY) over -= counts[state];
+  return over;
 }
 
 /** `3 done, 1 failed, 8 waiting`: those that there are. */
 export function countsText(counts: Counts): string {
   const parts = ORDER.flatMap((state) =>
-    counts[state] === 0 ? [] : [`${counts[state]} ${state.replace('-', ' ')}`],
+    counts[state] === 0 ? [] : [`${counts[state]} ${state.replaceAll('-', ' ')}`],
   );
   return parts.length === 0 ? 'nobody' : parts.join(', ');
 }
@@ -62,6 +65,8 @@ const ORDER = [
   'failed',
   'rolled-back',
   'upgrading',
+  'rolling-back',
+  'to-roll-back',
   'waiting',
   'parked',
   'skipped',
