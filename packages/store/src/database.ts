@@ -204,6 +204,8 @@ export interface CommandTable {
   readonly parameters: string | null;
   /** Since schema 5. When its host said that it is over, also where it was taken back before; null: it has not. */
   readonly host_ended_ms: number | null;
+  /** Since schema 10. Which rollout ordered it; null: none did. */
+  readonly rollout_id: string | null;
 }
 
 export interface AttemptTable {
@@ -247,6 +249,8 @@ export interface HistoryTable {
   readonly principal: string;
   readonly why: string;
   readonly detail: string;
+  /** Since schema 10. Of what happened to a rollout, and to the commands that it ordered. */
+  readonly rollout_id: string | null;
 }
 
 export interface ReleaseTable {

@@ -58,6 +58,7 @@ test('C22: neither an order of a task nor what follows it reads the commands of 
 });
 
 const runs = { agent: null, task: null, run: null, state: 'all', before: null, limit: 50 } as const;
+const attemptsOf = { agent: null, commandId: null, before: null, limit: 50 } as const;
 const historyOf = { agent: 'a', before: null, after: null, limit: 50 } as const;
 
 test.each([
@@ -89,6 +90,16 @@ test.each([
     /"commands"|"task_runs"/,
   ],
   ['the history of an agent', (store: Store) => store.read('historyPage', historyOf), /"history"/],
+  [
+    'the history of a rollout',
+    (store: Store) => store.read('historyPage', { ...historyOf, agent: null, rolloutId: 'r' }),
+    /"history"/,
+  ],
+  [
+    'the attempts of a rollout',
+    (store: Store) => store.read('attemptPage', { ...attemptsOf, rolloutId: 'r' }),
+    /"commands"/,
+  ],
   [
     'who has the turn of a group',
     (store: Store) => store.read('turnHolder', { group: 'default', component: 'agent' }),

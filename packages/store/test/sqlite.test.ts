@@ -15,6 +15,7 @@ import { identityConformance } from './identity-conformance.ts';
 import { outputConformance } from './output-conformance.ts';
 import { restoreConformance } from './restore-conformance.ts';
 import { rolloutConformance } from './rollout-conformance.ts';
+import { rolloutHistoryConformance } from './rollout-history-conformance.ts';
 import { makeToken } from './support/tokens.ts';
 import { taskConformance } from './task-conformance.ts';
 
@@ -57,6 +58,7 @@ for (const engine of ENGINES) {
   outputConformance(engine);
   fleetConformance(engine);
   rolloutConformance(engine);
+  rolloutHistoryConformance(engine);
 }
 
 describe('SQLite', () => {

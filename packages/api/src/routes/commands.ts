@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 import { attempt, command, historyEntry, id, name, none } from '../schemas.ts';
 
+/** Its id or its name. */
+const rollout = z.string().min(1).max(128);
 const limit = z.coerce.number().int().min(1).max(1000).default(100);
 
 export const listCommands = defineRoute({
@@ -42,7 +44,12 @@ export const listAttempts = defineRoute({
   summary: 'Upgrade attempts with their steps, newest first.',
   permission: 'view',
   params: none,
-  query: z.object({ agent: name.optional(), before: z.string().optional(), limit }),
+  query: z.object({
+    agent: name.optional(),
+    rollout: rollout.optional(),
+    before: z.string().optional(),
+    limit,
+  }),
   body: z.null(),
   status: 200,
   response: z.object({ attempts: z.array(attempt), next: z.string().nullable() }),
@@ -57,6 +64,8 @@ export const listHistory = defineRoute({
   params: none,
   query: z.object({
     agent: name.optional(),
+    /** What happened to it, and to the commands that it ordered. */
+    rollout: rollout.optional(),
     before: z.coerce.number().int().optional(),
     after: z.coerce.number().int().optional(),
     limit,

@@ -7,6 +7,7 @@ import { ABSENT, formatTime } from '../terminal/format.ts';
 
 interface HistoryOptions {
   readonly of: 'upgrades' | 'all';
+  readonly rollout?: string;
   readonly limit: number;
 }
 
@@ -20,14 +21,20 @@ export function addHistory(program: Command, shell: Shell): void {
     .addOption(
       choice('--of <what>', 'upgrades, or every entry', ['upgrades', 'all']).default('upgrades'),
     )
+    .option('--rollout <rollout>', 'only of one rollout, by name or id')
     .option('--limit <count>', 'how many at most', wholeNumber, LIMIT);
   withExamples(withOutput(withConnection(command)), [
     { does: 'upgrades of one agent, with the evidence of failures', line: 'moult history web-1' },
+    {
+      does: 'all that a rollout did, and who said so',
+      line: 'moult history --rollout spring --of all',
+    },
     { does: 'who did what', line: 'moult history --of all --limit 50' },
   ]).action(
     shell.action<HistoryOptions, [string | undefined]>(async (run, options, [agent]) => {
-      if (options.of === 'all') await showEntries(run, { agent, limit: options.limit });
-      else await showAttempts(run, { agent, limit: options.limit });
+      const { rollout, limit } = options;
+      if (options.of === 'all') await showEntries(run, { agent, rollout, limit });
+      else await showAttempts(run, { agent, rollout, limit });
       return EXIT.ok;
     }),
   );
@@ -35,6 +42,7 @@ export function addHistory(program: Command, shell: Shell): void {
 
 interface Wanted {
   readonly agent: string | undefined;
+  readonly rollout: string | undefined;
   readonly limit: number;
 }
 
@@ -43,7 +51,11 @@ async function showAttempts(run: Run, query: Wanted): Promise<void> {
   const answer = await client.listAttempts({ query, signal: run.stop });
   run.output.result(answer, () =>
     answer.attempts.length === 0
-      ? ['No upgrade has run.']
+      ? [
+          query.rollout === undefined
+            ? 'No upgrade has run.'
+            : `Nothing of ${query.rollout} has run yet.`,
+        ]
       : answer.attempts.flatMap((attempt, index) => [
           ...(index === 0 ? [] : ['']),
           ...attemptLines(attempt),

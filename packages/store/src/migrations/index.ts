@@ -12,6 +12,7 @@ import { migrateNinth } from './ninth.ts';
 import { migrateSecond } from './second.ts';
 import { migrateSeventh } from './seventh.ts';
 import { migrateSixth } from './sixth.ts';
+import { migrateTenth } from './tenth.ts';
 import { migrateThird } from './third.ts';
 
 /** What engines call differently. */
@@ -38,10 +39,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 7, readableSince: 1, up: migrateSeventh },
   { schema: 8, readableSince: 1, up: migrateEighth },
   { schema: 9, readableSince: 1, up: migrateNinth },
+  { schema: 10, readableSince: 1, up: migrateTenth },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 9;
+export const SCHEMA = 10;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

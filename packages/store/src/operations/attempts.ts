@@ -210,6 +210,8 @@ export async function attemptPage(
   db: ReadContext,
   page: {
     readonly agent: string | null;
+    /** Absent: of all, and those that no rollout ordered. */
+    readonly rolloutId?: string;
     readonly commandId: string | null;
     readonly before: string | null;
     readonly limit: number;
@@ -220,10 +222,11 @@ export async function attemptPage(
     .innerJoin('commands', 'commands.id', 'attempts.command_id')
     .selectAll('attempts')
     .select(['commands.created_by', 'commands.why'])
-    .orderBy('attempts.command_id', 'desc')
+    .orderBy(page.rolloutId === undefined ? 'attempts.command_id' : 'commands.id', 'desc')
     .orderBy('attempts.attempt', 'desc')
     .limit(page.limit);
   if (page.agent !== null) query = query.where('attempts.agent_name', '=', page.agent);
+  if (page.rolloutId !== undefined) query = query.where('commands.rollout_id', '=', page.rolloutId);
   if (page.commandId !== null) query = query.where('attempts.command_id', '=', page.commandId);
   if (page.before !== null) query = query.where('attempts.command_id', '<', page.before);
   return query.execute();

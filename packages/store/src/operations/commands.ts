@@ -156,6 +156,8 @@ export interface NewCommand extends Order {
   readonly notBeforeMs: number;
   readonly key: string | null;
   readonly origin: CommandTable['origin'];
+  /** Of a rollout alone: which one. */
+  readonly rolloutId?: string;
   /** Wall clock, ms; absent: the usual time. */
   readonly notAfterMs?: number;
   /** Of a task alone. */
@@ -181,6 +183,7 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     instanceId: instance.id,
     component,
     commandId: id,
+    ...(args.rolloutId === undefined ? {} : { rolloutId: args.rolloutId }),
     detail:
       kind === 'autoUpgrade'
         ? { version, origin: args.origin, isForced: args.isForced }
@@ -222,6 +225,7 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     task: args.task?.name ?? null,
     parameters: args.task === undefined ? null : JSON.stringify(args.task.parameters),
     host_ended_ms: null,
+    rollout_id: args.rolloutId ?? null,
   };
   await context.db.insertInto('commands').values(row).execute();
   return row;

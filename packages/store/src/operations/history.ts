@@ -17,6 +17,8 @@ export interface NewEntry {
   readonly component?: Component;
   readonly commandId?: string;
   readonly attempt?: number;
+  /** Of what has a command: the one that ordered it, unless said. */
+  readonly rolloutId?: string;
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
@@ -36,10 +38,16 @@ export async function addHistory(context: WriteContext, entry: NewEntry): Promis
       principal: entry.principal ?? COORDINATOR,
       why: entry.why ?? '',
       detail: JSON.stringify(entry.detail ?? {}),
+      rollout_id: rolloutIdOf(context, entry),
     })
     .returning('position')
     .executeTakeFirstOrThrow();
   return row.position;
+}
+
+function rolloutIdOf({ db }: WriteContext, { rolloutId, commandId }: NewEntry) {
+  if (rolloutId !== undefined || commandId === undefined) return rolloutId ?? null;
+  return db.selectFrom('commands').select('rollout_id').where('id', '=', commandId);
 }
 
 /** For what a host may ask again and again: said once, until something else happened to the agent. */
@@ -64,19 +72,25 @@ export async function addHistoryOnce(
 
 export interface HistoryPage {
   readonly agent: string | null;
+  /** Absent: of all, and what belongs to none. */
+  readonly rolloutId?: string;
   /** Positions below this one; null: from the newest. */
   readonly before: number | null;
   readonly after: number | null;
   readonly limit: number;
 }
 
-/** Newest first. Those of an agent also under the names that its instances bore before. */
+/**
+ * Newest first. Those of an agent also under the names that its instances bore before; those of a rollout with what happened to
+ * the commands that it ordered.
+ */
 export async function historyPage(
   db: ReadContext,
   page: HistoryPage,
 ): Promise<readonly HistoryRow[]> {
   const { agent, limit } = page;
-  if (agent === null) return pageOf(db, page).execute();
+  const query = pageOf(db, page);
+  if (agent === null) return query.execute();
   const instances = await db
     .selectFrom('instances')
     .select('id')
@@ -84,9 +98,9 @@ export async function historyPage(
     .execute();
   // One by one, each along its index: asked for with `or`, SQLite reads all that there ever was of the agent, and sorts it.
   const found = [
-    await pageOf(db, page).where('agent_name', '=', agent).execute(),
+    await query.where('agent_name', '=', agent).execute(),
     ...(await Promise.all(
-      instances.map(({ id }) => pageOf(db, page).where('instance_id', '=', id).execute()),
+      instances.map(({ id }) => query.where('instance_id', '=', id).execute()),
     )),
   ];
   const byPosition = new Map(found.flat().map((row) => [row.position, row]));
@@ -97,5 +111,6 @@ function pageOf(db: ReadContext, page: HistoryPage) {
   let query = db.selectFrom('history').selectAll().orderBy('position', 'desc').limit(page.limit);
   if (page.before !== null) query = query.where('position', '<', page.before);
   if (page.after !== null) query = query.where('position', '>', page.after);
+  if (page.rolloutId !== undefined) query = query.where('rollout_id', '=', page.rolloutId);
   return query;
 }

@@ -108,6 +108,7 @@ function adoptedCommand(of: {
     task: null,
     parameters: null,
     host_ended_ms: null,
+    rollout_id: null,
   };
 }
 

@@ -103,6 +103,7 @@ export async function moveRollout(
     nowMs: change.nowMs,
     kind: `rollout-${state}`,
     component: row.component,
+    rolloutId: row.id,
     ...(change.principal === undefined ? {} : { principal: change.principal }),
     why: change.why,
     detail: {

@@ -200,6 +200,7 @@ async function startOne(
     notBeforeMs: 0,
     key: `rollout-${row.id}-${tries}`,
     origin: 'rollout',
+    rolloutId: row.id,
     nowMs,
     principal: row.started_by ?? COORDINATOR,
     why: row.why === '' ? `rollout ${row.name}` : row.why,

@@ -7,6 +7,7 @@ import { attemptOf } from './attempts.ts';
 import { applyEvent } from './command-rows.ts';
 import { commandById } from './commands.ts';
 import type { WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
 import { moveMember, moveRollout, rolloutOf } from './rollout-rows.ts';
 import type { RolloutOrder } from './rollouts.ts';
 import { skipCommand } from './taking-back.ts';
@@ -96,5 +97,11 @@ export async function skipRolloutAgent(
   }
   const message = why === '' ? `skipped by ${principal}` : why;
   await moveMember(context, member, { state: 'skipped', nowMs, set: { message } });
+  await addHistory(context, {
+    ...{ nowMs, kind: 'rollout-agent-skipped', principal, why },
+    ...{ component: row.component, rolloutId: row.id },
+    ...{ agentName, instanceId: member.instance_id },
+    detail: { rollout: row.name, version: row.version },
+  });
   return { row, takenBack: null };
 }

@@ -57,7 +57,7 @@ export async function rolloutMembers(
     .select(({ fn }) =>
       fn.coalesce('commands.hold_reason', 'commands.host_hold_reason').as('command_hold_reason'),
     )
-    .where('rollout_id', '=', id)
+    .where('rollout_members.rollout_id', '=', id)
     .orderBy('place')
     .limit(page.limit);
   if (page.state !== null) query = query.where('rollout_members.state', '=', page.state);

@@ -86,6 +86,7 @@ export async function createRollout(
     nowMs,
     kind: 'rollout-pending',
     component: spec.component,
+    rolloutId: row.id,
     principal,
     why,
     detail: {
@@ -265,9 +266,11 @@ export async function approveRollout(
     .where('rollout_id', '=', row.id)
     .where('wave', '=', next.wave)
     .execute();
-  const detail = { rollout: row.name, wave: next.wave + 1 };
-  const { component } = row;
-  await addHistory(context, { nowMs, kind: 'rollout-approved', principal, why, component, detail });
+  await addHistory(context, {
+    ...{ nowMs, kind: 'rollout-approved', principal, why },
+    ...{ component: row.component, rolloutId: row.id },
+    detail: { rollout: row.name, wave: next.wave + 1 },
+  });
   return row;
 }
 
@@ -298,8 +301,10 @@ export async function retryRollout(
     .set({ failures_forgiven: 0, revision: row.revision + 1 })
     .where('id', '=', row.id)
     .execute();
-  const detail = { rollout: row.name, agents: agents.length };
-  const { component } = row;
-  await addHistory(context, { nowMs, kind: 'rollout-retried', principal, why, component, detail });
+  await addHistory(context, {
+    ...{ nowMs, kind: 'rollout-retried', principal, why },
+    ...{ component: row.component, rolloutId: row.id },
+    detail: { rollout: row.name, agents: agents.length },
+  });
   return { row, agents };
 }

@@ -13,6 +13,9 @@ type CommandHandlers = Pick<
 
 export function commandHandlers(options: { readonly store: Store }): CommandHandlers {
   const { store } = options;
+  /** Throws `not-found`. */
+  const ofRollout = async (rollout: string | undefined) =>
+    rollout === undefined ? {} : { rolloutId: (await store.read('rolloutView', rollout)).row.id };
   return {
     listCommands: async ({ query }) => {
       const { limit, state } = query;
@@ -36,6 +39,7 @@ export function commandHandlers(options: { readonly store: Store }): CommandHand
       const { limit } = query;
       const rows = await store.read('attemptPage', {
         agent: query.agent ?? null,
+        ...(await ofRollout(query.rollout)),
         commandId: null,
         before: query.before ?? null,
         limit: limit + 1,
@@ -48,6 +52,7 @@ export function commandHandlers(options: { readonly store: Store }): CommandHand
       const { limit } = query;
       const rows = await store.read('historyPage', {
         agent: query.agent ?? null,
+        ...(await ofRollout(query.rollout)),
         before: query.before ?? null,
         after: query.after ?? null,
         limit: limit + 1,
