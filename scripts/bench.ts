@@ -1,35 +1,41 @@
 // Measures: `npm run bench`, `npm run bench -- upgrade`, `-o json` for programs, `--strict` to end with 1 where
-// a bar does not hold. Each benchmark is a file of scripts/bench/ and measures its baseline in the same run.
+// a bar does not hold, `--agents N` for a smaller rollout. Each benchmark is a file of scripts/bench/ and measures its baseline in the same run.
 
 import { parseArgs } from 'node:util';
 import { measureCoordinator } from './bench/coordinator.ts';
 import type { Figure } from './bench/figure.ts';
 import { measureOutput } from './bench/output.ts';
+import { measureRollout } from './bench/rollout.ts';
 import { tableOf } from './bench/table.ts';
 import { measureTasks } from './bench/tasks.ts';
 import { measureUpgrade } from './bench/upgrade.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    output: { type: 'string', short: 'o', default: 'table' },
+    agents: { type: 'string' },
+    strict: { type: 'boolean', default: false },
+  },
+});
+/** Of the rollout; null: as many as its bars speak of. */
+const agents = values.agents === undefined ? null : Number(values.agents);
 
 type Benchmark = (say: (line: string) => void) => Promise<readonly Figure[]>;
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   coordinator: (say) => measureCoordinator(say),
   output: (say) => measureOutput(say),
+  rollout: (say) => measureRollout(say, agents),
   tasks: (say) => measureTasks(say),
   upgrade: measureUpgrade,
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    output: { type: 'string', short: 'o', default: 'table' },
-    strict: { type: 'boolean', default: false },
-  },
-});
-
 const unknown = positionals.filter((name) => !(name in BENCHMARKS));
-if (unknown.length > 0 || !['table', 'json'].includes(values.output)) {
+const isCounted = agents === null || (Number.isInteger(agents) && agents > 0);
+if (unknown.length > 0 || !isCounted || !['table', 'json'].includes(values.output)) {
   process.stderr.write(
-    `usage: npm run bench -- [NAME ...] [-o json] [--strict]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}\n`,
+    `usage: npm run bench -- [NAME ...] [-o json] [--strict] [--agents N]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}\n`,
   );
   process.exitCode = 2;
 } else {

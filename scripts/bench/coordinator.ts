@@ -10,9 +10,10 @@ import { freePort } from '../fleet/free-port.ts';
 import { endEverything } from '../fleet/program.ts';
 import { type Figure, figureOf, percentile } from './figure.ts';
 import type { Gauge } from './gauge.ts';
-import { CrowdProcess } from './light/crowd-process.ts';
+import { CrowdProcess, LIVE_MS_MAX } from './light/crowd-process.ts';
 import { type EnrolledFleet, enrollLightAgents, NEXT_VERSION } from './light/enroll.ts';
 import type { Answers } from './light/orders.ts';
+import { pause } from './pause.ts';
 import { Server } from './server.ts';
 
 /** `most` for memory, `many` for everything else. */
@@ -28,9 +29,6 @@ const BACK_S_BAR = 90;
 const LOOP_MS_BAR = 200;
 const ORDER_MS_BAR = 50;
 
-/** So many go live a second while the crowd is made. */
-const RAMP_PER_SECOND = 400;
-const LIVE_MS_MAX = 240_000;
 /** Pings have gone round twice by then. */
 const SETTLE_MS = 45_000;
 const ASK_MS = 15_000;
@@ -125,21 +123,10 @@ async function crowdOf(
   run: Run,
   of: { readonly port: number; readonly from?: number; readonly count: number },
 ): Promise<CrowdProcess> {
-  const { port, from = 0, count } = of;
-  const crowd = new CrowdProcess();
   const { mode, fleet } = run;
-  const afterMs = Date.now();
-  await crowd.order({
-    kind: 'start',
-    mode,
-    url: `ws://127.0.0.1:${port}`,
-    agentsPath: fleet.agentsPath,
-    from,
-    count,
-    rampMs: (count * 1_000) / RAMP_PER_SECOND,
-  });
-  await crowd.allLive({ afterMs, timeoutMs: LIVE_MS_MAX });
-  run.say(`${mode}: ${count} live after ${((Date.now() - afterMs) / 1_000).toFixed(1)} s`);
+  const startedMs = Date.now();
+  const crowd = await CrowdProcess.live({ mode, ...of, agentsPath: fleet.agentsPath });
+  run.say(`${mode}: ${of.count} live after ${((Date.now() - startedMs) / 1_000).toFixed(1)} s`);
   return crowd;
 }
 
@@ -247,8 +234,4 @@ function figuresOf(of: {
       bar: { of: 'value', below: ORDER_MS_BAR },
     }),
   ];
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -3,6 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { until } from '../../fleet/until.ts';
 import type { Order, OrderOf, Told } from './orders.ts';
 
+/** So many go live a second while the crowd is made. */
+const RAMP_PER_SECOND = 400;
+export const LIVE_MS_MAX = 240_000;
+
 interface Waiting {
   resolve(result: unknown): void;
   reject(error: Error): void;
@@ -33,6 +37,24 @@ export class CrowdProcess {
         resolve();
       });
     });
+  }
+
+  /** One whose peers are all connected. */
+  static async live(of: {
+    readonly mode: Extract<Order, { kind: 'start' }>['mode'];
+    readonly port: number;
+    readonly agentsPath: string;
+    readonly from?: number;
+    readonly count: number;
+  }): Promise<CrowdProcess> {
+    const { port, from = 0, ...rest } = of;
+    const crowd = new CrowdProcess();
+    const afterMs = Date.now();
+    const rampMs = (of.count * 1_000) / RAMP_PER_SECOND;
+    const url = `ws://127.0.0.1:${port}`;
+    await crowd.order({ kind: 'start', ...rest, url, from, rampMs });
+    await crowd.allLive({ afterMs, timeoutMs: LIVE_MS_MAX });
+    return crowd;
   }
 
   order<K extends Order['kind']>(order: Extract<Order, { kind: K }>): Promise<OrderOf[K]> {

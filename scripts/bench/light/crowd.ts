@@ -1,8 +1,10 @@
 /* The process of the light peers: does what the parent orders, one thing at a time, and ends with it. */
 import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { LightAgent, type LightAgentFacts } from './light-agent.ts';
+import type { EnrolledAgents } from './enroll.ts';
+import { LightAgent } from './light-agent.ts';
 import { BarePeer, type LightPeer, type Peers } from './light-peer.ts';
+import type { Execution } from './light-upgrades.ts';
 import type { Answers, Asked, Order, Status, Told } from './orders.ts';
 
 /** Silent connections are looked for so often. */
@@ -10,6 +12,7 @@ const LOOK_MS = 1_000;
 
 const crowd: LightPeer[] = [];
 const refused: Record<string, number> = {};
+const executions: Execution[] = [];
 let live = 0;
 let allLiveAtMs: number | null = null;
 
@@ -41,10 +44,13 @@ function bareOf(order: Extract<Order, { kind: 'start' }>): readonly LightPeer[] 
 }
 
 async function agentsOf(order: Extract<Order, { kind: 'start' }>): Promise<readonly LightPeer[]> {
-  const all = JSON.parse(await readFile(order.agentsPath, 'utf8')) as readonly LightAgentFacts[];
-  return all
+  const enrolled = JSON.parse(await readFile(order.agentsPath, 'utf8')) as EnrolledAgents;
+  const { digests } = enrolled;
+  const executed = (execution: Execution) => executions.push(execution);
+  const upgrading = order.mode === 'upgrading' ? { digests, executed } : null;
+  return enrolled.agents
     .slice(order.from, order.from + order.count)
-    .map((facts) => new LightAgent({ url: order.url, facts, peers }));
+    .map((facts) => new LightAgent({ url: order.url, facts, peers, upgrading }));
 }
 
 function status(): Status {
@@ -71,6 +77,20 @@ async function ask(order: Extract<Order, { kind: 'ask' }>): Promise<Answers> {
   await Promise.all(askers);
   const seconds = (performance.now() - startedMs) / 1_000;
   return { count: latenciesMs.length, perSecond: latenciesMs.length / seconds, latenciesMs };
+}
+
+async function converse(order: Extract<Order, { kind: 'converse' }>): Promise<number> {
+  const startedMs = performance.now();
+  const waiting = crowd.filter((peer) => peer instanceof BarePeer);
+  const speakers = Array.from({ length: order.sideBySide }, async () => {
+    for (let peer = waiting.pop(); peer !== undefined; peer = waiting.pop()) {
+      for (let word = 0; word < order.wordsBefore; word += 1) await peer.ask();
+      await peer.redial();
+      for (let word = 0; word < order.wordsAfter; word += 1) await peer.ask();
+    }
+  });
+  await Promise.all(speakers);
+  return performance.now() - startedMs;
 }
 
 /** From before the request to the acceptance on the agent's session, in ms. */
@@ -121,6 +141,10 @@ async function obey(order: Order): Promise<unknown> {
       return start(order);
     case 'status':
       return status();
+    case 'executions':
+      return executions;
+    case 'converse':
+      return converse(order);
     case 'ask':
       return ask(order);
     case 'upgrade':

@@ -1,7 +1,7 @@
 /*
  * A light agent: an agent's session without its host. The handshake with its proof, counter and ticket, the question
  * and the report at the beginning, pongs and acceptances are those of the protocol; what a host would make durable is kept
- * in memory, and what it would do is not done.
+ * in memory, and what it would do is not done, or is over at once.
  */
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { CAPABILITIES } from '@moult/agent/handshake';
@@ -19,6 +19,7 @@ import {
   SESSION_PATH,
 } from '@moult/protocol';
 import type { LightPeer, Peers } from './light-peer.ts';
+import { type Execution, LightUpgrades } from './light-upgrades.ts';
 import { Line } from './line.ts';
 import { Question } from './question.ts';
 
@@ -32,6 +33,13 @@ export interface LightAgentFacts {
   readonly launcherDigest: string;
 }
 
+/** For those that carry out upgrades. */
+export interface Upgrading {
+  /** Of each version. */
+  readonly digests: Readonly<Record<string, string>>;
+  readonly executed: (execution: Execution) => void;
+}
+
 export class LightAgent implements LightPeer {
   readonly #facts: LightAgentFacts;
   readonly #peers: Peers;
@@ -40,6 +48,8 @@ export class LightAgent implements LightPeer {
   #counter = 0;
   #ticket = '';
   readonly #question = new Question();
+  /** Null: upgrades are accepted, and nothing comes of them. */
+  readonly #upgrades: LightUpgrades | null;
   /** Told when a command was accepted. */
   onAccepted: (() => void) | null = null;
 
@@ -47,8 +57,10 @@ export class LightAgent implements LightPeer {
     readonly url: string;
     readonly facts: LightAgentFacts;
     readonly peers: Peers;
+    readonly upgrading: Upgrading | null;
   }) {
     this.#facts = of.facts;
+    this.#upgrades = of.upgrading === null ? null : this.#upgradesOf(of.upgrading);
     this.#peers = of.peers;
     const key = Buffer.from(of.facts.privateKey, 'base64');
     this.#key = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
@@ -87,6 +99,23 @@ export class LightAgent implements LightPeer {
     return this.#question.ask(() => this.#send({ kind: 'check', message: { isFirst: false } }));
   }
 
+  #upgradesOf({ digests, executed }: Upgrading): LightUpgrades {
+    const { name, version, digest } = this.#facts;
+    const host = {
+      name,
+      executed,
+      send: (frame: AgentFrame) => this.#send(frame),
+      report: () => this.#send({ kind: 'report', message: this.#report() }),
+      redial: () => this.#line.redial(),
+      digestOf: (version: string) => digests[version] ?? null,
+    };
+    return new LightUpgrades(host, { version, digest });
+  }
+
+  get #running(): { readonly version: string; readonly digest: string } {
+    return this.#upgrades?.running ?? this.#facts;
+  }
+
   #received(bytes: Buffer): void {
     const decoded = decodeCoordinatorFrame(bytes);
     if (decoded.kind === 'frame') this.#onFrame(decoded.frame);
@@ -103,6 +132,10 @@ export class LightAgent implements LightPeer {
         this.#line.live();
         this.#send({ kind: 'check', message: { isFirst: true } });
         this.#send({ kind: 'report', message: this.#report() });
+        this.#upgrades?.welcomed({
+          epoch: frame.message.outputEpoch,
+          sequence: frame.message.outputSequence,
+        });
         this.#peers.live();
         return;
       case 'ping':
@@ -110,13 +143,26 @@ export class LightAgent implements LightPeer {
         return;
       case 'command': {
         const { commandId, attempt } = frame.message;
-        this.#send({ kind: 'accept', message: { commandId, attempt } });
+        if (this.#upgrades !== null) this.#upgrades.ordered(frame.message);
+        else this.#send({ kind: 'accept', message: { commandId, attempt } });
         this.onAccepted?.();
         this.#question.answered();
         return;
       }
       case 'hold':
         this.#question.answered();
+        return;
+      case 'granted':
+        this.#upgrades?.granted(frame.message.point);
+        return;
+      case 'denied':
+        this.#upgrades?.denied(frame.message.isFinal);
+        return;
+      case 'confirm':
+        this.#upgrades?.confirmed(frame.message.commandId);
+        return;
+      case 'outputAck':
+        this.#upgrades?.acknowledged(frame.message.lastSequence);
         return;
       case 'goodbye': {
         const { reason, retryAfterMs } = frame.message;
@@ -129,7 +175,8 @@ export class LightAgent implements LightPeer {
 
   #hello(): Hello {
     this.#counter += 1;
-    const { instanceId, version, digest, launcherDigest, name } = this.#facts;
+    const { instanceId, launcherDigest, name } = this.#facts;
+    const { version, digest } = this.#running;
     return {
       instanceId,
       purpose: 'serve',
@@ -142,8 +189,8 @@ export class LightAgent implements LightPeer {
       ticket: this.#ticket,
       generationSeen: 1,
       positionSeen: 0,
-      commandNonce: '',
-      launcherVersion: version,
+      commandNonce: this.#upgrades?.nonce ?? '',
+      launcherVersion: this.#facts.version,
       launcherDigest,
       agentName: name,
       bootId: 'b1f0c0de-0000-4000-8000-000000000000',
@@ -151,24 +198,34 @@ export class LightAgent implements LightPeer {
   }
 
   #prove(nonce: string): Uint8Array {
-    const { instanceId, version, digest } = this.#facts;
-    const proof = { nonce, instanceId, version, digest, commandNonce: '', channelBinding: '' };
+    const { instanceId } = this.#facts;
+    const { version, digest } = this.#running;
+    const commandNonce = this.#upgrades?.nonce ?? '';
+    const proof = { nonce, instanceId, version, digest, commandNonce, channelBinding: '' };
     return sign(null, Buffer.from(proofText({ ...proof, purpose: 'serve' })), this.#key);
   }
 
   #report(): Report {
     const { name, version, digest, launcherDigest } = this.#facts;
+    const said = this.#upgrades?.said ?? null;
     const plain = { previous: null, refused: [], trialAttemptId: '', rolledBack: null };
     const part = { ...plain, changed: [], changedCount: 0 };
+    const own = {
+      component: 'agent',
+      ...part,
+      current: said?.current ?? { version, digest },
+      previous: said?.previous ?? null,
+      trialAttemptId: said?.trialAttemptId ?? '',
+    };
     return {
-      state: 'Up',
-      marks: [],
+      state: said?.state ?? 'Up',
+      marks: said?.marks ?? [],
       components: [
-        { component: 'agent', current: { version, digest }, ...part },
+        own,
         { component: 'launcher', current: { version, digest: launcherDigest }, ...part },
       ],
-      upgrade: null,
-      isIdle: true,
+      upgrade: said?.upgrade ?? null,
+      isIdle: (said?.upgrade ?? null) === null,
       tasks: [],
       configurationTrouble: '',
       kept: [],

@@ -30,12 +30,14 @@ export class BarePeer implements LightPeer {
   readonly #line: Line;
   readonly #question = new Question();
   onAccepted: (() => void) | null = null;
+  #onLive: (() => void) | null = null;
 
   constructor(of: { readonly url: string; readonly peers: Peers }) {
     this.#line = new Line(of.url, {
       onOpen: () => {
         this.#line.live();
         of.peers.live();
+        this.#onLive?.();
       },
       onBytes: () => {
         this.#question.answered();
@@ -57,6 +59,14 @@ export class BarePeer implements LightPeer {
 
   ask(): Promise<void> {
     return this.#question.ask(() => this.#line.send(WORD));
+  }
+
+  /** Resolves when it is connected again. */
+  redial(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onLive = resolve;
+      this.#line.redial();
+    });
   }
 
   /** Nobody pings it: silence means nothing. */

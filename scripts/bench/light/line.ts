@@ -27,6 +27,7 @@ export class Line {
   #failures = 0;
   #openedMs = 0;
   #heardMs = 0;
+  #isRedialing = false;
   #isLive = false;
   /** What the other side said before it closed. */
   #goodbye: Ending | null = null;
@@ -57,6 +58,12 @@ export class Line {
   /** It will close; the next try goes by this. */
   goodbye(ending: Ending): void {
     this.#goodbye = ending;
+    this.#socket?.close(1000);
+  }
+
+  /** Another process takes over: this connection ends, and another is made at once. */
+  redial(): void {
+    this.#isRedialing = true;
     this.#socket?.close(1000);
   }
 
@@ -100,6 +107,11 @@ export class Line {
     this.#isLive = false;
     this.#owner.onClosed(wasLive);
     if (this.#isEnded) return;
+    if (this.#isRedialing) {
+      this.#isRedialing = false;
+      this.#connect();
+      return;
+    }
     if (wasLive && performance.now() - this.#openedMs >= GOOD_SESSION_MS) this.#failures = 0;
     const delayMs = reconnectDelayMs({
       failures: this.#failures,

@@ -1,11 +1,13 @@
 /* What the parent and the process of the light peers say to each other. */
+import type { Execution } from './light-upgrades.ts';
 
 export type Order =
   | {
       readonly kind: 'start';
-      readonly mode: 'agents' | 'bare';
+      /** `upgrading`: agents that carry out upgrades. */
+      readonly mode: 'agents' | 'upgrading' | 'bare';
       readonly url: string;
-      /** JSON list of LightAgentFacts; for agents. */
+      /** JSON of EnrolledAgents; for agents. */
       readonly agentsPath: string;
       readonly from: number;
       readonly count: number;
@@ -13,6 +15,15 @@ export type Order =
       readonly rampMs: number;
     }
   | { readonly kind: 'status' }
+  /** What the agents have carried out since they were started. */
+  | { readonly kind: 'executions' }
+  /** Each bare peer says so many words, connects again, and says more; so many side by side. */
+  | {
+      readonly kind: 'converse';
+      readonly sideBySide: number;
+      readonly wordsBefore: number;
+      readonly wordsAfter: number;
+    }
   /** Everybody asks in turn, so many side by side, for so long. */
   | { readonly kind: 'ask'; readonly sideBySide: number; readonly forMs: number }
   /** One upgrade after another, each of another agent, so many a second. */
@@ -44,6 +55,9 @@ export interface Answers {
 export interface OrderOf {
   start: null;
   status: Status;
+  executions: readonly Execution[];
+  /** How long it took, in ms. */
+  converse: number;
   ask: Answers;
   upgrade: readonly number[];
 }
