@@ -33,6 +33,7 @@ const LONG = [
   'test/e2e/restore.test.ts',
   'test/e2e/rehearsal.test.ts',
   'test/e2e/cuts.test.ts',
+  'test/e2e/rollout-fleet.test.ts',
   'test/e2e/rollouts.test.ts',
   'test/e2e/bundle.test.ts',
   'test/e2e/upgrade.test.ts',

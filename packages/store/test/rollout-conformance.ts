@@ -1,5 +1,5 @@
 /* Rollouts: planned, started as groups can spare agents, parked, paused, cancelled, and what becomes of each member. */
-import type { RolloutSpec } from '@moult/core/rollout';
+import { ARRIVING_MS, type RolloutSpec } from '@moult/core/rollout';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../src/index.ts';
 import type { Engine } from './conformance.ts';
@@ -69,6 +69,17 @@ function going(opened: () => Store): void {
     expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'done' });
     await fleet.finish('a', { attests: true });
     expect(await fleet.states()).toEqual({ a: 'done', b: 'done' });
+  });
+
+  test('RO11: where the coordinator has just begun to listen, the place of who has still to come is held', async () => {
+    const fleet = await Fleet.of(opened(), { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    await fleet.send('a', { isConnected: false, listeningMs: ARRIVING_MS - 1 });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'waiting' });
+    await fleet.send('a', { isConnected: false, listeningMs: ARRIVING_MS });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'parked', b: 'upgrading' });
   });
 
   test('R8: a failure is tried again when somebody says so, with a command of its own', async () => {

@@ -14,6 +14,7 @@ export {
   type RolloutState,
   rolloutAfter,
 } from './machine.ts';
+export { ARRIVING_MS, isParkedFor } from './parking.ts';
 export {
   type Candidate,
   type Plan,

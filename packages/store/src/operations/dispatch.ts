@@ -187,7 +187,7 @@ async function dispatchOne(
   // Upgrades came first: what was in their way, or went out, is known by now.
   if (command.kind !== 'autoUpgrade') reasons.set(command.kind, reason);
   if (command.origin === 'rollout')
-    await noteMemberHeld(context, { commandId: command.id, reason, nowMs });
+    await noteMemberHeld(context, { ...args, commandId: command.id, reason });
   if (reason === null) {
     await noteOverridden(context, args);
     return applyEvent(context, command, {

@@ -1,9 +1,11 @@
 /* Rows of rollouts, and their counters: those of a wave change with its members, in one transaction. */
 
+import type { HoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import {
   isFailure,
   isOver,
+  isParkedFor,
   type MemberCounts,
   type MemberState,
   memberStateOf,
@@ -192,27 +194,22 @@ export async function noteMemberEnd(
   });
 }
 
-/** Reasons for which a member goes on waiting for its own turn; all others are those of its host, which is passed over. */
-const TURN_REASONS: readonly string[] = [
-  'awaiting-turn',
-  'upgrading',
-  'in-probation',
-  'rollout-paused',
-  'rollout-halted',
-  'coordinator-restored',
-];
-
 /** What the queue says of a member's command: away when its turn came, it is parked and takes nobody's place. */
 export async function noteMemberHeld(
   context: WriteContext,
-  of: { readonly commandId: string; readonly reason: string | null; readonly nowMs: number },
+  of: {
+    readonly commandId: string;
+    readonly reason: HoldReason | null;
+    readonly listeningSinceMs: number;
+    readonly nowMs: number;
+  },
 ): Promise<void> {
-  const { commandId, reason, nowMs } = of;
+  const { commandId, reason, listeningSinceMs, nowMs } = of;
   const member = await memberOfCommand(context.db, commandId);
   if (member === null) return;
   if (reason === null) {
     if (member.state === 'parked') await moveMember(context, member, { state: 'upgrading', nowMs });
-  } else if (member.state === 'upgrading' && !TURN_REASONS.includes(reason)) {
+  } else if (member.state === 'upgrading' && isParkedFor(reason, nowMs - listeningSinceMs)) {
     await moveMember(context, member, { state: 'parked', nowMs, set: { hold_reason: reason } });
   } else if (member.state === 'parked' && member.hold_reason !== reason) {
     await moveMember(context, member, { state: 'parked', nowMs, set: { hold_reason: reason } });

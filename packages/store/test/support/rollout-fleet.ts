@@ -1,5 +1,5 @@
 /* A fleet in groups, one rollout over it, and hosts that answer as a test says. */
-import { DEFAULT_SPEC, type RolloutSpec } from '@moult/core/rollout';
+import { ARRIVING_MS, DEFAULT_SPEC, type RolloutSpec } from '@moult/core/rollout';
 import type { Store } from '../../src/index.ts';
 import { D2, enroll, finish, NOW, order, report, session } from './rows.ts';
 import { makeToken } from './tokens.ts';
@@ -73,11 +73,14 @@ export class Fleet {
   }
 
   /** Its command goes out; gives what holds it, or null. */
-  async send(name: string, { isConnected = true } = {}): Promise<string | null> {
+  async send(
+    name: string,
+    { isConnected = true, listeningMs = ARRIVING_MS } = {},
+  ): Promise<string | null> {
     const { open } = await this.#store.write('dispatch', {
       instanceId: this.id(name),
       isConnected,
-      listeningSinceMs: NOW,
+      listeningSinceMs: NOW - listeningMs,
       nowMs: NOW,
       resends: false,
     });
