@@ -3,6 +3,7 @@ import type { Rollout } from '@moult/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
 import { until } from '../../scripts/fleet/until.ts';
+import { expectClearFailure } from '../support/clear-failure.ts';
 import { BAD, GOOD } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 
@@ -63,6 +64,53 @@ async function versionOf(name: string): Promise<string | undefined> {
   const { components } = await fleet.coordinator.client.getAgent({ params: { name } });
   return components.find(({ component }) => component === 'agent')?.current?.version;
 }
+
+test(
+  'R20: who views plans, who operates rolls nothing out, who upgrades does, until that is taken away',
+  async () => {
+    const { coordinator } = fleet;
+    const add = async (name: string, role: string) =>
+      (await coordinator.moultOk(['principals', 'add', name, '--role', role, '-q'])).trim();
+    const viewer = await add('vic', 'viewer');
+    const operator = await add('otto', 'operator');
+    const upgrader = await add('uma', 'upgrader');
+    const as = (token: string, ...args: readonly string[]) =>
+      coordinator.moult(['rollouts', ...args, '--token', token]);
+    const plan = [EVERYBODY, '--to', GOOD[0]];
+    const denied = {
+      code: 'permission-denied',
+      exitCode: 4,
+      says: /may not upgrade.*Roles that may: upgrader, admin/s,
+    };
+    for (const token of [viewer, operator]) {
+      expect((await as(token, 'plan', ...plan)).stdout).toContain('eu-1');
+      expectClearFailure(await as(token, 'create', ...plan, '--name', 'theirs'), denied);
+    }
+    expect(await as(upgrader, 'create', ...plan, '--name', 'theirs')).toMatchObject({ code: 0 });
+    for (const token of [viewer, operator]) {
+      expectClearFailure(await as(token, 'start', 'theirs'), denied);
+      expect((await as(token, 'status', 'theirs')).stdout).toContain('pending');
+    }
+    await coordinator.moultOk(['principals', 'role', 'uma', 'operator', '-m', 'change of team']);
+    expectClearFailure(await as(upgrader, 'start', 'theirs'), denied);
+    await coordinator.moultOk(['principals', 'revoke', 'uma', '-m', 'left']);
+    expectClearFailure(await as(upgrader, 'list'), { code: 'unauthenticated', exitCode: 4 });
+    expectClearFailure(await coordinator.moult(['principals', 'revoke', 'admin']), {
+      code: 'last-administrator',
+      exitCode: 1,
+    });
+    expect(await coordinator.moultOk(['principals', 'list'])).toMatch(
+      /uma +operator +revoked by admin/,
+    );
+    const { entries } = await coordinator.client.listHistory({ query: { limit: 10 } });
+    expect(entries.slice(0, 2)).toMatchObject([
+      { kind: 'principal-revoked', principal: 'admin', why: 'left' },
+      { kind: 'principal-role-set', principal: 'admin', why: 'change of team' },
+    ]);
+    await moult('cancel', 'theirs');
+  },
+  ROLLOUT_MS,
+);
 
 test(
   'R1 R4 R8: a release goes to a canary, then group by group, one of each at a time',

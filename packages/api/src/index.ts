@@ -1,3 +1,4 @@
+export type { Principal, Token } from './principal-schemas.ts';
 export type { Rollout } from './rollout-schemas.ts';
 export type { Method, Route } from './route.ts';
 export { ROUTES } from './routes/index.ts';
@@ -15,5 +16,4 @@ export type {
   Release,
   RestoreStatus,
   Run,
-  Token,
 } from './schemas.ts';

@@ -3,7 +3,6 @@ import { CHANGE_KINDS } from '@moult/core/changed-files';
 import { COMMAND_KINDS, COMMAND_STATES } from '@moult/core/command';
 import { COMPONENTS } from '@moult/core/component';
 import { NAME } from '@moult/core/name';
-import { ROLES } from '@moult/core/permission';
 import { PLATFORMS } from '@moult/core/platform';
 import { isVersion } from '@moult/core/versions';
 import { z } from 'zod';
@@ -319,20 +318,6 @@ export const offer = z.object({
   ),
 });
 export type Offer = z.infer<typeof offer>;
-
-export const token = z.object({
-  id,
-  kind: z.enum(['enrollment', 'access']),
-  role: z.enum(ROLES).nullable(),
-  group: name.nullable(),
-  validates: z.boolean(),
-  usesLeft: z.number().int().nullable(),
-  expiresMs: timeMs.nullable(),
-  createdMs: timeMs,
-  createdBy: z.string(),
-  revokedMs: timeMs.nullable(),
-});
-export type Token = z.infer<typeof token>;
 
 /** How this store came to be, and what that means for the fleet. */
 export const restoreStatus = z.object({

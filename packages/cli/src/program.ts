@@ -12,6 +12,7 @@ import { addKeysGroup } from './commands/keys/group.ts';
 import { addLauncherGroup } from './commands/launcher/group.ts';
 import { addLogin } from './commands/login.ts';
 import { addOutput } from './commands/output.ts';
+import { addPrincipalsGroup } from './commands/principals/group.ts';
 import { addReleaseGroup } from './commands/release/group.ts';
 import { addRolloutsGroup } from './commands/rollouts/group.ts';
 import { addTasksGroup } from './commands/tasks/group.ts';
@@ -80,6 +81,7 @@ export function createProgram(shell: Shell): Command {
   addCoordinatorGroup(program, shell);
   addKeysGroup(program, shell);
   addReleaseGroup(program, shell);
+  addPrincipalsGroup(program, shell);
   addTokensGroup(program, shell);
   addAgentGroup(program, shell);
   addLauncherGroup(program, shell);

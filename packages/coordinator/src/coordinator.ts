@@ -29,6 +29,7 @@ import { coordinatorHandlers } from './http/handlers/coordinator.ts';
 import { enrollmentHandlers } from './http/handlers/enrollment.ts';
 import { manyHandlers } from './http/handlers/many.ts';
 import { outputHandlers } from './http/handlers/output.ts';
+import { principalHandlers } from './http/handlers/principals.ts';
 import { releaseHandlers } from './http/handlers/releases.ts';
 import { rolloutHandlers } from './http/handlers/rollouts.ts';
 import { taskHandlers } from './http/handlers/tasks.ts';
@@ -189,6 +190,7 @@ function handlersOf(parts: Parts): Handlers {
     ...enrollmentHandlers({ ...parts, anchors: () => readTrustAnchors(parts) }),
     ...outputHandlers({ ...parts, waiters: parts.output.waiters }),
     ...rolloutHandlers(parts),
+    ...principalHandlers(parts),
     ...releaseHandlers(parts),
     ...taskHandlers(parts),
   };

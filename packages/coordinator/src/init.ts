@@ -157,9 +157,7 @@ async function makeDatabase(options: InitOptions, paths: CoordinatorPaths): Prom
   });
   try {
     const order = { nowMs: clock.nowMs(), principal: 'init', why: 'moult coordinator init' };
-    for (const token of await store.read('allTokens', null)) {
-      await store.write('revokeToken', { ...order, id: token.id });
-    }
+    const unshown = await store.read('allTokens', null);
     const secret = newSecret(random);
     const token = await store.write('createToken', {
       ...order,
@@ -169,6 +167,8 @@ async function makeDatabase(options: InitOptions, paths: CoordinatorPaths): Prom
       secretHash: secretHashOf(secret),
       expiresMs: null,
     });
+    // Only now: the last administrator's is never revoked.
+    for (const { id } of unshown) await store.write('revokeToken', { ...order, id });
     return accessTokenText({ id: token.id, secret });
   } finally {
     await store.close();

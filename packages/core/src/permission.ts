@@ -17,6 +17,11 @@ export function mayDo(role: Role, permission: Permission): boolean {
   return PERMISSIONS[role].includes(permission);
 }
 
+/** Those that include it, the smallest first. */
+export function rolesWith(permission: Permission): readonly Role[] {
+  return ROLES.filter((role) => mayDo(role, permission));
+}
+
 export function isRole(text: string): text is Role {
   return (ROLES as readonly string[]).includes(text);
 }

@@ -22,6 +22,11 @@ export interface PrincipalTable {
   readonly name: string;
   readonly created_ms: number;
   readonly created_by: string;
+  /** Since schema 11, as all that follow. Null: made before; its newest access token has it. */
+  readonly role: Role | null;
+  readonly why: Generated<string>;
+  readonly revoked_ms: number | null;
+  readonly revoked_by: string | null;
 }
 
 export interface TokenTable {

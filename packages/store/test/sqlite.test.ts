@@ -13,6 +13,7 @@ import { conformance, type Engine } from './conformance.ts';
 import { fleetConformance } from './fleet-conformance.ts';
 import { identityConformance } from './identity-conformance.ts';
 import { outputConformance } from './output-conformance.ts';
+import { principalConformance } from './principal-conformance.ts';
 import { restoreConformance } from './restore-conformance.ts';
 import { rolloutConformance } from './rollout-conformance.ts';
 import { rolloutHistoryConformance } from './rollout-history-conformance.ts';
@@ -59,6 +60,7 @@ for (const engine of ENGINES) {
   fleetConformance(engine);
   rolloutConformance(engine);
   rolloutHistoryConformance(engine);
+  principalConformance(engine);
 }
 
 describe('SQLite', () => {
@@ -136,6 +138,10 @@ describe('SQLite', () => {
       { outcome: 'succeeded', to_version: '2.0.0' },
     ]);
     expect(await store.read('storeLife', null)).toMatchObject({ generation: 1 });
+    // PR2: tokens had roles, principals none; the newest token says it.
+    expect(await store.read('allPrincipals', { nowMs: 1_800_000_000_000 })).toMatchObject([
+      { name: 'admin', role: 'admin', tokens: 1, revoked_ms: null },
+    ]);
     await store.close();
     const connection = new DatabaseSync(path);
     const schema = connection.prepare("SELECT value FROM meta WHERE key = 'schema'").get();

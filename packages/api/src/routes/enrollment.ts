@@ -1,10 +1,8 @@
 import { ROLES } from '@moult/core/permission';
 import { z } from 'zod';
+import { accessTtlMs, token } from '../principal-schemas.ts';
 import { defineRoute } from '../route.ts';
-import { component, id, name, none, platform, sha256, token, version, why } from '../schemas.ts';
-
-/** A hundred years: beyond what dates can say a token could be made, and the list of tokens never be read again. */
-const ACCESS_TTL_MS_MAX = 3_155_760_000_000;
+import { component, id, name, none, platform, sha256, version, why } from '../schemas.ts';
 
 export const getTrustAnchors = defineRoute({
   id: 'getTrustAnchors',
@@ -80,9 +78,11 @@ export const createToken = defineRoute({
     }),
     z.object({
       kind: z.literal('access'),
+      /** Whose it is. */
       principal: name,
-      role: z.enum(ROLES),
-      ttlMs: z.number().int().min(1_000).max(ACCESS_TTL_MS_MAX).nullable().default(null),
+      /** Its principal's: left out, or, where there is no such principal yet, what it is made with. */
+      role: z.enum(ROLES).optional(),
+      ttlMs: accessTtlMs,
       why,
     }),
   ]),
@@ -110,7 +110,7 @@ export const revokeToken = defineRoute({
   summary: 'Revokes a token; what was enrolled with it stays.',
   permission: 'administer',
   params: z.object({ id }),
-  query: none,
+  query: z.object({ why }),
   body: z.null(),
   status: 200,
   response: z.object({ token }),

@@ -6,6 +6,7 @@ import * as coordinator from './coordinator.ts';
 import * as enrollment from './enrollment.ts';
 import * as many from './many.ts';
 import * as output from './output.ts';
+import * as principals from './principals.ts';
 import * as releases from './releases.ts';
 import * as rollouts from './rollouts.ts';
 import * as tasks from './tasks.ts';
@@ -19,6 +20,7 @@ export const ROUTES = {
   ...enrollment,
   ...many,
   ...output,
+  ...principals,
   ...releases,
   ...rollouts,
   ...tasks,

@@ -1,5 +1,5 @@
 import { CodedError } from '@moult/core/errors';
-import { mayDo, type Permission, type Role } from '@moult/core/permission';
+import { mayDo, type Permission, type Role, rolesWith } from '@moult/core/permission';
 import type { Clock } from '@moult/runtime/clock';
 import type { Store } from '@moult/store';
 import { isSecret, parseAccessToken } from './tokens.ts';
@@ -33,10 +33,7 @@ export class Authentication {
     const caller = await this.#callerOf(of.authorization);
     if (caller === null) throw this.failed(of.address, noToken());
     if (mayDo(caller.role, permission)) return caller;
-    throw new CodedError(
-      'permission-denied',
-      `${caller.principal} (${caller.role}) may not ${permission}`,
-    );
+    throw permissionDenied(caller, permission);
   }
 
   /** Counts a failure of this address; gives what to answer. */
@@ -73,6 +70,15 @@ export class Authentication {
     }
     return { principal: token.principal, role: token.role };
   }
+}
+
+/** Says which roles would do: who asks is to know what to ask for. */
+export function permissionDenied(caller: Caller, permission: Permission): CodedError {
+  const { principal, role } = caller;
+  const roles = rolesWith(permission).join(', ');
+  return new CodedError('permission-denied', `${principal} (${role}) may not ${permission}`, {
+    remedy: `Roles that may: ${roles}. An administrator gives one: \`moult principals role ${principal} ROLE\`.`,
+  });
 }
 
 function noToken(): CodedError {

@@ -5,6 +5,7 @@ import type {
   Command,
   HistoryEntry,
   OutputRow,
+  Principal,
   Release,
   Run,
   Token,
@@ -24,6 +25,7 @@ import {
   keptIn,
   type OutputFound,
   offersOf,
+  type PrincipalView,
   type ReleaseView,
   type RunView,
   runPlaceOf,
@@ -270,10 +272,24 @@ export function historyEntryOf(row: HistoryRow): HistoryEntry {
   };
 }
 
+export function principalOf(view: PrincipalView): Principal {
+  return {
+    name: view.name,
+    role: view.role,
+    tokens: view.tokens,
+    createdMs: view.created_ms,
+    createdBy: view.created_by,
+    why: view.why,
+    revokedMs: view.revoked_ms,
+    revokedBy: view.revoked_by,
+  };
+}
+
 export function tokenOf(row: TokenTable): Token {
   return {
     id: row.id,
     kind: row.kind,
+    principal: row.kind === 'access' ? row.principal : null,
     role: row.role,
     group: row.group_name,
     validates: row.validates === 1,

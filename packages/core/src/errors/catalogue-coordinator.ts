@@ -24,6 +24,27 @@ export const COORDINATOR_ERRORS = {
     retryable: false,
     remedy: 'Ask an administrator for a role that may do this.',
   },
+  'last-administrator': {
+    text: 'Nobody could administer the coordinator any more.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Give another principal the role first: `moult principals add NAME --role admin`, or `moult principals role NAME admin`.',
+  },
+  'principal-exists': {
+    text: 'The principal exists already, with another role, or under a name that would be taken for it.',
+    status: 'already-exists',
+    retryable: false,
+    remedy:
+      'See `moult principals list`. Its role is changed by `moult principals role NAME ROLE`, another token made by `moult tokens create --principal NAME`.',
+  },
+  'principal-revoked': {
+    text: 'The principal was revoked: it has no role and gets no token.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Bring it back under its name, with a new token: `moult principals add NAME --role ROLE`.',
+  },
   'request-invalid': {
     text: 'A field of the request is missing, unknown, or not of its form.',
     status: 'invalid-argument',

@@ -5,6 +5,7 @@
 import type { ColumnDataType, Kysely } from 'kysely';
 import type { Database } from '../database.ts';
 import { migrateEighth } from './eighth.ts';
+import { migrateEleventh } from './eleventh.ts';
 import { migrateFifth } from './fifth.ts';
 import { migrateFirst } from './first.ts';
 import { migrateFourth } from './fourth.ts';
@@ -40,10 +41,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 8, readableSince: 1, up: migrateEighth },
   { schema: 9, readableSince: 1, up: migrateNinth },
   { schema: 10, readableSince: 1, up: migrateTenth },
+  { schema: 11, readableSince: 1, up: migrateEleventh },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 10;
+export const SCHEMA = 11;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

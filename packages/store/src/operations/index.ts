@@ -38,6 +38,7 @@ import { impossibleChoices, neededReleases } from './needed-releases.ts';
 import { choicePage, offers } from './offers.ts';
 import { storeOutput } from './output.ts';
 import { instanceIdsNamed, outputPage } from './output-page.ts';
+import { addPrincipal, allPrincipals, revokePrincipal, setPrincipalRole } from './principals.ts';
 import {
   allReleases,
   platformOf,
@@ -90,6 +91,7 @@ export type { NeededRelease } from './needed-releases.ts';
 export type { ChoiceView, PlatformOffer } from './offers.ts';
 export type { NewOutput, ReportedRun } from './output.ts';
 export type { OutputFound } from './output-page.ts';
+export type { PrincipalView } from './principals.ts';
 export type { ReleaseView } from './releases.ts';
 export type { AgentReport, RefusedSlot, ReportedUpgrade } from './reports.ts';
 export type { Cancelled } from './rollout-taking-back.ts';
@@ -112,6 +114,7 @@ export interface Reads {
   readonly agentByName: typeof agentByName;
   readonly agentPage: typeof agentPage;
   readonly allForwards: typeof allForwards;
+  readonly allPrincipals: typeof allPrincipals;
   readonly allReleases: typeof allReleases;
   readonly allTokens: typeof allTokens;
   readonly attemptPage: typeof attemptPage;
@@ -167,6 +170,9 @@ export interface Writes {
   readonly skipRolloutAgent: typeof skipRolloutAgent;
   readonly startRollout: typeof startRollout;
   readonly stepRollout: typeof stepRollout;
+  readonly addPrincipal: typeof addPrincipal;
+  readonly revokePrincipal: typeof revokePrincipal;
+  readonly setPrincipalRole: typeof setPrincipalRole;
   readonly adopt: typeof adopt;
   readonly adoptAttempt: typeof adoptAttempt;
   readonly beginLife: typeof beginLife;
@@ -214,6 +220,7 @@ export const READS: Reads = {
   agentByName,
   agentPage,
   allForwards,
+  allPrincipals,
   allReleases,
   allTokens,
   attemptPage,
@@ -269,6 +276,9 @@ export const WRITES: Writes = {
   skipRolloutAgent,
   startRollout,
   stepRollout,
+  addPrincipal,
+  revokePrincipal,
+  setPrincipalRole,
   adopt,
   adoptAttempt,
   beginLife,

@@ -4,6 +4,12 @@ import type { TokenTable } from '../database.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { agentByName } from './instances.ts';
+import {
+  makePrincipal,
+  principalNamed,
+  requireAdministrator,
+  requirePrincipal,
+} from './principal-rows.ts';
 
 export type NewToken = Order & {
   readonly secretHash: string;
@@ -17,22 +23,31 @@ export type NewToken = Order & {
         /** The agent whose host was made anew: the one that enrolls takes its place. */
         readonly replaces?: string | null;
       }
-    | { readonly kind: 'access'; readonly subject: string; readonly role: Role }
+    | {
+        readonly kind: 'access';
+        readonly subject: string;
+        /** Null: its principal's. Of a principal that is not there, one is made with it. */
+        readonly role: Role | null;
+      }
   );
 
-/** Throws `not-found` for a token that would replace nobody. */
+/**
+ * Throws `not-found` for a token that would replace nobody, or is for nobody; `principal-exists` where its role is not
+ * the principal's, `principal-revoked`.
+ */
 export async function createToken(context: WriteContext, token: NewToken): Promise<TokenTable> {
   const { nowMs, principal, why } = token;
   const replaces = token.kind === 'enrollment' ? (token.replaces ?? null) : null;
   if (replaces !== null && (await agentByName(context.db, replaces)) === null) {
     throw new CodedError('not-found', `there is no agent ${replaces} to be replaced`);
   }
+  const role = token.kind === 'access' ? await roleFor(context, token) : null;
   const row: TokenTable = {
     id: context.newId(nowMs),
     kind: token.kind,
     secret_hash: token.secretHash,
     principal: token.kind === 'access' ? token.subject : principal,
-    role: token.kind === 'access' ? token.role : null,
+    role,
     group_name: token.kind === 'enrollment' ? token.group : null,
     validates: token.kind === 'enrollment' && token.validates ? 1 : 0,
     uses_left: token.kind === 'enrollment' ? token.uses : null,
@@ -45,17 +60,34 @@ export async function createToken(context: WriteContext, token: NewToken): Promi
     replaces,
   };
   await context.db.insertInto('tokens').values(row).execute();
-  await context.db
-    .insertInto('principals')
-    .values({ name: row.principal, created_ms: nowMs, created_by: principal })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  const detail = { token: row.id, kind: row.kind, role: row.role, group: row.group_name, replaces };
+  const detail = {
+    token: row.id,
+    kind: row.kind,
+    ...(token.kind === 'access'
+      ? { subject: token.subject, role }
+      : { group: token.group, replaces }),
+  };
   await addHistory(context, { nowMs, kind: 'token-created', principal, why, detail });
   return row;
 }
 
-/** Again is no error: the first revocation stands. Throws `not-found`. */
+/** Of its principal, which is made where it is not there. */
+async function roleFor(
+  context: WriteContext,
+  token: Order & { readonly subject: string; readonly role: Role | null },
+): Promise<Role> {
+  const { subject: name, role } = token;
+  const known = await principalNamed(context.db, name);
+  if (role !== null && known === null) {
+    await makePrincipal(context, { ...token, name, role });
+    return role;
+  }
+  const { role: its } = await requirePrincipal(context.db, name);
+  if (role === null || role === its) return its;
+  throw new CodedError('principal-exists', `${name} exists already, as ${its}`);
+}
+
+/** Again is no error: the first revocation stands. Throws `not-found`, `last-administrator`. */
 export async function revokeToken(
   context: WriteContext,
   args: Order & { readonly id: string },
@@ -66,13 +98,14 @@ export async function revokeToken(
   const change = { revoked_ms: args.nowMs, revoked_by: args.principal };
   await context.db.updateTable('tokens').set(change).where('id', '=', args.id).execute();
   const { nowMs, principal, why } = args;
-  await addHistory(context, {
-    nowMs,
-    kind: 'token-revoked',
-    principal,
-    why,
-    detail: { token: args.id },
-  });
+  if (row.role === 'admin') {
+    await requireAdministrator(context.db, { nowMs, change: `revoking token ${args.id}` });
+  }
+  const detail = {
+    token: args.id,
+    ...(row.kind === 'access' ? { subject: row.principal, role: row.role } : {}),
+  };
+  await addHistory(context, { nowMs, kind: 'token-revoked', principal, why, detail });
   return { ...row, ...change };
 }
 

@@ -28,7 +28,7 @@ export function addTokensCreate(group: Command, shell: Shell): void {
   const command = group
     .command('create')
     .description(
-      'make a token and print it, this once: for enrolling agents, or with --role for people and scripts',
+      'make a token and print it, this once: for enrolling agents, or with --principal for people and scripts',
     )
     .option('--uses <count>', 'how many agents may enroll with it (1)', wholeNumber)
     .option(
@@ -39,9 +39,15 @@ export function addTokensCreate(group: Command, shell: Shell): void {
     .option('--group <group>', 'group of the agents that enroll with it (default)')
     .option('--validate', 'agents that enroll with it are validated at once')
     .option('--replaces <agent>', 'for its host made anew: it keeps name, group and history')
-    .addOption(choice('--role <role>', 'make an access token with this role', ROLES))
-    .option('--principal <name>', 'whose access token it is')
-    .option('--why <text>', 'kept in the history');
+    .option('--principal <name>', 'make an access token of this principal, with its role')
+    .addOption(
+      choice(
+        '--role <role>',
+        'make the principal, where it is not there yet, with this role',
+        ROLES,
+      ),
+    )
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'enroll one agent within the hour', line: 'moult tokens create' },
     {
@@ -49,7 +55,7 @@ export function addTokensCreate(group: Command, shell: Shell): void {
       line: 'moult tokens create --uses 20 --ttl 2h --group web --validate',
     },
     { does: 'a host that was made anew', line: 'moult tokens create --replaces web-1 --validate' },
-    { does: 'for a script', line: 'moult tokens create --role upgrader --principal deploy' },
+    { does: 'another one for a script', line: 'moult tokens create --principal deploy --ttl 90d' },
     { does: 'into a file', line: 'moult tokens create -q > enrollment.token' },
   ]).action(
     shell.action<CreateOptions>(async (run, options) => {
@@ -71,11 +77,10 @@ type Body = Parameters<Awaited<ReturnType<Run['connect']>>['createToken']>[0]['b
 
 function bodyOf(options: CreateOptions): Body {
   const { uses, ttl, group, validate, replaces, role, principal, why } = options;
-  if (role === undefined) {
-    if (principal !== undefined) throw new CodedError('usage', '--principal needs --role');
+  if (principal === undefined) {
+    if (role !== undefined) throw new CodedError('usage', '--role needs --principal');
     return { kind: 'enrollment', uses, ttlMs: ttl, group, validates: validate, replaces, why };
   }
-  if (principal === undefined) throw new CodedError('usage', '--role needs --principal');
   if (
     uses !== undefined ||
     group !== undefined ||
@@ -84,7 +89,7 @@ function bodyOf(options: CreateOptions): Body {
   ) {
     throw new CodedError(
       'usage',
-      '--uses, --group, --validate and --replaces are for enrollment tokens, without --role',
+      '--uses, --group, --validate and --replaces are for enrollment tokens, without --principal',
     );
   }
   return { kind: 'access', principal, role, ttlMs: ttl ?? null, why };

@@ -19,6 +19,7 @@ export function addTokensList(group: Command, shell: Shell): void {
         [
           { title: 'TOKEN', cell: (token) => token.id },
           { title: 'FOR', cell: (token) => token.role ?? token.kind },
+          { title: 'PRINCIPAL', cell: (token) => token.principal ?? ABSENT },
           { title: 'GROUP', cell: (token) => token.group ?? ABSENT },
           { title: 'VALIDATES', cell: (token) => (token.validates ? 'yes' : 'no') },
           { title: 'USES LEFT', cell: (token) => String(token.usesLeft ?? ABSENT), align: 'right' },

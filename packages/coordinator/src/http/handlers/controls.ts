@@ -1,6 +1,5 @@
 /* What operators do with agents besides upgrading them, and with commands that they no longer want. */
 import { HOLD_REASONS, type HoldReason } from '@moult/core/command';
-import { CodedError } from '@moult/core/errors';
 import { mayDo } from '@moult/core/permission';
 import { type Clock, nextTurn } from '@moult/runtime/clock';
 import type { CommandTable, Controlled, Removed, Store, TakenBack } from '@moult/store';
@@ -8,7 +7,7 @@ import type { Sessions } from '../../gateway/sessions.ts';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
 import { actOnAll, existingOrSelected, type Refusal } from '../../registry/many.ts';
 import type { Selection } from '../../registry/selection.ts';
-import type { Caller } from '../authentication.ts';
+import { type Caller, permissionDenied } from '../authentication.ts';
 import type { Handlers } from '../handler.ts';
 import { commandViewOf } from '../views.ts';
 
@@ -93,11 +92,10 @@ async function requireMayRevoke(
   store: Store,
   of: { readonly id: string; readonly caller: Caller },
 ): Promise<void> {
-  const { principal, role } = of.caller;
-  if (mayDo(role, 'upgrade')) return;
+  if (mayDo(of.caller.role, 'upgrade')) return;
   const command = await store.read('commandById', of.id);
   if (command?.kind !== 'autoUpgrade') return;
-  throw new CodedError('permission-denied', `${principal} (${role}) may not upgrade`);
+  throw permissionDenied(of.caller, 'upgrade');
 }
 
 /** It ceased to be there while others were acted on. */

@@ -42,8 +42,8 @@ export function enrollmentHandlers(options: EnrollmentHandlersOptions): Enrollme
     enroll: (call) => enroll(options, call),
     createToken: (call) => createToken(options, call),
     listTokens: async () => ({ tokens: (await store.read('allTokens', null)).map(tokenOf) }),
-    revokeToken: async ({ params, caller }) => {
-      const order = { nowMs: clock.nowMs(), principal: caller.principal, why: '' };
+    revokeToken: async ({ params, query, caller }) => {
+      const order = { nowMs: clock.nowMs(), principal: caller.principal, why: query.why };
       const row = await store.write('revokeToken', { ...order, id: params.id });
       return { token: tokenOf(row) };
     },
@@ -115,7 +115,7 @@ async function createToken(
   const row = await store.write(
     'createToken',
     body.kind === 'access'
-      ? { ...common, kind: 'access', subject: body.principal, role: body.role }
+      ? { ...common, kind: 'access', subject: body.principal, role: body.role ?? null }
       : {
           ...common,
           kind: 'enrollment',
