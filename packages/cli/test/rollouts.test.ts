@@ -69,6 +69,7 @@ describe('moult rollouts plan', () => {
     const failing = ['--max-failed-share', '5%', '--min-sample', '20', '--on-error', 'continue'];
     const rest = ['--pause-after', '3', '--force', '--component', 'launcher', '--to', '1.1.0'];
     await moult(coordinator, 'rollouts', 'plan', 'web-1', 'web-2', ...all, ...failing, ...rest);
+    await moult(coordinator, ...plain, '--late-joiners', '--priority', '-5');
     expect(coordinator.bodies).toEqual([
       { select: 'group=eu', component: 'agent', version: '1.4.0', spec: {} },
       {
@@ -85,6 +86,12 @@ describe('moult rollouts plan', () => {
           pauseAfter: 3,
           isForced: true,
         },
+      },
+      {
+        select: 'group=eu',
+        component: 'agent',
+        version: '1.4.0',
+        spec: { takesLateJoiners: true, priority: -5 },
       },
     ]);
   });
@@ -105,6 +112,9 @@ describe('moult rollouts plan', () => {
     [['--min-sample', '3'], '--min-sample goes with --max-failed-share'],
     [['--max-failed', '3', '--max-failed-share', '5%'], 'cannot be used with'],
     [['--pause-after', '0'], 'one upgrade at least'],
+    [['--priority', 'high'], 'not a whole number from -100 to 100'],
+    [['--priority', '101'], '-100 to 100'],
+    [['--late-joiners'], 'late joiners come by a selector'],
   ])('asks nothing where %j is wrong', async (args, says) => {
     await using coordinator = await startCoordinator({});
     const ended = await moult(coordinator, 'rollouts', 'plan', 'x', '--to', '1.4.0', ...args);

@@ -89,14 +89,18 @@ export interface Coordinator {
 export async function createCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const { store, clock, log } = options;
   const sessions = new Sessions();
+  const selection = new Selection({ store, sessions });
   const rollouts = new Rollouts({
-    ...options,
+    ...{ ...options, sessions, selection },
     onIssued: (ids) => {
       for (const id of ids) dispatcher.touch(id);
     },
   });
-  const dispatcher = new Dispatcher({ ...options, sessions, onDecided: () => rollouts.touch() });
-  const selection = new Selection({ store, sessions });
+  const dispatcher = new Dispatcher({
+    ...{ ...options, sessions },
+    onDecided: () => rollouts.touch(),
+    onLookedAt: (id) => rollouts.lookAt(id),
+  });
   const why = new Why({ store, sessions, selection });
   const output = new OutputFlow(options);
   const live = new LiveFrames({ ...options, dispatcher, why, waiters: output.waiters });

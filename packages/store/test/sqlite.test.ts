@@ -17,6 +17,7 @@ import { principalConformance } from './principal-conformance.ts';
 import { restoreConformance } from './restore-conformance.ts';
 import { rolloutConformance } from './rollout-conformance.ts';
 import { rolloutHistoryConformance } from './rollout-history-conformance.ts';
+import { rolloutModeConformance } from './rollout-mode-conformance.ts';
 import { makeToken } from './support/tokens.ts';
 import { taskConformance } from './task-conformance.ts';
 
@@ -59,6 +60,7 @@ for (const engine of ENGINES) {
   outputConformance(engine);
   fleetConformance(engine);
   rolloutConformance(engine);
+  rolloutModeConformance(engine);
   rolloutHistoryConformance(engine);
   principalConformance(engine);
 }

@@ -92,7 +92,11 @@ export class RealCoordinator {
     const sessions = new Sessions();
     const common = { store, clock, random, log: silentLogger, sessions };
     // No rollouts are made here.
-    const dispatcher = new Dispatcher({ ...common, onDecided: () => undefined });
+    const dispatcher = new Dispatcher({
+      ...common,
+      onDecided: () => undefined,
+      onLookedAt: () => undefined,
+    });
     const selection = new Selection(common);
     const why = new Why({ store, sessions, selection });
     const waiters = new OutputWaiters({ clock });

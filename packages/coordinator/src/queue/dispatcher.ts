@@ -20,6 +20,8 @@ export interface DispatcherOptions {
   readonly sessions: Sessions;
   /** After each decision that was written: what a rollout waits for may have come. */
   readonly onDecided: () => void;
+  /** Before each decision about an agent: it came up, or something about it has changed. */
+  readonly onLookedAt: (instanceId: string) => void;
 }
 
 export class Dispatcher {
@@ -117,6 +119,7 @@ export class Dispatcher {
     resends: boolean,
   ): Promise<'at-rest' | { readonly sends: number; readonly open: readonly CommandTable[] }> {
     const { store, clock, sessions } = this.#options;
+    this.#options.onLookedAt(instanceId);
     // A read takes no turn in the writer, and there is nothing that a transaction could change.
     if (await store.read('isAtRest', instanceId)) return 'at-rest';
     const isConnected = sessions.of(instanceId) !== null;

@@ -72,6 +72,21 @@ export class Selection {
     }
   }
 
+  /** Those of the instances that match; 100 at most. */
+  async among(selector: Selector, instanceIds: readonly string[]): Promise<readonly string[]> {
+    if (instanceIds.length === 0) return [];
+    const asked = fieldsOf(selector);
+    const rows = await this.#options.store.read('selectionPage', {
+      after: null,
+      limit: instanceIds.length,
+      only: instanceIds,
+      withDesired: asked.has('desired'),
+      withWaiting: asked.has('waiting'),
+      key: null,
+    });
+    return rows.flatMap((row) => (matchesSelector(selector, this.#factsOf(row)) ? [row.id] : []));
+  }
+
   /** Everybody who matches now, by name: decided before anything is done to the first of them. */
   async all(selecting: Selecting): Promise<readonly Selected[]> {
     const selected: Selected[] = [];

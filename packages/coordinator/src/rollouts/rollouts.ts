@@ -5,6 +5,9 @@
 import { type Clock, everyMs } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Store } from '@moult/store';
+import type { Sessions } from '../gateway/sessions.ts';
+import type { Selection } from '../registry/selection.ts';
+import { LateJoiners } from './late-joiners.ts';
 
 /** Soaks end by the clock alone, and other coordinators start rollouts. */
 const LOOK_MS = 1_000;
@@ -15,12 +18,15 @@ export interface RolloutsOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly sessions: Sessions;
+  readonly selection: Selection;
   /** They have a command to be sent. */
   readonly onIssued: (instanceIds: readonly string[]) => void;
 }
 
 export class Rollouts {
   readonly #options: RolloutsOptions;
+  readonly #lateJoiners: LateJoiners;
   readonly #stop = new AbortController();
   #loop: Promise<unknown> = Promise.resolve();
   #running: Promise<void> | null = null;
@@ -30,9 +36,11 @@ export class Rollouts {
 
   constructor(options: RolloutsOptions) {
     this.#options = options;
+    this.#lateJoiners = new LateJoiners({ ...options, onJoined: () => this.touch() });
   }
 
   async start(): Promise<void> {
+    this.#lateJoiners.start();
     await this.#look();
     this.#loop = everyMs(this.#options.clock, LOOK_MS, this.#stop.signal, () => this.#look());
   }
@@ -44,6 +52,11 @@ export class Rollouts {
     this.#running ??= this.#run();
   }
 
+  /** Something was decided about an agent: it may match now. */
+  lookAt(instanceId: string): void {
+    this.#lateJoiners.touch(instanceId);
+  }
+
   /** A rollout was started, or resumed. */
   async changed(): Promise<void> {
     await this.#look();
@@ -51,18 +64,24 @@ export class Rollouts {
 
   /** Resolves when nothing is left to judge. */
   async settled(): Promise<void> {
+    await this.#lateJoiners.settled();
     while (this.#running !== null) await this.#running;
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#loop;
+    await this.#lateJoiners.stop();
     await this.settled();
   }
 
   async #look(): Promise<void> {
     try {
-      this.#ids = await this.#options.store.read('judgedRolloutIds', null);
+      const ids = await this.#options.store.read('judgedRolloutIds', null);
+      const isSame = ids.join() === this.#ids.join();
+      this.#ids = ids;
+      // Some have begun, or are over.
+      if (!isSame) void this.#lateJoiners.changed();
     } catch (error) {
       this.#options.log.error('rollouts could not be read; the next look tries again', {
         err: error,

@@ -1,3 +1,4 @@
+export { lateStandingOf, lateWaveOf } from './late.ts';
 export {
   isActive,
   isFailure,
@@ -23,6 +24,7 @@ export {
   planOf,
   waveBounds,
 } from './plan.ts';
+export { byPriority } from './priority.ts';
 export {
   type GroupNow,
   type GroupService,
@@ -38,6 +40,7 @@ export {
   type RolloutSpec,
   readSpec,
   SOAK_MS_MAX,
+  selectorTroubles,
   specTroubles,
   WAVES_MAX,
   type WaveSize,

@@ -50,10 +50,10 @@ export function planOf(spec: RolloutSpec, candidates: readonly Candidate[]): Pla
   const cannot: { readonly candidate: Candidate; readonly reason: HoldReason }[] = [];
   const going: Candidate[] = [];
   for (const candidate of candidates) {
-    const reason = cannotReasonOf(candidate, spec);
-    if (candidate.version === spec.version) alreadyThere.push(candidate);
-    else if (reason !== null) cannot.push({ candidate, reason });
-    else going.push(candidate);
+    const standing = standingOf(candidate, spec);
+    if (standing === 'goes') going.push(candidate);
+    else if (standing === 'already-there') alreadyThere.push(candidate);
+    else cannot.push({ candidate, reason: standing });
   }
   const ordered = inOrder(going);
   const bounds = waveBounds(spec.waves, ordered.length);
@@ -65,11 +65,15 @@ export function planOf(spec: RolloutSpec, candidates: readonly Candidate[]): Pla
   return { members, alreadyThere, cannot, warnings: warningsOf(spec, ordered) };
 }
 
-function cannotReasonOf(candidate: Candidate, spec: RolloutSpec): HoldReason | null {
+/** A hold reason: it cannot. */
+export type Standing = 'goes' | 'already-there' | HoldReason;
+
+export function standingOf(candidate: Candidate, spec: RolloutSpec): Standing {
+  if (candidate.version === spec.version) return 'already-there';
   if (!candidate.hasPlatform) return 'no-platform';
   if (candidate.isCapable === false) return 'manual-upgrade-required';
   if (candidate.isRefusedHere && !spec.isForced) return 'refused-here';
-  return null;
+  return 'goes';
 }
 
 function warningsOf(spec: RolloutSpec, going: readonly Candidate[]): readonly PlanWarning[] {

@@ -110,6 +110,13 @@ export function specTroubles(spec: RolloutSpec): readonly string[] {
   return troubles;
 }
 
+/** What is wrong with it for whom it is made. Null: agents by name. */
+export function selectorTroubles(spec: RolloutSpec, selector: string | null): readonly string[] {
+  return spec.takesLateJoiners && selector === null
+    ? ['late joiners come by a selector; this one is for agents by name']
+    : [];
+}
+
 function flagTroubles(spec: RolloutSpec): readonly string[] {
   const flags = {
     'it is forced, or not': spec.isForced,

@@ -32,6 +32,7 @@ import {
   touchSeen,
   validateAgent,
 } from './instances.ts';
+import { joinRollout, openToJoiners, strangersTo } from './late-joiners.ts';
 import { adopt, beginLife, beginRun, newestLife, storeLife, unadoptedLife } from './lives.ts';
 import { adoptAttempt, missingRelease, restoreSummary } from './lost-orders.ts';
 import { impossibleChoices, neededReleases } from './needed-releases.ts';
@@ -86,6 +87,7 @@ export type { ForwardedRow } from './forwards.ts';
 export type { GroupView } from './groups.ts';
 export type { HistoryRow } from './history.ts';
 export type { AgentView, InstanceRow } from './instances.ts';
+export type { OpenRollout } from './late-joiners.ts';
 export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
 export type { NeededRelease } from './needed-releases.ts';
 export type { ChoiceView, PlatformOffer } from './offers.ts';
@@ -105,6 +107,8 @@ export type { FleetOffer, TaskOffer, TaskOrdered } from './tasks.ts';
 
 export interface Reads {
   readonly allGroups: typeof allGroups;
+  readonly openToJoiners: typeof openToJoiners;
+  readonly strangersTo: typeof strangersTo;
   readonly openRolloutInstances: typeof openRolloutInstances;
   readonly rolloutCandidates: typeof rolloutCandidates;
   readonly rolloutMembers: typeof rolloutMembers;
@@ -162,6 +166,7 @@ export interface Reads {
 export interface Writes {
   readonly approveRollout: typeof approveRollout;
   readonly cancelRollout: typeof cancelRollout;
+  readonly joinRollout: typeof joinRollout;
   readonly createRollout: typeof createRollout;
   readonly pauseRollout: typeof pauseRollout;
   readonly resumeRollout: typeof resumeRollout;
@@ -210,6 +215,8 @@ export interface Writes {
 }
 
 export const READS: Reads = {
+  openToJoiners,
+  strangersTo,
   openRolloutInstances,
   allGroups,
   rolloutCandidates,
@@ -268,6 +275,7 @@ export const READS: Reads = {
 export const WRITES: Writes = {
   approveRollout,
   cancelRollout,
+  joinRollout,
   createRollout,
   pauseRollout,
   resumeRollout,

@@ -59,6 +59,24 @@ export async function wavesOf(
     .execute();
 }
 
+export async function addWave(
+  context: WriteContext,
+  of: { readonly rolloutId: string; readonly wave: number; readonly waiting: number },
+): Promise<void> {
+  await context.db
+    .insertInto('rollout_waves')
+    .values({
+      rollout_id: of.rolloutId,
+      wave: of.wave,
+      waiting: of.waiting,
+      ...{ upgrading: 0, done: 0, failed: 0, rolled_back: 0, skipped: 0, parked: 0, stopped: 0 },
+      ...{ to_roll_back: 0, rolling_back: 0 },
+      last_end_ms: null,
+      is_approved: 0,
+    })
+    .execute();
+}
+
 export function countsOf(wave: RolloutWaveTable): MemberCounts {
   const { waiting, upgrading, done, failed, skipped, parked, stopped } = wave;
   return {

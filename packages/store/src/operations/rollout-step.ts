@@ -2,7 +2,7 @@
  * One step of a running rollout: reads its counters, lets core judge, and writes what follows in one transaction. Level-
  * triggered: it may be called at any time, by whomever, and orders nothing twice.
  */
-import { readSpec, slotsFree, type Verdict, verdictOf } from '@moult/core/rollout';
+import { byPriority, readSpec, slotsFree, type Verdict, verdictOf } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
 import { IN_FLIGHT_STATES, KIND } from './command-rows.ts';
 import { addCommand } from './commands.ts';
@@ -43,8 +43,16 @@ export async function stepRollout(
     await noteWait(context, row, { reason: 'coordinator-restored', untilMs: null });
     return NOTHING;
   }
-  const waves = await wavesOf(context.db, id);
-  const verdict = verdictOf(
+  const verdict = await judgedNow(context.db, row, nowMs);
+  // RO2: what goes on past a pause can halt it, and nothing more.
+  if (row.state === 'paused' && verdict.kind !== 'halt') return NOTHING;
+  return await carryOut(context, { row, verdict, nowMs });
+}
+
+/** What core makes of its counters. */
+async function judgedNow(db: ReadContext, row: RolloutTable, nowMs: number): Promise<Verdict> {
+  const waves = await wavesOf(db, row.id);
+  return verdictOf(
     {
       spec: readSpec(row.spec),
       waves: waves.map((wave) => ({
@@ -57,9 +65,6 @@ export async function stepRollout(
     },
     nowMs,
   );
-  // RO2: what goes on past a pause can halt it, and nothing more.
-  if (row.state === 'paused' && verdict.kind !== 'halt') return NOTHING;
-  return await carryOut(context, { row, verdict, nowMs });
 }
 
 async function carryOut(
@@ -125,11 +130,13 @@ async function startSome(
     .orderBy('groups.name')
     .execute();
   const inFlight = await inFlightByGroup(context.db, row);
+  const wanted = await wantedBefore(context.db, row, nowMs);
   const issued: string[] = [];
   for (const group of groups) {
     const free = slotsFree({
       unavailableMax: group.unavailable_max,
-      inFlight: inFlight.get(group.name) ?? 0,
+      // RO22: what is wanted by those that come before it is as good as taken.
+      inFlight: (inFlight.get(group.name) ?? 0) + (wanted.get(group.name) ?? 0),
     });
     const limit = Math.min(free, most - issued.length);
     if (limit === 0) continue;
@@ -145,6 +152,39 @@ async function startSome(
     }
   }
   return issued;
+}
+
+/** RO22: how many of each group the running rollouts that come before it could start now. */
+async function wantedBefore(
+  db: ReadContext,
+  row: RolloutTable,
+  nowMs: number,
+): Promise<ReadonlyMap<string, number>> {
+  const running = await db
+    .selectFrom('rollouts')
+    .selectAll()
+    .where('state', '=', 'running')
+    .where('component', '=', row.component)
+    .where('id', '<>', row.id)
+    .execute();
+  const wanted = new Map<string, number>();
+  for (const other of running.filter((one) => byPriority(one, row) < 0)) {
+    const verdict = await judgedNow(db, other, nowMs);
+    if (verdict.kind !== 'start') continue;
+    const waiting = await db
+      .selectFrom('rollout_members')
+      .select(['group_name', ({ fn }) => fn.countAll<number>().as('count')])
+      .where('rollout_id', '=', other.id)
+      .where('state', '=', 'waiting')
+      .where('wave', '<=', verdict.wave)
+      .groupBy('group_name')
+      .execute();
+    for (const { group_name: name, count } of waiting) {
+      const most = Math.min(Number(count), verdict.atMost ?? Number(count));
+      wanted.set(name, (wanted.get(name) ?? 0) + most);
+    }
+  }
+  return wanted;
 }
 
 /** Of all rollouts, choices and orders by hand: what is away is away. */

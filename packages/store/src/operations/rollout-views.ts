@@ -1,5 +1,5 @@
 /* Rollouts as they are shown. */
-import type { MemberState, RolloutState } from '@moult/core/rollout';
+import { byPriority, type MemberState, type RolloutState } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import type { ReadContext } from './context.ts';
 import { rolloutOf, wavesOf } from './rollout-rows.ts';
@@ -65,15 +65,14 @@ export async function rolloutMembers(
   return query.execute();
 }
 
-/** Of a paused one what goes on is judged still. */
+/** Those that have places first come first. Of a paused one what goes on is judged still. */
 export async function judgedRolloutIds(db: ReadContext, _: null): Promise<readonly string[]> {
   const rows = await db
     .selectFrom('rollouts')
-    .select('id')
+    .select(['id', 'spec'])
     .where('state', 'in', ['running', 'paused'])
-    .orderBy('id')
     .execute();
-  return rows.map(({ id }) => id);
+  return rows.sort(byPriority).map(({ id }) => id);
 }
 
 /** Instances of a rollout whose commands wait. */

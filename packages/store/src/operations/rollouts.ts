@@ -7,6 +7,7 @@ import {
   type Plan,
   planOf,
   type RolloutSpec,
+  selectorTroubles,
   specTroubles,
   sumOf,
 } from '@moult/core/rollout';
@@ -15,7 +16,7 @@ import { requirePublished } from './choosing.ts';
 import type { Order, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { type CandidatesAsked, rolloutCandidates } from './rollout-candidates.ts';
-import { countsOf, moveMember, moveRollout, rolloutOf, wavesOf } from './rollout-rows.ts';
+import { addWave, countsOf, moveMember, moveRollout, rolloutOf, wavesOf } from './rollout-rows.ts';
 
 /** Rows of one statement: engines limit their parameters. */
 const CHUNK = 200;
@@ -39,7 +40,7 @@ export async function createRollout(
   args: NewRollout,
 ): Promise<RolloutTable> {
   const { spec, nowMs, principal, why } = args;
-  requireSpec(spec);
+  requireSpec(spec, args.selector);
   await requirePublished(context.db, spec);
   const plan = planOf(spec, await rolloutCandidates(context.db, { ...spec, agents: args.agents }));
   requireSomebody(plan, spec);
@@ -100,8 +101,8 @@ export async function createRollout(
   return row;
 }
 
-export function requireSpec(spec: RolloutSpec): void {
-  const troubles = specTroubles(spec);
+export function requireSpec(spec: RolloutSpec, selector: string | null): void {
+  const troubles = [...specTroubles(spec), ...selectorTroubles(spec, selector)];
   if (troubles.length > 0) throw new CodedError('rollout-spec-invalid', troubles.join('; '));
 }
 
@@ -169,18 +170,7 @@ async function insertPlan(
   const last = plan.members.at(-1)?.wave ?? 0;
   for (let wave = 0; wave <= last; wave++) {
     const waiting = plan.members.filter((member) => member.wave === wave).length;
-    await context.db
-      .insertInto('rollout_waves')
-      .values({
-        rollout_id: row.id,
-        wave,
-        waiting,
-        ...{ upgrading: 0, done: 0, failed: 0, rolled_back: 0, skipped: 0, parked: 0, stopped: 0 },
-        ...{ to_roll_back: 0, rolling_back: 0 },
-        last_end_ms: null,
-        is_approved: 0,
-      })
-      .execute();
+    await addWave(context, { rolloutId: row.id, wave, waiting });
   }
 }
 

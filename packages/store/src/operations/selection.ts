@@ -11,6 +11,8 @@ export interface SelectionPage {
   readonly limit: number;
   readonly withDesired: boolean;
   readonly withWaiting: boolean;
+  /** Of these instances alone; absent: of all. */
+  readonly only?: readonly string[];
   /** Idempotency key of an order by hand; null: none is asked about. */
   readonly key: string | null;
 }
@@ -71,7 +73,7 @@ export async function selectionPage(
 }
 
 function instanceRows(db: ReadContext, page: SelectionPage) {
-  const query = db
+  let query = db
     .selectFrom('instances')
     .innerJoin('agents', 'agents.name', 'instances.agent_name')
     .leftJoin('instance_components as own', (join) =>
@@ -103,6 +105,7 @@ function instanceRows(db: ReadContext, page: SelectionPage) {
     .where('instances.role', '=', 'active')
     .orderBy('agents.name')
     .limit(page.limit);
+  if (page.only !== undefined) query = query.where('instances.id', 'in', [...page.only]);
   return (page.after === null ? query : query.where('agents.name', '>', page.after)).execute();
 }
 

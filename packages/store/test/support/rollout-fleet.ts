@@ -9,6 +9,8 @@ export class Fleet {
   readonly #ids = new Map<string, string>();
   readonly #sequences = new Map<string, number>();
   rollout = '';
+  /** What the next one is made for, as it was written; null: agents by name. */
+  selector: string | null = null;
 
   private constructor(store: Store) {
     this.#store = store;
@@ -41,7 +43,7 @@ export class Fleet {
     const agents = names.map((name) => ({ instanceId: this.id(name), isConnected: true }));
     return await this.#store.write('createRollout', {
       ...order,
-      ...{ spec, name: null, selector: null, agents },
+      ...{ spec, name: null, selector: this.selector, agents },
     });
   }
 

@@ -5,11 +5,13 @@ import { CodedError } from '@moult/core/errors';
 import {
   DEFAULT_SPEC,
   type FailuresAllowed,
+  PRIORITY_MAX,
   type RolloutSpec,
+  selectorTroubles,
   specTroubles,
   type WaveSize,
 } from '@moult/core/rollout';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { choice, durationMs, wholeNumber } from '../../describe.ts';
 import { SELECTOR_HELP, targetOf } from '../../targets.ts';
 import { shareOf, wavesOf } from './waves.ts';
@@ -27,11 +29,31 @@ export interface AskedOptions {
   readonly onError?: 'stop' | 'continue';
   readonly pauseAfter?: number;
   readonly force?: boolean;
+  readonly lateJoiners?: boolean;
+  readonly priority?: number;
 }
 
 type Asked = RequestOf<'planRollout'>['body'];
 
 export function withAsked(command: Command): Command {
+  return withPlace(withGates(command));
+}
+
+/** Beside other rollouts, and for whom it was not planned. */
+function withPlace(command: Command): Command {
+  return command
+    .option(
+      '--late-joiners',
+      'agents that match after the start are taken along, in the last wave (not without a selector)',
+    )
+    .option(
+      '--priority <number>',
+      `-${PRIORITY_MAX} to ${PRIORITY_MAX}: of two rollouts that want the same place of a group the higher one has it first (0)`,
+      priorityOf,
+    );
+}
+
+function withGates(command: Command): Command {
   return command
     .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
     .requiredOption('--to <version>', 'the version that they get')
@@ -87,9 +109,13 @@ export function withAsked(command: Command): Command {
 export function askedOf(given: readonly string[], options: AskedOptions): Asked {
   const spec = specOf(options);
   const { to: version, component } = options;
-  const [trouble] = specTroubles({ ...DEFAULT_SPEC, component, version, ...spec });
+  const whole = { ...DEFAULT_SPEC, component, version, ...spec };
+  const [trouble] = specTroubles(whole);
   if (trouble !== undefined) throw new CodedError('usage', trouble);
-  return { ...targetOf(given), component, version, spec };
+  const target = targetOf(given);
+  const [alone] = selectorTroubles(whole, target.select ?? null);
+  if (alone !== undefined) throw new CodedError('usage', alone);
+  return { ...target, component, version, spec };
 }
 
 type Given = Partial<Omit<RolloutSpec, 'component' | 'version' | 'waves'>> & {
@@ -98,6 +124,7 @@ type Given = Partial<Omit<RolloutSpec, 'component' | 'version' | 'waves'>> & {
 
 function specOf(options: AskedOptions): Given {
   const { waves, soak, success, approval, onError, pauseAfter, force } = options;
+  const { lateJoiners, priority } = options;
   const failuresAllowed = failuresAllowedOf(options);
   return {
     ...(waves === undefined ? {} : { waves }),
@@ -108,6 +135,8 @@ function specOf(options: AskedOptions): Given {
     ...(failuresAllowed === undefined ? {} : { failuresAllowed }),
     ...(pauseAfter === undefined ? {} : { pauseAfter }),
     ...(force === undefined ? {} : { isForced: force }),
+    ...(lateJoiners === undefined ? {} : { takesLateJoiners: lateJoiners }),
+    ...(priority === undefined ? {} : { priority }),
   };
 }
 
@@ -118,6 +147,12 @@ function failuresAllowedOf(options: AskedOptions): FailuresAllowed | undefined {
   if (minSample !== undefined)
     throw new CodedError('usage', '--min-sample goes with --max-failed-share');
   return maxFailed === undefined ? undefined : { kind: 'count', max: maxFailed };
+}
+
+/** `--priority -5`, too. */
+function priorityOf(text: string): number {
+  if (/^-?\d{1,3}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`not a whole number from -${PRIORITY_MAX} to ${PRIORITY_MAX}`);
 }
 
 /** `0`, too: a wave that does not soak. */

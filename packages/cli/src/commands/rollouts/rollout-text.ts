@@ -77,6 +77,8 @@ export function specText(spec: Rollout['spec']): string {
     failuresText(spec),
     ...(spec.pauseAfter === null ? [] : [`test mode: pauses after ${spec.pauseAfter}`]),
     ...(spec.isForced ? ['forced'] : []),
+    ...(spec.takesLateJoiners ? ['takes late joiners'] : []),
+    ...(spec.priority === 0 ? [] : [`priority ${spec.priority}`]),
   ].join('; ');
 }
 

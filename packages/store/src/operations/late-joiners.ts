@@ -1,0 +1,178 @@
+/* RO21: agents that match the selector of a rollout after its start (P3). Who matches is the caller's to find: presence is in no table. */
+import {
+  byPriority,
+  lateStandingOf,
+  lateWaveOf,
+  type MemberState,
+  type RolloutSpec,
+  type RolloutState,
+  readSpec,
+} from '@moult/core/rollout';
+import type { RolloutTable } from '../rollout-tables.ts';
+import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
+import { instanceById } from './instances.ts';
+import { rolloutCandidates } from './rollout-candidates.ts';
+import { addWave, wavesOf } from './rollout-rows.ts';
+
+const ACTIVE: RolloutState[] = ['running', 'paused', 'halted'];
+/** A rollout that has still to do with an agent. */
+const CLAIMING: readonly MemberState[] = [
+  'waiting',
+  'upgrading',
+  'to-roll-back',
+  'rolling-back',
+  'parked',
+];
+
+export interface OpenRollout {
+  readonly id: string;
+  readonly selector: string;
+}
+
+/** Active ones that take late joiners, in the order in which an agent is offered to them. */
+export async function openToJoiners(db: ReadContext, _: null): Promise<readonly OpenRollout[]> {
+  const rows = await db
+    .selectFrom('rollouts')
+    .select(['id', 'selector', 'spec'])
+    .where('state', 'in', ACTIVE)
+    .where('selector', 'is not', null)
+    .execute();
+  return rows
+    .filter(({ spec }) => readSpec(spec)?.takesLateJoiners === true)
+    .sort(byPriority)
+    .map(({ id, selector }) => ({ id, selector: selector ?? '' }));
+}
+
+/** Those of the instances that the rollout has nothing to do with, and never had. At most 1,000 at a time. */
+export async function strangersTo(
+  db: ReadContext,
+  of: { readonly rollout: string; readonly instanceIds: readonly string[] },
+): Promise<readonly string[]> {
+  if (of.instanceIds.length === 0) return [];
+  const rows = await db
+    .selectFrom('rollout_members')
+    .select('instance_id')
+    .where('rollout_id', '=', of.rollout)
+    .where('instance_id', 'in', [...of.instanceIds])
+    .execute();
+  const members = new Set(rows.map((row) => row.instance_id));
+  return of.instanceIds.filter((id) => !members.has(id));
+}
+
+/**
+ * Takes an agent that matches along, in the last wave. False: it is in the rollout already, or cannot be, or need not be;
+ * asking again changes nothing twice.
+ */
+export async function joinRollout(
+  context: WriteContext,
+  of: {
+    readonly rollout: string;
+    readonly instanceId: string;
+    readonly isConnected: boolean;
+    readonly nowMs: number;
+  },
+): Promise<boolean> {
+  const { instanceId, isConnected, nowMs } = of;
+  const row = await context.db
+    .selectFrom('rollouts')
+    .selectAll()
+    .where('id', '=', of.rollout)
+    .where('state', 'in', ACTIVE)
+    .executeTakeFirst();
+  const spec = row === undefined ? null : readSpec(row.spec);
+  if (row === undefined || spec === null || !spec.takesLateJoiners) return false;
+  const instance = await instanceById(context.db, instanceId);
+  if (instance === null || instance.role !== 'active') return false;
+  if (instance.validated_ms === null || instance.quarantined_ms !== null) return false;
+  if (await isClaimed(context.db, row, instanceId)) return false;
+  const agents = [{ instanceId, isConnected }];
+  const [candidate] = await rolloutCandidates(context.db, { ...spec, agents });
+  if (candidate === undefined || lateStandingOf(candidate, spec) !== 'goes') return false;
+  const wave = await lastWave(context, { row, spec });
+  await context.db
+    .insertInto('rollout_members')
+    .values({
+      rollout_id: row.id,
+      instance_id: instanceId,
+      agent_name: candidate.agentName,
+      group_name: candidate.group,
+      wave,
+      place: await nextPlace(context.db, row.id),
+      state: 'waiting',
+      hold_reason: null,
+      command_id: null,
+      tries: 0,
+      from_version: candidate.version,
+      started_ms: null,
+      ended_ms: null,
+      code: null,
+      message: null,
+      failure: null,
+    })
+    .execute();
+  await context.db
+    .updateTable('rollout_waves')
+    .set(({ eb }) => ({ waiting: eb('waiting', '+', 1) }))
+    .where('rollout_id', '=', row.id)
+    .where('wave', '=', wave)
+    .execute();
+  await addHistory(context, {
+    nowMs,
+    kind: 'rollout-joined',
+    rolloutId: row.id,
+    agentName: candidate.agentName,
+    instanceId,
+    component: row.component,
+    principal: COORDINATOR,
+    detail: { rollout: row.name, version: row.version, wave: wave + 1 },
+  });
+  return true;
+}
+
+/** RO8: another active one has to do with it. And who was in a sibling was planned: it came to nothing there, or has its end. */
+async function isClaimed(db: ReadContext, row: RolloutTable, instanceId: string): Promise<boolean> {
+  const family = row.split_of ?? row.id;
+  const others = await db
+    .selectFrom('rollout_members')
+    .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
+    .select([
+      'rollouts.id',
+      'rollouts.split_of',
+      'rollouts.component',
+      'rollouts.state as rollout_state',
+      'rollout_members.state',
+    ])
+    .where('rollout_members.instance_id', '=', instanceId)
+    .execute();
+  return others.some(
+    (other) =>
+      other.id === row.id ||
+      (other.split_of ?? other.id) === family ||
+      (other.component === row.component &&
+        ACTIVE.includes(other.rollout_state) &&
+        CLAIMING.includes(other.state)),
+  );
+}
+
+/** Made where the plan had fewer waves than were asked for. */
+async function lastWave(
+  context: WriteContext,
+  { row, spec }: { readonly row: RolloutTable; readonly spec: RolloutSpec },
+): Promise<number> {
+  const waves = await wavesOf(context.db, row.id);
+  const wave = lateWaveOf(spec, waves.length);
+  if (wave >= waves.length) await addWave(context, { rolloutId: row.id, wave, waiting: 0 });
+  return wave;
+}
+
+async function nextPlace(db: ReadContext, rolloutId: string): Promise<number> {
+  const last = await db
+    .selectFrom('rollout_members')
+    .select('place')
+    .where('rollout_id', '=', rolloutId)
+    .orderBy('place', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return (last?.place ?? -1) + 1;
+}
