@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { barText, countsText, overIn, sizeOf } from '../src/commands/rollouts/bar.ts';
 import { planLines } from '../src/commands/rollouts/plan-text.ts';
 import { specText, statusLines, waitText } from '../src/commands/rollouts/rollout-text.ts';
-import { whyLines } from '../src/commands/rollouts/why-text.ts';
+import { type Why, whyLines } from '../src/commands/rollouts/why-text.ts';
 import { namesText } from '../src/terminal/names.ts';
-import { AT_MS, counts, ENDED, HALTED, member, ROLLOUT } from './support/rollouts.ts';
+import { AT_MS, counts, ENDED, HALTED, ROLLOUT } from './support/rollouts.ts';
 
 describe('a bar', () => {
   it.each([
@@ -192,52 +192,52 @@ describe('a plan', () => {
 });
 
 describe('why a rollout does not move', () => {
-  it('groups reasons, failures first, each with what frees it as it can be typed', () => {
-    const held = (agent: string, holdReason: string) => member(agent, { holdReason });
-    const failed = { state: 'failed', code: 'rehearsal-failed', message: 'it ended' } as const;
-    const members = [
-      held('web-1', 'paused'),
-      held('web-2', 'pinned'),
-      held('web-3', 'paused'),
-      ...[4, 5, 6, 7, 8, 9].map((n) => held(`web-${n}`, 'rollout-halted')),
-      member('db-1', failed),
-      member('web-10', { state: 'upgrading' }),
-      member('web-11'),
+  const reason = (of: Partial<Why['reasons'][number]>): Why['reasons'][number] => ({
+    ...{ about: 'held', reason: 'paused', text: 'the agent is paused', untilMs: null },
+    ...{ freedBy: 'moult agents resume web-1', agents: 1, names: ['web-1'] },
+    ...of,
+  });
+
+  it('is a line for each reason, what frees it once, and where the evidence of a failure is', () => {
+    const freedBy = 'moult rollouts resume spring';
+    const halted = { reason: 'rollout-halted', text: 'the rollout was halted', freedBy };
+    const failed = {
+      about: 'failed',
+      reason: 'crashed',
+      text: 'failed (crashed): it ended',
+    } as const;
+    const reasons = [
+      reason({ ...halted, about: 'rollout', agents: 0, names: [] }),
+      reason({ ...failed, freedBy: 'Look at its log.', names: ['db-1'] }),
+      reason({ ...halted, agents: 500, names: ['w-1', 'w-2'] }),
+      reason({}),
     ];
-    expect(whyLines(HALTED, members, AT_MS).join('\n')).toBe(
+    expect(whyLines({ rollout: HALTED, reasons }, AT_MS).join('\n')).toBe(
       [
         'spring: halted: 1 failed, 0 may',
-        '  freed by: moult rollouts resume spring (moult rollouts retry spring takes those that failed again)',
-        '1 agent: failed (rehearsal-failed): it ended: db-1',
-        '  next: Mend what the message names on this host or in the release, and order it again: `moult agents upgrade db-1`.',
-        '6 agents: the rollout was halted by failures (rollout-halted): web-4, web-5, web-6, web-7, web-8, web-9',
-        '2 agents: the agent is paused (paused): web-1, web-3',
-        '  freed by: moult agents resume web-1 web-3',
-        '1 agent: the owner of the host has pinned its version (pinned): web-2',
-        '  freed by: moult agent unpin (on the host)',
-        '1 agent: waiting for a turn: web-11',
+        '  freed by: moult rollouts resume spring',
+        '1 agent: failed (crashed): it ended: db-1',
+        '  next: Look at its log.',
+        '  evidence: moult rollouts report spring --agent db-1',
+        '500 agents: the rollout was halted (rollout-halted): w-1, w-2 and 498 more',
+        '1 agent: the agent is paused (paused): web-1',
+        '  freed by: moult agents resume web-1',
       ].join('\n'),
     );
   });
 
-  it('leaves a placeholder where there are too many names for a command', () => {
-    const members = [1, 2, 3, 4].map((n) => member(`web-${n}`, { holdReason: 'unvalidated' }));
-    expect(whyLines(ROLLOUT, members, AT_MS).at(-1)).toBe(
-      '  freed by: moult agents validate AGENT',
-    );
-  });
-
-  it('names the gate of the rollout itself', () => {
-    const waiting = { ...ROLLOUT, waitsFor: { reason: 'awaiting-approval', untilMs: null } };
-    expect(whyLines(waiting, [], AT_MS)).toEqual([
+  it('names what the rollout itself waits for, and until when', () => {
+    const soaking = { reason: 'awaiting-soak', text: 'the wave before soaks', freedBy: null };
+    const untilMs = AT_MS + 60_000;
+    const of = reason({ ...soaking, about: 'rollout', untilMs, agents: 0, names: [] });
+    expect(whyLines({ rollout: ROLLOUT, reasons: [of] }, AT_MS)).toEqual([
       'spring: running',
-      'waits for: a person must approve (awaiting-approval)',
-      '  freed by: moult rollouts approve spring',
+      'waits for: the wave before soaks (awaiting-soak), 1 min 0 s more, until 2023-11-14 22:14:20',
     ]);
   });
 
   it('says so where nobody waits', () => {
-    expect(whyLines(ENDED, [], AT_MS)).toEqual([
+    expect(whyLines({ rollout: ENDED, reasons: [] }, AT_MS)).toEqual([
       'spring: ended-ok',
       'Nobody fails, and nobody waits.',
     ]);

@@ -380,10 +380,16 @@ describe('moult rollouts list, report and why', () => {
   });
 
   it('says why, grouped by reason', async () => {
-    await using coordinator = await startCoordinator(handlers);
+    const reason = {
+      ...{ about: 'held', reason: 'paused', text: 'the agent is paused', untilMs: null },
+      ...{ freedBy: 'moult agents resume web-3', agents: 1, names: ['web-3'] },
+    };
+    await using coordinator = await startCoordinator({
+      [`${ROUTE}/why`]: is({ rollout: ROLLOUT, reasons: [reason] }),
+    });
     const ended = await moult(coordinator, 'rollouts', 'why', 'spring');
     expect(ended).toMatchObject({ exitCode: 0, err: '' });
-    expect(ended.out).toContain('1 agent: failed (crashed): it ended, at once: web-2\n');
+    expect(ended.out).toContain('1 agent: the agent is paused (paused): web-3\n');
     expect(ended.out).toContain('  freed by: moult agents resume web-3\n');
   });
 });

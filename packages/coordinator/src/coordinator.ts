@@ -31,6 +31,7 @@ import { manyHandlers } from './http/handlers/many.ts';
 import { outputHandlers } from './http/handlers/output.ts';
 import { principalHandlers } from './http/handlers/principals.ts';
 import { releaseHandlers } from './http/handlers/releases.ts';
+import { rolloutReportHandlers } from './http/handlers/rollout-reports.ts';
 import { rolloutHandlers } from './http/handlers/rollouts.ts';
 import { taskHandlers } from './http/handlers/tasks.ts';
 import { createHttpServer, type TlsFiles } from './http/server.ts';
@@ -195,6 +196,7 @@ function handlersOf(parts: Parts): Handlers {
     ...outputHandlers({ ...parts, waiters: parts.output.waiters }),
     ...rolloutHandlers(parts),
     ...principalHandlers(parts),
+    ...rolloutReportHandlers(parts),
     ...releaseHandlers(parts),
     ...taskHandlers(parts),
   };

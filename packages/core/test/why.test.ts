@@ -23,6 +23,7 @@ const FACTS: Omit<WhyFacts, 'about'> = {
 };
 const OPEN: OpenCommand = {
   kind: 'open',
+  rollout: null,
   id: 'c1',
   isInFlight: true,
   holdReason: null,

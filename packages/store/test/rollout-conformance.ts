@@ -209,6 +209,7 @@ function refusing(opened: () => Store): void {
     await expect(fleet.rollOut({ waves: EVERYBODY }, ['a', 'b'])).rejects.toMatchObject({
       code: 'rollout-overlaps',
       message: 'a of agent-2.0.0-2 are in the rollout agent-2.0.0',
+      remedy: expect.stringContaining('moult rollouts cancel agent-2.0.0`'),
     });
   });
 
@@ -221,6 +222,7 @@ function refusing(opened: () => Store): void {
     await expect(byHand).rejects.toMatchObject({
       code: 'rollout-owns-agent',
       message: 'a is being upgraded by the rollout agent-2.0.0',
+      remedy: expect.stringContaining('moult rollouts skip agent-2.0.0 a`'),
     });
   });
 
@@ -240,7 +242,10 @@ function refusing(opened: () => Store): void {
     await expect(paused).rejects.toMatchObject({ code: 'not-found' });
     const made = await make({});
     const early = store.write('pauseRollout', { ...order, rollout: made.id });
-    await expect(early).rejects.toMatchObject({ code: 'rollout-state' });
+    await expect(early).rejects.toMatchObject({
+      code: 'rollout-state',
+      remedy: expect.stringContaining(`moult rollouts start ${made.name}`),
+    });
   });
 
   test('a choice orders nothing of whom a rollout has still to do with', async () => {

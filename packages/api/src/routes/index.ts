@@ -8,6 +8,7 @@ import * as many from './many.ts';
 import * as output from './output.ts';
 import * as principals from './principals.ts';
 import * as releases from './releases.ts';
+import * as rolloutReports from './rollout-reports.ts';
 import * as rollouts from './rollouts.ts';
 import * as tasks from './tasks.ts';
 
@@ -22,6 +23,7 @@ export const ROUTES = {
   ...output,
   ...principals,
   ...releases,
+  ...rolloutReports,
   ...rollouts,
   ...tasks,
 };

@@ -157,6 +157,7 @@ export class Why {
       kind: 'open',
       id: command.id,
       isInFlight: isInFlight(command),
+      rollout: await this.#rolloutOf(command),
       holdReason: command.hold_reason as HoldReason | null,
       hostHoldReason: command.host_hold_reason as HoldReason | null,
       notBeforeMs: command.not_before_ms,
@@ -169,6 +170,10 @@ export class Why {
       turn: command.hold_reason === 'awaiting-turn' ? await this.#turnOf(subject) : null,
     };
     return this.#reasonOf(subject, { version: command.version, commandId: command.id, about });
+  }
+
+  async #rolloutOf({ rollout_id: id }: CommandTable): Promise<string | null> {
+    return id === null ? null : (await this.#options.store.read('rolloutView', id)).row.name;
   }
 
   async #minimumLauncherOf(

@@ -58,7 +58,7 @@ export const HOLD_REASONS = {
   },
   'awaiting-gate': {
     text: 'the gate of the wave before has not opened',
-    freedBy: 'moult rollouts status ROLLOUT',
+    freedBy: 'moult rollouts approve ROLLOUT',
     isWaitingForHost: false,
   },
   'awaiting-soak': {
@@ -69,6 +69,11 @@ export const HOLD_REASONS = {
   'awaiting-approval': {
     text: 'a person must approve',
     freedBy: 'moult rollouts approve ROLLOUT',
+    isWaitingForHost: false,
+  },
+  'rollout-pending': {
+    text: 'the rollout was not started yet',
+    freedBy: 'moult rollouts start ROLLOUT',
     isWaitingForHost: false,
   },
   'rollout-paused': {

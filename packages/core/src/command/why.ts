@@ -34,6 +34,8 @@ export interface OpenCommand {
   readonly id: string;
   /** The host has it, or is being told of it. */
   readonly isInFlight: boolean;
+  /** Name of the rollout that ordered it; null: none did. */
+  readonly rollout: string | null;
   readonly holdReason: HoldReason | null;
   readonly hostHoldReason: HoldReason | null;
   readonly notBeforeMs: number;
@@ -210,6 +212,7 @@ function filledIn(template: string, facts: WhyFacts, found: Found): string {
     PLATFORM: facts.platform,
     ID: found.id ?? null,
     LAUNCHER: found.launcher ?? null,
+    ROLLOUT: facts.about.kind === 'open' ? facts.about.rollout : null,
   };
   const text = template.replace(/\b[A-Z]{2,}\b/g, (word) => names[word] ?? word);
   const isForAgent = facts.component === 'agent' || text.includes('--component');

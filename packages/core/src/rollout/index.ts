@@ -25,6 +25,7 @@ export {
   waveBounds,
 } from './plan.ts';
 export { byPriority } from './priority.ts';
+export { stateRemedyOf } from './remedy.ts';
 export {
   type GroupNow,
   type GroupService,
@@ -56,3 +57,12 @@ export {
   verdictOf,
   type WaveStatus,
 } from './verdict.ts';
+export {
+  type MembersAlike,
+  memberReasonOf,
+  NAMED_MAX,
+  type RolloutFacts,
+  type RolloutReason,
+  UNFINISHED,
+  whyOf,
+} from './why.ts';

@@ -96,6 +96,9 @@ async function requireNoRollout(
   throw new CodedError(
     'rollout-owns-agent',
     `${name} is being upgraded by the rollout ${row.name}`,
+    {
+      remedy: `Wait for its end, or leave the agent out of it: \`moult rollouts skip ${row.name} ${name}\`, or cancel the rollout.`,
+    },
   );
 }
 

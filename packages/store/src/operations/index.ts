@@ -51,6 +51,7 @@ import {
 import { isReportStored, recordReport } from './reports.ts';
 import { dropOutput, dropRuns, outputHolders } from './retention.ts';
 import { rolloutCandidates } from './rollout-candidates.ts';
+import { unfinishedMembers } from './rollout-report.ts';
 import { stepRollout } from './rollout-step.ts';
 import { cancelRollout, skipRolloutAgent } from './rollout-taking-back.ts';
 import {
@@ -110,6 +111,7 @@ export interface Reads {
   readonly openToJoiners: typeof openToJoiners;
   readonly strangersTo: typeof strangersTo;
   readonly openRolloutInstances: typeof openRolloutInstances;
+  readonly unfinishedMembers: typeof unfinishedMembers;
   readonly rolloutCandidates: typeof rolloutCandidates;
   readonly rolloutMembers: typeof rolloutMembers;
   readonly rolloutPage: typeof rolloutPage;
@@ -219,6 +221,7 @@ export const READS: Reads = {
   strangersTo,
   openRolloutInstances,
   allGroups,
+  unfinishedMembers,
   rolloutCandidates,
   rolloutMembers,
   rolloutPage,

@@ -11,6 +11,7 @@ import {
   memberStateOf,
   type RolloutEvent,
   rolloutAfter,
+  stateRemedyOf,
 } from '@moult/core/rollout';
 import { type RawBuilder, sql } from 'kysely';
 import type { CommandTable } from '../database.ts';
@@ -106,6 +107,7 @@ export async function moveRollout(
     throw new CodedError(
       'rollout-state',
       `${row.name} is ${row.state}: that cannot be done with it`,
+      { remedy: stateRemedyOf(row) },
     );
   }
   const after: RolloutTable = {

@@ -85,7 +85,9 @@ export async function skipRolloutAgent(
   if (member === undefined)
     throw new CodedError('not-found', `${agentName} is not in the rollout ${row.name}`);
   if (!['waiting', 'upgrading', 'parked'].includes(member.state))
-    throw new CodedError('rollout-state', `${agentName} is over in ${row.name}: ${member.state}`);
+    throw new CodedError('rollout-state', `${agentName} is over in ${row.name}: ${member.state}`, {
+      remedy: `See how it ended: \`moult rollouts report ${row.name} --agent ${agentName}\`.`,
+    });
   if (member.command_id !== null && member.state !== 'waiting') {
     const { command } = await skipCommand(context, {
       id: member.command_id,

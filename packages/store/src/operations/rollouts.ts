@@ -9,6 +9,7 @@ import {
   type RolloutSpec,
   selectorTroubles,
   specTroubles,
+  stateRemedyOf,
   sumOf,
 } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
@@ -212,6 +213,7 @@ async function requireApart(context: WriteContext, row: RolloutTable): Promise<v
   throw new CodedError(
     'rollout-overlaps',
     `${names} of ${row.name} are in the rollout ${first.name}`,
+    { remedy: `Wait for ${first.name}, or cancel it: \`moult rollouts cancel ${first.name}\`.` },
   );
 }
 
@@ -249,7 +251,11 @@ export async function approveRollout(
     return wave > 0 && waiting > 0 && upgrading === 0 && is_approved === 0;
   });
   if (!isActive(row.state) || next === undefined)
-    throw new CodedError('rollout-state', `no wave of ${row.name} waits for an approval`);
+    throw new CodedError('rollout-state', `no wave of ${row.name} waits for an approval`, {
+      remedy: isActive(row.state)
+        ? `See what it waits for: \`moult rollouts why ${row.name}\`.`
+        : stateRemedyOf(row),
+    });
   await context.db
     .updateTable('rollout_waves')
     .set({ is_approved: 1 })
@@ -275,6 +281,7 @@ export async function retryRollout(
     throw new CodedError(
       'rollout-state',
       `${row.name} is ${row.state}: make another one for those`,
+      { remedy: stateRemedyOf(row) },
     );
   const failed = await context.db
     .selectFrom('rollout_members')

@@ -55,10 +55,15 @@ export function waitText({ waitsFor }: Pick<Rollout, 'waitsFor'>, nowMs: number)
   if (waitsFor === null) return null;
   const { reason, untilMs } = waitsFor;
   const text = reason === 'upgrading' ? 'agents that are upgrading' : holdText(reason);
-  if (untilMs === null) return text;
+  return `${text}${untilText(untilMs, nowMs)}`;
+}
+
+/** `, 3 min 0 s more, until 2026-11-27 10:00:00`; empty where time alone does not end it. */
+export function untilText(untilMs: number | null, nowMs: number): string {
+  if (untilMs === null) return '';
   // How long first: a screen may cut the end.
   const left = untilMs > nowMs ? `, ${formatDuration(untilMs - nowMs)} more` : '';
-  return `${text}${left}, until ${formatTime(untilMs)}`;
+  return `${left}, until ${formatTime(untilMs)}`;
 }
 
 function startedText({ startedMs, endedMs }: Rollout, nowMs: number): string {

@@ -1,9 +1,9 @@
 /* Rollouts: planned from what agents report, driven by operators (R1, R3 to R6, R11). */
 import type { Rollout } from '@moult/api';
-import { type HoldReason, isHoldReason } from '@moult/core/command';
 import {
   DEFAULT_SPEC,
   isActive,
+  memberReasonOf,
   type Plan,
   planOf,
   type RolloutSpec,
@@ -165,10 +165,10 @@ function planningHandlers(
         wave: row.wave,
         place: row.place,
         state: row.state,
-        holdReason:
-          row.state === 'waiting'
-            ? waitingReason(view, row.wave)
-            : (row.hold_reason ?? row.command_hold_reason),
+        holdReason: memberReasonOf(view, {
+          ...{ state: row.state, wave: row.wave },
+          holdReason: row.hold_reason ?? row.command_hold_reason,
+        }),
         from: row.from_version,
         commandId: row.command_id,
         startedMs: row.started_ms,
@@ -179,16 +179,6 @@ function planningHandlers(
       return { agents, next: rows.length > limit ? (agents.at(-1)?.place ?? null) : null };
     },
   };
-}
-
-/** Of one that has no command yet: what keeps its rollout, its wave or its group. */
-function waitingReason(view: Rollout, wave: number): HoldReason | null {
-  if (view.state === 'paused') return 'rollout-paused';
-  if (view.state === 'halted') return 'rollout-halted';
-  if (view.state !== 'running') return null;
-  if (view.wave !== null && wave > view.wave) return 'awaiting-gate';
-  const reason = view.waitsFor?.reason ?? null;
-  return isHoldReason(reason) ? reason : 'awaiting-turn';
 }
 
 /** Throws `not-found`, `selector-invalid`, `nothing-selected`. */
@@ -237,7 +227,7 @@ function planView(plan: Plan) {
   };
 }
 
-function viewOf({ row, waves }: RolloutView): Rollout {
+export function viewOf({ row, waves }: RolloutView): Rollout {
   const shown = waves.map((wave) => ({
     counts: countsOf(wave),
     lastEndMs: wave.last_end_ms,

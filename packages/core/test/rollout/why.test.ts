@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest';
+import { HOLD_REASONS, type HoldReason } from '../../src/command/reasons.ts';
+import {
+  MEMBER_STATES,
+  type MembersAlike,
+  memberReasonOf,
+  ROLLOUT_STATES,
+  type RolloutFacts,
+  UNFINISHED,
+  whyOf,
+} from '../../src/rollout/index.ts';
+
+const RUNNING: RolloutFacts = {
+  ...{ name: 'spring', component: 'agent', version: '1.4.0' },
+  ...{ state: 'running', stateWhy: '', waitsFor: null, wave: 0 },
+};
+const HALTED: RolloutFacts = { ...RUNNING, state: 'halted', stateWhy: '1 failed, 0 may' };
+
+/** So many agents alike, `a1` first. */
+function alike(count: number, of: Partial<MembersAlike> = {}): MembersAlike {
+  const some = Array.from({ length: Math.min(count, 5) }, (_, n) => ({
+    ...{ agent: `a${n + 1}`, platform: 'linux-x64', commandId: `c${n + 1}` },
+    message: of.code === undefined ? null : 'it ended',
+  }));
+  return { state: 'waiting', wave: 0, holdReason: null, code: null, count, some, ...of };
+}
+
+const freedBy = (rollout: RolloutFacts, all: MembersAlike) =>
+  whyOf(rollout, [all]).find(({ about }) => about !== 'rollout')?.freedBy;
+
+describe('why agents of a rollout do not have the version', () => {
+  test('is said of the rollout first, then of failures, then of the others, the most frequent first', () => {
+    const reasons = whyOf(HALTED, [
+      alike(2, { state: 'parked', holdReason: 'paused' }),
+      alike(3),
+      alike(4, { wave: 1 }),
+      alike(1, { state: 'failed', code: 'crashed' }),
+      alike(3, { state: 'rolled-back', code: 'crashed' }),
+      alike(9, { state: 'done' }),
+      alike(9, { state: 'skipped' }),
+      alike(9, { state: 'stopped' }),
+    ]);
+    expect(reasons.map(({ about, reason, agents }) => [about, reason, agents])).toEqual([
+      ['rollout', 'rollout-halted', 0],
+      ['failed', 'crashed', 3],
+      ['failed', 'crashed', 1],
+      ['held', 'rollout-halted', 7],
+      ['held', 'paused', 2],
+    ]);
+    expect(reasons.map(({ text }) => text)).toEqual([
+      'the rollout was halted by failures: 1 failed, 0 may',
+      'rolled back (crashed): it ended',
+      'failed (crashed): it ended',
+      'the rollout was halted by failures',
+      'the agent is paused',
+    ]);
+    expect(reasons[0]?.freedBy).toMatch(/^moult rollouts resume spring \(/);
+    expect(reasons[3]?.names).toEqual(['a1', 'a2', 'a3', 'a1', 'a2']);
+  });
+
+  test.each(UNFINISHED)('%s: each has a reason of the closed list, or a code', (state) => {
+    const code = 'crashed';
+    const [reason] = whyOf(RUNNING, [alike(1, { state, code })]);
+    expect(reason?.reason === code || Object.hasOwn(HOLD_REASONS, reason?.reason ?? '')).toBe(true);
+    expect(reason?.text).not.toBe('');
+  });
+
+  test('of those that are over, or of a rollout that is, nothing is said', () => {
+    for (const state of MEMBER_STATES.filter((one) => !UNFINISHED.includes(one)))
+      expect(whyOf(RUNNING, [alike(1, { state })])).toEqual([]);
+    for (const state of ['ended', 'cancelled'] as const)
+      expect(whyOf({ ...RUNNING, state, stateWhy: 'by ada' }, [])).toEqual([]);
+  });
+
+  test.each(Object.keys(HOLD_REASONS) as HoldReason[])(
+    '%s: no placeholder is left for what is known',
+    (reason) => {
+      const waitsFor = { reason, untilMs: 7 };
+      for (const state of ROLLOUT_STATES) {
+        const rollout = { ...RUNNING, state, waitsFor };
+        const all = [alike(7), alike(7, { state: 'parked', holdReason: reason })];
+        for (const said of whyOf(rollout, [
+          ...all,
+          alike(7, { state: 'upgrading', holdReason: reason }),
+        ]))
+          expect(said.freedBy ?? '').not.toMatch(
+            /\b(ROLLOUT|AGENT|VERSION|ID|PLATFORM|LAUNCHER)\b/,
+          );
+      }
+    },
+  );
+});
+
+describe('what frees agents of a rollout', () => {
+  const parked = (count: number, holdReason: HoldReason) =>
+    alike(count, { state: 'parked', holdReason });
+
+  test('is a command with their names, and where they are many, with the first of them', () => {
+    expect(freedBy(RUNNING, parked(2, 'paused'))).toBe('moult agents resume a1 a2');
+    expect(freedBy(RUNNING, parked(500, 'paused'))).toBe(
+      'moult agents resume a1 a2 a3 (and so for 497 more)',
+    );
+    expect(freedBy(RUNNING, parked(2, 'preflight-failed'))).toBe(
+      'moult agents show a1 (and so for 1 more)',
+    );
+    expect(freedBy(RUNNING, parked(1, 'agent-down'))).toBe(
+      'moult commands revoke c1 (where the host has the command already)',
+    );
+  });
+
+  test('of another component says so', () => {
+    const rollout: RolloutFacts = { ...RUNNING, component: 'launcher' };
+    expect(freedBy(rollout, parked(1, 'refused-here'))).toBe(
+      'moult agents upgrade --component launcher a1 --to 1.4.0 --force',
+    );
+  });
+
+  test('is an end of the command where a host has it, which another order would wait behind', () => {
+    const trying = alike(1, { state: 'upgrading', holdReason: 'retry-backoff' });
+    expect(freedBy(RUNNING, trying)).toBe('moult commands revoke c1');
+  });
+
+  test('is a person’s word where a wave waits for it, and time where the wave before is at work', () => {
+    const waitsFor = { reason: 'awaiting-approval', untilMs: null };
+    const asked = whyOf({ ...RUNNING, waitsFor, wave: 1 }, [
+      alike(2, { wave: 1 }),
+      alike(3, { wave: 2 }),
+    ]);
+    expect(asked.map(({ reason, freedBy: by }) => [reason, by])).toEqual([
+      ['awaiting-approval', 'moult rollouts approve spring'],
+      ['awaiting-gate', null],
+      ['awaiting-approval', 'moult rollouts approve spring'],
+    ]);
+  });
+
+  test('is the remedy of a failure', () => {
+    const failed = alike(1, { state: 'failed', code: 'rehearsal-failed' });
+    expect(freedBy(RUNNING, failed)).toContain('`moult agents upgrade a1`');
+    expect(freedBy(RUNNING, alike(1, { state: 'failed', code: 'of-a-newer-one' }))).toBeNull();
+  });
+
+  test('what only a newer host says is told as it said it', () => {
+    const [said] = whyOf(RUNNING, [alike(1, { state: 'parked', holdReason: 'full-moon' })]);
+    expect(said).toMatchObject({ reason: 'full-moon', text: 'full-moon', freedBy: null });
+  });
+});
+
+describe('what one agent waits for', () => {
+  const reason = (rollout: Partial<RolloutFacts>, wave = 0) =>
+    memberReasonOf({ ...RUNNING, ...rollout }, { state: 'waiting', wave, holdReason: null });
+
+  test('is its turn, its wave, or what keeps the rollout', () => {
+    expect(reason({})).toBe('awaiting-turn');
+    expect(reason({ waitsFor: { reason: 'upgrading', untilMs: null } })).toBe('awaiting-turn');
+    expect(reason({}, 1)).toBe('awaiting-gate');
+    expect(reason({ waitsFor: { reason: 'awaiting-soak', untilMs: 7 } })).toBe('awaiting-soak');
+    const restored = { reason: 'coordinator-restored', untilMs: null };
+    expect(reason({ waitsFor: restored }, 1)).toBe('coordinator-restored');
+    expect(reason({ state: 'pending' })).toBe('rollout-pending');
+    expect(reason({ state: 'paused' })).toBe('rollout-paused');
+  });
+});
