@@ -1,5 +1,6 @@
 /* Rollouts, as they travel over /v1. */
 import {
+  FAILURE_KINDS,
   MEMBER_STATES,
   PRIORITY_MAX,
   ROLLOUT_STATES,
@@ -11,6 +12,9 @@ import { component, id, name, select, timeMs, version } from './schemas.ts';
 
 export const rolloutState = z.enum(ROLLOUT_STATES);
 export const memberState = z.enum(MEMBER_STATES);
+
+/** How an agent failed; core/rollout says what each means. */
+export const failureKind = z.enum(Object.keys(FAILURE_KINDS) as (keyof typeof FAILURE_KINDS)[]);
 
 /** How large a wave is; the last one is the rest. */
 const waveSize = z.discriminatedUnion('kind', [
@@ -95,6 +99,8 @@ export const rollout = z.object({
   waitsFor: z.object({ reason: z.string(), untilMs: timeMs.nullable() }).nullable(),
   /** Of all waves. */
   counts: memberCounts,
+  /** Of those that have failed: how many in which way, most first. */
+  failures: z.array(z.object({ kind: failureKind, count })),
   /** The wave that is at work or comes next, 0: the first; null: none. */
   wave: z.number().int().nullable(),
   waves: z.array(

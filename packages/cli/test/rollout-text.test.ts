@@ -166,7 +166,7 @@ describe('a plan', () => {
         'cannot, 2 agents: the release was not built for this platform (no-platform): pi-1, pi-2',
         'cannot, 1 agent: the agent is too old to upgrade itself (manual-upgrade-required): old-1',
         'warning, 1 agent: they are not connected; they are parked when their turn comes, and upgraded when they come: web-5',
-        'warning: it never halts by itself: a version that fails everywhere takes whole groups out of service',
+        'warning: it never halts by itself: if the version fails everywhere, the service stops for whole groups, and work can be interrupted',
         '',
         'PLATFORM   FROM   AGENTS',
         'linux-x64  1.3.0       5',

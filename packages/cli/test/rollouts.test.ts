@@ -337,10 +337,10 @@ describe('moult rollouts list, report and why', () => {
     });
     const csv = await moult(coordinator, 'rollouts', 'report', 'spring', '-o', 'csv');
     expect(csv.out.split('\n')).toEqual([
-      'wave,place,agent,group,from,state,holdReason,started,ended,command,code,message',
-      '1,1,web-1,eu,1.3.0,done,,1970-01-01T00:00:00.000Z,1970-01-01T00:00:06.200Z,,,',
-      '1,2,web-2,eu,1.3.0,failed,,,,,crashed,"it ended, at once"',
-      '1,3,web-3,eu,1.3.0,waiting,paused,,,,,',
+      'wave,place,agent,group,from,state,failure,holdReason,started,ended,command,code,message',
+      '1,1,web-1,eu,1.3.0,done,,,1970-01-01T00:00:00.000Z,1970-01-01T00:00:06.200Z,,,',
+      '1,2,web-2,eu,1.3.0,failed,,,,,,crashed,"it ended, at once"',
+      '1,3,web-3,eu,1.3.0,waiting,,paused,,,,,',
       '',
     ]);
   });

@@ -91,6 +91,10 @@ export interface RolloutMemberTable {
   readonly ended_ms: number | null;
   readonly code: string | null;
   readonly message: string | null;
-  /** How it failed (core/rollout); null: it has not. */
+  /** FailureKind: how it failed; null: it has not. */
   readonly failure: string | null;
+  /** A person has resumed since it failed: it halts nothing any more. */
+  readonly is_forgiven: Bit;
+  /** It was away when its turn came. */
+  readonly was_parked: Bit;
 }

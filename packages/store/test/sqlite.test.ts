@@ -16,6 +16,7 @@ import { outputConformance } from './output-conformance.ts';
 import { principalConformance } from './principal-conformance.ts';
 import { restoreConformance } from './restore-conformance.ts';
 import { rolloutConformance } from './rollout-conformance.ts';
+import { rolloutErrorsConformance } from './rollout-errors-conformance.ts';
 import { rolloutHistoryConformance } from './rollout-history-conformance.ts';
 import { rolloutModeConformance } from './rollout-mode-conformance.ts';
 import { makeToken } from './support/tokens.ts';
@@ -63,6 +64,7 @@ for (const engine of ENGINES) {
   rolloutModeConformance(engine);
   rolloutHistoryConformance(engine);
   principalConformance(engine);
+  rolloutErrorsConformance(engine);
 }
 
 describe('SQLite', () => {

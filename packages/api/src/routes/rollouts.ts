@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  failureKind,
   memberState,
   planWarning,
   rollout,
@@ -147,6 +148,8 @@ export const listRolloutAgents = defineRoute({
         endedMs: z.number().int().nullable(),
         code: z.string().nullable(),
         message: z.string().nullable(),
+        /** How it failed; null: it has not. */
+        failure: failureKind.nullable(),
       }),
     ),
     next: z.number().int().nullable(),

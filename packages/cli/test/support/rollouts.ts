@@ -45,6 +45,7 @@ export const ROLLOUT: Rollout = {
   outcome: null,
   waitsFor: null,
   counts: counts({ done: 2, upgrading: 1, waiting: 9 }),
+  failures: [],
   wave: 1,
   waves: [
     { counts: counts({ done: 1 }), lastEndMs: AT_MS, isApproved: false },
@@ -85,5 +86,6 @@ export const member = (agent: string, of: Partial<Member> = {}): Member => ({
   endedMs: null,
   code: null,
   message: null,
+  failure: null,
   ...of,
 });

@@ -15,6 +15,7 @@ export {
   type CommandEvent,
   type CommandState,
   commandAfter,
+  type EndedState,
   isEnded,
   VANISHED_MS,
 } from './machine.ts';

@@ -22,6 +22,8 @@ export const COMMAND_STATES = [
 
 export type CommandState = (typeof COMMAND_STATES)[number];
 
+export type EndedState = Exclude<CommandState, 'queued' | 'sent' | 'accepted' | 'running'>;
+
 export type CommandEvent =
   /** Put on the wire. */
   | 'sent'
@@ -112,7 +114,7 @@ export function commandAfter(state: CommandState, event: CommandEvent): CommandS
   return cell === 'ignore' ? state : cell;
 }
 
-export function isEnded(state: CommandState): boolean {
+export function isEnded(state: CommandState): state is EndedState {
   return !['queued', 'sent', 'accepted', 'running'].includes(state);
 }
 

@@ -86,6 +86,11 @@ export const HOLD_REASONS = {
     freedBy: 'moult rollouts why ROLLOUT',
     isWaitingForHost: false,
   },
+  'rollout-failed': {
+    text: 'the rollout is over, and of those that came late more have failed than it allows',
+    freedBy: 'moult commands revoke ID',
+    isWaitingForHost: false,
+  },
   'floor-first': {
     text: 'an earlier release may not be jumped over and comes first',
     freedBy: null,

@@ -1,3 +1,12 @@
+export {
+  type CommandEnd,
+  DEADLINE_PASSED,
+  FAILURE_KINDS,
+  type FailureKind,
+  isFailureKind,
+  lastStepOf,
+  memberEndOf,
+} from './failures.ts';
 export { lateStandingOf, lateWaveOf } from './late.ts';
 export {
   isActive,
@@ -5,7 +14,6 @@ export {
   isOver,
   MEMBER_STATES,
   type MemberState,
-  memberStateOf,
   ON_THE_WAY,
   ROLLOUT_EVENTS,
   ROLLOUT_STATES,
@@ -48,6 +56,7 @@ export {
 } from './spec.ts';
 export {
   failuresIn,
+  isOverBudget,
   type MemberCounts,
   NO_MEMBERS,
   type RolloutStatus,

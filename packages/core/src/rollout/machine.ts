@@ -127,24 +127,6 @@ export const ON_THE_WAY: readonly MemberState[] = [
   'rolling-back',
 ];
 
-/** Of a command's end, as its member's. */
-export function memberStateOf(end: {
-  readonly state: string;
-  readonly outcome: string | null;
-}): MemberState {
-  switch (end.state) {
-    case 'succeeded':
-      return 'done';
-    case 'skipped':
-      return 'skipped';
-    case 'revoked':
-      return 'stopped';
-    default:
-      // Expired: nobody knows how it ended, and that is no success.
-      return end.outcome === 'rolled-back' ? 'rolled-back' : 'failed';
-  }
-}
-
 /** They count against what a rollout allows: a version that does not stay is bad, also where the host has saved itself. */
 export function isFailure(state: MemberState): boolean {
   return state === 'failed' || state === 'rolled-back';

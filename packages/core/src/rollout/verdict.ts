@@ -38,6 +38,14 @@ export interface RolloutStatus {
   readonly doneAtResume: number;
 }
 
+/** RO4, also of one that is over: more have failed than may, of a sample that is large enough. */
+export function isOverBudget(status: Omit<RolloutStatus, 'doneAtResume'>): boolean {
+  const { spec, waves, failuresForgiven } = status;
+  if (spec === null) return true;
+  const tally = tallyOf(sumOf(waves.map(({ counts }) => counts)), failuresForgiven);
+  return isExceeded(spec, tally) && isSampleEnough(spec, tally);
+}
+
 export type Verdict =
   /**
    * Agents of that wave, and of those before it, may start as their groups allow: `atMost` more of them for now, in test

@@ -6,8 +6,6 @@ import {
   isFailure,
   isOver,
   MEMBER_STATES,
-  type MemberState,
-  memberStateOf,
   ROLLOUT_EVENTS,
   ROLLOUT_STATES,
   ROLLOUT_TRANSITIONS,
@@ -77,23 +75,6 @@ describe('the table of rollouts', () => {
   });
 });
 
-describe('RO3: what became of a command is what became of its agent', () => {
-  const cases: readonly [{ state: string; outcome: string | null }, MemberState][] = [
-    [{ state: 'succeeded', outcome: 'succeeded' }, 'done'],
-    [{ state: 'succeeded', outcome: 'already-there' }, 'done'],
-    [{ state: 'failed', outcome: 'failed' }, 'failed'],
-    [{ state: 'failed', outcome: 'rolled-back' }, 'rolled-back'],
-    [{ state: 'failed', outcome: null }, 'failed'],
-    [{ state: 'expired', outcome: 'expired' }, 'failed'],
-    [{ state: 'skipped', outcome: 'skipped' }, 'skipped'],
-    [{ state: 'revoked', outcome: 'revoked' }, 'stopped'],
-    [{ state: 'revoked', outcome: 'removed' }, 'stopped'],
-  ];
-  test.each(cases)('%o: %s', (end, state) => {
-    expect(memberStateOf(end)).toBe(state);
-  });
-
-  test('what failed, and what was rolled back, are failures', () => {
-    expect(MEMBER_STATES.filter(isFailure)).toEqual(['failed', 'rolled-back']);
-  });
+test('what failed, and what was rolled back, are failures', () => {
+  expect(MEMBER_STATES.filter(isFailure)).toEqual(['failed', 'rolled-back']);
 });

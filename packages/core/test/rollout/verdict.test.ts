@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  isOverBudget,
   type RolloutSpec,
   type RolloutStatus,
   slotsFree,
@@ -313,6 +314,19 @@ describe('RO3: it ends when nobody waits or upgrades', () => {
     ],
     ['not well, with one stopped', statusOf([{ stopped: 1 }]), { kind: 'end', isOk: false }],
   ]);
+});
+
+describe('RO31: one that is over has a budget still', () => {
+  const spec = { failuresAllowed: { kind: 'count', max: 1 } } as const;
+  test.each([
+    ['as many as may', statusOf([{ done: 5, failed: 1 }], { spec }), false],
+    ['one more', statusOf([{ done: 5, failed: 1 }, { 'rolled-back': 1 }], { spec }), true],
+    ['of which one is forgiven', statusOf([{ failed: 2 }], { spec, failuresForgiven: 1 }), false],
+    ['where it continues', statusOf([{ failed: 9 }], { spec: { onError: 'continue' } }), false],
+    ['of a spec that nobody can read', { ...statusOf([{ done: 1 }]), spec: null }, true],
+  ])('%s', (_name, status, isOver) => {
+    expect(isOverBudget(status)).toBe(isOver);
+  });
 });
 
 test('RO1: a group has room for as many as it can spare', () => {

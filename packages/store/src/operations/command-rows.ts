@@ -135,7 +135,7 @@ export async function applyEvent(
   };
   await context.db.updateTable('commands').set(change).where('id', '=', row.id).execute();
   if (row.origin === 'rollout' && isEnded(state))
-    await noteMemberEnd(context, { ...row, ...change }, nowMs);
+    await noteMemberEnd(context, { ...row, ...change, state }, nowMs);
   await addHistory(context, {
     nowMs,
     kind: `command-${state}`,

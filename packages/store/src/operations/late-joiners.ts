@@ -109,6 +109,8 @@ export async function joinRollout(
       code: null,
       message: null,
       failure: null,
+      is_forgiven: 0,
+      was_parked: 0,
     })
     .execute();
   await context.db

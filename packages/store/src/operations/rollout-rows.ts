@@ -1,15 +1,19 @@
 /* Rows of rollouts, and their counters: those of a wave change with its members, in one transaction. */
 
-import type { HoldReason } from '@moult/core/command';
+import type { EndedState, HoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import {
   isFailure,
   isOver,
   isParkedFor,
+  lastStepOf,
   type MemberCounts,
   type MemberState,
-  memberStateOf,
+  memberEndOf,
+  ON_THE_WAY,
   type RolloutEvent,
+  type RolloutStatus,
+  readSpec,
   rolloutAfter,
   stateRemedyOf,
 } from '@moult/core/rollout';
@@ -76,6 +80,20 @@ export async function addWave(
       is_approved: 0,
     })
     .execute();
+}
+
+/** As core judges it. */
+export function statusOf(row: RolloutTable, waves: readonly RolloutWaveTable[]): RolloutStatus {
+  return {
+    spec: readSpec(row.spec),
+    waves: waves.map((wave) => ({
+      counts: countsOf(wave),
+      lastEndMs: wave.last_end_ms,
+      isApproved: wave.is_approved === 1,
+    })),
+    failuresForgiven: row.failures_forgiven,
+    doneAtResume: row.done_at_resume,
+  };
 }
 
 export function countsOf(wave: RolloutWaveTable): MemberCounts {
@@ -149,11 +167,11 @@ export async function moveMember(
   },
 ): Promise<RolloutMemberTable> {
   const { state, nowMs, set } = to;
-  const isEnd = state !== 'waiting' && state !== 'upgrading';
+  const isEnd = !ON_THE_WAY.includes(state) && state !== 'parked';
   const after: RolloutMemberTable = {
     ...member,
     hold_reason: null,
-    ended_ms: isEnd && state !== 'parked' ? nowMs : null,
+    ended_ms: isEnd ? nowMs : null,
     ...set,
     state,
   };
@@ -171,13 +189,19 @@ export async function moveMember(
     .set({
       [from]: plus(from, -1),
       [into]: plus(into, 1),
-      // RO5: a wave soaks since somebody went through, not since somebody was skipped or is away.
-      ...(state === 'done' || isFailure(state) ? { last_end_ms: nowMs } : {}),
+      ...(state === 'done' || isFailure(state)
+        ? { last_end_ms: member.was_parked === 0 ? nowMs : firstEnd(nowMs) }
+        : {}),
     })
     .where('rollout_id', '=', member.rollout_id)
     .where('wave', '=', member.wave)
     .execute();
   return after;
+}
+
+/** RO5: who comes late does not make a wave soak anew. */
+function firstEnd(nowMs: number): RawBuilder<number> {
+  return sql<number>`coalesce(last_end_ms, ${nowMs})`;
 }
 
 function plus(column: Column, by: number): RawBuilder<number> {
@@ -199,7 +223,7 @@ export async function memberOfCommand(
 /** RO7: a member is what became of its command. Called for each end of one, a late correction too. */
 export async function noteMemberEnd(
   context: WriteContext,
-  command: CommandTable,
+  command: CommandTable & { readonly state: EndedState },
   nowMs: number,
 ): Promise<void> {
   const member = await memberOfCommand(context.db, command.id);
@@ -207,11 +231,37 @@ export async function noteMemberEnd(
   // Its time in the queue has passed while it was away: it never had its turn.
   if (command.state === 'expired' && member.state === 'parked') return;
   const { code, message } = command;
+  const step = command.state === 'succeeded' ? null : await lastStep(context.db, command);
+  const { state, failure } = memberEndOf({ ...command, step });
+  // RO4: what was forgiven is no failure any more, and must not forgive another one.
+  const isCorrected = member.is_forgiven === 1 && failure === null;
+  if (isCorrected) await forgive(context, { rolloutId: member.rollout_id, count: -1 });
   await moveMember(context, member, {
-    state: memberStateOf(command),
+    state,
     nowMs,
-    set: { code, message },
+    set: { code, message, failure, ...(isCorrected ? { is_forgiven: 0 } : {}) },
   });
+}
+
+async function lastStep(db: ReadContext, command: CommandTable): Promise<string | null> {
+  const row = await db
+    .selectFrom('attempts')
+    .select('steps')
+    .where('command_id', '=', command.id)
+    .where('attempt', '=', command.attempt)
+    .executeTakeFirst();
+  return row === undefined ? null : lastStepOf(JSON.parse(row.steps) as { step: string }[]);
+}
+
+async function forgive(
+  context: WriteContext,
+  of: { readonly rolloutId: string; readonly count: number },
+): Promise<void> {
+  await context.db
+    .updateTable('rollouts')
+    .set({ failures_forgiven: sql<number>`failures_forgiven + ${of.count}` })
+    .where('id', '=', of.rolloutId)
+    .execute();
 }
 
 /** What the queue says of a member's command: away when its turn came, it is parked and takes nobody's place. */
@@ -230,7 +280,8 @@ export async function noteMemberHeld(
   if (reason === null) {
     if (member.state === 'parked') await moveMember(context, member, { state: 'upgrading', nowMs });
   } else if (member.state === 'upgrading' && isParkedFor(reason, nowMs - listeningSinceMs)) {
-    await moveMember(context, member, { state: 'parked', nowMs, set: { hold_reason: reason } });
+    const set = { hold_reason: reason, was_parked: 1 } as const;
+    await moveMember(context, member, { state: 'parked', nowMs, set });
   } else if (member.state === 'parked' && member.hold_reason !== reason) {
     await moveMember(context, member, { state: 'parked', nowMs, set: { hold_reason: reason } });
   }

@@ -9,7 +9,7 @@ import { addCommand } from './commands.ts';
 import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
-import { countsOf, moveMember, moveRollout, wavesOf } from './rollout-rows.ts';
+import { moveMember, moveRollout, statusOf, wavesOf } from './rollout-rows.ts';
 
 /** In one transaction: others want to write, too. */
 const ISSUES_MAX = 200;
@@ -51,20 +51,7 @@ export async function stepRollout(
 
 /** What core makes of its counters. */
 async function judgedNow(db: ReadContext, row: RolloutTable, nowMs: number): Promise<Verdict> {
-  const waves = await wavesOf(db, row.id);
-  return verdictOf(
-    {
-      spec: readSpec(row.spec),
-      waves: waves.map((wave) => ({
-        counts: countsOf(wave),
-        lastEndMs: wave.last_end_ms,
-        isApproved: wave.is_approved === 1,
-      })),
-      failuresForgiven: row.failures_forgiven,
-      doneAtResume: row.done_at_resume,
-    },
-    nowMs,
-  );
+  return verdictOf(statusOf(row, await wavesOf(db, row.id)), nowMs);
 }
 
 async function carryOut(
@@ -248,7 +235,14 @@ async function startOne(
   await moveMember(context, member, {
     state: 'upgrading',
     nowMs,
-    set: { command_id: command.id, tries, started_ms: nowMs, code: null, message: null },
+    set: {
+      command_id: command.id,
+      tries,
+      started_ms: nowMs,
+      code: null,
+      message: null,
+      failure: null,
+    },
   });
   return true;
 }

@@ -1,18 +1,56 @@
 /* Rollouts as they are shown. */
-import { byPriority, type MemberState, type RolloutState } from '@moult/core/rollout';
+import {
+  byPriority,
+  type FailureKind,
+  isFailureKind,
+  type MemberState,
+  type RolloutState,
+  sumOf,
+} from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import type { ReadContext } from './context.ts';
-import { rolloutOf, wavesOf } from './rollout-rows.ts';
+import { countsOf, rolloutOf, wavesOf } from './rollout-rows.ts';
+
+/** Those on their way back have failed, most of them. */
+const FAILED_STATES = ['failed', 'rolled-back', 'to-roll-back', 'rolling-back'] as const;
 
 export interface RolloutView {
   readonly row: RolloutTable;
   readonly waves: readonly RolloutWaveTable[];
+  /** Of those that have failed: how many in which way, most first. */
+  readonly failures: readonly { readonly kind: FailureKind; readonly count: number }[];
 }
 
 /** By its id or its name. Throws `not-found`. */
 export async function rolloutView(db: ReadContext, idOrName: string): Promise<RolloutView> {
-  const row = await rolloutOf(db, idOrName);
-  return { row, waves: await wavesOf(db, row.id) };
+  return await viewOf(db, await rolloutOf(db, idOrName));
+}
+
+async function viewOf(db: ReadContext, row: RolloutTable): Promise<RolloutView> {
+  const waves = await wavesOf(db, row.id);
+  return { row, waves, failures: await failuresOf(db, { rolloutId: row.id, waves }) };
+}
+
+async function failuresOf(
+  db: ReadContext,
+  of: { readonly rolloutId: string; readonly waves: readonly RolloutWaveTable[] },
+): Promise<RolloutView['failures']> {
+  // Most have none, and then nobody is asked.
+  const states = FAILED_STATES.filter((state) => sumOf(of.waves.map(countsOf))[state] > 0);
+  if (states.length === 0) return [];
+  const rows = await db
+    .selectFrom('rollout_members')
+    .select(['failure', ({ fn }) => fn.countAll<number>().as('count')])
+    .where('rollout_id', '=', of.rolloutId)
+    .where('state', 'in', states)
+    .where('failure', 'is not', null)
+    .groupBy('failure')
+    .execute();
+  return rows
+    .flatMap(({ failure, count }) =>
+      isFailureKind(failure) ? [{ kind: failure, count: Number(count) }] : [],
+    )
+    .sort((a, b) => b.count - a.count);
 }
 
 /** Newest first, by id. */
@@ -29,7 +67,7 @@ export async function rolloutPage(
   if (page.before !== null) query = query.where('id', '<', page.before);
   const rows = await query.execute();
   const views: RolloutView[] = [];
-  for (const row of rows) views.push({ row, waves: await wavesOf(db, row.id) });
+  for (const row of rows) views.push(await viewOf(db, row));
   return views;
 }
 

@@ -1,9 +1,12 @@
 /* What operators do with rollouts. Each is one transaction with its history. */
+import type { HoldReason } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import {
   failuresIn,
   isActive,
+  isFailure,
+  MEMBER_STATES,
   type Plan,
   planOf,
   type RolloutSpec,
@@ -11,18 +14,28 @@ import {
   specTroubles,
   stateRemedyOf,
   sumOf,
+  verdictOf,
 } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
 import { requirePublished } from './choosing.ts';
 import type { Order, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { type CandidatesAsked, rolloutCandidates } from './rollout-candidates.ts';
-import { addWave, countsOf, moveMember, moveRollout, rolloutOf, wavesOf } from './rollout-rows.ts';
+import {
+  addWave,
+  countsOf,
+  moveMember,
+  moveRollout,
+  rolloutOf,
+  statusOf,
+  wavesOf,
+} from './rollout-rows.ts';
 
 /** Rows of one statement: engines limit their parameters. */
 const CHUNK = 200;
 /** Of those that stand against a rollout, so many are named. */
 const NAMED_MAX = 3;
+const FAILURES = MEMBER_STATES.filter(isFailure);
 
 export interface NewRollout extends Order {
   readonly spec: RolloutSpec;
@@ -160,6 +173,8 @@ async function insertPlan(
       code: null,
       message: null,
       failure: null,
+      is_forgiven: 0,
+      was_parked: 0,
     }),
   );
   for (let from = 0; from < members.length; from += CHUNK) {
@@ -232,6 +247,12 @@ export async function resumeRollout(
 ): Promise<RolloutTable> {
   const row = await rolloutOf(context.db, args.rollout);
   const total = sumOf((await wavesOf(context.db, row.id)).map(countsOf));
+  await context.db
+    .updateTable('rollout_members')
+    .set({ is_forgiven: 1 })
+    .where('rollout_id', '=', row.id)
+    .where('state', 'in', FAILURES)
+    .execute();
   return await moveRollout(context, row, {
     ...args,
     event: 'resumed',
@@ -247,9 +268,8 @@ export async function approveRollout(
   const { nowMs, principal, why } = args;
   const row = await rolloutOf(context.db, args.rollout);
   const waves = await wavesOf(context.db, row.id);
-  const next = waves.find(({ wave, waiting, upgrading, is_approved }) => {
-    return wave > 0 && waiting > 0 && upgrading === 0 && is_approved === 0;
-  });
+  const verdict = verdictOf(statusOf(row, waves), nowMs);
+  const next = verdict.kind === 'wait' && isGate(verdict.reason) ? waves[verdict.wave] : undefined;
   if (!isActive(row.state) || next === undefined)
     throw new CodedError('rollout-state', `no wave of ${row.name} waits for an approval`, {
       remedy: isActive(row.state)
@@ -270,6 +290,11 @@ export async function approveRollout(
   return row;
 }
 
+/** What a person may open. */
+function isGate(reason: HoldReason): boolean {
+  return ['awaiting-gate', 'awaiting-approval', 'awaiting-soak'].includes(reason);
+}
+
 /** Those that failed, or were rolled back, once more: in the line again, by name. */
 export async function retryRollout(
   context: WriteContext,
@@ -287,10 +312,15 @@ export async function retryRollout(
     .selectFrom('rollout_members')
     .selectAll()
     .where('rollout_id', '=', row.id)
-    .where('state', 'in', ['failed', 'rolled-back'])
+    .where('state', 'in', FAILURES)
     .orderBy('place')
     .execute();
-  for (const member of failed) await moveMember(context, member, { state: 'waiting', nowMs });
+  for (const member of failed)
+    await moveMember(context, member, {
+      state: 'waiting',
+      nowMs,
+      set: { is_forgiven: 0, was_parked: 0, failure: null },
+    });
   const agents = failed.map((member) => member.agent_name);
   // They are no failures any more: what was forgiven must not be forgiven twice.
   await context.db

@@ -1,10 +1,12 @@
 /* Whose turn it is: of a group as many at a time as it can spare, and of a rollout that stands nobody. */
 import type { HoldReason } from '@moult/core/command';
+import { isOverBudget } from '@moult/core/rollout';
 import type { CommandTable } from '../database.ts';
 import { IN_FLIGHT_STATES, KIND } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
 import { unavailableMaxOf } from './groups.ts';
 import type { InstanceRow } from './instances.ts';
+import { statusOf, wavesOf } from './rollout-rows.ts';
 
 export type InFlight = Pick<CommandTable, 'id' | 'created_ms'>;
 
@@ -18,7 +20,7 @@ export async function otherInFlight(
   return found ?? null;
 }
 
-/** RO2: nobody of a rollout that was paused or halted starts, or goes on to the switch. */
+/** RO2, RO31: nobody of a rollout that stands starts, or goes on to the switch; nor who comes late to one that has failed since. */
 export async function rolloutHoldOf(
   db: ReadContext,
   commandId: string,
@@ -26,11 +28,13 @@ export async function rolloutHoldOf(
   const row = await db
     .selectFrom('rollout_members')
     .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
-    .select('rollouts.state')
+    .selectAll('rollouts')
     .where('rollout_members.command_id', '=', commandId)
     .executeTakeFirst();
   if (row?.state === 'paused') return 'rollout-paused';
-  return row?.state === 'halted' ? 'rollout-halted' : null;
+  if (row?.state === 'halted') return 'rollout-halted';
+  if (row?.state !== 'ended') return null;
+  return isOverBudget(statusOf(row, await wavesOf(db, row.id))) ? 'rollout-failed' : null;
 }
 
 /** RO1: as many of a group and component at a time as it can spare, unless a person ordered it. */

@@ -1,4 +1,5 @@
 /* A fleet in groups, one rollout over it, and hosts that answer as a test says. */
+import { VANISHED_MS } from '@moult/core/command';
 import { ARRIVING_MS, DEFAULT_SPEC, type RolloutSpec } from '@moult/core/rollout';
 import type { Store } from '../../src/index.ts';
 import { D2, enroll, finish, NOW, order, report, session } from './rows.ts';
@@ -63,9 +64,7 @@ export class Fleet {
   }
 
   async states(): Promise<Readonly<Record<string, string>>> {
-    const page = { rollout: this.rollout, state: null, after: null, limit: 100 };
-    const rows = await this.#store.read('rolloutMembers', page);
-    return Object.fromEntries(rows.map((row) => [row.agent_name, row.state]));
+    return Object.fromEntries((await this.members()).map((row) => [row.agent_name, row.state]));
   }
 
   async commandOf(name: string): Promise<string> {
@@ -74,32 +73,67 @@ export class Fleet {
     return command?.id ?? '';
   }
 
+  /** How each has failed. */
+  async failures(): Promise<Readonly<Record<string, string | null>>> {
+    return Object.fromEntries((await this.members()).map((row) => [row.agent_name, row.failure]));
+  }
+
+  async members() {
+    const page = { rollout: this.rollout, state: null, after: null, limit: 100 };
+    return await this.#store.read('rolloutMembers', page);
+  }
+
+  async waves() {
+    return (await this.#store.read('rolloutView', this.rollout)).waves;
+  }
+
+  /** Of its rollout, also where it has ended. */
+  async lastCommandOf(name: string): Promise<string> {
+    const member = (await this.members()).find((row) => row.agent_name === name);
+    return member?.command_id ?? '';
+  }
+
   /** Its command goes out; gives what holds it, or null. */
   async send(
     name: string,
-    { isConnected = true, listeningMs = ARRIVING_MS } = {},
+    { isConnected = true, listeningMs = ARRIVING_MS, nowMs = NOW } = {},
   ): Promise<string | null> {
     const { open } = await this.#store.write('dispatch', {
       instanceId: this.id(name),
       isConnected,
       listeningSinceMs: NOW - listeningMs,
-      nowMs: NOW,
+      nowMs,
       resends: false,
     });
     return open[0]?.hold_reason ?? null;
   }
 
+  /** From its turn to its end, well. */
+  async upgrade(name: string, nowMs: number = NOW): Promise<void> {
+    await this.send(name, { nowMs });
+    await this.finish(name, { attests: true, nowMs });
+  }
+
+  /** It has its command, and is not seen for a day. */
+  async vanish(name: string): Promise<void> {
+    const commandId = await this.commandOf(name);
+    const accepted = { instanceId: this.id(name), commandId, attempt: 1, nowMs: NOW };
+    await this.#store.write('recordAccepted', accepted);
+    await this.send(name, { isConnected: false, nowMs: NOW + VANISHED_MS });
+  }
+
   async finish(
     name: string,
-    end: { readonly attests: boolean; readonly outcome?: string },
+    end: { readonly attests: boolean; readonly outcome?: string; readonly nowMs?: number },
   ): Promise<void> {
+    const { attests, nowMs = NOW, ...rest } = end;
     const instanceId = this.id(name);
     const sequence = (this.#sequences.get(name) ?? 0) + 1;
     this.#sequences.set(name, sequence);
-    const page = { agent: name, state: 'open', before: null, limit: 1 } as const;
-    const [command] = await this.#store.read('commandPage', page);
-    if (command === undefined) throw new Error(`nothing is open for ${name}`);
-    if (end.attests) {
+    const commandId = (await this.commandOf(name)) || (await this.lastCommandOf(name));
+    const command = await this.#store.read('commandById', commandId);
+    if (command === null) throw new Error(`nothing was ordered of ${name}`);
+    if (attests) {
       await session(this.#store, {
         instanceId,
         counter: sequence + 1,
@@ -107,9 +141,6 @@ export class Fleet {
         slot: { version: '2.0.0', digest: D2 },
       });
     }
-    await finish(this.#store, {
-      ...{ instanceId, commandId: command.id, sequence },
-      ...(end.outcome === undefined ? {} : { outcome: end.outcome }),
-    });
+    await finish(this.#store, { instanceId, commandId: command.id, sequence, nowMs, ...rest });
   }
 }

@@ -134,6 +134,7 @@ export function finish(
     readonly commandId: string;
     readonly sequence: number;
     readonly outcome?: string;
+    readonly nowMs?: number;
   },
 ) {
   const report = {
@@ -155,7 +156,7 @@ export function finish(
     epoch: 'e',
     firstSequence: args.sequence,
     items: [{ kind: 'finish', finish: report }],
-    nowMs: NOW,
+    nowMs: args.nowMs ?? NOW,
   });
 }
 

@@ -93,10 +93,11 @@ function withGates(command: Command): Command {
       wholeNumber,
     )
     .addOption(
-      choice('--on-error <what>', 'continue: it never halts by itself (stop)', [
-        'stop',
-        'continue',
-      ]),
+      choice(
+        '--on-error <what>',
+        'continue: it never halts by itself; if the version fails everywhere, the service stops for whole groups (stop)',
+        ['stop', 'continue'],
+      ),
     )
     .option('--pause-after <count>', 'test mode: it pauses after so many upgrades', wholeNumber)
     .option(

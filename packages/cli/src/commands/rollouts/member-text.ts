@@ -4,12 +4,19 @@ import type { Member } from './members.ts';
 
 /** `upgrading`, `waiting: the agent is paused (paused)`, `failed: it ended with exit code 1 (crashed)`. */
 export function memberText(
-  member: Pick<Member, 'state' | 'holdReason' | 'code' | 'message'>,
+  member: Pick<Member, 'state' | 'holdReason' | 'code' | 'message' | 'failure'>,
 ): string {
-  const { state, holdReason, code, message } = member;
-  const word = state.replace('-', ' ');
+  const { holdReason, code, message } = member;
+  const word = stateWord(member);
   if (holdReason !== null) return `${word}: ${holdText(holdReason)}`;
   if (code === null && message === null) return word;
   const named = code === null ? '' : ` (${code})`;
   return `${word}${message === null ? '' : `: ${message}`}${named}`;
+}
+
+/** `upgrading`, `failed, fetch`. That a version was rolled back says how it failed. */
+export function stateWord({ state, failure }: Pick<Member, 'state' | 'failure'>): string {
+  const word = state.replaceAll('-', ' ');
+  const isSaid = failure === null || (state === 'rolled-back' && failure === 'trial');
+  return isSaid ? word : `${word}, ${failure.replaceAll('-', ' ')}`;
 }

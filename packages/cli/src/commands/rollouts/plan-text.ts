@@ -20,7 +20,7 @@ const WARNING_TEXTS: Readonly<Record<Warning['code'], string>> = {
     'files of the version that they leave were changed by hand; these are kept aside on the host',
   away: 'they are not connected; they are parked when their turn comes, and upgraded when they come',
   'continues-on-error':
-    'it never halts by itself: a version that fails everywhere takes whole groups out of service',
+    'it never halts by itself: if the version fails everywhere, the service stops for whole groups, and work can be interrupted',
 };
 
 export function planLines(plan: Plan, what: string): readonly string[] {

@@ -104,6 +104,7 @@ const CSV_COLUMNS: readonly Column<Member>[] = [
   { title: 'group', cell: ({ group }) => group },
   { title: 'from', cell: ({ from }) => from ?? '' },
   { title: 'state', cell: ({ state }) => state },
+  { title: 'failure', cell: ({ failure }) => failure ?? '' },
   { title: 'holdReason', cell: ({ holdReason }) => holdReason ?? '' },
   { title: 'started', cell: ({ startedMs }) => isoTime(startedMs) },
   { title: 'ended', cell: ({ endedMs }) => isoTime(endedMs) },

@@ -1,6 +1,6 @@
 /* A rollout in words: where it stands, what it waits for, its waves. */
 import type { Rollout } from '@moult/api';
-import type { WaveSize } from '@moult/core/rollout';
+import { FAILURE_KINDS, isFailureKind, type WaveSize } from '@moult/core/rollout';
 import { formatDuration, formatTime } from '../../terminal/format.ts';
 import { holdText } from '../../terminal/hold-text.ts';
 import { fieldLines, tableLines } from '../../terminal/table.ts';
@@ -34,6 +34,7 @@ function fieldsOf(rollout: Rollout, nowMs: number): Fields {
     ['state', stateText(rollout)],
     ...(waits === null ? [] : [['waits for', waits] as const]),
     ['agents', `${overIn(counts)} of ${size} over: ${countsText(counts)}`],
+    ...(rollout.failures.length === 0 ? [] : [['failed', failuresByKind(rollout)] as const]),
     ...(alreadyThere === 0 ? [] : [['already there', String(alreadyThere)] as const]),
     ['goes on', specText(rollout.spec)],
     ['made', `${formatTime(rollout.createdMs)} by ${rollout.createdBy}`],
@@ -41,6 +42,17 @@ function fieldsOf(rollout: Rollout, nowMs: number): Fields {
     ...(rollout.startedMs === null ? [] : [['started', startedText(rollout, nowMs)] as const]),
     ...(rollout.endedMs === null ? [] : [['ended', formatTime(rollout.endedMs)] as const]),
   ];
+}
+
+/** `2 trial (the new version ran, and was not kept), 1 fetch (…)`. */
+function failuresByKind({ failures }: Rollout): string {
+  return failures
+    .map(({ kind, count }) => {
+      // A newer coordinator may know more kinds.
+      const text = isFailureKind(kind) ? ` (${FAILURE_KINDS[kind]})` : '';
+      return `${count} ${kind.replaceAll('-', ' ')}${text}`;
+    })
+    .join(', ');
 }
 
 /** `halted: 2 failed, 0 may`, `ended-not-ok`. */

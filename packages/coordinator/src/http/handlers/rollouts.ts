@@ -3,6 +3,7 @@ import type { Rollout } from '@moult/api';
 import {
   DEFAULT_SPEC,
   isActive,
+  isFailureKind,
   memberReasonOf,
   type Plan,
   planOf,
@@ -175,6 +176,7 @@ function planningHandlers(
         endedMs: row.ended_ms,
         code: row.code,
         message: row.message,
+        failure: isFailureKind(row.failure) ? row.failure : null,
       }));
       return { agents, next: rows.length > limit ? (agents.at(-1)?.place ?? null) : null };
     },
@@ -227,7 +229,7 @@ function planView(plan: Plan) {
   };
 }
 
-export function viewOf({ row, waves }: RolloutView): Rollout {
+export function viewOf({ row, waves, failures }: RolloutView): Rollout {
   const shown = waves.map((wave) => ({
     counts: countsOf(wave),
     lastEndMs: wave.last_end_ms,
@@ -255,6 +257,7 @@ export function viewOf({ row, waves }: RolloutView): Rollout {
         ? null
         : { reason: row.waits_reason, untilMs: row.waits_until_ms },
     counts: sumOf(shown.map(({ counts }) => counts)),
+    failures: [...failures],
     wave: wave === -1 ? null : wave,
     waves: shown,
     alreadyThere: row.already_there,
