@@ -128,7 +128,7 @@ test(
     expect(well.coordinator.map(({ name }) => name)).toEqual([
       ...['configuration', 'answer', 'permissions', 'disk', 'database', 'restore'],
       ...['certificate', 'ca', 'metadata', 'metadata-size', 'online-keys'],
-      ...['releases', 'choices', 'backup', 'handles', 'agents'],
+      ...['releases', 'choices', 'administrators', 'backup', 'handles', 'agents'],
     ]);
     // While it serves: a key that others can read, a blob that is gone, a host that nobody has validated.
     await chmod(join(coordinator.stateDir, 'keys/timestamp.key'), 0o640);

@@ -1,3 +1,4 @@
+export { type AddAdministratorOptions, addAdministrator } from './add-administrator.ts';
 export { type BackupMade, type BackupOptions, makeBackup } from './backup/make.ts';
 export { type Restored, type RestoreOptions, restoreBackup } from './backup/restore.ts';
 export {

@@ -1,6 +1,10 @@
 /* What a principal may do, over the API of a real coordinator (docs/spec/principal.md). */
 import type { Role } from '@moult/core/permission';
+import { systemRandom } from '@moult/runtime/random';
+import { openSqliteStore } from '@moult/store';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { storeWorkerPath } from '../../../test/support/store-worker.ts';
+import { addAdministrator } from '../src/index.ts';
 import { Fixture } from './support/fixture.ts';
 
 let fixture: Fixture;
@@ -94,4 +98,42 @@ test('PR4: whoever is the last administrator can give that up in no way', async 
   const done = await fixture.call('POST', '/v1/principals/admin/revoke', { token, body: {} });
   expect(done.status).toBe(200);
   expect(await whoAmI(fixture.init.adminToken)).toBe('401 unauthenticated');
+});
+
+test('PR7: where no administrator has a token any more, one is made beside the database, and only there', async () => {
+  await add('otto', 'operator');
+  const { paths } = fixture.init;
+  const make = (name: string) =>
+    addAdministrator({
+      ...{ paths, name, why: 'lost', storeWorkerPath: storeWorkerPath() },
+      ...{ clock: fixture.clock, random: systemRandom, version: '9.9.9' },
+    });
+  await expect(make('ada')).rejects.toMatchObject({ code: 'database-locked' });
+  await fixture.coordinator.stop();
+  await fixture.store.close();
+  const tokens = [await make('ada'), await make('otto')];
+  const store = await openSqliteStore({
+    path: paths.databasePath,
+    workerPath: storeWorkerPath(),
+  });
+  try {
+    await fixture.restart(store);
+    expect(await Promise.all(tokens.map(whoAmI))).toEqual(['ada: admin', 'otto: admin']);
+    const token = tokens[0] ?? null;
+    const body = {};
+    const revoked = await fixture.call('POST', '/v1/principals/admin/revoke', { token, body });
+    expect(revoked.status).toBe(200);
+    const history = await fixture.call('GET', '/v1/history', { token });
+    expect(history.body.entries).toContainEqual(
+      expect.objectContaining({ kind: 'principal-added', principal: 'coordinator', why: 'lost' }),
+    );
+    const nowMs = fixture.clock.nowMs();
+    expect(await store.read('administrators', { nowMs })).toEqual([
+      { name: 'ada', endsMs: null },
+      { name: 'otto', endsMs: null },
+    ]);
+    await fixture.coordinator.stop();
+  } finally {
+    await store.close();
+  }
 });

@@ -90,7 +90,12 @@ function administrating(opened: () => Store): void {
     await add(store, 'old', 'admin', NOW);
     for (const tried of tries()) await expect(tried).rejects.toMatchObject(refused);
     expect(await rolesOf(store, 'ann')).toEqual(['admin']);
-    await add(store, 'bob', 'admin');
+    await add(store, 'bob', 'admin', NOW + 2);
+    await token(store, 'bob');
+    expect(await store.read('administrators', { nowMs: NOW })).toEqual([
+      { name: 'ann', endsMs: null },
+      { name: 'bob', endsMs: null },
+    ]);
     await setRole(store, 'ann', 'viewer');
     await expect(revoke(store, 'bob')).rejects.toMatchObject(refused);
   });
@@ -107,7 +112,7 @@ function administrating(opened: () => Store): void {
 function naming(opened: () => Store): void {
   test('PR5: a name is one principal, also in other letters, and none of the coordinator’s own', async () => {
     const store = opened();
-    for (const name of ['ann', 'Ann', 'coordinator', 'init', 'Init']) {
+    for (const name of ['ann', 'Ann', 'coordinator', 'Init', 'restore', 'nobody']) {
       await expect(add(store, name, 'viewer'), name).rejects.toMatchObject({
         code: 'principal-exists',
       });

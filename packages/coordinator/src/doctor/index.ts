@@ -62,7 +62,7 @@ export async function doctorCoordinator(
 
 type StoreFacts = Pick<
   CoordinatorFacts,
-  'database' | 'blobs' | 'choices' | 'fleet' | 'forwards' | 'unadopted'
+  'administrators' | 'database' | 'blobs' | 'choices' | 'fleet' | 'forwards' | 'unadopted'
 >;
 
 async function factsOf(
@@ -121,6 +121,7 @@ async function storeFacts(
       fleet: await asked((view) =>
         view.read('fleetFacts', { notSeenSinceMs: nowMs - DOWN_LONG_MS }),
       ),
+      administrators: await asked((view) => view.read('administrators', { nowMs })),
       choices: await asked((view) => view.read('impossibleChoices', null)),
       forwards: await asked(forwardsIn),
       blobs: await asked((view) => blobsIn(view, { ...options, blobsDir: paths.blobsDir })),

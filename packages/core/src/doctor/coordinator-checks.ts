@@ -11,6 +11,7 @@ import {
   warning,
 } from './check.ts';
 import type {
+  AdministratorFacts,
   AnswerFacts,
   BlobFacts,
   ChoiceFacts,
@@ -45,6 +46,7 @@ export function coordinatorChecks(facts: CoordinatorFacts): readonly DoctorCheck
     ),
     judged('releases', facts.blobs, blobsCheck),
     judged('choices', facts.choices, choicesCheck),
+    judged('administrators', facts.administrators, (who) => administratorsCheck(who, nowMs)),
     judged('backup', facts.backup, (madeMs) => backupCheck(madeMs, nowMs)),
     judged('forwards', facts.forwards, (forwards) => forwardsCheck(forwards, nowMs)),
     judged('handles', facts.handles, (handles) =>
@@ -116,6 +118,24 @@ function choicesCheck({ count, impossible }: ChoiceFacts): DoctorCheck {
   );
   if (texts.length > 0) return failing('choices', 'choice-impossible', texts.join('; '));
   return passing('choices', `${count}, each there for the platforms that it is for`);
+}
+
+/** Long enough for somebody to come back from a holiday. */
+const ADMINISTRATORS_WARN_MS = 14 * 86_400_000;
+
+function administratorsCheck(
+  administrators: readonly AdministratorFacts[],
+  nowMs: number,
+): DoctorCheck {
+  const name = 'administrators';
+  if (administrators.length === 0) {
+    return failing(name, 'no-administrator', 'no valid access token has the role admin');
+  }
+  const names = named(administrators.map((one) => one.name));
+  const leftMs = Math.max(...administrators.map(({ endsMs }) => (endsMs ?? Infinity) - nowMs));
+  if (leftMs > ADMINISTRATORS_WARN_MS) return passing(name, names);
+  const detail = `${names}: the last of their tokens ends in ${spanText(leftMs)}`;
+  return warning(name, 'administrators-ending', detail);
 }
 
 /** What came after the backup is lost to a restore: somebody wants one each night. */

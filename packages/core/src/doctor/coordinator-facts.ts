@@ -21,6 +21,7 @@ export interface CoordinatorFacts {
   readonly blobs: Found<BlobFacts>;
   /** When the last one was made; null: none that is known. */
   readonly backup: Found<number | null>;
+  readonly administrators: Found<readonly AdministratorFacts[]>;
   readonly choices: Found<ChoiceFacts>;
   readonly fleet: Found<FleetFacts>;
   readonly forwards: Found<readonly ForwardFacts[]>;
@@ -29,6 +30,13 @@ export interface CoordinatorFacts {
   /** Null: it does not run, or its process is not to be found. */
   readonly handles: Found<HandleFacts | null>;
   readonly answer: Found<AnswerFacts>;
+}
+
+/** A principal with a valid token. */
+export interface AdministratorFacts {
+  readonly name: string;
+  /** When the last of its tokens ends; null: never. */
+  readonly endsMs: number | null;
 }
 
 export interface DiskFacts {

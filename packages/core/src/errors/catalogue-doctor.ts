@@ -142,6 +142,19 @@ export const DOCTOR_ERRORS = {
     retryable: false,
     remedy: 'Choose one that is: `moult agents versions`, then `moult agents desired`.',
   },
+  'no-administrator': {
+    text: 'Nobody can administer the coordinator: no valid access token has the role admin.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Stop the coordinator, make an administrator on its machine with `moult coordinator add-admin NAME`, and start it.',
+  },
+  'administrators-ending': {
+    text: 'Every access token with the role admin will soon have ended.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Make another one while there is one: `moult tokens create --principal NAME`.',
+  },
   'backup-missing': {
     text: 'No backup of the coordinator is known, or the last one is old.',
     status: 'failed-precondition',

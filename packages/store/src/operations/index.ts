@@ -39,7 +39,13 @@ import { impossibleChoices, neededReleases } from './needed-releases.ts';
 import { choicePage, offers } from './offers.ts';
 import { storeOutput } from './output.ts';
 import { instanceIdsNamed, outputPage } from './output-page.ts';
-import { addPrincipal, allPrincipals, revokePrincipal, setPrincipalRole } from './principals.ts';
+import {
+  addPrincipal,
+  administrators,
+  allPrincipals,
+  revokePrincipal,
+  setPrincipalRole,
+} from './principals.ts';
 import {
   allReleases,
   platformOf,
@@ -120,6 +126,7 @@ export interface Reads {
   readonly agentByName: typeof agentByName;
   readonly agentPage: typeof agentPage;
   readonly allForwards: typeof allForwards;
+  readonly administrators: typeof administrators;
   readonly allPrincipals: typeof allPrincipals;
   readonly allReleases: typeof allReleases;
   readonly allTokens: typeof allTokens;
@@ -230,6 +237,7 @@ export const READS: Reads = {
   agentByName,
   agentPage,
   allForwards,
+  administrators,
   allPrincipals,
   allReleases,
   allTokens,

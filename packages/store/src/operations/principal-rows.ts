@@ -18,7 +18,7 @@ export interface PrincipalRow {
 }
 
 /** Who acts without a token, as history names them. */
-const RESERVED: readonly string[] = [COORDINATOR, 'init'];
+const RESERVED: readonly string[] = [COORDINATOR, 'init', 'restore', 'nobody'];
 
 /** By name; of those alone that are `name` but for capitals, where it is given. */
 export async function principalRows(

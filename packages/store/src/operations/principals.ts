@@ -39,6 +39,23 @@ export async function allPrincipals(
   );
 }
 
+/** Who can administer now, and until when; null: without an end. Read from tokens alone: older databases have them too. */
+export async function administrators(
+  db: ReadContext,
+  args: { readonly nowMs: number },
+): Promise<readonly { readonly name: string; readonly endsMs: number | null }[]> {
+  const rows = await goodTokens(db, args.nowMs)
+    .select(['principal as name', 'expires_ms as endsMs'])
+    .where('role', '=', 'admin')
+    // An end that there is not comes last: nulls are sorted unlike by engines.
+    .orderBy(({ eb }) => eb.fn.coalesce('expires_ms', eb.val(Number.MAX_SAFE_INTEGER)))
+    .execute();
+  const last = new Map(rows.map(({ name, endsMs }) => [name, endsMs]));
+  return [...last]
+    .map(([name, endsMs]) => ({ name, endsMs }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /** With its first token. Throws `principal-exists`. */
 export async function addPrincipal(
   context: WriteContext,

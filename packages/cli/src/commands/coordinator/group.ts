@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Shell } from '../../shell.ts';
+import { addCoordinatorAddAdmin } from './add-admin.ts';
 import { addCoordinatorAddKeys } from './add-keys.ts';
 import { addCoordinatorAdopt } from './adopt.ts';
 import { addCoordinatorBackup } from './backup.ts';
@@ -17,6 +18,7 @@ export function addCoordinatorGroup(program: Command, shell: Shell): void {
   addCoordinatorInit(group, shell);
   addCoordinatorServe(group, shell);
   addCoordinatorAddKeys(group, shell);
+  addCoordinatorAddAdmin(group, shell);
   addCoordinatorStatus(group, shell);
   addCoordinatorBackup(group, shell);
   addCoordinatorRestore(group, shell);
