@@ -1,5 +1,5 @@
 export type { Principal, Token } from './principal-schemas.ts';
-export type { Rollout } from './rollout-schemas.ts';
+export type { Rollout, RolloutMember } from './rollout-schemas.ts';
 export type { Method, Route } from './route.ts';
 export { ROUTES } from './routes/index.ts';
 export type {

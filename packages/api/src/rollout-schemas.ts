@@ -58,7 +58,7 @@ export const rolloutSpec = z
   .strict();
 
 const count = z.number().int().nonnegative();
-const memberCounts = z.object({
+export const memberCounts = z.object({
   waiting: count,
   upgrading: count,
   'to-roll-back': count,
@@ -70,6 +70,30 @@ const memberCounts = z.object({
   parked: count,
   stopped: count,
 });
+
+/** One agent of a rollout: where it stands, or how it ended. */
+export const rolloutMember = z.object({
+  agent: name,
+  group: name,
+  /** Empty: its host has not said. */
+  platform: z.string(),
+  wave: z.number().int(),
+  place: z.number().int(),
+  state: memberState,
+  /** Why it does not go on; null: it does, or is over. */
+  holdReason: z.string().nullable(),
+  from: version.nullable(),
+  /** Commands that it was given: a retry gives another. */
+  tries: count,
+  commandId: id.nullable(),
+  startedMs: z.number().int().nullable(),
+  endedMs: z.number().int().nullable(),
+  code: z.string().nullable(),
+  message: z.string().nullable(),
+  /** How it failed; null: it has not. */
+  failure: failureKind.nullable(),
+});
+export type RolloutMember = z.infer<typeof rolloutMember>;
 
 export const planWarning = z.object({
   code: z.enum(['no-way-back', 'changed-by-hand', 'away', 'continues-on-error']),

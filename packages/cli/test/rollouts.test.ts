@@ -7,10 +7,20 @@ import {
   problemOf,
   startCoordinator,
 } from './support/fake-coordinator.ts';
-import { AT_MS, counts, ENDED, HALTED, member, ROLLOUT, ROLLOUT_ID } from './support/rollouts.ts';
+import {
+  AT_MS,
+  counts,
+  ENDED,
+  HALTED,
+  member,
+  REPORT,
+  ROLLOUT,
+  ROLLOUT_ID,
+} from './support/rollouts.ts';
 import { type HereOptions, runHere } from './support/run-here.ts';
 
 const ROUTE = 'GET /v1/rollouts/spring';
+const REPORT_ROUTE = `GET /v1/rollouts/${ROLLOUT_ID}/report`;
 const AGENTS = `GET /v1/rollouts/${ROLLOUT_ID}/agents`;
 const PLAN = { members: [], alreadyThere: ['web-1'], cannot: [], warnings: [], totals: [] };
 const GOING = {
@@ -163,7 +173,10 @@ describe('moult rollouts status', () => {
     ['halted', HALTED, 5],
     ['cancelled', { ...ENDED, state: 'cancelled' as const, outcome: null }, 5],
   ])('of one that is %s ends with its exit code', async (_name, rollout, exitCode) => {
-    await using coordinator = await startCoordinator({ [ROUTE]: is(rollout) });
+    await using coordinator = await startCoordinator({
+      [ROUTE]: is(rollout),
+      [REPORT_ROUTE]: is({ ...REPORT, rollout }),
+    });
     const ended = await moult(coordinator, 'rollouts', 'status', 'spring');
     expect(ended.exitCode).toBe(exitCode);
     expect(ended.out).toContain('rollout:        spring');
@@ -305,14 +318,7 @@ describe('moult rollouts cancel', () => {
   });
 });
 
-describe('moult rollouts list, report and why', () => {
-  const members = [
-    member('web-1', { state: 'done', startedMs: 0, endedMs: 6_200 }),
-    member('web-2', { state: 'failed', code: 'crashed', message: 'it ended, at once' }),
-    member('web-3', { holdReason: 'paused' }),
-  ];
-  const handlers = { [ROUTE]: is(ROLLOUT), [AGENTS]: membersAre(...members) };
-
+describe('moult rollouts list and why', () => {
   it('lists them, of one state where that is asked for', async () => {
     await using coordinator = await startCoordinator({
       'GET /v1/rollouts': (_body, query) => {
@@ -324,59 +330,6 @@ describe('moult rollouts list, report and why', () => {
     expect(all.out).toMatch(/spring +agent 1\.4\.0 +running +2\/3 +2\/12 +2 done, 1 upgrading/);
     const none = await moult(coordinator, 'rollouts', 'list', '--state', 'halted');
     expect(none.out).toBe('No rollout is halted.\n');
-  });
-
-  it('reports each agent, as a table, JSON or rows', async () => {
-    await using coordinator = await startCoordinator(handlers);
-    const table = await moult(coordinator, 'rollouts', 'report', 'spring');
-    expect(table.out).toMatch(/1 +web-1 +eu +1\.3\.0 +1970-01-01 00:00:00 +6\.2 s +done\n/);
-    const json = await moult(coordinator, 'rollouts', 'report', 'spring', '-o', 'json');
-    expect(JSON.parse(json.out)).toMatchObject({
-      rollout: ROLLOUT,
-      agents: members.map((one, place) => ({ ...one, place })),
-    });
-    const csv = await moult(coordinator, 'rollouts', 'report', 'spring', '-o', 'csv');
-    expect(csv.out.split('\n')).toEqual([
-      'wave,place,agent,group,from,state,failure,holdReason,started,ended,command,code,message',
-      '1,1,web-1,eu,1.3.0,done,,,1970-01-01T00:00:00.000Z,1970-01-01T00:00:06.200Z,,,',
-      '1,2,web-2,eu,1.3.0,failed,,,,,,crashed,"it ended, at once"',
-      '1,3,web-3,eu,1.3.0,waiting,,paused,,,,,',
-      '',
-    ]);
-  });
-
-  it('reports the steps of one agent; of one that is none of its agents it says so', async () => {
-    const id = '01kq3v8m6t5n9y2z';
-    const command = {
-      ...{ id, kind: 'autoUpgrade', agent: 'web-1', instanceId: id, component: 'agent' },
-      ...{ version: '1.4.0', origin: 'rollout', isForced: false, isRevert: false },
-      ...{ state: 'succeeded', holdReason: null, attempt: 1, outcome: 'succeeded', code: null },
-      ...{ message: null, createdMs: 0, createdBy: 'ada', why: '', notAfterMs: 1, endedMs: 6_200 },
-      task: null,
-    };
-    const attempt = {
-      ...{ commandId: id, attempt: 1, agent: 'web-1', component: 'agent', from: '1.3.0' },
-      ...{ to: '1.4.0', createdBy: 'ada', why: '', startedMs: 0, endedMs: 6_200 },
-      ...{ outcome: 'succeeded', code: null, message: null, bytesFetched: 1, bytesTotal: 2 },
-      ...{ gapMs: 310, rehearsal: 'passed', evidence: null },
-      steps: [
-        { step: 'preflight', startedMs: 0 },
-        { step: 'fetching', startedMs: 200 },
-      ],
-    };
-    await using coordinator = await startCoordinator({
-      [ROUTE]: is(ROLLOUT),
-      [AGENTS]: membersAre(member('web-1', { state: 'done', commandId: id })),
-      [`GET /v1/commands/${id}`]: is({ command, attempts: [attempt] }),
-    });
-    const report = ['rollouts', 'report', 'spring', '--agent'];
-    const ended = await moult(coordinator, ...report, 'web-1');
-    expect(ended.out).toMatch(/ {2}preflight +200 ms\n {2}fetching +6\.0 s\n/);
-    const csv = await moult(coordinator, ...report, 'web-1', '-o', 'csv');
-    expect(csv.out).toContain(`web-1,${id},1,fetching,1970-01-01T00:00:00.200Z\n`);
-    const other = await moult(coordinator, ...report, 'web-9');
-    expect(other.exitCode).toBe(2);
-    expect(other.err).toContain('web-9 is no agent of the rollout spring');
   });
 
   it('says why, grouped by reason', async () => {

@@ -63,3 +63,42 @@ test('R23: a command that a paused rollout holds names the rollout, and so does 
   const nobody = await fixture.call('GET', '/v1/rollouts/nothing/why');
   expect(nobody).toMatchObject({ status: 404, body: { code: 'not-found' } });
 });
+
+test('R18: a report has totals, each command and its end, who is at it, and who did what to it and why', async () => {
+  const paused = await up('web-1', 'Paused');
+  await up('web-2');
+  const agent = await up('web-3');
+  await rollOut('spring', { waves: [{ kind: 'rest' }] });
+  const skip = '/v1/rollouts/spring/agents/web-2/skip';
+  await fixture.call('POST', skip, { body: { why: 'under repair' } });
+  const { commandId, attempt } = await agent.expect('command');
+  agent.send({ kind: 'accept', message: { commandId, attempt } });
+  const at = async () => (await fixture.call('GET', '/v1/rollouts/spring/report')).body;
+  await expect.poll(at).toMatchObject({
+    rollout: { name: 'spring', counts: { upgrading: 1, parked: 1, skipped: 1 } },
+    platforms: [{ counts: { upgrading: 1, parked: 1, skipped: 1 } }],
+    groups: [{ group: 'web-1' }, { group: 'web-2' }, { group: 'web-3', counts: { upgrading: 1 } }],
+    commands: 3,
+    upgrading: [{ agent: 'web-3', tries: 1 }],
+    lately: [{ agent: 'web-2', state: 'skipped' }],
+  });
+  const { acts } = await at();
+  expect(acts.map(({ kind }: { kind: string }) => kind)).toEqual([
+    'rollout-pending',
+    'rollout-running',
+    'rollout-agent-skipped',
+  ]);
+  expect(acts[2]).toMatchObject({ agent: 'web-2', why: 'under repair' });
+  const { commands, next } = (await fixture.call('GET', '/v1/rollouts/spring/commands')).body;
+  expect(next).toBeNull();
+  expect(commands).toHaveLength(3);
+  const one = `/v1/rollouts/spring/commands?agent=web-3`;
+  expect((await fixture.call('GET', one)).body.commands).toMatchObject([
+    { commandId, agent: 'web-3', to: '2.0.0', state: 'accepted', endedMs: null },
+  ]);
+  const ofAll = (await fixture.call('GET', '/v1/history?rollout=spring&limit=1000')).body.entries;
+  expect(ofAll.map(({ kind }: { kind: string }) => kind)).toContain('command-accepted');
+  const attempts = (await fixture.call('GET', '/v1/attempts?rollout=spring')).body.attempts;
+  expect(attempts).toMatchObject([{ agent: 'web-3' }]);
+  await paused.close();
+});

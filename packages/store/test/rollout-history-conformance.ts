@@ -21,6 +21,7 @@ export function rolloutHistoryConformance(engine: Engine): void {
     afterEach(() => dispose());
 
     finding(() => store);
+    reporting(() => store);
   });
 }
 
@@ -84,5 +85,68 @@ function finding(opened: () => Store): void {
     ]);
     const ofB = { ...page, agent: 'b', rolloutId: fleet.rollout };
     expect(await store.read('attemptPage', ofB)).toEqual([]);
+  });
+}
+
+function reporting(opened: () => Store): void {
+  test('R23: those that have not finished are counted with their like, and the first are named', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], us: ['h'] });
+    await fleet.rollOut({ waves: REST, failuresAllowed: { kind: 'count', max: 3 } });
+    await fleet.send('a', { isConnected: false });
+    await fleet.send('h');
+    await fleet.finish('h', { attests: false, outcome: 'rolled-back' });
+    await fleet.step();
+    const members = await store.read('unfinishedMembers', fleet.rollout);
+    const told = members.map((alike) => {
+      const { state, holdReason, count, some } = alike;
+      return [state, holdReason, count, some.map(({ agent }) => agent).join()];
+    });
+    expect(told.sort()).toEqual([
+      ['parked', 'agent-down', 1, 'a'],
+      ['rolled-back', null, 1, 'h'],
+      ['upgrading', null, 1, 'b'],
+      ['waiting', null, 5, 'c,d,e,f,g'],
+    ]);
+    const byHand = await store.read('unfinishedMembers', 'another');
+    expect(byHand).toEqual([]);
+  });
+
+  test('R18: totals, commands with their ends, who was over last, and what was done to it', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'], us: ['b', 'c'] });
+    await fleet.rollOut({ waves: REST });
+    await fleet.send('a');
+    await fleet.finish('a', { attests: true });
+    const skip = { ...order, rollout: fleet.rollout, agentName: 'c' };
+    await store.write('skipRolloutAgent', { ...skip, nowMs: order.nowMs + 1, why: 'under repair' });
+    const { members, commands } = await store.read('rolloutTotals', fleet.rollout);
+    expect(commands).toBe(2);
+    expect(members.map(({ group, state, agents }) => [group, state, agents])).toEqual(
+      expect.arrayContaining([
+        ['eu', 'done', 1],
+        ['us', 'upgrading', 1],
+        ['us', 'skipped', 1],
+      ]),
+    );
+    const page = { rolloutId: fleet.rollout, agent: null, after: null, limit: 100 };
+    const given = await store.read('rolloutCommands', page);
+    expect(given.map((row) => [row.agent_name, row.state, row.version]).sort()).toEqual([
+      ['a', 'succeeded', '2.0.0'],
+      ['b', 'queued', '2.0.0'],
+    ]);
+    const [ofA] = await store.read('rolloutCommands', { ...page, agent: 'a' });
+    expect(ofA?.attempt).toMatchObject({ from_version: '1.0.0', attempt: 1 });
+    const first = await store.read('rolloutCommands', { ...page, limit: 1 });
+    const after = first[0]?.id ?? null;
+    expect(await store.read('rolloutCommands', { ...page, after })).toHaveLength(1);
+    const lately = await store.read('rolloutMembersLately', { rolloutId: fleet.rollout, limit: 5 });
+    expect(lately.map((row) => row.agent_name)).toEqual(['c', 'a']);
+    const acts = await store.read('rolloutActs', { rolloutId: fleet.rollout, limit: 5 });
+    expect(acts.map(({ kind, why }) => [kind, why])).toEqual([
+      ['rollout-agent-skipped', 'under repair'],
+      ['rollout-running', order.why],
+      ['rollout-pending', order.why],
+    ]);
   });
 }

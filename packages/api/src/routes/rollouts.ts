@@ -1,12 +1,5 @@
 import { z } from 'zod';
-import {
-  failureKind,
-  memberState,
-  planWarning,
-  rollout,
-  rolloutSpec,
-  rolloutState,
-} from '../rollout-schemas.ts';
+import { planWarning, rollout, rolloutSpec, rolloutState } from '../rollout-schemas.ts';
 import { defineRoute } from '../route.ts';
 import {
   component,
@@ -116,44 +109,6 @@ export const getRollout = defineRoute({
   body: z.null(),
   status: 200,
   response: rollout,
-});
-
-export const listRolloutAgents = defineRoute({
-  id: 'listRolloutAgents',
-  method: 'GET',
-  path: '/v1/rollouts/:rollout/agents',
-  summary: 'The agents of a rollout in their order, with state, reason and how it ended.',
-  permission: 'view',
-  params,
-  query: z.object({
-    state: memberState.optional(),
-    after: z.coerce.number().int().optional(),
-    limit: z.coerce.number().int().min(1).max(1000).default(1000),
-  }),
-  body: z.null(),
-  status: 200,
-  response: z.object({
-    agents: z.array(
-      z.object({
-        agent: name,
-        group: name,
-        wave: z.number().int(),
-        place: z.number().int(),
-        state: memberState,
-        /** Why it does not go on; null: it does, or is over. */
-        holdReason: z.string().nullable(),
-        from: version.nullable(),
-        commandId: id.nullable(),
-        startedMs: z.number().int().nullable(),
-        endedMs: z.number().int().nullable(),
-        code: z.string().nullable(),
-        message: z.string().nullable(),
-        /** How it failed; null: it has not. */
-        failure: failureKind.nullable(),
-      }),
-    ),
-    next: z.number().int().nullable(),
-  }),
 });
 
 export const startRollout = defineRoute({

@@ -1,7 +1,9 @@
 /* A rollout as a coordinator tells it, for tests that change what matters to them. */
-import type { Rollout } from '@moult/api';
+import type { HistoryEntry, Rollout } from '@moult/api';
 import { NO_MEMBERS } from '@moult/core/rollout';
 import type { Member } from '../../src/commands/rollouts/members.ts';
+import type { Given } from '../../src/commands/rollouts/report-rows.ts';
+import type { Report } from '../../src/commands/rollouts/report-text.ts';
 
 export const AT_MS = 1_700_000_000_000;
 export const ROLLOUT_ID = '01kq3v8m6t5n9y2x';
@@ -76,6 +78,8 @@ export const HALTED: Rollout = {
 export const member = (agent: string, of: Partial<Member> = {}): Member => ({
   agent,
   group: 'eu',
+  platform: 'linux-x64',
+  tries: 0,
   wave: 0,
   place: 0,
   state: 'waiting',
@@ -88,4 +92,28 @@ export const member = (agent: string, of: Partial<Member> = {}): Member => ({
   message: null,
   failure: null,
   ...of,
+});
+
+export const act = (kind: string, of: Partial<HistoryEntry> = {}): HistoryEntry => ({
+  ...{ position: 7, atMs: AT_MS, kind, agent: null, component: 'agent', commandId: null },
+  ...{ attempt: null, principal: 'ada', why: '', detail: {} },
+  ...of,
+});
+
+export const REPORT: Report = {
+  rollout: ROLLOUT,
+  platforms: [{ platform: 'linux-x64', counts: ROLLOUT.counts }],
+  groups: [{ group: 'eu', counts: ROLLOUT.counts }],
+  ...{ commands: 3, bytesFetched: 3_145_728 },
+  ...{ upgrading: [], lately: [], acts: [act('rollout-running', { why: 'change 42' })] },
+};
+
+/** A command that ended after 6.2 s. */
+export const given = (of: Member, set: Partial<Given> = {}): Given => ({
+  ...{ commandId: of.commandId ?? ROLLOUT_ID, agent: of.agent, group: of.group },
+  ...{ platform: of.platform, wave: of.wave, place: of.place, from: of.from, to: '1.4.0' },
+  ...{ state: 'succeeded', outcome: 'succeeded', code: null, message: null },
+  ...{ orderedMs: AT_MS, orderedBy: 'ada', startedMs: AT_MS + 100, endedMs: AT_MS + 6_200 },
+  ...{ bytesFetched: 1_048_576, gapMs: 310 },
+  ...set,
 });

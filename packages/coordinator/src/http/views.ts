@@ -230,10 +230,6 @@ export function outputRowOf(row: OutputFound['rows'][number], agent: string): Ou
 type GapRow = Extract<OutputRow, { kind: 'gap' }>;
 
 export function attemptViewOf(row: AttemptView): Attempt {
-  const { attested_ms: attested } = row;
-  // Draining may wait for a task of hours, and is no gap: the host works. Schema 1 knew no more than its beginning.
-  const left = row.switched_ms ?? row.drained_ms;
-  const isSwitched = left !== null && attested !== null && attested >= left;
   return {
     commandId: row.command_id,
     attempt: row.attempt,
@@ -250,11 +246,21 @@ export function attemptViewOf(row: AttemptView): Attempt {
     message: row.message,
     bytesFetched: row.bytes_fetched,
     bytesTotal: row.bytes_total,
-    gapMs: isSwitched ? attested - left : null,
+    gapMs: gapMsOf(row),
     rehearsal: row.rehearsal,
     steps: JSON.parse(row.steps) as Attempt['steps'],
     evidence: row.evidence === null ? null : (JSON.parse(row.evidence) as Attempt['evidence']),
   };
+}
+
+/** For how long the host was without an agent; null: it was not, or not yet. */
+export function gapMsOf(
+  row: Pick<AttemptView, 'attested_ms' | 'switched_ms' | 'drained_ms'>,
+): number | null {
+  const { attested_ms: attested } = row;
+  // Draining may wait for a task of hours, and is no gap: the host works. Schema 1 knew no more than its beginning.
+  const left = row.switched_ms ?? row.drained_ms;
+  return left !== null && attested !== null && attested >= left ? attested - left : null;
 }
 
 export function historyEntryOf(row: HistoryRow): HistoryEntry {

@@ -57,13 +57,19 @@ import {
 import { isReportStored, recordReport } from './reports.ts';
 import { dropOutput, dropRuns, outputHolders } from './retention.ts';
 import { rolloutCandidates } from './rollout-candidates.ts';
-import { unfinishedMembers } from './rollout-report.ts';
+import {
+  rolloutActs,
+  rolloutCommands,
+  rolloutTotals,
+  unfinishedMembers,
+} from './rollout-report.ts';
 import { stepRollout } from './rollout-step.ts';
 import { cancelRollout, skipRolloutAgent } from './rollout-taking-back.ts';
 import {
   judgedRolloutIds,
   openRolloutInstances,
   rolloutMembers,
+  rolloutMembersLately,
   rolloutPage,
   rolloutView,
 } from './rollout-views.ts';
@@ -103,6 +109,7 @@ export type { OutputFound } from './output-page.ts';
 export type { PrincipalView } from './principals.ts';
 export type { ReleaseView } from './releases.ts';
 export type { AgentReport, RefusedSlot, ReportedUpgrade } from './reports.ts';
+export type { RolloutCommandView, RolloutTotals } from './rollout-report.ts';
 export type { Cancelled } from './rollout-taking-back.ts';
 export type { RolloutMemberView, RolloutView } from './rollout-views.ts';
 export type { RunPlace, RunView } from './runs.ts';
@@ -118,6 +125,10 @@ export interface Reads {
   readonly strangersTo: typeof strangersTo;
   readonly openRolloutInstances: typeof openRolloutInstances;
   readonly unfinishedMembers: typeof unfinishedMembers;
+  readonly rolloutActs: typeof rolloutActs;
+  readonly rolloutCommands: typeof rolloutCommands;
+  readonly rolloutMembersLately: typeof rolloutMembersLately;
+  readonly rolloutTotals: typeof rolloutTotals;
   readonly rolloutCandidates: typeof rolloutCandidates;
   readonly rolloutMembers: typeof rolloutMembers;
   readonly rolloutPage: typeof rolloutPage;
@@ -229,6 +240,10 @@ export const READS: Reads = {
   openRolloutInstances,
   allGroups,
   unfinishedMembers,
+  rolloutActs,
+  rolloutCommands,
+  rolloutMembersLately,
+  rolloutTotals,
   rolloutCandidates,
   rolloutMembers,
   rolloutPage,

@@ -88,22 +88,26 @@ export async function skipRolloutAgent(
     throw new CodedError('rollout-state', `${agentName} is over in ${row.name}: ${member.state}`, {
       remedy: `See how it ended: \`moult rollouts report ${row.name} --agent ${agentName}\`.`,
     });
-  if (member.command_id !== null && member.state !== 'waiting') {
-    const { command } = await skipCommand(context, {
-      id: member.command_id,
-      nowMs,
-      principal,
-      why,
-    });
-    return { row, takenBack: command };
-  }
-  const message = why === '' ? `skipped by ${principal}` : why;
-  await moveMember(context, member, { state: 'skipped', nowMs, set: { message } });
+  const takenBack = await skipMember(context, member, args);
   await addHistory(context, {
     ...{ nowMs, kind: 'rollout-agent-skipped', principal, why },
     ...{ component: row.component, rolloutId: row.id },
     ...{ agentName, instanceId: member.instance_id },
     detail: { rollout: row.name, version: row.version },
   });
-  return { row, takenBack: null };
+  return { row, takenBack };
+}
+
+async function skipMember(
+  context: WriteContext,
+  member: RolloutMemberTable,
+  { nowMs, principal, why }: RolloutOrder,
+): Promise<CommandTable | null> {
+  if (member.command_id !== null && member.state !== 'waiting') {
+    const order = { nowMs, principal, why };
+    return (await skipCommand(context, { id: member.command_id, ...order })).command;
+  }
+  const message = why === '' ? `skipped by ${principal}` : why;
+  await moveMember(context, member, { state: 'skipped', nowMs, set: { message } });
+  return null;
 }

@@ -72,6 +72,8 @@ export async function rolloutPage(
 }
 
 export interface RolloutMemberView extends RolloutMemberTable {
+  /** Null: there is no such instance any more. */
+  readonly platform: string | null;
   /** Of its command: what the queue, or the host, says that it waits for. */
   readonly command_hold_reason: string | null;
 }
@@ -88,19 +90,36 @@ export async function rolloutMembers(
   },
 ): Promise<readonly RolloutMemberView[]> {
   const { id } = await rolloutOf(db, page.rollout);
-  let query = db
-    .selectFrom('rollout_members')
-    .leftJoin('commands', 'commands.id', 'rollout_members.command_id')
-    .selectAll('rollout_members')
-    .select(({ fn }) =>
-      fn.coalesce('commands.hold_reason', 'commands.host_hold_reason').as('command_hold_reason'),
-    )
-    .where('rollout_members.rollout_id', '=', id)
-    .orderBy('place')
-    .limit(page.limit);
+  let query = membersOf(db, id).orderBy('place').limit(page.limit);
   if (page.state !== null) query = query.where('rollout_members.state', '=', page.state);
   if (page.after !== null) query = query.where('place', '>', page.after);
   return query.execute();
+}
+
+/** Those that were over last come first: with the new version, or without it. */
+export async function rolloutMembersLately(
+  db: ReadContext,
+  of: { readonly rolloutId: string; readonly limit: number },
+): Promise<readonly RolloutMemberView[]> {
+  return membersOf(db, of.rolloutId)
+    .where('rollout_members.ended_ms', 'is not', null)
+    .orderBy('rollout_members.ended_ms', 'desc')
+    .orderBy('place', 'desc')
+    .limit(of.limit)
+    .execute();
+}
+
+function membersOf(db: ReadContext, rolloutId: string) {
+  return db
+    .selectFrom('rollout_members')
+    .leftJoin('commands', 'commands.id', 'rollout_members.command_id')
+    .leftJoin('instances', 'instances.id', 'rollout_members.instance_id')
+    .selectAll('rollout_members')
+    .select('instances.platform')
+    .select(({ fn }) =>
+      fn.coalesce('commands.hold_reason', 'commands.host_hold_reason').as('command_hold_reason'),
+    )
+    .where('rollout_members.rollout_id', '=', rolloutId);
 }
 
 /** Those that have places first come first. Of a paused one what goes on is judged still. */

@@ -4,7 +4,7 @@ import type { Member } from './members.ts';
 
 /** `upgrading`, `waiting: the agent is paused (paused)`, `failed: it ended with exit code 1 (crashed)`. */
 export function memberText(
-  member: Pick<Member, 'state' | 'holdReason' | 'code' | 'message' | 'failure'>,
+  member: Pick<Member, 'holdReason' | 'code' | 'message' | 'failure'> & { readonly state: string },
 ): string {
   const { holdReason, code, message } = member;
   const word = stateWord(member);
@@ -15,7 +15,10 @@ export function memberText(
 }
 
 /** `upgrading`, `failed, fetch`. That a version was rolled back says how it failed. */
-export function stateWord({ state, failure }: Pick<Member, 'state' | 'failure'>): string {
+export function stateWord({
+  state,
+  failure,
+}: Pick<Member, 'failure'> & { readonly state: string }): string {
   const word = state.replaceAll('-', ' ');
   const isSaid = failure === null || (state === 'rolled-back' && failure === 'trial');
   return isSaid ? word : `${word}, ${failure.replaceAll('-', ' ')}`;

@@ -5,7 +5,7 @@ import type { MemberState } from '@moult/core/rollout';
 export type Member = ResponseOf<'listRolloutAgents'>['agents'][number];
 
 /** Pages are 1,000 long: a rollout to a million ends, a coordinator that repeats itself does too. */
-const PAGES_MAX = 1_000;
+export const PAGES_MAX = 1_000;
 
 interface Wanted {
   readonly rollout: string;

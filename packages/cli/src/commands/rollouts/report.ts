@@ -1,139 +1,123 @@
-/* The two reports of a rollout: of all its agents with their ends, and of one agent with each step of its last order. */
-import type { Rollout } from '@moult/api';
+/* The two reports of a rollout: of all its commands and agents with their ends, and of one agent with each step. */
+import type { Attempt, Rollout } from '@moult/api';
 import type { Client } from '@moult/api/client';
 import { CodedError } from '@moult/core/errors';
+import { isFailure } from '@moult/core/rollout';
 import type { Command } from 'commander';
 import { withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { OutputFlags, Run, Shell } from '../../shell.ts';
 import { attemptLines } from '../../terminal/attempt-text.ts';
-import { csvLines } from '../../terminal/csv.ts';
-import { ABSENT, formatDuration, formatTime } from '../../terminal/format.ts';
-import { type Column, tableLines } from '../../terminal/table.ts';
-import { memberText } from './member-text.ts';
 import { allMembers, type Member } from './members.ts';
-import { statusLines } from './rollout-text.ts';
+import { rowCsv, stepCsv } from './report-csv.ts';
+import { allGiven, reportRows } from './report-rows.ts';
+import { reportLines, rowLines } from './report-text.ts';
 
 interface ReportOptions extends OutputFlags {
   readonly agent?: string;
+  readonly evidence?: boolean;
 }
+
+/** Nobody reads the evidence of more; each of them has a report of its own. */
+const EVIDENCE_MAX = 20;
 
 export function addRolloutsReport(group: Command, shell: Shell): void {
   const command = group
     .command('report')
-    .description('what became of each agent of a rollout, and when; or each step of one agent')
+    .description(
+      'what became of each agent of a rollout, when, and who did what to it; or each step of one agent',
+    )
     .argument('<rollout>', 'its name or id')
-    .option('--agent <agent>', 'each step of this agent’s upgrade, with the evidence');
+    .option('--agent <agent>', 'each step of this agent’s upgrades, with the evidence')
+    .option('--evidence', 'also the evidence of those that failed: exit codes, last lines of logs');
   withExamples(withOutput(withConnection(command), ['csv']), [
     { does: 'all of it', line: 'moult rollouts report spring' },
+    { does: 'why they failed', line: 'moult rollouts report spring --evidence' },
     { does: 'for a spreadsheet', line: 'moult rollouts report spring -o csv > spring.csv' },
     { does: 'one agent', line: 'moult rollouts report spring --agent web-1' },
   ]).action(
     shell.action<ReportOptions, [string]>(async (run, options, [name]) => {
       const client = await run.connect();
-      const rollout = await client.getRollout({ params: { rollout: name }, signal: run.stop });
-      const agents = await allMembers(client, { rollout: rollout.id }, run.stop);
-      if (options.agent !== undefined) {
-        const { agent, output } = options;
-        await showAgent(run, client, { rollout, agents, agent, isCsv: output === 'csv' });
-      } else if (options.output === 'csv') {
-        run.output.result(null, () => csvLines(CSV_COLUMNS, agents));
-      } else {
-        run.output.result({ rollout, agents }, () => [
-          ...statusLines(rollout, run.clock.nowMs()),
-          ...(agents.length === 0 ? [] : ['', ...tableLines(COLUMNS, agents)]),
-        ]);
-      }
+      if (options.agent === undefined) await showAll(run, client, { name, options });
+      else await showAgent(run, client, { name, agent: options.agent, options });
       return EXIT.ok;
     }),
   );
 }
 
-async function showAgent(
+async function showAll(
   run: Run,
   client: Client,
-  of: {
-    readonly rollout: Rollout;
-    readonly agents: readonly Member[];
-    readonly agent: string;
-    readonly isCsv: boolean;
-  },
+  { name, options }: { readonly name: string; readonly options: ReportOptions },
 ): Promise<void> {
-  const { rollout, isCsv } = of;
-  // Redundant instances bear one name.
-  const members = of.agents.filter(({ agent }) => agent === of.agent);
-  if (members.length === 0) {
-    throw new CodedError('usage', `${of.agent} is no agent of the rollout ${rollout.name}`, {
-      remedy: `See which are: \`moult rollouts report ${rollout.name}\`.`,
-    });
-  }
-  const commands: Awaited<ReturnType<Client['getCommand']>>[] = [];
-  for (const { commandId } of members) {
-    if (commandId === null) continue;
-    commands.push(await client.getCommand({ params: { id: commandId }, signal: run.stop }));
-  }
-  const attempts = commands.flatMap((one) => one.attempts);
-  if (isCsv) {
-    const steps = attempts.flatMap(({ agent, commandId, attempt, steps: all }) =>
-      all.map((one) => ({ agent, commandId, attempt, ...one })),
-    );
-    run.output.result(null, () => csvLines(STEP_COLUMNS, steps));
+  const report = await client.reportRollout({ params: { rollout: name }, signal: run.stop });
+  const { id: rollout } = report.rollout;
+  const agents = await allMembers(client, { rollout }, run.stop);
+  const commands = await allGiven(client, { rollout }, run.stop);
+  const rows = reportRows(agents, commands);
+  if (options.output === 'csv') {
+    run.output.result(null, () => rowCsv(rows));
     return;
   }
-  run.output.result({ rollout, agents: members, commands }, () => [
-    ...tableLines(COLUMNS, members),
+  const failed = agents.filter(({ state }) => isFailure(state));
+  const attempts =
+    options.evidence === true ? await attemptsOf(run, client, failed.slice(0, EVIDENCE_MAX)) : [];
+  const more = options.evidence === true ? Math.max(0, failed.length - EVIDENCE_MAX) : 0;
+  run.output.result({ ...report, agents, commands, attempts }, () => [
+    ...reportLines(report, rows, run.clock.nowMs()),
     ...attempts.flatMap((attempt) => ['', ...attemptLines(attempt)]),
+    ...(more === 0 ? [] : ['', `and ${more} more: moult rollouts report ${name} --agent AGENT`]),
   ]);
 }
 
-const COLUMNS: readonly Column<Member>[] = [
-  { title: 'WAVE', cell: ({ wave }) => String(wave + 1), align: 'right' },
-  { title: 'AGENT', cell: ({ agent }) => agent },
-  { title: 'GROUP', cell: ({ group }) => group },
-  { title: 'FROM', cell: ({ from }) => from ?? ABSENT },
-  { title: 'STARTED', cell: ({ startedMs }) => formatTime(startedMs) },
-  { title: 'TOOK', cell: tookText },
-  { title: 'STATE', cell: memberText },
-];
-
-/** For programs: times that sort and add up, codes apart from messages. */
-const CSV_COLUMNS: readonly Column<Member>[] = [
-  { title: 'wave', cell: ({ wave }) => String(wave + 1) },
-  { title: 'place', cell: ({ place }) => String(place + 1) },
-  { title: 'agent', cell: ({ agent }) => agent },
-  { title: 'group', cell: ({ group }) => group },
-  { title: 'from', cell: ({ from }) => from ?? '' },
-  { title: 'state', cell: ({ state }) => state },
-  { title: 'failure', cell: ({ failure }) => failure ?? '' },
-  { title: 'holdReason', cell: ({ holdReason }) => holdReason ?? '' },
-  { title: 'started', cell: ({ startedMs }) => isoTime(startedMs) },
-  { title: 'ended', cell: ({ endedMs }) => isoTime(endedMs) },
-  { title: 'command', cell: ({ commandId }) => commandId ?? '' },
-  { title: 'code', cell: ({ code }) => code ?? '' },
-  { title: 'message', cell: ({ message }) => message ?? '' },
-];
-
-interface Step {
-  readonly agent: string;
-  readonly commandId: string;
-  readonly attempt: number;
-  readonly step: string;
-  readonly startedMs: number;
+/** Of their last commands. */
+async function attemptsOf(
+  run: Run,
+  client: Client,
+  members: readonly Member[],
+): Promise<readonly Attempt[]> {
+  const attempts: Attempt[] = [];
+  for (const { commandId } of members) {
+    if (commandId === null) continue;
+    const answer = await client.getCommand({ params: { id: commandId }, signal: run.stop });
+    attempts.push(...answer.attempts);
+  }
+  return attempts;
 }
 
-const STEP_COLUMNS: readonly Column<Step>[] = [
-  { title: 'agent', cell: ({ agent }) => agent },
-  { title: 'command', cell: ({ commandId }) => commandId },
-  { title: 'attempt', cell: ({ attempt }) => String(attempt) },
-  { title: 'step', cell: ({ step }) => step },
-  { title: 'started', cell: ({ startedMs }) => isoTime(startedMs) },
-];
-
-function tookText({ startedMs, endedMs }: Member): string {
-  if (startedMs === null || endedMs === null) return ABSENT;
-  return formatDuration(Math.max(0, endedMs - startedMs));
+async function showAgent(
+  run: Run,
+  client: Client,
+  of: { readonly name: string; readonly agent: string; readonly options: ReportOptions },
+): Promise<void> {
+  const { agent } = of;
+  const rollout = await client.getRollout({ params: { rollout: of.name }, signal: run.stop });
+  // Redundant instances bear one name.
+  const members = await membersNamed(run, client, { rollout, agent });
+  const commands = await allGiven(client, { rollout: rollout.id, agent }, run.stop);
+  const query = { agent, rollout: rollout.id };
+  const { attempts: newestFirst } = await client.listAttempts({ query, signal: run.stop });
+  const attempts = [...newestFirst].reverse();
+  if (of.options.output === 'csv') {
+    run.output.result(null, () => stepCsv(attempts));
+    return;
+  }
+  run.output.result({ rollout, agents: members, commands, attempts }, () => [
+    ...rowLines(reportRows(members, commands)),
+    ...attempts.flatMap((attempt) => ['', ...attemptLines(attempt)]),
+    ...(attempts.length === 0 ? ['', `Nothing of ${agent} has run yet.`] : []),
+  ]);
 }
 
-function isoTime(ms: number | null): string {
-  return ms === null ? '' : new Date(ms).toISOString();
+async function membersNamed(
+  run: Run,
+  client: Client,
+  { rollout, agent }: { readonly rollout: Rollout; readonly agent: string },
+): Promise<readonly Member[]> {
+  const agents = await allMembers(client, { rollout: rollout.id }, run.stop);
+  const members = agents.filter((member) => member.agent === agent);
+  if (members.length > 0) return members;
+  throw new CodedError('usage', `${agent} is no agent of the rollout ${rollout.name}`, {
+    remedy: `See which are: \`moult rollouts report ${rollout.name}\`.`,
+  });
 }

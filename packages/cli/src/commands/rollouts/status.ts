@@ -8,7 +8,8 @@ import type { Run, Shell } from '../../shell.ts';
 import { formatDuration } from '../../terminal/format.ts';
 import { BAR_HELP, overIn, sizeOf } from './bar.ts';
 import { isSettled, outcomeOf } from './outcome.ts';
-import { stateText, statusLines, waitText } from './rollout-text.ts';
+import { nowLines } from './report-text.ts';
+import { stateText, waitText } from './rollout-text.ts';
 
 interface StatusOptions {
   readonly wait?: boolean;
@@ -43,7 +44,12 @@ export function addRolloutsStatus(group: Command, shell: Shell): void {
         options.wait === true
           ? await settled(run, client, { name, timeoutMs: options.timeout })
           : await client.getRollout({ params: { rollout: name }, signal: run.stop });
-      run.output.result(rollout, () => statusLines(rollout, run.clock.nowMs()));
+      const report = run.output.isJson
+        ? null
+        : await client.reportRollout({ params: { rollout: rollout.id }, signal: run.stop });
+      run.output.result(rollout, () =>
+        report === null ? [] : nowLines({ ...report, rollout }, run.clock.nowMs()),
+      );
       return outcomeOf(rollout);
     }),
   );

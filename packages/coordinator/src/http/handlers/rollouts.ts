@@ -3,8 +3,6 @@ import type { Rollout } from '@moult/api';
 import {
   DEFAULT_SPEC,
   isActive,
-  isFailureKind,
-  memberReasonOf,
   type Plan,
   planOf,
   type RolloutSpec,
@@ -35,7 +33,6 @@ type RolloutHandlers = Pick<
   | 'createRollout'
   | 'listRollouts'
   | 'getRollout'
-  | 'listRolloutAgents'
   | 'startRollout'
   | 'pauseRollout'
   | 'resumeRollout'
@@ -134,7 +131,7 @@ function groupHandlers(
 
 function planningHandlers(
   options: RolloutHandlersOptions,
-): Pick<RolloutHandlers, 'planRollout' | 'createRollout' | 'listRolloutAgents'> {
+): Pick<RolloutHandlers, 'planRollout' | 'createRollout'> {
   const { store, clock } = options;
   return {
     planRollout: async ({ body }) => {
@@ -154,31 +151,6 @@ function planningHandlers(
         nowMs: clock.nowMs(),
       });
       return viewOf(await store.read('rolloutView', row.id));
-    },
-    listRolloutAgents: async ({ params, query }) => {
-      const { state = null, after = null, limit } = query;
-      const page = { rollout: params.rollout, state, after, limit: limit + 1 };
-      const rows = await store.read('rolloutMembers', page);
-      const view = viewOf(await store.read('rolloutView', params.rollout));
-      const agents = rows.slice(0, limit).map((row) => ({
-        agent: row.agent_name,
-        group: row.group_name,
-        wave: row.wave,
-        place: row.place,
-        state: row.state,
-        holdReason: memberReasonOf(view, {
-          ...{ state: row.state, wave: row.wave },
-          holdReason: row.hold_reason ?? row.command_hold_reason,
-        }),
-        from: row.from_version,
-        commandId: row.command_id,
-        startedMs: row.started_ms,
-        endedMs: row.ended_ms,
-        code: row.code,
-        message: row.message,
-        failure: isFailureKind(row.failure) ? row.failure : null,
-      }));
-      return { agents, next: rows.length > limit ? (agents.at(-1)?.place ?? null) : null };
     },
   };
 }
