@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { changeLines, frameLines } from '../src/commands/rollouts/watch-text.ts';
+import { changeLines, frameLines, usualMsOf } from '../src/commands/rollouts/watch-text.ts';
 import { AT_MS, counts, member, ROLLOUT } from './support/rollouts.ts';
 
 const SIZE = { rows: 20, columns: 80 };
 const frame = (of: Partial<Parameters<typeof frameLines>[0]> = {}) =>
-  frameLines({ rollout: ROLLOUT, members: [], size: SIZE, nowMs: AT_MS, ...of });
+  frameLines({ rollout: ROLLOUT, members: [], usualMs: null, size: SIZE, nowMs: AT_MS, ...of });
 
 const failed = member('db-1', { state: 'failed', code: 'crashed', message: 'it ended' });
 const held = member('web-1', { holdReason: 'paused' });
@@ -25,6 +25,21 @@ describe('a frame of a rollout', () => {
         'web-1: waiting: the agent is paused (paused)',
       ].join('\n'),
     );
+  });
+
+  it('shows of those that upgrade the slow ones, by what others took, and after five minutes in any case', () => {
+    const since = (agent: string, forMs: number) =>
+      member(agent, { state: 'upgrading', startedMs: AT_MS - forMs });
+    const members = [since('web-1', 59_000), since('web-2', 182_000), since('web-3', 301_000)];
+    const shown = (usualMs: number | null) => frame({ members, usualMs }).slice(5);
+    expect(shown(null)).toEqual(['', 'web-3: upgrading for 5 min 1 s']);
+    expect(shown(41_000)).toEqual([
+      '',
+      'web-2: upgrading for 3 min 2 s; others took 41.0 s',
+      'web-3: upgrading for 5 min 1 s; others took 41.0 s',
+    ]);
+    expect(shown(200)).toHaveLength(3);
+    expect(shown(180_000)).toEqual([]);
   });
 
   it.each([1, 2, 3, 5, 8, 12, 24, 60])('fits a screen of %i rows', (rows) => {
@@ -70,5 +85,14 @@ describe('lines of a rollout', () => {
     expect(changeLines(new Map([[0, 'failed']]), [member('web-1')])).toEqual([
       '[0/1] web-1: waiting',
     ]);
+  });
+});
+
+describe('what an upgrade usually takes', () => {
+  it('is the middle of what those took that are done', () => {
+    const took = (endedMs: number | null) => member('a', { state: 'done', startedMs: 0, endedMs });
+    expect(usualMsOf([])).toBeNull();
+    expect(usualMsOf([took(null)])).toBeNull();
+    expect(usualMsOf([took(90_000), took(1_000), took(3_000)])).toBe(3_000);
   });
 });

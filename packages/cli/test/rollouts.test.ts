@@ -194,6 +194,25 @@ describe('moult rollouts status', () => {
     expect(ended.err).toContain('2 of 12 over, waits for: the wave before has not soaked long');
   });
 
+  it.each([
+    ['resume', { ...ROLLOUT, state: 'paused' as const, counts: counts({ done: 2, waiting: 9 }) }],
+    [
+      'approve',
+      {
+        ...ROLLOUT,
+        waitsFor: { reason: 'awaiting-approval', untilMs: null },
+        counts: counts({ done: 2, waiting: 9 }),
+      },
+    ],
+  ])('waits no longer once a person has to %s it', async (verb, asked) => {
+    const busy = { ...asked, counts: ROLLOUT.counts };
+    await using coordinator = await startCoordinator({ [ROUTE]: are(busy, asked) });
+    const ended = await moult(coordinator, 'rollouts', 'status', 'spring', '--wait', '-o', 'json');
+    expect(ended.exitCode).toBe(8);
+    expect(JSON.parse(ended.out)).toEqual(asked);
+    expect(ended.err).toContain(`spring waits for a person: moult rollouts ${verb} spring\n`);
+  });
+
   it('waits no longer than it was told to', async () => {
     await using coordinator = await startCoordinator({ [ROUTE]: is(ROLLOUT) });
     const args = ['rollouts', 'status', 'spring', '--wait', '--timeout', '1ms'];
@@ -238,12 +257,13 @@ describe('moult rollouts watch', () => {
 
 describe('moult rollouts watch on a terminal', () => {
   it('redraws waves and whoever is held, then leaves the status alone on the screen', async () => {
-    const soaking = { ...ROLLOUT, waitsFor: { reason: 'awaiting-soak', untilMs: AT_MS + 90_000 } };
+    const running = { ...ROLLOUT, counts: counts({ done: 2, parked: 1, waiting: 9 }) };
+    const soaking = { ...running, waitsFor: { reason: 'awaiting-soak', untilMs: AT_MS + 90_000 } };
     await using coordinator = await startCoordinator({
-      [ROUTE]: are(ROLLOUT, soaking, ENDED),
+      [ROUTE]: are(running, soaking, ENDED),
       [AGENTS]: membersAre(
         member('web-1', { state: 'done' }),
-        member('web-2', { holdReason: 'paused' }),
+        member('web-2', { state: 'parked', holdReason: 'paused' }),
       ),
     });
     const terminal = { rows: 24, columns: 60 };
@@ -253,7 +273,7 @@ describe('moult rollouts watch on a terminal', () => {
     const [first = '', second = '', last] = ended.err.split('\u001b[J');
     for (const frame of [first, second]) {
       expect(frame).toContain('wave 2 [');
-      expect(frame).toContain('web-2: waiting: the agent is paused (paused)');
+      expect(frame).toContain('web-2: parked: the agent is paused (paused)');
       expect(frame).not.toContain('web-1');
     }
     expect(second).toContain('waits for: the wave before has not soaked');

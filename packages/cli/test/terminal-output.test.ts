@@ -88,6 +88,16 @@ describe('a frame', () => {
     expect(shown()).toBe(`${LINE}long\n${LINE}b\n${BELOW}`);
   });
 
+  it('is replaced whole where the terminal was made narrower, which has wrapped its lines', () => {
+    const { screen, shown } = screenOf(true);
+    const terminal = { ...screen, columns: 20 };
+    const output = outputOn(terminal);
+    output.frame(['a line of nineteen.', 'short', '']);
+    terminal.columns = 10;
+    output.frame(['one']);
+    expect(shown()).toContain(`${BELOW}${UP(4)}${LINE}one\n${BELOW}`);
+  });
+
   it('stays where something else is said after it', () => {
     const { screen, shown } = screenOf(true);
     const output = outputOn(screen);

@@ -22,8 +22,8 @@ export class Output {
   readonly #options: OutputOptions;
   #hasLiveLine = false;
   #lastStep = '';
-  /** Lines right above the cursor that the next frame replaces. */
-  #frameLines = 0;
+  /** Lengths of the lines right above the cursor, which the next frame replaces. */
+  #frame: readonly number[] = [];
   /** A letter may come in two pieces. */
   readonly #decoders = { out: new TextDecoder(), err: new TextDecoder() };
   /** Text of a program stands on the screen whose line it has not ended. */
@@ -149,10 +149,17 @@ export class Output {
     const shown = lines
       .slice(0, size.rows)
       .map((line) => [...printable(line)].slice(0, size.columns).join(''));
-    const up = this.#frameLines === 0 ? '' : `\u001b[${this.#frameLines}A`;
+    const rows = this.#frameRows();
+    const up = rows === 0 ? '' : `\u001b[${rows}A`;
     const text = shown.map((line) => `${CLEAR_LINE}${line}\n`).join('');
     screen.err(`${up}${text}${CLEAR_BELOW}`);
-    this.#frameLines = shown.length;
+    this.#frame = shown.map((line) => [...line].length);
+  }
+
+  /** What the frame takes of the screen by now: a terminal that was made narrower has wrapped its lines. */
+  #frameRows(): number {
+    const { columns } = this.#options.screen;
+    return this.#frame.reduce((sum, length) => sum + Math.max(1, Math.ceil(length / columns)), 0);
   }
 
   failure(lines: readonly string[]): void {
@@ -168,7 +175,7 @@ export class Output {
   end(): void {
     this.#clear();
     this.#endLine();
-    this.#frameLines = 0;
+    this.#frame = [];
   }
 
   #clear(): void {

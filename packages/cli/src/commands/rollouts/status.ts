@@ -7,7 +7,7 @@ import { askPatiently } from '../../follow/asking.ts';
 import type { Run, Shell } from '../../shell.ts';
 import { formatDuration } from '../../terminal/format.ts';
 import { BAR_HELP, overIn, sizeOf } from './bar.ts';
-import { isSettled, outcomeOf } from './outcome.ts';
+import { isSettled, outcomeOf, personsTurnOf } from './outcome.ts';
 import { nowLines } from './report-text.ts';
 import { stateText, waitText } from './rollout-text.ts';
 
@@ -27,7 +27,10 @@ export function addRolloutsStatus(group: Command, shell: Shell): void {
       'where a rollout stands: 0 ended well, 5 failed, halted or cancelled, 8 still pending',
     )
     .argument('<rollout>', 'its name or id')
-    .option('--wait', 'until it has ended or halted: 0 ended well, 5 not so, 3 timeout')
+    .option(
+      '--wait',
+      'until it has ended or halted, or waits for a person: 0 ended well, 5 not so, 8 a person, 3 timeout',
+    )
     .addOption(
       new Option('--timeout <duration>', 'longest wait')
         .argParser(durationMs)
@@ -50,6 +53,8 @@ export function addRolloutsStatus(group: Command, shell: Shell): void {
       run.output.result(rollout, () =>
         report === null ? [] : nowLines({ ...report, rollout }, run.clock.nowMs()),
       );
+      const next = options.wait === true ? personsTurnOf(rollout) : null;
+      if (next !== null) run.output.notice(`${rollout.name} waits for a person: ${next}`);
       return outcomeOf(rollout);
     }),
   );
@@ -67,7 +72,7 @@ async function settled(
       client.getRollout({ params: { rollout: name }, signal: run.stop }),
     );
     last = now ?? last;
-    if (now !== null && isSettled(now)) return now;
+    if (now !== null && (isSettled(now) || personsTurnOf(now) !== null)) return now;
     if (now !== null) run.output.step(progressText(now));
     if (run.clock.monotonicMs() >= endMs) throw waitEnded(last, name, timeoutMs);
     await run.clock.sleep(ASK_EVERY_MS, run.stop);

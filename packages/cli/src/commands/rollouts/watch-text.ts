@@ -1,7 +1,8 @@
 /* What `rollouts watch` shows: a frame that fits the screen, or lines for a log. */
 import type { Rollout } from '@moult/api';
 import type { HoldReason } from '@moult/core/command';
-import { isFailure } from '@moult/core/rollout';
+import { isFailure, ON_THE_WAY } from '@moult/core/rollout';
+import { formatDuration } from '../../terminal/format.ts';
 import { barText, countsText, overIn, sizeOf } from './bar.ts';
 import { memberText } from './member-text.ts';
 import type { Member } from './members.ts';
@@ -15,8 +16,10 @@ const HEAD_LINES = 2;
 
 export interface FrameOf {
   readonly rollout: Rollout;
-  /** Those that failed or are held; others are not shown. */
+  /** Those that failed, are held, or upgrade; of these the slow ones are shown. */
   readonly members: readonly Member[];
+  /** What an upgrade took, the middle of those that are known; null: none is over yet. */
+  readonly usualMs: number | null;
   readonly size: { readonly rows: number; readonly columns: number };
   readonly nowMs: number;
 }
@@ -63,24 +66,57 @@ const IN_LINE: readonly (string | null)[] = [
   'awaiting-gate',
   'awaiting-soak',
   'awaiting-approval',
+  'rollout-pending',
   'rollout-paused',
   'rollout-halted',
+  'coordinator-restored',
 ] satisfies readonly (HoldReason | null)[];
 
-/** Failures first, then those held; the last line says how many more there are. */
-function troubledLines({ members, rollout: { name } }: FrameOf, rows: number): readonly string[] {
+/** Longer than so many times the usual is slow; hosts differ, and so do their networks. */
+const SLOW_TIMES = 2;
+/** No shorter time is slow, however quick the others are. */
+const SLOW_MS_MIN = 60_000;
+/** Where nothing is known of others. */
+const SLOW_MS_UNKNOWN = 300_000;
+
+/** Failures first, then those held, then the slow ones; the last line says how many more there are. */
+function troubledLines(of: FrameOf, rows: number): readonly string[] {
+  const { members, rollout } = of;
   const failed = members.filter(({ state }) => isFailure(state));
-  const held = members.filter(
-    ({ state, holdReason }) => !isFailure(state) && !IN_LINE.includes(holdReason),
-  );
-  const all = [...failed, ...held];
-  if (all.length === 0 || rows < 2) return [];
-  const lines = all.map((member) => `${member.agent}: ${memberText(member)}`);
+  const others = members.filter(({ state }) => !isFailure(state));
+  const held = others.filter(({ holdReason }) => !IN_LINE.includes(holdReason));
+  const lines = [
+    ...[...failed, ...held].map((member) => `${member.agent}: ${memberText(member)}`),
+    ...others.filter((one) => !held.includes(one)).flatMap((member) => slowLine(member, of)),
+  ];
+  if (lines.length === 0 || rows < 2) return [];
   // One is the empty line before them.
   const shownMax = rows - 1;
   if (lines.length <= shownMax) return ['', ...lines];
   const shown = lines.slice(0, shownMax - 1);
-  return ['', ...shown, `and ${lines.length - shown.length} more: moult rollouts why ${name}`];
+  const left = lines.length - shown.length;
+  return ['', ...shown, `and ${left} more: moult rollouts why ${rollout.name}`];
+}
+
+/** `web-7: upgrading for 3 min 2 s; others took 41.0 s`; none: it is not slow. */
+function slowLine(member: Member, { usualMs, nowMs }: FrameOf): readonly string[] {
+  const { agent, state, startedMs } = member;
+  if (startedMs === null || !ON_THE_WAY.includes(state)) return [];
+  const forMs = nowMs - startedMs;
+  const slowMs = usualMs === null ? SLOW_MS_UNKNOWN : Math.max(SLOW_MS_MIN, SLOW_TIMES * usualMs);
+  if (forMs <= slowMs) return [];
+  const others = usualMs === null ? '' : `; others took ${formatDuration(usualMs)}`;
+  return [`${agent}: ${state.replaceAll('-', ' ')} for ${formatDuration(forMs)}${others}`];
+}
+
+/** The middle one of what upgrades took; null: none is over. */
+export function usualMsOf(done: readonly Member[]): number | null {
+  const took = done
+    .flatMap(({ startedMs, endedMs }) =>
+      startedMs === null || endedMs === null ? [] : [endedMs - startedMs],
+    )
+    .sort((a, b) => a - b);
+  return took[Math.floor(took.length / 2)] ?? null;
 }
 
 /** `[3/12] web-4: upgrading`: for each agent whose state is another than before; `before` has states by place. */
@@ -88,7 +124,7 @@ export function changeLines(
   before: ReadonlyMap<number, string>,
   members: readonly Member[],
 ): readonly string[] {
-  const over = members.filter(({ state }) => state !== 'waiting' && state !== 'upgrading').length;
+  const over = members.filter(({ state }) => !ON_THE_WAY.includes(state)).length;
   return members
     .filter(({ place, state }) => (before.get(place) ?? 'waiting') !== state)
     .map((member) => `[${over}/${members.length}] ${member.agent}: ${memberText(member)}`);
