@@ -6,6 +6,7 @@ import { holdFactsOf } from './dispatch.ts';
 import { addHistory, addHistoryOnce } from './history.ts';
 import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
+import { prepared, preparedByNames } from './prepared.ts';
 import { startAttempt } from './sessions.ts';
 
 export interface AttemptRef {
@@ -67,16 +68,13 @@ export async function recordProgress(
   if (steps.at(-1)?.step !== progress.step && steps.length < STEPS_MAX) {
     steps.push({ step: progress.step, startedMs: nowMs });
   }
-  await context.db
-    .updateTable('attempts')
-    .set({
-      steps: JSON.stringify(steps),
-      bytes_fetched: progress.bytesDone,
-      bytes_total: progress.bytesTotal,
-    })
-    .where('command_id', '=', progress.commandId)
-    .where('attempt', '=', progress.attempt)
-    .execute();
+  await changeAttempt(context.db, {
+    command_id: progress.commandId,
+    attempt: progress.attempt,
+    steps: JSON.stringify(steps),
+    bytes_fetched: progress.bytesDone,
+    bytes_total: progress.bytesTotal,
+  });
   return null;
 }
 
@@ -106,12 +104,11 @@ export async function decidePermission(
     return { kind: 'denied', ...refusal };
   }
   await startAttempt(context, { command, nowMs });
-  await context.db
-    .updateTable('attempts')
-    .set(ask.point === 'drain' ? { drained_ms: nowMs } : { switched_ms: nowMs })
-    .where('command_id', '=', command.id)
-    .where('attempt', '=', attempt)
-    .execute();
+  await changeAttempt(context.db, {
+    command_id: command.id,
+    attempt,
+    ...(ask.point === 'drain' ? { drained_ms: nowMs } : { switched_ms: nowMs }),
+  });
   await addHistoryOnce(context, {
     ...about,
     kind: 'permission-granted',
@@ -154,11 +151,12 @@ async function refusalOf(
     command,
     isConnected: true,
     nowMs: ask.nowMs,
+    hasTurn: true,
   });
   // It asks, so it is up and at this very upgrade; what remains are the reasons that can come in between.
   const state = instance.state === 'Paused' ? instance.state : 'Up';
-  const now = { ...facts, state, isInProbation: false, isUpgradeInFlight: false } as const;
-  const upgrade = { ...facts.upgrade, isTurnTaken: false, notBeforeMs: 0 };
+  const now = { ...facts, state, isInProbation: false } as const;
+  const upgrade = { ...facts.upgrade, notBeforeMs: 0 };
   const reason = holdReasonOf({ ...now, upgrade }, ask.nowMs);
   return reason === null ? null : { reason, isFinal: false };
 }
@@ -168,12 +166,11 @@ export async function confirmAttempt(context: WriteContext, ref: AttemptRef): Pr
   const row = await attemptOf(context.db, ref);
   if (row === null || row.instance_id !== ref.instanceId || row.attested_ms === null) return false;
   if (row.confirmed_ms !== null) return true;
-  await context.db
-    .updateTable('attempts')
-    .set({ confirmed_ms: ref.nowMs })
-    .where('command_id', '=', ref.commandId)
-    .where('attempt', '=', ref.attempt)
-    .execute();
+  await changeAttempt(context.db, {
+    command_id: ref.commandId,
+    attempt: ref.attempt,
+    confirmed_ms: ref.nowMs,
+  });
   await addHistory(context, {
     nowMs: ref.nowMs,
     kind: 'confirmed',
@@ -191,14 +188,33 @@ export async function attemptOf(
   db: ReadContext,
   of: { readonly commandId: string; readonly attempt: number },
 ): Promise<AttemptTable | null> {
-  const row = await db
+  const [row] = await attemptFor(db, of);
+  return row ?? null;
+}
+
+const attemptFor = prepared((db, of: { readonly commandId: string; readonly attempt: number }) =>
+  db
     .selectFrom('attempts')
     .selectAll()
     .where('command_id', '=', of.commandId)
-    .where('attempt', '=', of.attempt)
-    .executeTakeFirst();
-  return row ?? null;
+    .where('attempt', '=', of.attempt),
+);
+
+type AttemptChange = Pick<AttemptTable, 'command_id' | 'attempt'> & Partial<AttemptTable>;
+
+/** Sets the given columns. */
+export async function changeAttempt(db: ReadContext, change: AttemptChange): Promise<void> {
+  await updateAttempt(db, change);
 }
+
+const updateAttempt = preparedByNames((db, change: AttemptChange) => {
+  const { command_id, attempt, ...set } = change;
+  return db
+    .updateTable('attempts')
+    .set(set)
+    .where('command_id', '=', command_id)
+    .where('attempt', '=', attempt);
+});
 
 export interface AttemptView extends AttemptTable {
   readonly created_by: string;

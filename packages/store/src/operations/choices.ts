@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import type { ChoiceTable, InstanceComponentTable } from '../database.ts';
 import { KIND, OPEN_STATES } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
-import { prepared } from './prepared.ts';
+import { ONE, prepared } from './prepared.ts';
 
 export interface DesiredOf {
   readonly desired: Desired | null;
@@ -79,22 +79,29 @@ const manualFor = prepared(
       .where(KIND, '=', 'autoUpgrade')
       .where('state', 'in', OPEN_STATES)
       .orderBy('position', 'desc')
-      .limit(1),
+      .limit(ONE),
 );
 
-const rolloutFor = prepared(
-  (db, of: { readonly instanceId: string; readonly component: Component }) =>
-    db
-      .selectFrom('rollout_members')
-      .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
-      .select('rollouts.version')
-      .where('rollout_members.instance_id', '=', of.instanceId)
-      .where('rollout_members.state', 'in', ON_THE_WAY)
-      .where('rollouts.component', '=', of.component)
-      .where('rollouts.state', 'in', BINDING)
-      .orderBy('rollouts.id', 'desc')
-      .limit(1),
+const rolloutsFor = prepared((db, of: { readonly instanceId: string }) =>
+  db
+    .selectFrom('rollout_members')
+    .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
+    .select(['rollouts.id', 'rollouts.component', 'rollouts.version'])
+    .where('rollout_members.instance_id', '=', of.instanceId)
+    .where('rollout_members.state', 'in', ON_THE_WAY)
+    .where('rollouts.state', 'in', BINDING),
 );
+
+/** What rollouts want that have still to do with an instance: the newest of each component. */
+export async function rolloutVersionsFor(
+  db: ReadContext,
+  instanceId: string,
+): Promise<ReadonlyMap<Component, Version>> {
+  const rows = [...(await rolloutsFor(db, { instanceId }))];
+  // Few or none: sorted here, SQLite would make a table for it.
+  rows.sort((a, b) => (a.id < b.id ? -1 : 1));
+  return new Map(rows.map(({ component, version }) => [component, version]));
+}
 
 /** The desired version of one component of one instance. */
 export async function desiredOf(
@@ -103,11 +110,11 @@ export async function desiredOf(
 ): Promise<DesiredOf> {
   const choices = await choicesOf(db, of);
   const [manual] = await manualFor(db, of);
-  const [rollout] = await rolloutFor(db, of);
+  const rollouts = await rolloutVersionsFor(db, of.instanceId);
   return desiredAmong(choices, {
     ...of,
     manualCommand: manual?.version ?? null,
-    runningRollout: rollout?.version ?? null,
+    runningRollout: rollouts.get(of.component) ?? null,
   });
 }
 

@@ -5,7 +5,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { CommandTable } from '../database.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
-import { prepared } from './prepared.ts';
+import { prepared, preparedByNames } from './prepared.ts';
 import { noteMemberEnd } from './rollout-rows.ts';
 
 /**
@@ -32,14 +32,17 @@ export async function commandOf(
   db: ReadContext,
   of: { readonly id: string; readonly instanceId: string },
 ): Promise<CommandTable | null> {
-  const row = await db
+  const [row] = await ofInstance(db, of);
+  return row ?? null;
+}
+
+const ofInstance = prepared((db, of: { readonly id: string; readonly instanceId: string }) =>
+  db
     .selectFrom('commands')
     .selectAll()
     .where('id', '=', of.id)
-    .where('instance_id', '=', of.instanceId)
-    .executeTakeFirst();
-  return row ?? null;
-}
+    .where('instance_id', '=', of.instanceId),
+);
 
 const openOf = prepared((db, of: { readonly instanceId: string }) =>
   db
@@ -49,6 +52,23 @@ const openOf = prepared((db, of: { readonly instanceId: string }) =>
     .where('state', 'in', OPEN_STATES)
     .orderBy('position'),
 );
+
+const openUpgrades = prepared((db, of: { readonly instanceId: string }) =>
+  db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', of.instanceId)
+    .where(KIND, '=', 'autoUpgrade')
+    .where('state', 'in', OPEN_STATES),
+);
+
+/** Of all components, in no order. */
+export async function openUpgradesOf(
+  db: ReadContext,
+  instanceId: string,
+): Promise<readonly CommandTable[]> {
+  return openUpgrades(db, { instanceId });
+}
 
 const sendableOf = prepared((db, of: { readonly instanceId: string }) =>
   db
@@ -102,6 +122,11 @@ export async function openCommandsOf(
   return openOf(db, { instanceId });
 }
 
+const changeCommand = preparedByNames(
+  (db, { id, ...set }: Pick<CommandTable, 'id'> & Partial<CommandTable>) =>
+    db.updateTable('commands').set(set).where('id', '=', id),
+);
+
 /**
  * Moves a command by the table (C2). The row given back is the one after; where the table says `ignore` it is the same one.
  */
@@ -133,7 +158,7 @@ export async function applyEvent(
         }
       : {}),
   };
-  await context.db.updateTable('commands').set(change).where('id', '=', row.id).execute();
+  await changeCommand(context.db, { ...change, id: row.id });
   if (row.origin === 'rollout' && isEnded(state))
     await noteMemberEnd(context, { ...row, ...change, state }, nowMs);
   await addHistory(context, {

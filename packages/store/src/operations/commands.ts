@@ -5,11 +5,12 @@ import type { Version } from '@moult/core/versions';
 import type { CommandTable } from '../database.ts';
 import { desiredOf } from './choices.ts';
 import { requirePublished } from './choosing.ts';
-import { applyEvent, KIND, OPEN_STATES } from './command-rows.ts';
+import { applyEvent, OPEN_STATES, openUpgradesOf } from './command-rows.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { changesIn, hasNoLauncher } from './host-facts.ts';
 import { type AgentView, agentByName, type InstanceRow } from './instances.ts';
+import { preparedByNames } from './prepared.ts';
 
 /** Long enough for a host that comes back from a holiday; an autoUpgrade is issued anew while its choice stands. */
 const NOT_AFTER_MS = 30 * 86_400_000;
@@ -230,9 +231,13 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     host_ended_ms: null,
     rollout_id: args.rolloutId ?? null,
   };
-  await context.db.insertInto('commands').values(row).execute();
+  await insertCommand(context.db, row);
   return row;
 }
+
+const insertCommand = preparedByNames((db, row: CommandTable) =>
+  db.insertInto('commands').values(row),
+);
 
 /** Only what was never sent: what may be on the host ends by the host's word, or by a revocation. */
 export async function skipQueued(
@@ -244,15 +249,9 @@ export async function skipQueued(
     readonly principal: string;
   },
 ): Promise<void> {
-  const rows = await context.db
-    .selectFrom('commands')
-    .selectAll()
-    .where('instance_id', '=', args.instanceId)
-    .where('component', '=', args.component)
-    .where(KIND, '=', 'autoUpgrade')
-    .where('state', '=', 'queued')
-    .execute();
+  const rows = await openUpgradesOf(context.db, args.instanceId);
   for (const row of rows) {
+    if (row.component !== args.component || row.state !== 'queued') continue;
     const message = 'a newer order stands';
     await applyEvent(context, row, {
       event: 'skipped',

@@ -1,7 +1,7 @@
 import type { Component } from '@moult/core/component';
 import type { InstanceComponentTable } from '../database.ts';
 import type { ReadContext, WriteContext } from './context.ts';
-import { prepared } from './prepared.ts';
+import { prepared, preparedByNames } from './prepared.ts';
 
 const byInstance = prepared((db, of: { readonly instanceId: string }) =>
   db.selectFrom('instance_components').selectAll().where('instance_id', '=', of.instanceId),
@@ -28,27 +28,39 @@ export async function setComponent(
   of: { readonly instanceId: string; readonly component: Component },
   set: Partial<Omit<InstanceComponentTable, 'instance_id' | 'component'>>,
 ): Promise<void> {
-  const row: InstanceComponentTable = {
+  await keepComponent(context.db, {
+    ...set,
     instance_id: of.instanceId,
     component: of.component,
-    current_version: null,
-    current_digest: null,
-    previous_version: null,
-    previous_digest: null,
-    refused: '[]',
-    trial_attempt_id: '',
-    attested_version: null,
-    attested_digest: null,
-    given_version: null,
-    given_digest: null,
-    given_position: null,
-    reopened_digest: null,
-    changed: '',
-    ...set,
-  };
-  await context.db
-    .insertInto('instance_components')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['instance_id', 'component']).doUpdateSet(set))
-    .execute();
+  });
 }
+
+const UNKNOWN: Omit<InstanceComponentTable, 'instance_id' | 'component'> = {
+  current_version: null,
+  current_digest: null,
+  previous_version: null,
+  previous_digest: null,
+  refused: '[]',
+  trial_attempt_id: '',
+  attested_version: null,
+  attested_digest: null,
+  given_version: null,
+  given_digest: null,
+  given_position: null,
+  reopened_digest: null,
+  changed: '',
+};
+
+const keepComponent = preparedByNames(
+  (
+    db,
+    row: Pick<InstanceComponentTable, 'instance_id' | 'component'> &
+      Partial<InstanceComponentTable>,
+  ) => {
+    const { instance_id: _id, component: _component, ...set } = row;
+    return db
+      .insertInto('instance_components')
+      .values({ ...UNKNOWN, ...row })
+      .onConflict((conflict) => conflict.columns(['instance_id', 'component']).doUpdateSet(set));
+  },
+);

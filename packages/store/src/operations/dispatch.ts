@@ -272,11 +272,13 @@ export async function holdFactsOf(
     readonly command: CommandTable;
     readonly isConnected: boolean;
     readonly nowMs: number;
+    /** It was given its turn: nobody else stands in its way. */
+    readonly hasTurn?: boolean;
   },
 ): Promise<HoldFacts> {
-  const { instance, command } = of;
+  const { instance, command, hasTurn = false } = of;
   const marks = JSON.parse(instance.marks) as readonly string[];
-  const other = await otherInFlight(db, { instance, command });
+  const other = hasTurn ? null : await otherInFlight(db, { instance, command });
   return {
     kind: command.kind,
     state: of.isConnected ? instance.state : 'Down',
@@ -289,16 +291,20 @@ export async function holdFactsOf(
     isUpgradeFirst: other !== null && isFirst(instance, other, of.nowMs),
     upgrade:
       command.kind === 'autoUpgrade'
-        ? await upgradeFactsOf(db, { instance, command })
+        ? await upgradeFactsOf(db, { instance, command, hasTurn })
         : NO_UPGRADE_FACTS,
   };
 }
 
 async function upgradeFactsOf(
   db: ReadContext,
-  of: { readonly instance: InstanceRow; readonly command: CommandTable },
+  of: {
+    readonly instance: InstanceRow;
+    readonly command: CommandTable;
+    readonly hasTurn: boolean;
+  },
 ): Promise<UpgradeFacts> {
-  const { instance, command } = of;
+  const { instance, command, hasTurn } = of;
   const { component, version } = command;
   const built = await platformOf(db, { component, version, platform: instance.platform });
   const row = await componentRow(db, { instanceId: instance.id, component });
@@ -318,7 +324,8 @@ async function upgradeFactsOf(
     }),
     notBeforeMs: command.not_before_ms,
     rolloutHold: command.origin === 'rollout' ? await rolloutHoldOf(db, command.id) : null,
-    isTurnTaken: command.origin !== 'manual' && (await isTurnTaken(db, { instance, command })),
+    isTurnTaken:
+      !hasTurn && command.origin !== 'manual' && (await isTurnTaken(db, { instance, command })),
   };
 }
 

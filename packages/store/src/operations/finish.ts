@@ -1,6 +1,6 @@
 import type { Component } from '@moult/core/component';
 import type { CommandTable } from '../database.ts';
-import { attemptOf } from './attempts.ts';
+import { attemptOf, changeAttempt } from './attempts.ts';
 import { applyEvent, commandOf, type Ending } from './command-rows.ts';
 import { componentRow, setComponent } from './component-rows.ts';
 import type { WriteContext } from './context.ts';
@@ -67,25 +67,22 @@ export async function applyFinish(
     finish,
     attested: attempt?.attested_digest ?? null,
   });
-  await context.db
-    .updateTable('attempts')
-    .set({
-      ended_ms: nowMs,
-      outcome: judged.ending.outcome,
-      code: judged.ending.code,
-      message: judged.ending.message,
-      evidence: finish.evidence,
-      steps: JSON.stringify(finish.steps),
-      bytes_fetched: finish.bytesFetched,
-      bytes_total: finish.bytesTotal,
-      rehearsal: finish.rehearsal,
-      ...(finish.from === null
-        ? {}
-        : { from_version: finish.from.version, from_digest: finish.from.digest }),
-    })
-    .where('command_id', '=', command.id)
-    .where('attempt', '=', command.attempt)
-    .execute();
+  await changeAttempt(context.db, {
+    command_id: command.id,
+    attempt: command.attempt,
+    ended_ms: nowMs,
+    outcome: judged.ending.outcome,
+    code: judged.ending.code,
+    message: judged.ending.message,
+    evidence: finish.evidence,
+    steps: JSON.stringify(finish.steps),
+    bytes_fetched: finish.bytesFetched,
+    bytes_total: finish.bytesTotal,
+    rehearsal: finish.rehearsal,
+    ...(finish.from === null
+      ? {}
+      : { from_version: finish.from.version, from_digest: finish.from.digest }),
+  });
   const event = judged.isRight ? 'finished-well' : 'finished-badly';
   const after = await applyEvent(context, command, { event, nowMs, ending: judged.ending });
   const of = { instanceId, component: command.component };

@@ -1,6 +1,7 @@
 import { requireGroup } from './choosing.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { prepared } from './prepared.ts';
 
 export interface GroupView {
   readonly name: string;
@@ -46,10 +47,10 @@ export async function setGroup(
 }
 
 export async function unavailableMaxOf(db: ReadContext, group: string): Promise<number> {
-  const row = await db
-    .selectFrom('groups')
-    .select('unavailable_max')
-    .where('name', '=', group)
-    .executeTakeFirst();
+  const [row] = await byName(db, { group });
   return row?.unavailable_max ?? 1;
 }
+
+const byName = prepared((db, of: { readonly group: string }) =>
+  db.selectFrom('groups').select('unavailable_max').where('name', '=', of.group),
+);

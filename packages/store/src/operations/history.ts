@@ -1,7 +1,8 @@
 import type { Component } from '@moult/core/component';
-import type { Selectable } from 'kysely';
+import { type Insertable, type Selectable, sql } from 'kysely';
 import type { HistoryTable } from '../database.ts';
 import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
+import { ONE, prepared, preparedByNames } from './prepared.ts';
 
 export type HistoryRow = Selectable<HistoryTable>;
 
@@ -24,44 +25,49 @@ export interface NewEntry {
 
 /** Appends; the position says what came later. In the same transaction as what it explains (C8). */
 export async function addHistory(context: WriteContext, entry: NewEntry): Promise<number> {
-  const row = await context.db
-    .insertInto('history')
-    .values({
-      ...(entry.position === undefined ? {} : { position: entry.position }),
-      at_ms: entry.nowMs,
-      kind: entry.kind,
-      agent_name: entry.agentName ?? null,
-      instance_id: entry.instanceId ?? null,
-      component: entry.component ?? null,
-      command_id: entry.commandId ?? null,
-      attempt: entry.attempt ?? null,
-      principal: entry.principal ?? COORDINATOR,
-      why: entry.why ?? '',
-      detail: JSON.stringify(entry.detail ?? {}),
-      rollout_id: rolloutIdOf(context, entry),
-    })
-    .returning('position')
-    .executeTakeFirstOrThrow();
+  const [row] = await insertEntry(context.db, {
+    ...(entry.position === undefined ? {} : { position: entry.position }),
+    at_ms: entry.nowMs,
+    kind: entry.kind,
+    agent_name: entry.agentName ?? null,
+    instance_id: entry.instanceId ?? null,
+    component: entry.component ?? null,
+    command_id: entry.commandId ?? null,
+    attempt: entry.attempt ?? null,
+    principal: entry.principal ?? COORDINATOR,
+    why: entry.why ?? '',
+    detail: JSON.stringify(entry.detail ?? {}),
+    rollout_id: entry.rolloutId ?? null,
+  });
+  if (row === undefined) throw new Error('history gave no position');
   return row.position;
 }
 
-function rolloutIdOf({ db }: WriteContext, { rolloutId, commandId }: NewEntry) {
-  if (rolloutId !== undefined || commandId === undefined) return rolloutId ?? null;
-  return db.selectFrom('commands').select('rollout_id').where('id', '=', commandId);
-}
+const insertEntry = preparedByNames((db, row: Insertable<HistoryTable>) =>
+  db
+    .insertInto('history')
+    .values({
+      ...row,
+      rollout_id: sql`coalesce(${row.rollout_id}, (select rollout_id from commands where id = ${row.command_id}))`,
+    })
+    .returning('position'),
+);
+
+const lastOf = prepared((db, of: { readonly agentName: string }) =>
+  db
+    .selectFrom('history')
+    .select(['kind', 'command_id', 'attempt', 'detail'])
+    .where('agent_name', '=', of.agentName)
+    .orderBy('position', 'desc')
+    .limit(ONE),
+);
 
 /** For what a host may ask again and again: said once, until something else happened to the agent. */
 export async function addHistoryOnce(
   context: WriteContext,
   entry: NewEntry & { readonly agentName: string },
 ): Promise<void> {
-  const last = await context.db
-    .selectFrom('history')
-    .select(['kind', 'command_id', 'attempt', 'detail'])
-    .where('agent_name', '=', entry.agentName)
-    .orderBy('position', 'desc')
-    .limit(1)
-    .executeTakeFirst();
+  const [last] = await lastOf(context.db, entry);
   const isSame =
     last?.kind === entry.kind &&
     last.command_id === entry.commandId &&

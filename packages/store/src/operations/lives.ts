@@ -10,19 +10,19 @@ import {
 import type { LifeTable } from '../database.ts';
 import { COORDINATOR, type Order, type ReadContext, type WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
-import { prepared } from './prepared.ts';
+import { ONE, prepared } from './prepared.ts';
 
 const generationRow = prepared((db, _: object) =>
   db.selectFrom('meta').select('value').where('key', '=', 'generation'),
 );
 const lastPosition = prepared((db, _: object) =>
-  db.selectFrom('history').select('position').orderBy('position', 'desc').limit(1),
+  db.selectFrom('history').select('position').orderBy('position', 'desc').limit(ONE),
 );
 const positionRow = prepared((db, row: { readonly position: number }) =>
   db.selectFrom('history').select('position').where('position', '=', row.position),
 );
 const newest = prepared((db, _: object) =>
-  db.selectFrom('lives').selectAll().orderBy('generation', 'desc').limit(1),
+  db.selectFrom('lives').selectAll().orderBy('generation', 'desc').limit(ONE),
 );
 
 /** Which life, and the last row of history. */

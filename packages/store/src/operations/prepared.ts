@@ -2,8 +2,16 @@
  * Queries that run thousands of times a second are built once: building and compiling one costs several times what
  * SQLite needs to answer it. A query is built with stand-ins for what it will be given, and only these change.
  */
-import type { Compilable, CompiledQuery, Kysely } from 'kysely';
+import { type Compilable, type CompiledQuery, type Kysely, type RawBuilder, sql } from 'kysely';
 import type { Database } from '../database.ts';
+
+/** A limit in the text. Given as a value of its own, SQLite would plan the query anew each time that it is asked. */
+export const ONE: RawBuilder<number> = sql.lit(1);
+
+/** The same for a limit that differs from call to call. */
+export function upTo(limit: number): RawBuilder<number> {
+  return sql<number>`${limit} + 0`;
+}
 
 class StandIn {
   readonly name: PropertyKey;
@@ -11,6 +19,27 @@ class StandIn {
   constructor(name: PropertyKey) {
     this.name = name;
   }
+}
+
+/**
+ * The same where the columns differ from call to call: built once for each set of names that it is given. The names are
+ * those of columns, never of anybody's data.
+ */
+export function preparedByNames<Given extends object, Row>(
+  build: (db: Kysely<Database>, given: Given) => Compilable<Row>,
+): (db: Kysely<Database>, given: Given) => Promise<readonly Row[]> {
+  const known = new Map<string, (db: Kysely<Database>, given: Given) => Promise<readonly Row[]>>();
+  return async (db, given) => {
+    const names = Object.keys(given);
+    const key = names.join(' ');
+    let query = known.get(key);
+    if (query === undefined) {
+      const standIns = Object.fromEntries(names.map((name) => [name, new StandIn(name)]));
+      query = prepared((handle) => build(handle, standIns as Given));
+      known.set(key, query);
+    }
+    return query(db, given);
+  };
 }
 
 /**

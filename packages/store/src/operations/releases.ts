@@ -4,6 +4,7 @@ import type { Version } from '@moult/core/versions';
 import type { ReleasePlatformTable, ReleaseTable } from '../database.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { prepared } from './prepared.ts';
 
 export interface ReleaseName {
   readonly component: Component;
@@ -139,15 +140,18 @@ export async function platformOf(
   db: ReadContext,
   name: ReleaseName & { readonly platform: string },
 ): Promise<ReleasePlatformTable | null> {
-  const row = await db
+  const [row] = await platformFor(db, name);
+  return row ?? null;
+}
+
+const platformFor = prepared((db, name: ReleaseName & { readonly platform: string }) =>
+  db
     .selectFrom('release_platforms')
     .selectAll()
     .where('component', '=', name.component)
     .where('version', '=', name.version)
-    .where('platform', '=', name.platform)
-    .executeTakeFirst();
-  return row ?? null;
-}
+    .where('platform', '=', name.platform),
+);
 
 /** What it was built for, by name. */
 export async function platformsOf(db: ReadContext, name: ReleaseName): Promise<readonly string[]> {

@@ -1,12 +1,13 @@
 import type { AgentState } from '@moult/core/agent-state';
 import { changesText, type SlotChanges } from '@moult/core/changed-files';
 import type { Component } from '@moult/core/component';
-import type { CommandTable } from '../database.ts';
+import type { CommandTable, InstanceTable } from '../database.ts';
 import { componentRow, componentsOf, setComponent } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { keptIn, type ReportedKeeping } from './host-facts.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
+import { preparedByNames } from './prepared.ts';
 import type { Slot } from './slot.ts';
 import { knowsTasks, type TaskOffer } from './tasks.ts';
 import { issueWanted } from './wanted.ts';
@@ -61,16 +62,13 @@ export async function recordReport(
   const said = instanceSaid(report, instance);
   const isSameStep =
     stepOf(instance.upgrade) === stepOf(said.upgrade) && instance.upgrade_since_ms !== null;
-  await context.db
-    .updateTable('instances')
-    .set({
-      ...said,
-      upgrade_since_ms: isSameStep ? instance.upgrade_since_ms : report.nowMs,
-      last_seen_ms: report.nowMs,
-      revision: instance.revision + 1,
-    })
-    .where('id', '=', instance.id)
-    .execute();
+  await changeInstance(context.db, {
+    id: instance.id,
+    ...said,
+    upgrade_since_ms: isSameStep ? instance.upgrade_since_ms : report.nowMs,
+    last_seen_ms: report.nowMs,
+    revision: instance.revision + 1,
+  });
   await noteChanges(context, { report, instance });
   for (const part of report.components) {
     const of = { instanceId: instance.id, component: part.component };
@@ -79,6 +77,11 @@ export async function recordReport(
   }
   return issueWanted(context, { instanceIds: [instance.id], nowMs: report.nowMs });
 }
+
+const changeInstance = preparedByNames(
+  (db, { id, ...set }: Pick<InstanceTable, 'id'> & Partial<InstanceTable>) =>
+    db.updateTable('instances').set(set).where('id', '=', id),
+);
 
 /** P11: once for each time, in the words of whoever did it. */
 async function noteLeftByOwner(

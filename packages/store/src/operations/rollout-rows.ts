@@ -22,6 +22,7 @@ import type { CommandTable } from '../database.ts';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { prepared, preparedByNames } from './prepared.ts';
 
 type Column = Exclude<
   keyof RolloutWaveTable,
@@ -175,12 +176,7 @@ export async function moveMember(
     ...set,
     state,
   };
-  await context.db
-    .updateTable('rollout_members')
-    .set(after)
-    .where('rollout_id', '=', member.rollout_id)
-    .where('instance_id', '=', member.instance_id)
-    .execute();
+  await changeMember(context.db, after);
   if (state === member.state) return after;
   const from = COLUMN_OF[member.state];
   const into = COLUMN_OF[state];
@@ -204,6 +200,15 @@ function firstEnd(nowMs: number): RawBuilder<number> {
   return sql<number>`coalesce(last_end_ms, ${nowMs})`;
 }
 
+const changeMember = preparedByNames((db, row: RolloutMemberTable) => {
+  const { rollout_id, instance_id, ...set } = row;
+  return db
+    .updateTable('rollout_members')
+    .set(set)
+    .where('rollout_id', '=', rollout_id)
+    .where('instance_id', '=', instance_id);
+});
+
 function plus(column: Column, by: number): RawBuilder<number> {
   return sql<number>`${sql.ref(column)} + ${by}`;
 }
@@ -212,13 +217,13 @@ export async function memberOfCommand(
   db: ReadContext,
   commandId: string,
 ): Promise<RolloutMemberTable | null> {
-  const row = await db
-    .selectFrom('rollout_members')
-    .selectAll()
-    .where('command_id', '=', commandId)
-    .executeTakeFirst();
+  const [row] = await ofCommand(db, { commandId });
   return row ?? null;
 }
+
+const ofCommand = prepared((db, of: { readonly commandId: string }) =>
+  db.selectFrom('rollout_members').selectAll().where('command_id', '=', of.commandId),
+);
 
 /** RO7: a member is what became of its command. Called for each end of one, a late correction too. */
 export async function noteMemberEnd(

@@ -14,7 +14,7 @@ import type { WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import { noticeRestore, placeSeen, storeLife } from './lives.ts';
-import { prepared } from './prepared.ts';
+import { prepared, preparedByNames } from './prepared.ts';
 import type { ProvenHello } from './proven-hello.ts';
 import { platformOf } from './releases.ts';
 import type { Slot } from './slot.ts';
@@ -246,12 +246,8 @@ async function attest(
   hello: ProvenHello,
 ): Promise<Attestation> {
   if (hello.commandNonce === '') return { kind: 'none' };
-  const command = await context.db
-    .selectFrom('commands')
-    .selectAll()
-    .where('instance_id', '=', instance.id)
-    .where('nonce', '=', hello.commandNonce)
-    .executeTakeFirst();
+  const nonce = hello.commandNonce;
+  const [command] = await byNonce(context.db, { instanceId: instance.id, nonce });
   if (command === undefined) return { kind: 'unknown' };
   const { component, version, attempt } = command;
   const wanted = await platformOf(context.db, { component, version, platform: instance.platform });
@@ -309,6 +305,8 @@ export async function startAttempt(
   what: { readonly command: CommandTable; readonly nowMs: number },
 ): Promise<void> {
   const { command, nowMs } = what;
+  const [known] = await attemptNumber(context.db, { id: command.id, attempt: command.attempt });
+  if (known !== undefined) return;
   const row = await componentRow(context.db, {
     instanceId: command.instance_id,
     component: command.component,
@@ -339,9 +337,28 @@ export async function startAttempt(
     confirmed_ms: null,
     switched_ms: null,
   };
-  await context.db
+  await addAttempt(context.db, attempt);
+}
+
+const attemptNumber = prepared((db, of: { readonly id: string; readonly attempt: number }) =>
+  db
+    .selectFrom('attempts')
+    .select('attempt')
+    .where('command_id', '=', of.id)
+    .where('attempt', '=', of.attempt),
+);
+
+const addAttempt = preparedByNames((db, attempt: AttemptTable) =>
+  db
     .insertInto('attempts')
     .values(attempt)
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-}
+    .onConflict((conflict) => conflict.doNothing()),
+);
+
+const byNonce = prepared((db, of: { readonly instanceId: string; readonly nonce: string }) =>
+  db
+    .selectFrom('commands')
+    .selectAll()
+    .where('instance_id', '=', of.instanceId)
+    .where('nonce', '=', of.nonce),
+);

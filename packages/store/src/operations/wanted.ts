@@ -7,12 +7,13 @@
  */
 import { OUTDATED } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
+import type { Version } from '@moult/core/versions';
 import type { CommandTable, InstanceComponentTable } from '../database.ts';
-import { desiredOf } from './choices.ts';
-import { applyEvent, OPEN_STATES } from './command-rows.ts';
+import { type ChoiceRow, choicesOf, desiredAmong, rolloutVersionsFor } from './choices.ts';
+import { applyEvent, openUpgradesOf } from './command-rows.ts';
 import { addCommand, commandByKey } from './commands.ts';
 import { componentsOf } from './component-rows.ts';
-import { COORDINATOR, type WriteContext } from './context.ts';
+import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import { repairIfNeeded } from './repair.ts';
 
@@ -31,34 +32,58 @@ export async function issueWanted(
   for (const id of args.instanceIds) {
     const instance = await instanceById(context.db, id);
     if (instance === null || instance.role === 'removed') continue;
-    const rows = await componentsOf(context.db, id);
+    const wanting = await wantingOf(context.db, { instance, nowMs: args.nowMs });
     for (const component of COMPONENTS) {
-      const row = rows.find((one) => one.component === component) ?? null;
-      const command = await issueFor(context, { instance, component, row, nowMs: args.nowMs });
+      const command = await issueFor(context, { ...wanting, component });
       if (command !== null) issued.push(command);
     }
   }
   return issued;
 }
 
+/** All that says what is wanted of an instance, read once for its components. */
 interface Wanting {
   readonly instance: InstanceRow;
-  readonly component: Component;
-  readonly row: InstanceComponentTable | null;
+  readonly rows: readonly InstanceComponentTable[];
+  readonly choices: readonly ChoiceRow[];
+  readonly rollouts: ReadonlyMap<Component, Version>;
+  readonly open: readonly CommandTable[];
   readonly nowMs: number;
 }
 
-async function issueFor(context: WriteContext, args: Wanting): Promise<CommandTable | null> {
-  const { instance, component, row, nowMs } = args;
-  const { desired, choice } = await desiredOf(context.db, {
+async function wantingOf(
+  db: ReadContext,
+  of: { readonly instance: InstanceRow; readonly nowMs: number },
+): Promise<Wanting> {
+  const { id, agent_name: agentName, group_name: group } = of.instance;
+  return {
+    ...of,
+    rows: await componentsOf(db, id),
+    choices: await choicesOf(db, { group, agentName }),
+    rollouts: await rolloutVersionsFor(db, id),
+    open: await openUpgradesOf(db, id),
+  };
+}
+
+async function issueFor(
+  context: WriteContext,
+  args: Wanting & { readonly component: Component },
+): Promise<CommandTable | null> {
+  const { instance, component, nowMs, rollouts } = args;
+  const row = args.rows.find((one) => one.component === component) ?? null;
+  const open = args.open.filter((command) => command.component === component);
+  const manual = newestOf(open.filter(({ origin }) => origin === 'manual'));
+  const { desired, choice } = desiredAmong(args.choices, {
     instanceId: instance.id,
     agentName: instance.agent_name,
     group: instance.group_name,
     component,
     row,
+    manualCommand: manual?.version ?? null,
+    runningRollout: rollouts.get(component) ?? null,
   });
   if (desired?.from === 'manual-command') return null;
-  await skipOutdated(context, { ...args, version: desired?.version ?? null });
+  await skipOutdated(context, { open, row, nowMs, version: desired?.version ?? null });
   if (desired?.from === 'last-finished' && row !== null) {
     return repairIfNeeded(context, { instance, component, row, nowMs });
   }
@@ -83,6 +108,13 @@ async function issueFor(context: WriteContext, args: Wanting): Promise<CommandTa
   });
 }
 
+function newestOf(commands: readonly CommandTable[]): CommandTable | null {
+  return commands.reduce<CommandTable | null>(
+    (newest, one) => (newest === null || one.position > newest.position ? one : newest),
+    null,
+  );
+}
+
 /** Null: this choice has its command, open or ended for good. */
 async function freeKey(
   context: WriteContext,
@@ -105,17 +137,16 @@ async function freeKey(
 /** Commands of an earlier choice, and repairs of what is whole, that were not accepted: skipped, or revoked where the host may have them. */
 async function skipOutdated(
   context: WriteContext,
-  args: Wanting & { readonly version: string | null },
+  args: {
+    readonly open: readonly CommandTable[];
+    readonly row: InstanceComponentTable | null;
+    readonly version: string | null;
+    readonly nowMs: number;
+  },
 ): Promise<void> {
-  const rows = await context.db
-    .selectFrom('commands')
-    .selectAll()
-    .where('instance_id', '=', args.instance.id)
-    .where('component', '=', args.component)
-    .where('origin', 'in', ['choice', 'repair'])
-    .where('state', 'in', OPEN_STATES.slice(0, 2))
-    .execute();
-  for (const row of rows) {
+  for (const row of args.open) {
+    if (row.origin !== 'choice' && row.origin !== 'repair') continue;
+    if (row.state !== 'queued' && row.state !== 'sent') continue;
     const isWhole = row.origin === 'repair' && args.row?.given_digest === args.row?.attested_digest;
     if (row.version === args.version && !isWhole) continue;
     await applyEvent(context, row, {
