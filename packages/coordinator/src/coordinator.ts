@@ -99,7 +99,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   });
   const dispatcher = new Dispatcher({
     ...{ ...options, sessions },
-    onDecided: () => rollouts.touch(),
+    onFreed: (group) => rollouts.touch(group),
     onLookedAt: (id) => rollouts.lookAt(id),
   });
   const why = new Why({ store, sessions, selection });

@@ -55,6 +55,20 @@ function going(opened: () => Store): void {
     expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'waiting', c: 'waiting' });
   });
 
+  test('a place that became free is given away in its group alone, and a wave opens in all of them', async () => {
+    const groups = { eu: ['a', 'c', 'e'], us: ['b', 'd', 'f'] };
+    const fleet = await Fleet.of(opened(), groups);
+    await fleet.rollOut({ waves: [{ kind: 'count', count: 4 }, { kind: 'rest' }] });
+    for (const name of ['a', 'b']) await fleet.finish(name, { attests: true });
+    await fleet.step(['us', 'elsewhere']);
+    expect(await fleet.states()).toMatchObject({ c: 'waiting', d: 'upgrading' });
+    await fleet.step();
+    expect(await fleet.states()).toMatchObject({ c: 'upgrading', d: 'upgrading' });
+    for (const name of ['c', 'd']) await fleet.finish(name, { attests: true });
+    await fleet.step(['us']);
+    expect(await fleet.states()).toMatchObject({ e: 'upgrading', f: 'upgrading' });
+  });
+
   test('R10: who is away is parked and takes nobody’s place, and is upgraded when it comes, after the end too', async () => {
     const fleet = await Fleet.of(opened(), { eu: ['a', 'b'] });
     await fleet.rollOut({ waves: EVERYBODY });

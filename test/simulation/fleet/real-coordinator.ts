@@ -94,7 +94,7 @@ export class RealCoordinator {
     // No rollouts are made here.
     const dispatcher = new Dispatcher({
       ...common,
-      onDecided: () => undefined,
+      onFreed: () => undefined,
       onLookedAt: () => undefined,
     });
     const selection = new Selection(common);

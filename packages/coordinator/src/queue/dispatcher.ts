@@ -18,8 +18,8 @@ export interface DispatcherOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly sessions: Sessions;
-  /** After each decision that was written: what a rollout waits for may have come. */
-  readonly onDecided: () => void;
+  /** In a group something has ended, or given its place away: what a rollout waits for may have come. */
+  readonly onFreed: (group: string) => void;
   /** Before each decision about an agent: it came up, or something about it has changed. */
   readonly onLookedAt: (instanceId: string) => void;
 }
@@ -62,7 +62,7 @@ export class Dispatcher {
 
   /** Somebody's turn may have come. */
   async touchGroup(group: string): Promise<void> {
-    this.#options.onDecided();
+    this.#options.onFreed(group);
     const ids = await this.#options.store.read('openInstanceIds', { group });
     for (const id of ids) this.touch(id);
   }
@@ -132,7 +132,6 @@ export class Dispatcher {
       resends,
     });
     if (done.sends.length > 0) await this.#send(instanceId, done.sends);
-    this.#options.onDecided();
     if (done.group !== null) await this.touchGroup(done.group);
     // What a host has already is said again, and is no answer to what it asks (RS16).
     const news = done.sends.filter((command) => command.state === 'sent');

@@ -1,6 +1,7 @@
 /*
- * Drives rollouts. Level-triggered: whatever happens touches all that run, the store judges each again from its counters, and
- * what comes out is sent by the dispatcher. A touch that is lost costs a second.
+ * Drives rollouts. Level-triggered: whatever ends touches all that run, the store judges each again from its counters, and
+ * what comes out is sent by the dispatcher. A touch names the group in which a place became free, so that not all of a fleet is
+ * looked through each time; one that is lost costs a second.
  */
 import { type Clock, everyMs } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
@@ -31,6 +32,8 @@ export class Rollouts {
   #loop: Promise<unknown> = Promise.resolve();
   #running: Promise<void> | null = null;
   #isTouched = false;
+  /** Where; null: anywhere. */
+  #touched: Set<string> | null = new Set();
   /** Nothing is read at each decision about an agent while there is none. */
   #ids: readonly string[] = [];
 
@@ -45,10 +48,12 @@ export class Rollouts {
     this.#loop = everyMs(this.#options.clock, LOOK_MS, this.#stop.signal, () => this.#look());
   }
 
-  /** Something may have changed for those that run. */
-  touch(): void {
+  /** Something may have changed for those that run: in a group, or anywhere. */
+  touch(group: string | null = null): void {
     if (this.#ids.length === 0 || this.#stop.signal.aborted) return;
     this.#isTouched = true;
+    if (group === null) this.#touched = null;
+    else this.#touched?.add(group);
     this.#running ??= this.#run();
   }
 
@@ -93,21 +98,27 @@ export class Rollouts {
   async #run(): Promise<void> {
     await Promise.resolve();
     while (this.#isTouched) {
+      const groups = this.#touched === null ? null : [...this.#touched];
       this.#isTouched = false;
-      for (const id of this.#ids) await this.#tryStep(id);
+      this.#touched = new Set();
+      for (const id of this.#ids) await this.#tryStep(id, groups);
     }
     this.#running = null;
   }
 
-  async #tryStep(id: string): Promise<void> {
+  async #tryStep(id: string, touched: readonly string[] | null): Promise<void> {
     const { store, clock, log, onIssued } = this.#options;
+    let groups = touched;
     try {
       for (let step = 0; step < STEPS_MAX; step++) {
-        const { issued, isMore } = await store.write('stepRollout', { id, nowMs: clock.nowMs() });
+        const stepping = { id, groups, nowMs: clock.nowMs() };
+        const { issued, isMore } = await store.write('stepRollout', stepping);
         onIssued(issued);
         if (!isMore) return;
+        // A wave has opened, perhaps, of which there is more in all groups.
+        groups = null;
       }
-      this.#isTouched = true;
+      this.touch();
     } catch (error) {
       log.error('a rollout could not be judged; it is tried again', { rollout: id, err: error });
     }

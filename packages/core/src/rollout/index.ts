@@ -56,6 +56,7 @@ export {
 } from './spec.ts';
 export {
   failuresIn,
+  hasBegun,
   isOverBudget,
   type MemberCounts,
   NO_MEMBERS,

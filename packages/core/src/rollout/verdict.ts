@@ -115,7 +115,7 @@ function nextStart(next: Next): Verdict {
 }
 
 /** Skipped and stopped ones say nothing: people do that to waves that are shut, too. */
-function hasBegun({ counts }: WaveStatus): boolean {
+export function hasBegun({ counts }: Pick<WaveStatus, 'counts'>): boolean {
   return counts.upgrading + counts.parked + judgedIn(counts) > 0;
 }
 

@@ -73,9 +73,12 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
   const upgrades = commands.filter(({ kind }) => kind === 'autoUpgrade');
   const others = commands.filter(({ kind }) => kind !== 'autoUpgrade');
   const reasons: SharedReasons = new Map();
+  let mayBeParked = false;
   for (const command of [...upgrades, ...others]) {
     const after = await dispatchOne(context, { ...args, instance, command, reasons });
     open.push(after);
+    // Held for another reason than before, one of a rollout may have given its place away.
+    mayBeParked ||= command.origin === 'rollout' && after.hold_reason !== command.hold_reason;
     if (after !== command && after.state === 'sent') sends.push(after);
     else if (after.state === 'sent' && isDueAgain(after, args))
       sends.push(await sentAgain(context, after, args.nowMs));
@@ -87,7 +90,7 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
   return {
     sends: args.isConnected ? sends : [],
     open,
-    group: hasExpired ? instance.group_name : null,
+    group: hasExpired || mayBeParked ? instance.group_name : null,
   };
 }
 

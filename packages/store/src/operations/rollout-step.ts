@@ -2,17 +2,18 @@
  * One step of a running rollout: reads its counters, lets core judge, and writes what follows in one transaction. Level-
  * triggered: it may be called at any time, by whomever, and orders nothing twice.
  */
-import { byPriority, readSpec, slotsFree, type Verdict, verdictOf } from '@moult/core/rollout';
-import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
-import { IN_FLIGHT_STATES, KIND } from './command-rows.ts';
+import { hasBegun, readSpec, type Verdict, verdictOf } from '@moult/core/rollout';
+import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import { addCommand } from './commands.ts';
-import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
+import { COORDINATOR, type WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
-import { moveMember, moveRollout, statusOf, wavesOf } from './rollout-rows.ts';
+import { prepared, upTo } from './prepared.ts';
+import { roomsFor } from './rollout-rooms.ts';
+import { countsOf, moveMember, moveRollout, statusOf, wavesOf } from './rollout-rows.ts';
 
-/** In one transaction: others want to write, too. */
-const ISSUES_MAX = 200;
+/** In one transaction: others want to write, too, and the first of a wave should not wait for the last. */
+const ISSUES_MAX = 64;
 
 export interface Stepped {
   /** Instances that have a command to be sent now. */
@@ -27,10 +28,14 @@ type Start = Extract<Verdict, { readonly kind: 'start' }>;
 
 const NOTHING: Stepped = { issued: [], untilMs: null, isMore: false };
 
-export async function stepRollout(
-  context: WriteContext,
-  args: { readonly id: string; readonly nowMs: number },
-): Promise<Stepped> {
+export interface Stepping {
+  readonly id: string;
+  readonly nowMs: number;
+  /** Where a place became free since the last step; null or absent: it is looked for everywhere. */
+  readonly groups?: readonly string[] | null;
+}
+
+export async function stepRollout(context: WriteContext, args: Stepping): Promise<Stepped> {
   const { id, nowMs } = args;
   const row = await context.db
     .selectFrom('rollouts')
@@ -43,21 +48,25 @@ export async function stepRollout(
     await noteWait(context, row, { reason: 'coordinator-restored', untilMs: null });
     return NOTHING;
   }
-  const verdict = await judgedNow(context.db, row, nowMs);
+  const waves = await wavesOf(context.db, id);
+  const verdict = judged(row, waves, nowMs);
   // RO2: what goes on past a pause can halt it, and nothing more.
   if (row.state === 'paused' && verdict.kind !== 'halt') return NOTHING;
-  return await carryOut(context, { row, verdict, nowMs });
+  return await carryOut(context, { row, waves, verdict, ...args });
 }
 
 /** What core makes of its counters. */
-async function judgedNow(db: ReadContext, row: RolloutTable, nowMs: number): Promise<Verdict> {
-  return verdictOf(statusOf(row, await wavesOf(db, row.id)), nowMs);
+function judged(row: RolloutTable, waves: readonly RolloutWaveTable[], nowMs: number): Verdict {
+  return verdictOf(statusOf(row, waves), nowMs);
 }
 
-async function carryOut(
-  context: WriteContext,
-  of: { readonly row: RolloutTable; readonly verdict: Verdict; readonly nowMs: number },
-): Promise<Stepped> {
+interface Judged<V extends Verdict> extends Stepping {
+  readonly row: RolloutTable;
+  readonly waves: readonly RolloutWaveTable[];
+  readonly verdict: V;
+}
+
+async function carryOut(context: WriteContext, of: Judged<Verdict>): Promise<Stepped> {
   const { row, verdict, nowMs } = of;
   switch (verdict.kind) {
     case 'halt':
@@ -75,7 +84,7 @@ async function carryOut(
       await noteWait(context, row, verdict);
       return { ...NOTHING, untilMs: verdict.untilMs };
     case 'start': {
-      const issued = await startSome(context, { row, verdict, nowMs });
+      const issued = await startSome(context, { ...of, verdict });
       const waits = issued.length === 0 ? 'awaiting-turn' : null;
       await noteWait(context, row, { reason: waits, untilMs: null });
       return { issued, untilMs: null, isMore: issued.length >= ISSUES_MAX };
@@ -97,111 +106,55 @@ async function noteWait(
 }
 
 /** RO1: of each group as many as it can spare. */
-async function startSome(
-  context: WriteContext,
-  of: { readonly row: RolloutTable; readonly verdict: Start; readonly nowMs: number },
-): Promise<readonly string[]> {
-  const { row, nowMs } = of;
+async function startSome(context: WriteContext, of: Judged<Start>): Promise<readonly string[]> {
+  const { row, waves, nowMs } = of;
   const { wave, atMost } = of.verdict;
   // RO9
   const most = Math.min(ISSUES_MAX, atMost ?? ISSUES_MAX);
-  const waiting = context.db
-    .selectFrom('rollout_members')
-    .where('rollout_id', '=', row.id)
-    .where('state', '=', 'waiting')
-    .where('wave', '<=', wave);
-  const groups = await waiting
-    .innerJoin('groups', 'groups.name', 'rollout_members.group_name')
-    .select(['groups.name', 'groups.unavailable_max'])
-    .distinct()
-    .orderBy('groups.name')
-    .execute();
-  const inFlight = await inFlightByGroup(context.db, row);
-  const wanted = await wantedBefore(context.db, row, nowMs);
+  const open = waves.filter((one) => one.wave <= wave && one.waiting > 0).map((one) => one.wave);
+  const isOpening = !waves.some((one) => one.wave === wave && hasBegun({ counts: countsOf(one) }));
+  const rooms = await roomsFor(context.db, {
+    row,
+    open,
+    // All that there are wait for a wave to open.
+    groups: isOpening ? null : (of.groups ?? null),
+    verdictOf: async (other) => judged(other, await wavesOf(context.db, other.id), nowMs),
+  });
   const issued: string[] = [];
-  for (const group of groups) {
-    const free = slotsFree({
-      unavailableMax: group.unavailable_max,
-      // RO22: what is wanted by those that come before it is as good as taken.
-      inFlight: (inFlight.get(group.name) ?? 0) + (wanted.get(group.name) ?? 0),
-    });
-    const limit = Math.min(free, most - issued.length);
-    if (limit === 0) continue;
-    const members = await waiting
-      .selectAll()
-      .where('group_name', '=', group.name)
-      .orderBy('wave')
-      .orderBy('place')
-      .limit(limit)
-      .execute();
-    for (const member of members) {
-      if (await startOne(context, { row, member, nowMs })) issued.push(member.instance_id);
+  for (const { group, free } of rooms) {
+    let left = Math.min(free, most - issued.length);
+    for (const wave of open) {
+      if (left === 0) break;
+      const members = await waitingIn(context.db, { rolloutId: row.id, wave, group, most: left });
+      left -= members.length;
+      for (const member of members) {
+        if (await startOne(context, { row, member, nowMs })) issued.push(member.instance_id);
+      }
     }
   }
   return issued;
 }
 
-/** RO22: how many of each group the running rollouts that come before it could start now. */
-async function wantedBefore(
-  db: ReadContext,
-  row: RolloutTable,
-  nowMs: number,
-): Promise<ReadonlyMap<string, number>> {
-  const running = await db
-    .selectFrom('rollouts')
-    .selectAll()
-    .where('state', '=', 'running')
-    .where('component', '=', row.component)
-    .where('id', '<>', row.id)
-    .execute();
-  const wanted = new Map<string, number>();
-  for (const other of running.filter((one) => byPriority(one, row) < 0)) {
-    const verdict = await judgedNow(db, other, nowMs);
-    if (verdict.kind !== 'start') continue;
-    const waiting = await db
+const waitingIn = prepared(
+  (
+    db,
+    of: {
+      readonly rolloutId: string;
+      readonly wave: number;
+      readonly group: string;
+      readonly most: number;
+    },
+  ) =>
+    db
       .selectFrom('rollout_members')
-      .select(['group_name', ({ fn }) => fn.countAll<number>().as('count')])
-      .where('rollout_id', '=', other.id)
+      .selectAll()
+      .where('rollout_id', '=', of.rolloutId)
       .where('state', '=', 'waiting')
-      .where('wave', '<=', verdict.wave)
-      .groupBy('group_name')
-      .execute();
-    for (const { group_name: name, count } of waiting) {
-      const most = Math.min(Number(count), verdict.atMost ?? Number(count));
-      wanted.set(name, (wanted.get(name) ?? 0) + most);
-    }
-  }
-  return wanted;
-}
-
-/** Of all rollouts, choices and orders by hand: what is away is away. */
-async function inFlightByGroup(
-  db: ReadContext,
-  row: RolloutTable,
-): Promise<ReadonlyMap<string, number>> {
-  const others = await db
-    .selectFrom('commands')
-    .select(['group_name', ({ fn }) => fn.countAll<number>().as('count')])
-    .where('state', 'in', IN_FLIGHT_STATES)
-    .where(KIND, '=', 'autoUpgrade')
-    .where('component', '=', row.component)
-    .where('origin', '<>', 'rollout')
-    .groupBy('group_name')
-    .execute();
-  const own = await db
-    .selectFrom('rollout_members')
-    .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
-    .select(['rollout_members.group_name', ({ fn }) => fn.countAll<number>().as('count')])
-    .where('rollout_members.state', '=', 'upgrading')
-    .where('rollouts.component', '=', row.component)
-    .groupBy('rollout_members.group_name')
-    .execute();
-  const all = new Map<string, number>();
-  for (const { group_name: name, count } of [...others, ...own])
-    all.set(name, (all.get(name) ?? 0) + Number(count));
-  return all;
-}
-
+      .where('wave', '=', of.wave)
+      .where('group_name', '=', of.group)
+      .orderBy('place')
+      .limit(upTo(of.most)),
+);
 /** False: there is no such instance any more. */
 async function startOne(
   context: WriteContext,

@@ -55,8 +55,9 @@ export class Fleet {
     await this.step();
   }
 
-  async step(): Promise<void> {
-    await this.#store.write('stepRollout', { id: this.rollout, nowMs: NOW });
+  /** Where something was freed; null: anywhere. */
+  async step(groups: readonly string[] | null = null): Promise<void> {
+    await this.#store.write('stepRollout', { id: this.rollout, groups, nowMs: NOW });
   }
 
   async view() {
