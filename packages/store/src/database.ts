@@ -22,7 +22,7 @@ export interface PrincipalTable {
   readonly name: string;
   readonly created_ms: number;
   readonly created_by: string;
-  /** Since schema 11, as all that follow. Null: made before; its newest access token has it. */
+  /** Since schema 11, as all that follow. Null: made before; its access tokens have one each. */
   readonly role: Role | null;
   readonly why: Generated<string>;
   readonly revoked_ms: number | null;

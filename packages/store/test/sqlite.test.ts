@@ -130,6 +130,11 @@ describe('SQLite', () => {
     );
     const path = newPath();
     change(path, dump);
+    // Of one name a token more, newer and with a smaller role.
+    change(
+      path,
+      "INSERT INTO tokens (id, kind, secret_hash, principal, role, validates, created_ms, created_by, why) VALUES ('01zz', 'access', 'x', 'admin', 'viewer', 0, 1, 'ann', '')",
+    );
     const store = await open(path);
     const view = await store.read('agentByName', 'web-1');
     const given = view?.components.map((row) => [row.component, row.given_version]);
@@ -142,10 +147,14 @@ describe('SQLite', () => {
       { outcome: 'succeeded', to_version: '2.0.0' },
     ]);
     expect(await store.read('storeLife', null)).toMatchObject({ generation: 1 });
-    // PR2: tokens had roles, principals none; the newest token says it.
+    // PR2: tokens had roles, principals none.
     expect(await store.read('allPrincipals', { nowMs: 1_800_000_000_000 })).toMatchObject([
-      { name: 'admin', role: 'admin', tokens: 1, revoked_ms: null },
+      { name: 'admin', role: 'admin', tokens: 2, revoked_ms: null },
     ]);
+    expect(await store.read('tokenById', '01zz')).toMatchObject({ role: 'viewer' });
+    const order = { nowMs: 1_800_000_000_000, principal: 'ann', why: '' };
+    await store.write('setPrincipalRole', { ...order, name: 'admin', role: 'admin' });
+    expect(await store.read('tokenById', '01zz')).toMatchObject({ role: 'admin' });
     await store.close();
     const connection = new DatabaseSync(path);
     const schema = connection.prepare("SELECT value FROM meta WHERE key = 'schema'").get();

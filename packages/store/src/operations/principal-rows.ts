@@ -32,12 +32,26 @@ export async function principalRows(
       fn
         .coalesce(
           'principals.role',
-          // Made by a program before schema 11, where only tokens had roles.
+          // Made by a program before schema 11, where only tokens had roles: the greatest, so that no list makes it smaller.
           selectFrom('tokens')
             .select('tokens.role')
             .where('kind', '=', 'access')
             .whereRef('tokens.principal', '=', 'principals.name')
-            .orderBy('id', 'desc')
+            .orderBy(({ eb }) => eb.case().when('revoked_ms', 'is', null).then(0).else(1).end())
+            .orderBy(({ eb }) =>
+              eb
+                .case('tokens.role')
+                .when('admin')
+                .then(0)
+                .when('upgrader')
+                .then(1)
+                .when('publisher')
+                .then(2)
+                .when('operator')
+                .then(3)
+                .else(4)
+                .end(),
+            )
             .limit(1),
         )
         .as('role'),
