@@ -65,6 +65,27 @@ async function versionOf(name: string): Promise<string | undefined> {
   return components.find(({ component }) => component === 'agent')?.current?.version;
 }
 
+/** Refused while the canary is upgrading; whoever waits has it, and nobody of the next wave starts. */
+async function maintenanceBetweenWaves(rollout: string): Promise<void> {
+  const { coordinator } = fleet;
+  const maintenance = (...args: readonly string[]) =>
+    coordinator.moult(['coordinator', 'maintenance', ...args], { timeoutMs: ROLLOUT_MS });
+  const isUpgrading = async () => {
+    const { maintenance: is } = await coordinator.client.getCoordinator({});
+    return is?.inFlight.some(({ agent }) => agent === 'eu-1') === true ? true : null;
+  };
+  await until('the canary is upgrading', isUpgrading, { timeoutMs: ROLLOUT_MS });
+  const refused = await maintenance('on');
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('eu-1 is upgrading');
+  expect(await maintenance('on', '--wait', '--why', 'to 2')).toMatchObject({ code: 0 });
+  const held = await whenRollout(rollout, 'is held', ({ waitsFor }) => waitsFor !== null);
+  expect(held.waitsFor).toMatchObject({ reason: 'coordinator-upgrading' });
+  expect(held.counts).toMatchObject({ done: 1, upgrading: 0, waiting: 3 });
+  expect(await coordinator.moultOk(['rollouts', 'why', rollout])).toContain('maintenance off');
+  expect(await maintenance('off')).toMatchObject({ code: 0 });
+}
+
 test(
   'R20: who views plans, who operates rolls nothing out, who upgrades does, until that is taken away',
   async () => {
@@ -113,7 +134,7 @@ test(
 );
 
 test(
-  'R1 R4 R8: a release goes to a canary, then group by group, one of each at a time',
+  'R1 R4 R8 R22: a release goes to a canary, then group by group, one of each at a time, and holds while the coordinator is in maintenance',
   async () => {
     const { client } = fleet.coordinator;
     const asked = { select: EVERYBODY, version: GOOD[0] };
@@ -127,6 +148,7 @@ test(
     const made = await client.createRollout({ body: { ...asked, name: 'good', why: 'monthly' } });
     expect(made).toMatchObject({ state: 'pending', counts: { waiting: 4 } });
     await client.startRollout({ params: { rollout: 'good' }, body: {} });
+    await maintenanceBetweenWaves('good');
     const end = await whenRollout('good', 'is over', ({ state }) => state === 'ended');
     expect(end).toMatchObject({ outcome: 'ended-ok', counts: { done: 4 } });
     for (const name of hosts.keys()) expect(await versionOf(name)).toBe(GOOD[0]);

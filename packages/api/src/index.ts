@@ -1,3 +1,4 @@
+export type { Maintenance, RestoreStatus } from './coordinator-schemas.ts';
 export type { Principal, Token } from './principal-schemas.ts';
 export type { Rollout, RolloutMember } from './rollout-schemas.ts';
 export type { Method, Route } from './route.ts';
@@ -14,6 +15,5 @@ export type {
   Problem,
   Reason,
   Release,
-  RestoreStatus,
   Run,
 } from './schemas.ts';

@@ -319,54 +319,6 @@ export const offer = z.object({
 });
 export type Offer = z.infer<typeof offer>;
 
-/** How this store came to be, and what that means for the fleet. */
-export const restoreStatus = z.object({
-  /** Null: it was never restored. */
-  restore: z
-    .object({
-      generation: z.number().int(),
-      /** `restored`: by command. `noticed`: an agent showed more than this store had. */
-      origin: z.enum(['restored', 'noticed']),
-      why: z.string(),
-      atMs: timeMs,
-      /** Null: everything holds until it is adopted. */
-      adoptedMs: timeMs.nullable(),
-      adoptedBy: z.string().nullable(),
-    })
-    .nullable(),
-  agents: z.number().int(),
-  /** Of them: had a session since the restore. */
-  seen: z.number().int(),
-  /** Have seen orders that this store has lost; the first 1,000. What they run stands. */
-  ahead: z.array(
-    z.object({
-      name,
-      version: version.nullable(),
-      /** False: on trial with a version whose order was lost. */
-      isSettled: z.boolean(),
-      /** The release that its trial waits for: publish it again. */
-      missing: z.object({ component, version: z.string() }).nullable(),
-    }),
-  ),
-  /** Finishes of unknown orders, kept since the restore. */
-  orphans: z.number().int(),
-  /** Where output is handed on; a coordinator of an earlier version does not say. */
-  forwards: z
-    .array(
-      z.object({
-        target: z.string(),
-        /** The last position of output that it has, and the last one that there is. */
-        position: z.number().int(),
-        newest: z.number().int(),
-        /** Null: the last try went well. */
-        failingSinceMs: timeMs.nullable(),
-        trouble: z.string().nullable(),
-      }),
-    )
-    .optional(),
-});
-export type RestoreStatus = z.infer<typeof restoreStatus>;
-
 /** RFC 9457, with our stable code and the next step. */
 export const problem = z.object({
   type: z.string(),

@@ -12,6 +12,7 @@ import { choiceConformance } from './choice-conformance.ts';
 import { conformance, type Engine } from './conformance.ts';
 import { fleetConformance } from './fleet-conformance.ts';
 import { identityConformance } from './identity-conformance.ts';
+import { maintenanceConformance } from './maintenance-conformance.ts';
 import { outputConformance } from './output-conformance.ts';
 import { principalConformance } from './principal-conformance.ts';
 import { restoreConformance } from './restore-conformance.ts';
@@ -65,6 +66,7 @@ for (const engine of ENGINES) {
   rolloutHistoryConformance(engine);
   principalConformance(engine);
   rolloutErrorsConformance(engine);
+  maintenanceConformance(engine);
 }
 
 describe('SQLite', () => {

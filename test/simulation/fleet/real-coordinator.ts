@@ -108,7 +108,10 @@ export class RealCoordinator {
       ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
       ...choiceHandlers({ store, clock, dispatcher }),
       ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
-      ...coordinatorHandlers({ store, clock, dispatcher, output: { forwards: [] } }),
+      ...coordinatorHandlers({
+        ...{ store, clock, dispatcher, output: { forwards: [] } },
+        rollouts: { touch: () => undefined },
+      }),
     };
     const process: Process = Object.assign(alive, {
       raw,

@@ -34,6 +34,8 @@ export interface UpgradeFacts {
   readonly ownerHold: OwnerHold | null;
   /** When the next try is due, wall clock in ms; 0: now. */
   readonly notBeforeMs: number;
+  /** The coordinator is in maintenance (R22). */
+  readonly isInMaintenance: boolean;
   /** The rollout that ordered it was paused or halted. */
   readonly rolloutHold: HoldReason | null;
   /** As many of its group as may be are upgrading already, and nobody ordered this one by hand. */
@@ -48,6 +50,7 @@ export const NO_UPGRADE_FACTS: UpgradeFacts = {
   isRefusedHere: false,
   ownerHold: null,
   notBeforeMs: 0,
+  isInMaintenance: false,
   rolloutHold: null,
   isTurnTaken: false,
 };
@@ -65,7 +68,8 @@ export function holdReasonOf(facts: HoldFacts, nowMs: number): HoldReason | null
   if (answer.kind === 'wait' || answer.kind === 'refuse') return answer.reason;
   if (facts.kind !== 'autoUpgrade') return facts.isUpgradeFirst ? 'upgrading' : null;
   if (facts.isUpgradeInFlight) return 'upgrading';
-  const { notBeforeMs, isForced, rolloutHold, isTurnTaken } = facts.upgrade;
+  const { notBeforeMs, isForced, isInMaintenance, rolloutHold, isTurnTaken } = facts.upgrade;
+  if (isInMaintenance) return 'coordinator-upgrading';
   if (rolloutHold !== null) return rolloutHold;
   if (nowMs < notBeforeMs && !isForced) return 'retry-backoff';
   return isTurnTaken ? 'awaiting-turn' : null;

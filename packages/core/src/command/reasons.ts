@@ -163,7 +163,7 @@ export const HOLD_REASONS = {
     isWaitingForHost: false,
   },
   'coordinator-upgrading': {
-    text: 'the coordinator is in maintenance',
+    text: 'the coordinator is in maintenance, or has not heard yet from agents that were upgrading when its version changed',
     freedBy: 'moult coordinator maintenance off',
     isWaitingForHost: false,
   },

@@ -286,6 +286,12 @@ export const COORDINATOR_ERRORS = {
     retryable: true,
     remedy: 'Agents try again by themselves; mend what keeps them from their WebSocket.',
   },
+  'agents-in-flight': {
+    text: 'Agents are upgrading, and maintenance of the coordinator would begin in the middle of it.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Let nobody else start, and wait for them: `moult coordinator maintenance on --wait`.',
+  },
   'shutting-down': {
     text: 'The coordinator was stopping when the request came.',
     status: 'unavailable',

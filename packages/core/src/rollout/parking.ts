@@ -15,6 +15,7 @@ const TURN_REASONS: readonly HoldReason[] = [
   'rollout-paused',
   'rollout-halted',
   'coordinator-restored',
+  'coordinator-upgrading',
 ];
 
 /** Whether a member whose command is held for that reason is parked. `listeningMs`: for how long the coordinator listens. */

@@ -30,6 +30,7 @@ import { addHistory } from './history.ts';
 import { hasNoLauncher } from './host-facts.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
+import { isInMaintenance } from './maintenance.ts';
 import { platformOf } from './releases.ts';
 import { noteMemberHeld } from './rollout-rows.ts';
 import type { Slot } from './slot.ts';
@@ -294,7 +295,7 @@ export async function holdFactsOf(
     isUpgradeFirst: other !== null && isFirst(instance, other, of.nowMs),
     upgrade:
       command.kind === 'autoUpgrade'
-        ? await upgradeFactsOf(db, { instance, command, hasTurn })
+        ? await upgradeFactsOf(db, { instance, command, hasTurn, nowMs: of.nowMs })
         : NO_UPGRADE_FACTS,
   };
 }
@@ -305,6 +306,7 @@ async function upgradeFactsOf(
     readonly instance: InstanceRow;
     readonly command: CommandTable;
     readonly hasTurn: boolean;
+    readonly nowMs: number;
   },
 ): Promise<UpgradeFacts> {
   const { instance, command, hasTurn } = of;
@@ -326,6 +328,7 @@ async function upgradeFactsOf(
       currentVersion: row?.current_version ?? null,
     }),
     notBeforeMs: command.not_before_ms,
+    isInMaintenance: await isInMaintenance(db, of.nowMs),
     rolloutHold: command.origin === 'rollout' ? await rolloutHoldOf(db, command.id) : null,
     isTurnTaken:
       !hasTurn && command.origin !== 'manual' && (await isTurnTaken(db, { instance, command })),

@@ -35,6 +35,7 @@ import {
 import { joinRollout, openToJoiners, strangersTo } from './late-joiners.ts';
 import { adopt, beginLife, beginRun, newestLife, storeLife, unadoptedLife } from './lives.ts';
 import { adoptAttempt, missingRelease, restoreSummary } from './lost-orders.ts';
+import { maintenance, setMaintenance } from './maintenance.ts';
 import { impossibleChoices, neededReleases } from './needed-releases.ts';
 import { choicePage, offers } from './offers.ts';
 import { storeOutput } from './output.ts';
@@ -102,6 +103,7 @@ export type { HistoryRow } from './history.ts';
 export type { AgentView, InstanceRow } from './instances.ts';
 export type { OpenRollout } from './late-joiners.ts';
 export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
+export type { Maintenance } from './maintenance.ts';
 export type { NeededRelease } from './needed-releases.ts';
 export type { ChoiceView, PlatformOffer } from './offers.ts';
 export type { NewOutput, ReportedRun } from './output.ts';
@@ -160,6 +162,7 @@ export interface Reads {
   readonly isReportStored: typeof isReportStored;
   readonly lastUpgradeTo: typeof lastUpgradeTo;
   readonly openCommandsOfAll: typeof openCommandsOfAll;
+  readonly maintenance: typeof maintenance;
   readonly missingRelease: typeof missingRelease;
   readonly neededReleases: typeof neededReleases;
   readonly newestLife: typeof newestLife;
@@ -192,6 +195,7 @@ export interface Writes {
   readonly resumeRollout: typeof resumeRollout;
   readonly retryRollout: typeof retryRollout;
   readonly setGroup: typeof setGroup;
+  readonly setMaintenance: typeof setMaintenance;
   readonly skipRolloutAgent: typeof skipRolloutAgent;
   readonly startRollout: typeof startRollout;
   readonly stepRollout: typeof stepRollout;
@@ -275,6 +279,7 @@ export const READS: Reads = {
   isReportStored,
   lastUpgradeTo,
   openCommandsOfAll,
+  maintenance,
   missingRelease,
   neededReleases,
   newestLife,
@@ -307,6 +312,7 @@ export const WRITES: Writes = {
   resumeRollout,
   retryRollout,
   setGroup,
+  setMaintenance,
   skipRolloutAgent,
   startRollout,
   stepRollout,

@@ -10,6 +10,7 @@ import {
 import type { LifeTable } from '../database.ts';
 import { COORDINATOR, type Order, type ReadContext, type WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { noteVersion } from './maintenance.ts';
 import { ONE, prepared } from './prepared.ts';
 
 const generationRow = prepared((db, _: object) =>
@@ -47,6 +48,7 @@ export async function beginRun(
   const last = await storeLife(context.db, null);
   const position = firstPosition(last.position, nowMs);
   await addHistory(context, { nowMs, position, kind: 'coordinator-started', detail: { version } });
+  await noteVersion(context, { version, nowMs });
   return null;
 }
 

@@ -8,6 +8,7 @@ import { addCommand } from './commands.ts';
 import { COORDINATOR, type WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
+import { isInMaintenance } from './maintenance.ts';
 import { prepared, upTo } from './prepared.ts';
 import { roomsFor } from './rollout-rooms.ts';
 import { countsOf, moveMember, moveRollout, statusOf, wavesOf } from './rollout-rows.ts';
@@ -84,6 +85,10 @@ async function carryOut(context: WriteContext, of: Judged<Verdict>): Promise<Ste
       await noteWait(context, row, verdict);
       return { ...NOTHING, untilMs: verdict.untilMs };
     case 'start': {
+      if (await isInMaintenance(context.db, nowMs)) {
+        await noteWait(context, row, { reason: 'coordinator-upgrading', untilMs: null });
+        return NOTHING;
+      }
       const issued = await startSome(context, { ...of, verdict });
       const waits = issued.length === 0 ? 'awaiting-turn' : null;
       await noteWait(context, row, { reason: waits, untilMs: null });

@@ -6,6 +6,7 @@ import { addCoordinatorAdopt } from './adopt.ts';
 import { addCoordinatorBackup } from './backup.ts';
 import { addCoordinatorInit } from './init.ts';
 import { addCoordinatorInstall } from './install.ts';
+import { addCoordinatorMaintenance } from './maintenance.ts';
 import { addCoordinatorRestore } from './restore.ts';
 import { addCoordinatorServe } from './serve.ts';
 import { addCoordinatorStatus } from './status.ts';
@@ -23,4 +24,5 @@ export function addCoordinatorGroup(program: Command, shell: Shell): void {
   addCoordinatorBackup(group, shell);
   addCoordinatorRestore(group, shell);
   addCoordinatorAdopt(group, shell);
+  addCoordinatorMaintenance(group, shell);
 }
