@@ -41,6 +41,8 @@ const USAGE_CODES: readonly string[] = [
   'coordinator-insecure',
   'purge-unconfirmed',
   'rollout-spec-invalid',
+  'setting-invalid',
+  'setting-unknown',
 ];
 
 const NOT_DONE_CODES: readonly string[] = ['upgrade-not-done', 'rollout-not-done'];

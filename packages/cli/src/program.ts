@@ -15,6 +15,7 @@ import { addOutput } from './commands/output.ts';
 import { addPrincipalsGroup } from './commands/principals/group.ts';
 import { addReleaseGroup } from './commands/release/group.ts';
 import { addRolloutsGroup } from './commands/rollouts/group.ts';
+import { addSettingsGroup } from './commands/settings/group.ts';
 import { addTasksGroup } from './commands/tasks/group.ts';
 import { addTokensGroup } from './commands/tokens/group.ts';
 import { addWhy } from './commands/why.ts';
@@ -82,6 +83,7 @@ export function createProgram(shell: Shell): Command {
   addKeysGroup(program, shell);
   addReleaseGroup(program, shell);
   addPrincipalsGroup(program, shell);
+  addSettingsGroup(program, shell);
   addTokensGroup(program, shell);
   addAgentGroup(program, shell);
   addLauncherGroup(program, shell);

@@ -33,6 +33,7 @@ import { principalHandlers } from './http/handlers/principals.ts';
 import { releaseHandlers } from './http/handlers/releases.ts';
 import { rolloutReportHandlers } from './http/handlers/rollout-reports.ts';
 import { rolloutHandlers } from './http/handlers/rollouts.ts';
+import { settingHandlers } from './http/handlers/settings.ts';
 import { taskHandlers } from './http/handlers/tasks.ts';
 import { createHttpServer, type TlsFiles } from './http/server.ts';
 import { OutputFlow } from './output/output-flow.ts';
@@ -198,6 +199,7 @@ function handlersOf(parts: Parts): Handlers {
     ...principalHandlers(parts),
     ...rolloutReportHandlers(parts),
     ...releaseHandlers(parts),
+    ...settingHandlers(parts),
     ...taskHandlers(parts),
   };
 }

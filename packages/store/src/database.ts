@@ -359,7 +359,19 @@ export interface OrphanTable {
   readonly content: string;
 }
 
+/** Since schema 13. What operators have set (core/settings). */
+export interface SettingTable {
+  readonly key: string;
+  /** Empty: of the fleet. */
+  readonly group_name: string;
+  readonly value: string;
+  readonly changed_ms: number;
+  readonly changed_by: string;
+  readonly why: string;
+}
+
 export interface Database {
+  readonly settings: SettingTable;
   readonly rollouts: RolloutTable;
   readonly rollout_waves: RolloutWaveTable;
   readonly rollout_members: RolloutMemberTable;

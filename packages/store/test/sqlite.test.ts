@@ -20,6 +20,7 @@ import { rolloutConformance } from './rollout-conformance.ts';
 import { rolloutErrorsConformance } from './rollout-errors-conformance.ts';
 import { rolloutHistoryConformance } from './rollout-history-conformance.ts';
 import { rolloutModeConformance } from './rollout-mode-conformance.ts';
+import { settingsConformance } from './settings-conformance.ts';
 import { makeToken } from './support/tokens.ts';
 import { taskConformance } from './task-conformance.ts';
 
@@ -67,6 +68,7 @@ for (const engine of ENGINES) {
   principalConformance(engine);
   rolloutErrorsConformance(engine);
   maintenanceConformance(engine);
+  settingsConformance(engine);
 }
 
 describe('SQLite', () => {

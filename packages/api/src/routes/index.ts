@@ -10,6 +10,7 @@ import * as principals from './principals.ts';
 import * as releases from './releases.ts';
 import * as rolloutReports from './rollout-reports.ts';
 import * as rollouts from './rollouts.ts';
+import * as settings from './settings.ts';
 import * as tasks from './tasks.ts';
 
 export const ROUTES = {
@@ -25,5 +26,6 @@ export const ROUTES = {
   ...releases,
   ...rolloutReports,
   ...rollouts,
+  ...settings,
   ...tasks,
 };

@@ -17,7 +17,7 @@ const asked = {
   ...target,
   component: component.default('agent'),
   version,
-  /** What is left out is as `DEFAULT_SPEC` of core/rollout says. */
+  /** What is left out is as settings say: of the group, where all are of one, else of the fleet (`GET /v1/settings`). */
   spec: rolloutSpec.partial().default({}),
 };
 

@@ -37,4 +37,16 @@ export const ROLLOUT_ERRORS = {
     remedy:
       'Wait for its end, or leave the agent out of it: `moult rollouts skip ROLLOUT AGENT`, or cancel the rollout.',
   },
+  'setting-unknown': {
+    text: 'There is no setting of that name.',
+    status: 'not-found',
+    retryable: false,
+    remedy: 'See all of them, with what they mean: `moult settings list`.',
+  },
+  'setting-invalid': {
+    text: 'A value is not of the form of its setting, or the setting cannot be had there.',
+    status: 'invalid-argument',
+    retryable: false,
+    remedy: 'See the form, and the default: `moult settings get KEY`.',
+  },
 } as const;

@@ -55,6 +55,18 @@ export {
   type WaveSize,
 } from './spec.ts';
 export {
+  failuresAllowedText,
+  percentText,
+  readFailuresAllowed,
+  readShare,
+  readSoakMs,
+  readWave,
+  readWaves,
+  soakText,
+  wavesText,
+  waveText,
+} from './text.ts';
+export {
   failuresIn,
   hasBegun,
   isOverBudget,

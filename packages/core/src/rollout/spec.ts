@@ -141,7 +141,7 @@ function rollBackTroubles({ rollBack, rollBackTo, version }: RolloutSpec): reado
   return troubles;
 }
 
-function waveTroubles(waves: readonly WaveSize[]): readonly string[] {
+export function waveTroubles(waves: readonly WaveSize[]): readonly string[] {
   const troubles: string[] = [];
   if (waves.length === 0 || waves.length > WAVES_MAX)
     troubles.push(`there are ${waves.length} waves; 1 to ${WAVES_MAX} are possible`);

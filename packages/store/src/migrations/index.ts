@@ -15,6 +15,7 @@ import { migrateSeventh } from './seventh.ts';
 import { migrateSixth } from './sixth.ts';
 import { migrateTenth } from './tenth.ts';
 import { migrateThird } from './third.ts';
+import { migrateThirteenth } from './thirteenth.ts';
 import { migrateTwelfth } from './twelfth.ts';
 
 /** What engines call differently. */
@@ -44,10 +45,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 10, readableSince: 1, up: migrateTenth },
   { schema: 11, readableSince: 1, up: migrateEleventh },
   { schema: 12, readableSince: 1, up: migrateTwelfth },
+  { schema: 13, readableSince: 1, up: migrateThirteenth },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 12;
+export const SCHEMA = 13;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

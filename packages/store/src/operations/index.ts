@@ -85,6 +85,7 @@ import {
 import { runPage } from './runs.ts';
 import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';
+import { changeSetting, policyForAgents, settings } from './settings.ts';
 import { revokeCommand, skipCommand, takenBackTasks } from './taking-back.ts';
 import { orderTask, taskOffers } from './tasks.ts';
 import { allTokens, createToken, revokeToken, tokenById } from './tokens.ts';
@@ -117,6 +118,7 @@ export type { RolloutMemberView, RolloutView } from './rollout-views.ts';
 export type { RunPlace, RunView } from './runs.ts';
 export type { SelectionRow } from './selection.ts';
 export type { Attestation, SessionOpened } from './sessions.ts';
+export type { SettingView } from './settings.ts';
 export type { Slot } from './slot.ts';
 export type { TakenBack } from './taking-back.ts';
 export type { FleetOffer, TaskOffer, TaskOrdered } from './tasks.ts';
@@ -162,6 +164,8 @@ export interface Reads {
   readonly isReportStored: typeof isReportStored;
   readonly lastUpgradeTo: typeof lastUpgradeTo;
   readonly openCommandsOfAll: typeof openCommandsOfAll;
+  readonly policyForAgents: typeof policyForAgents;
+  readonly settings: typeof settings;
   readonly maintenance: typeof maintenance;
   readonly missingRelease: typeof missingRelease;
   readonly neededReleases: typeof neededReleases;
@@ -194,6 +198,7 @@ export interface Writes {
   readonly pauseRollout: typeof pauseRollout;
   readonly resumeRollout: typeof resumeRollout;
   readonly retryRollout: typeof retryRollout;
+  readonly changeSetting: typeof changeSetting;
   readonly setGroup: typeof setGroup;
   readonly setMaintenance: typeof setMaintenance;
   readonly skipRolloutAgent: typeof skipRolloutAgent;
@@ -279,6 +284,8 @@ export const READS: Reads = {
   isReportStored,
   lastUpgradeTo,
   openCommandsOfAll,
+  policyForAgents,
+  settings,
   maintenance,
   missingRelease,
   neededReleases,
@@ -311,6 +318,7 @@ export const WRITES: Writes = {
   pauseRollout,
   resumeRollout,
   retryRollout,
+  changeSetting,
   setGroup,
   setMaintenance,
   skipRolloutAgent,

@@ -1,6 +1,6 @@
 /* A rollout in words: where it stands, what it waits for, its waves. */
 import type { Rollout } from '@moult/api';
-import { FAILURE_KINDS, isFailureKind, type WaveSize } from '@moult/core/rollout';
+import { FAILURE_KINDS, isFailureKind, percentText, waveText } from '@moult/core/rollout';
 import { formatDuration, formatTime } from '../../terminal/format.ts';
 import { holdText } from '../../terminal/hold-text.ts';
 import { fieldLines, tableLines } from '../../terminal/table.ts';
@@ -87,7 +87,7 @@ function startedText({ startedMs, endedMs }: Rollout, nowMs: number): string {
 export function specText(spec: Rollout['spec']): string {
   if (spec === null) return 'nobody knows: what was stored cannot be read';
   return [
-    `waves ${spec.waves.map(waveSizeText).join(', ')}`,
+    `waves ${spec.waves.map(waveText).join(', ')}`,
     ...(spec.soakMs === 0 ? [] : [`soak ${formatDuration(spec.soakMs)}`]),
     ...(spec.successShareMin === 0 ? [] : [`${percentText(spec.successShareMin)} must succeed`]),
     ...(spec.needsApproval ? ['a person approves each wave'] : []),
@@ -97,11 +97,6 @@ export function specText(spec: Rollout['spec']): string {
     ...(spec.takesLateJoiners ? ['takes late joiners'] : []),
     ...(spec.priority === 0 ? [] : [`priority ${spec.priority}`]),
   ].join('; ');
-}
-
-function waveSizeText(size: WaveSize): string {
-  if (size.kind === 'count') return String(size.count);
-  return size.kind === 'percent' ? `${size.percent}%` : 'rest';
 }
 
 function failuresText(spec: NonNullable<Rollout['spec']>): string {
@@ -114,11 +109,6 @@ function failuresText(spec: NonNullable<Rollout['spec']>): string {
   const sample =
     allowed.minimumSample === 1 ? '' : `, once ${allowed.minimumSample} agents are over`;
   return `halts at more than ${percentText(allowed.max)} failures${sample}`;
-}
-
-/** A share as it was written: 0.07 * 100 is not 7. */
-function percentText(share: number): string {
-  return `${Number((share * 100).toFixed(6))}%`;
 }
 
 function waveLines({ waves, wave: current, endedMs }: Rollout): readonly string[] {

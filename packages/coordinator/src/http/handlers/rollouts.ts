@@ -1,7 +1,6 @@
 /* Rollouts: planned from what agents report, driven by operators (R1, R3 to R6, R11). */
 import type { Rollout } from '@moult/api';
 import {
-  DEFAULT_SPEC,
   isActive,
   type Plan,
   planOf,
@@ -9,6 +8,7 @@ import {
   readSpec,
   sumOf,
 } from '@moult/core/rollout';
+import { specByPolicy } from '@moult/core/settings';
 import type { Clock } from '@moult/runtime/clock';
 import { countsOf, type RolloutTable, type RolloutView, type Store } from '@moult/store';
 import type { Sessions } from '../../gateway/sessions.ts';
@@ -135,17 +135,18 @@ function planningHandlers(
   const { store, clock } = options;
   return {
     planRollout: async ({ body }) => {
-      const spec = specOf(body);
       const agents = await meant(options, body);
+      const spec = await specOf(store, { ...body, agents });
       const candidates = await store.read('rolloutCandidates', { ...spec, agents });
       return planView(planOf(spec, candidates));
     },
     createRollout: async ({ body, caller }) => {
+      const agents = await meant(options, body);
       const row = await store.write('createRollout', {
-        spec: specOf(body),
+        spec: await specOf(store, { ...body, agents }),
         name: body.name ?? null,
         selector: body.select ?? null,
-        agents: await meant(options, body),
+        agents,
         principal: caller.principal,
         why: body.why,
         nowMs: clock.nowMs(),
@@ -167,14 +168,21 @@ async function meant(
   }));
 }
 
-function specOf(body: {
-  readonly component: RolloutSpec['component'];
-  readonly version: string;
-  readonly spec: { readonly [Key in keyof RolloutSpec]?: RolloutSpec[Key] | undefined };
-}): RolloutSpec {
-  const given = Object.entries(body.spec).filter(([, value]) => value !== undefined);
-  const { component, version } = body;
-  return { ...DEFAULT_SPEC, ...Object.fromEntries(given), component, version };
+/** What is left out is as settings say: those of the group, where all are of one, else the fleet's (R3). */
+async function specOf(
+  store: Store,
+  asked: {
+    readonly component: RolloutSpec['component'];
+    readonly version: string;
+    readonly spec: { readonly [Key in keyof RolloutSpec]?: RolloutSpec[Key] | undefined };
+    readonly agents: readonly { readonly instanceId: string }[];
+  },
+): Promise<RolloutSpec> {
+  const { component, version, agents } = asked;
+  const given = Object.entries(asked.spec).filter(([, value]) => value !== undefined);
+  const instanceIds = agents.map(({ instanceId }) => instanceId);
+  const policy = await store.read('policyForAgents', { instanceIds });
+  return specByPolicy(policy, { ...Object.fromEntries(given), component, version });
 }
 
 function planView(plan: Plan) {
