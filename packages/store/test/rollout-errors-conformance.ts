@@ -20,6 +20,7 @@ export function rolloutErrorsConformance(engine: Engine): void {
     afterEach(() => dispose());
 
     failing(() => store);
+    overrunning(() => store);
     comingLate(() => store);
   });
 }
@@ -76,6 +77,101 @@ function failing(opened: () => Store): void {
     // One of the second wave waits for its turn: the wave is open, and the third is not meant either.
     await expect(approve()).rejects.toMatchObject({ code: 'rollout-state' });
     expect((await fleet.waves()).map(({ is_approved }) => is_approved)).toEqual([0, 1, 0]);
+  });
+}
+
+const MINUTE = 60_000;
+
+function overrunning(opened: () => Store): void {
+  test('RO33: who is too slow before its switch is taken back, and is a failure', async () => {
+    const fleet = await Fleet.of(opened(), { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    await fleet.send('a');
+    await fleet.progress('a', 'fetching');
+    expect((await fleet.look('a', NOW + 59 * MINUTE)).takenBack).toEqual([]);
+    const { takenBack, group } = await fleet.look('a', NOW + 60 * MINUTE);
+    expect(group).toBe('eu');
+    expect(takenBack).toMatchObject([
+      {
+        state: 'revoked',
+        code: 'deadline-passed',
+        message: 'fetching has taken 60 min, 60 are given',
+      },
+    ]);
+    const answer = await fleet.permission('a', takenBack[0]?.id);
+    expect(answer).toEqual({ kind: 'denied', reason: 'revoked', isFinal: true });
+    expect(await fleet.failures()).toEqual({ a: 'deadline', b: null });
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'halted' });
+  });
+
+  test('RO33: not where others took as long', async () => {
+    const others = ['b', 'c', 'd', 'e', 'f'];
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', ...others] });
+    await store.write('setGroup', { ...order, group: 'eu', unavailableMax: 6 });
+    await fleet.rollOut({ waves: EVERYBODY });
+    const steps = [
+      { step: 'fetching', startedMs: 0 },
+      { step: 'staged', startedMs: 20 * MINUTE },
+    ];
+    for (const name of others) {
+      await fleet.send(name);
+      await fleet.finish(name, { attests: true, steps });
+    }
+    await fleet.send('a');
+    await fleet.progress('a', 'fetching');
+    expect((await fleet.look('a', NOW + 79 * MINUTE)).takenBack).toEqual([]);
+    expect((await fleet.look('a', NOW + 80 * MINUTE)).takenBack).toHaveLength(1);
+  });
+
+  test('RO33: who does not come back from its switch vanished, keeps nobody’s place, and is done when it proves it', async () => {
+    const fleet = await Fleet.of(opened(), { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY, failuresAllowed: { kind: 'count', max: 1 } });
+    await fleet.send('a');
+    await fleet.vanish('a');
+    expect(await fleet.failures()).toEqual({ a: 'vanished', b: null });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'failed', b: 'upgrading' });
+    expect(await fleet.send('b')).toBe(null);
+    await fleet.finish('a', { attests: true });
+    expect(await fleet.states()).toEqual({ a: 'done', b: 'upgrading' });
+    expect(await fleet.failures()).toEqual({ a: null, b: null });
+  });
+
+  test('RO33: who is there and too slow past its switch fails, and is done when it says so', async () => {
+    const fleet = await Fleet.of(opened(), { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    await fleet.send('a');
+    await fleet.progress('a', 'probation');
+    await fleet.permission('a');
+    const { takenBack } = await fleet.look('a', NOW + 90 * MINUTE);
+    // There is nothing to take back: it goes on.
+    expect(takenBack).toEqual([]);
+    expect(await fleet.failures()).toEqual({ a: 'deadline', b: null });
+    await fleet.finish('a', { attests: true });
+    expect(await fleet.states()).toMatchObject({ a: 'done' });
+  });
+
+  test('RO34: who goes away before its switch is parked, and is ordered anew when it comes', async () => {
+    const fleet = await Fleet.of(opened(), { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    await fleet.send('a');
+    await fleet.progress('a', 'fetching');
+    const first = await fleet.commandOf('a');
+    await fleet.send('a', { isConnected: false, nowMs: NOW + 9 * MINUTE });
+    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'waiting' });
+    await fleet.send('a', { isConnected: false, nowMs: NOW + 10 * MINUTE });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'parked', b: 'upgrading' });
+    await fleet.send('b');
+    // RO1: it comes, and its turn is another's.
+    expect(await fleet.send('a')).toBe('awaiting-turn');
+    const answer = await fleet.permission('a', first);
+    expect(answer).toEqual({ kind: 'denied', reason: 'revoked', isFinal: true });
+    await fleet.finish('b', { attests: true });
+    await fleet.upgrade('a');
+    expect(await fleet.states()).toEqual({ a: 'done', b: 'done' });
   });
 }
 

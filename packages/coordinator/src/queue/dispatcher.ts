@@ -131,6 +131,7 @@ export class Dispatcher {
       nowMs,
       resends,
     });
+    for (const command of done.takenBack) this.tellTakenBack(command);
     if (done.sends.length > 0) await this.#send(instanceId, done.sends);
     if (done.group !== null) await this.touchGroup(done.group);
     // What a host has already is said again, and is no answer to what it asks (RS16).

@@ -30,6 +30,20 @@ export const ROLLOUT_ERRORS = {
     retryable: false,
     remedy: 'Wait for the other one, or cancel it: `moult rollouts cancel ROLLOUT`.',
   },
+  'deadline-passed': {
+    text: 'A step of an upgrade took far longer than it takes elsewhere: its rollout goes on without it.',
+    status: 'deadline-exceeded',
+    retryable: true,
+    remedy:
+      'See in which step it is, and what holds it: `moult why AGENT`; then `moult rollouts retry ROLLOUT`.',
+  },
+  'host-vanished': {
+    text: 'The host that has an order was not seen for so long that nobody waits for it any more.',
+    status: 'deadline-exceeded',
+    retryable: true,
+    remedy:
+      'See on the host what its agent does: `moult agent status`. What it reports when it comes back counts.',
+  },
   'rollout-owns-agent': {
     text: 'A running rollout, which was named, is upgrading the agent right now.',
     status: 'failed-precondition',

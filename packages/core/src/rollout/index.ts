@@ -1,4 +1,13 @@
 export {
+  DEADLINE_MS_MIN,
+  deadlineMsOf,
+  MEASURED_MAX,
+  type Overdue,
+  overdueOf,
+  type StepFacts,
+  stepMsOf,
+} from './deadlines.ts';
+export {
   type CommandEnd,
   DEADLINE_PASSED,
   FAILURE_KINDS,

@@ -1,12 +1,12 @@
 import { holdReasonOf, isEnded } from '@moult/core/command';
 import type { AttemptTable, CommandTable } from '../database.ts';
+import { attemptOf, changeAttempt } from './attempt-rows.ts';
 import { applyEvent, commandOf } from './command-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { holdFactsOf } from './dispatch.ts';
 import { addHistory, addHistoryOnce } from './history.ts';
 import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
-import { prepared, preparedByNames } from './prepared.ts';
 import { startAttempt } from './sessions.ts';
 
 export interface AttemptRef {
@@ -183,38 +183,6 @@ export async function confirmAttempt(context: WriteContext, ref: AttemptRef): Pr
   });
   return true;
 }
-
-export async function attemptOf(
-  db: ReadContext,
-  of: { readonly commandId: string; readonly attempt: number },
-): Promise<AttemptTable | null> {
-  const [row] = await attemptFor(db, of);
-  return row ?? null;
-}
-
-const attemptFor = prepared((db, of: { readonly commandId: string; readonly attempt: number }) =>
-  db
-    .selectFrom('attempts')
-    .selectAll()
-    .where('command_id', '=', of.commandId)
-    .where('attempt', '=', of.attempt),
-);
-
-type AttemptChange = Pick<AttemptTable, 'command_id' | 'attempt'> & Partial<AttemptTable>;
-
-/** Sets the given columns. */
-export async function changeAttempt(db: ReadContext, change: AttemptChange): Promise<void> {
-  await updateAttempt(db, change);
-}
-
-const updateAttempt = preparedByNames((db, change: AttemptChange) => {
-  const { command_id, attempt, ...set } = change;
-  return db
-    .updateTable('attempts')
-    .set(set)
-    .where('command_id', '=', command_id)
-    .where('attempt', '=', attempt);
-});
 
 export interface AttemptView extends AttemptTable {
   readonly created_by: string;

@@ -32,6 +32,7 @@ import { type InstanceRow, instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
 import { isInMaintenance } from './maintenance.ts';
 import { platformOf } from './releases.ts';
+import { endOverdue, type Overran } from './rollout-deadlines.ts';
 import { noteMemberHeld } from './rollout-rows.ts';
 import type { Slot } from './slot.ts';
 import { type InFlight, isTurnTaken, otherInFlight, rolloutHoldOf } from './turns.ts';
@@ -55,13 +56,17 @@ export interface Dispatching {
 export interface Dispatched {
   readonly sends: readonly CommandTable[];
   readonly open: readonly CommandTable[];
+  /** Their hosts may have them: to be told at once. */
+  readonly takenBack: readonly CommandTable[];
   /** Something ended or was freed: others of the group may have their turn now. */
   readonly group: string | null;
 }
 
+const NOTHING: Dispatched = { sends: [], open: [], takenBack: [], group: null };
+
 export async function dispatch(context: WriteContext, args: Dispatching): Promise<Dispatched> {
   const instance = await instanceById(context.db, args.instanceId);
-  if (instance === null || instance.role === 'removed') return { sends: [], open: [], group: null };
+  if (instance === null || instance.role === 'removed') return NOTHING;
   await noteAwaitedStart(context, { ...args, instance });
   const hasExpired = await expire(context, { ...args, instance });
   if (hasExpired || args.resends) {
@@ -69,7 +74,7 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
   }
   const sends: CommandTable[] = [];
   const open: CommandTable[] = [];
-  const commands = await sendableCommandsOf(context.db, args.instanceId);
+  const { commands, overran } = await inTime(context, { ...args, instance });
   // C17: an upgrade that waited goes out before what was ordered earlier.
   const upgrades = commands.filter(({ kind }) => kind === 'autoUpgrade');
   const others = commands.filter(({ kind }) => kind !== 'autoUpgrade');
@@ -91,9 +96,25 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
   return {
     sends: args.isConnected ? sends : [],
     open,
-    group: hasExpired || mayBeParked ? instance.group_name : null,
+    takenBack: overran.takenBack,
+    group: hasExpired || mayBeParked || overran.isAny ? instance.group_name : null,
   };
 }
+
+/** What may be sent, once what has taken too long has ended (RO33, RO34). */
+async function inTime(
+  context: WriteContext,
+  args: Dispatching & { readonly instance: InstanceRow },
+): Promise<{ readonly commands: Sendable; readonly overran: Overran }> {
+  const { instance, nowMs } = args;
+  const commands = await sendableCommandsOf(context.db, instance.id);
+  const awaySinceMs = args.isConnected ? null : lastSeenMs(args);
+  const overran = await endOverdue(context, { instance, commands, awaySinceMs, nowMs });
+  if (!overran.isAny) return { commands, overran };
+  return { commands: await sendableCommandsOf(context.db, instance.id), overran };
+}
+
+type Sendable = Awaited<ReturnType<typeof sendableCommandsOf>>;
 
 const AWAITING_START: HoldReason = 'awaiting-start';
 
@@ -133,7 +154,7 @@ async function expire(
   args: Dispatching & { readonly instance: InstanceRow },
 ): Promise<boolean> {
   const { nowMs } = args;
-  const hasVanished = !args.isConnected && nowMs - awaySinceMs(args) >= VANISHED_MS;
+  const hasVanished = !args.isConnected && nowMs - lastSeenMs(args) >= VANISHED_MS;
   let hasExpired = false;
   const ended = hasVanished
     ? await openCommandsOf(context.db, args.instanceId)
@@ -145,7 +166,7 @@ async function expire(
       after = await applyEvent(context, command, { event: 'outlived', nowMs, ending });
     }
     if (hasVanished && command.host_hold_reason !== AWAITING_START) {
-      const message = `the host has it, and was not seen since ${new Date(awaySinceMs(args)).toISOString()}`;
+      const message = `the host has it, and was not seen since ${new Date(lastSeenMs(args)).toISOString()}`;
       const ending = { outcome: 'expired', code: 'host-vanished', message };
       after = await applyEvent(context, after, { event: 'vanished', nowMs, ending });
     }
@@ -168,7 +189,7 @@ async function holdThoseBehind(context: WriteContext, instanceId: string): Promi
 }
 
 /** A coordinator that was away itself knows of nobody since when. */
-function awaySinceMs(args: Dispatching & { readonly instance: InstanceRow }): number {
+function lastSeenMs(args: Dispatching & { readonly instance: InstanceRow }): number {
   return Math.max(args.instance.last_seen_ms ?? 0, args.listeningSinceMs);
 }
 

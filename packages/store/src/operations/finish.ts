@@ -1,6 +1,6 @@
 import type { Component } from '@moult/core/component';
 import type { CommandTable } from '../database.ts';
-import { attemptOf, changeAttempt } from './attempts.ts';
+import { attemptOf, changeAttempt } from './attempt-rows.ts';
 import { applyEvent, commandOf, type Ending } from './command-rows.ts';
 import { componentRow, setComponent } from './component-rows.ts';
 import type { WriteContext } from './context.ts';

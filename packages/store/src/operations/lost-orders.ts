@@ -2,7 +2,8 @@
 import type { Component } from '@moult/core/component';
 import type { CommandTable, LifeTable } from '../database.ts';
 import { isAhead } from './ahead.ts';
-import { type AttemptRef, attemptOf } from './attempts.ts';
+import { attemptOf } from './attempt-rows.ts';
+import type { AttemptRef } from './attempts.ts';
 import { componentRow } from './component-rows.ts';
 import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
 import { addHistory } from './history.ts';

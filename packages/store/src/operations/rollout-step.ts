@@ -2,14 +2,14 @@
  * One step of a running rollout: reads its counters, lets core judge, and writes what follows in one transaction. Level-
  * triggered: it may be called at any time, by whomever, and orders nothing twice.
  */
-import { hasBegun, readSpec, type Verdict, verdictOf } from '@moult/core/rollout';
+import { hasBegun, type Verdict, verdictOf } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
-import { addCommand } from './commands.ts';
-import { COORDINATOR, type WriteContext } from './context.ts';
+import type { WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
 import { isInMaintenance } from './maintenance.ts';
 import { prepared, upTo } from './prepared.ts';
+import { orderVersion } from './rollout-orders.ts';
 import { roomsFor } from './rollout-rooms.ts';
 import { countsOf, moveMember, moveRollout, statusOf, wavesOf } from './rollout-rows.ts';
 
@@ -176,19 +176,12 @@ async function startOne(
     return false;
   }
   const tries = member.tries + 1;
-  const command = await addCommand(context, {
+  const command = await orderVersion(context, {
+    row,
     instance,
-    kind: 'autoUpgrade',
-    component: row.component,
+    tries,
     version: row.version,
-    isForced: readSpec(row.spec)?.isForced === true,
-    notBeforeMs: 0,
-    key: `rollout-${row.id}-${tries}`,
-    origin: 'rollout',
-    rolloutId: row.id,
     nowMs,
-    principal: row.started_by ?? COORDINATOR,
-    why: row.why === '' ? `rollout ${row.name}` : row.why,
   });
   await moveMember(context, member, {
     state: 'upgrading',

@@ -3,7 +3,7 @@ import { isEnded } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import type { CommandTable } from '../database.ts';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
-import { attemptOf } from './attempts.ts';
+import { attemptOf } from './attempt-rows.ts';
 import { applyEvent } from './command-rows.ts';
 import { commandById } from './commands.ts';
 import type { WriteContext } from './context.ts';

@@ -6,7 +6,7 @@
 import { isEnded } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import type { CommandTable } from '../database.ts';
-import { attemptOf } from './attempts.ts';
+import { attemptOf } from './attempt-rows.ts';
 import { applyEvent, KIND } from './command-rows.ts';
 import { commandById } from './commands.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';

@@ -1,5 +1,4 @@
 /* A fleet in groups, one rollout over it, and hosts that answer as a test says. */
-import { VANISHED_MS } from '@moult/core/command';
 import { ARRIVING_MS, DEFAULT_SPEC, type RolloutSpec } from '@moult/core/rollout';
 import type { Store } from '../../src/index.ts';
 import { D2, enroll, finish, NOW, order, report, session } from './rows.ts';
@@ -94,6 +93,13 @@ export class Fleet {
     return member?.command_id ?? '';
   }
 
+  /** The queue looks at it, which is there. */
+  async look(name: string, nowMs: number) {
+    const instanceId = this.id(name);
+    const asked = { instanceId, isConnected: true, listeningSinceMs: 0, nowMs, resends: false };
+    return await this.#store.write('dispatch', asked);
+  }
+
   /** Its command goes out; gives what holds it, or null. */
   async send(
     name: string,
@@ -115,17 +121,36 @@ export class Fleet {
     await this.finish(name, { attests: true, nowMs });
   }
 
-  /** It has its command, and is not seen for a day. */
+  /** Its host has its order, and is at that step. */
+  async progress(name: string, step: string, nowMs: number = NOW): Promise<void> {
+    const ref = { instanceId: this.id(name), commandId: await this.commandOf(name), attempt: 1 };
+    await this.#store.write('recordAccepted', { ...ref, nowMs });
+    const bytes = { bytesDone: 0, bytesTotal: 0, hostHoldReason: null };
+    await this.#store.write('recordProgress', { ...ref, ...bytes, step, nowMs });
+  }
+
+  /** It asks to be let to its switch. */
+  async permission(name: string, commandId?: string) {
+    const id = commandId ?? (await this.commandOf(name));
+    const ask = { instanceId: this.id(name), commandId: id, attempt: 1, nowMs: NOW };
+    return await this.#store.write('decidePermission', { ...ask, point: 'switch' });
+  }
+
+  /** It is let to its switch, and not seen for ten minutes. */
   async vanish(name: string): Promise<void> {
-    const commandId = await this.commandOf(name);
-    const accepted = { instanceId: this.id(name), commandId, attempt: 1, nowMs: NOW };
-    await this.#store.write('recordAccepted', accepted);
-    await this.send(name, { isConnected: false, nowMs: NOW + VANISHED_MS });
+    await this.progress(name, 'switching');
+    await this.permission(name);
+    await this.send(name, { isConnected: false, nowMs: NOW + 600_000 });
   }
 
   async finish(
     name: string,
-    end: { readonly attests: boolean; readonly outcome?: string; readonly nowMs?: number },
+    end: {
+      readonly attests: boolean;
+      readonly outcome?: string;
+      readonly nowMs?: number;
+      readonly steps?: readonly { readonly step: string; readonly startedMs: number }[];
+    },
   ): Promise<void> {
     const { attests, nowMs = NOW, ...rest } = end;
     const instanceId = this.id(name);

@@ -135,6 +135,7 @@ export function finish(
     readonly sequence: number;
     readonly outcome?: string;
     readonly nowMs?: number;
+    readonly steps?: readonly { readonly step: string; readonly startedMs: number }[];
   },
 ) {
   const report = {
@@ -146,7 +147,7 @@ export function finish(
     evidence: null,
     from: null,
     current: null,
-    steps: [],
+    steps: args.steps ?? [],
     bytesFetched: 0,
     bytesTotal: 0,
     rehearsal: 'not-done',

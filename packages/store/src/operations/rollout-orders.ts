@@ -1,0 +1,36 @@
+/* The commands of a rollout. */
+import { readSpec } from '@moult/core/rollout';
+import type { Version } from '@moult/core/versions';
+import type { CommandTable } from '../database.ts';
+import type { RolloutTable } from '../rollout-tables.ts';
+import { addCommand } from './commands.ts';
+import { COORDINATOR, type WriteContext } from './context.ts';
+import type { InstanceRow } from './instances.ts';
+
+export async function orderVersion(
+  context: WriteContext,
+  of: {
+    readonly row: RolloutTable;
+    readonly instance: InstanceRow;
+    /** Which of its commands it is: each is given once. */
+    readonly tries: number;
+    readonly version: Version;
+    readonly nowMs: number;
+  },
+): Promise<CommandTable> {
+  const { row, instance, tries, version, nowMs } = of;
+  return await addCommand(context, {
+    instance,
+    kind: 'autoUpgrade',
+    component: row.component,
+    version,
+    isForced: readSpec(row.spec)?.isForced === true,
+    notBeforeMs: 0,
+    key: `rollout-${row.id}-${tries}`,
+    origin: 'rollout',
+    rolloutId: row.id,
+    nowMs,
+    principal: row.started_by ?? COORDINATOR,
+    why: row.why === '' ? `rollout ${row.name}` : row.why,
+  });
+}
