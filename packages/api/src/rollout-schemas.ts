@@ -2,6 +2,7 @@
 import {
   FAILURE_KINDS,
   MEMBER_STATES,
+  PLAN_WARNINGS,
   PRIORITY_MAX,
   ROLLOUT_STATES,
   SOAK_MS_MAX,
@@ -96,9 +97,42 @@ export const rolloutMember = z.object({
 export type RolloutMember = z.infer<typeof rolloutMember>;
 
 export const planWarning = z.object({
-  code: z.enum(['no-way-back', 'changed-by-hand', 'away', 'continues-on-error']),
+  code: z.enum(PLAN_WARNINGS),
   /** Whom it concerns; empty: all. */
   agents: z.array(name),
+});
+
+const cannot = z.array(z.object({ agent: name, reason: z.string() }));
+
+export const rolloutPlan = z.object({
+  members: z.array(
+    z.object({
+      agent: name,
+      group: name,
+      platform: z.string(),
+      from: version.nullable(),
+      wave: z.number().int(),
+      isConnected: z.boolean(),
+    }),
+  ),
+  alreadyThere: z.array(name),
+  cannot,
+  warnings: z.array(planWarning),
+  /** Agents that go, by platform and the version that they leave, the newest first. */
+  totals: z.array(
+    z.object({ platform: z.string(), from: version.nullable(), agents: z.number().int() }),
+  ),
+});
+export type RolloutPlan = z.infer<typeof rolloutPlan>;
+
+/** How a plan differs from the one before. */
+export const planDifference = z.object({
+  /** They were to go, and run the version already. */
+  alreadyThere: z.array(name),
+  cannot,
+  /** They were to go, and are not meant any more. */
+  gone: z.array(name),
+  added: z.array(name),
 });
 
 export const rollout = z.object({
@@ -116,6 +150,21 @@ export const rollout = z.object({
   createdMs: timeMs,
   createdBy: z.string(),
   why: z.string(),
+  /** What made it. */
+  origin: z.enum(['person', 'choice', 'revert']),
+  /** When it was planned last; null: it was not yet. */
+  plannedMs: timeMs.nullable(),
+  /** When it starts, or was to start, by itself; null: a person starts it. */
+  startsMs: timeMs.nullable(),
+  /** Who edited it last; null: nobody did. */
+  editedBy: z.string().nullable(),
+  /** The second principal who approved its start. */
+  approvedBy: z.string().nullable(),
+  approvedMs: timeMs.nullable(),
+  /** Names: what it was split from, the sibling that it follows, and what it takes back. */
+  splitOf: z.string().nullable(),
+  startsAfter: z.string().nullable(),
+  reverts: z.string().nullable(),
   startedMs: timeMs.nullable(),
   endedMs: timeMs.nullable(),
   outcome: z.enum(['ended-ok', 'ended-not-ok']).nullable(),
@@ -131,7 +180,7 @@ export const rollout = z.object({
     z.object({ counts: memberCounts, lastEndMs: timeMs.nullable(), isApproved: z.boolean() }),
   ),
   alreadyThere: count,
-  cannot: z.array(z.object({ agent: name, reason: z.string() })),
+  cannot,
   warnings: z.array(planWarning),
 });
 export type Rollout = z.infer<typeof rollout>;

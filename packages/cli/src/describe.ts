@@ -63,3 +63,12 @@ export function wholeNumber(text: string): number {
 export function choice(flags: string, description: string, choices: readonly string[]): Option {
   return new Option(flags, description).choices(choices);
 }
+
+/** `2026-12-01T02:00Z`, with its zone: a time that means another one elsewhere is none. */
+export function timeOf(text: string): number {
+  const ms = ZONED.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(ms)) return ms;
+  throw new InvalidArgumentError('Give a time with its zone, such as 2026-12-01T02:00Z.');
+}
+
+const ZONED = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/;

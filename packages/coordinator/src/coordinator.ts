@@ -43,6 +43,7 @@ import { LiveFrames } from './queue/live-frames.ts';
 import { Why } from './queue/why.ts';
 import { Selection } from './registry/selection.ts';
 import { Releases } from './releases.ts';
+import { Planning } from './rollouts/planning.ts';
 import { Rollouts } from './rollouts/rollouts.ts';
 import { readTrustAnchors } from './trust-anchors.ts';
 
@@ -103,17 +104,18 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     onFreed: (group) => rollouts.touch(group),
     onLookedAt: (id) => rollouts.lookAt(id),
   });
+  const planning = new Planning({ ...options, sessions, selection, rollouts });
   const why = new Why({ store, sessions, selection });
   const output = new OutputFlow(options);
   const live = new LiveFrames({ ...options, dispatcher, why, waiters: output.waiters });
   const releases = new Releases(options);
   // Agents have seen metadata that is lost: above it at once, not within the hour.
-  const onNoticed = (): void => void releases.renew();
-  const gateway = new Gateway({ ...options, sessions, live, onNoticed });
+  const gateway = new Gateway({ ...options, sessions, live, onNoticed: () => releases.renew() });
   const authentication = new Authentication({ store, clock });
   const handlers = handlersOf({
     ...options,
-    ...{ sessions, dispatcher, selection, why, output, releases, rollouts, authentication },
+    ...{ sessions, dispatcher, selection, why, output, releases, authentication },
+    ...{ rollouts, planning },
   });
   let isStopping = false;
   const app = createHttpServer({
@@ -133,6 +135,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   await releases.start();
   await dispatcher.start();
   await rollouts.start();
+  planning.start();
   gateway.start();
   await output.start();
   const stop = async (): Promise<void> => {
@@ -141,23 +144,16 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     await gateway.stop();
     await closeServer(app, { clock, connections });
     await live.settled();
-    await rollouts.stop();
-    await dispatcher.stop();
+    for (const one of [planning, rollouts, dispatcher]) await one.stop();
     await releases.settled();
   };
   let stopping: Promise<void> | null = null;
   return {
     listen: (address) => listen(app, address),
-    openSession: (carrier) => {
-      gateway.open(carrier);
-    },
+    openSession: (carrier) => void gateway.open(carrier),
     trim: () => output.trim(),
     renew: () => releases.renew(),
-    setTls: (tls) => {
-      if ('setSecureContext' in app.server && typeof app.server.setSecureContext === 'function') {
-        app.server.setSecureContext({ ...tls, minVersion: 'TLSv1.3' });
-      }
-    },
+    setTls: (tls) => setTls(app, tls),
     settled: async () => {
       await live.settled();
       await rollouts.settled();
@@ -173,6 +169,12 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   };
 }
 
+function setTls({ server }: FastifyInstance, tls: TlsFiles): void {
+  if ('setSecureContext' in server && typeof server.setSecureContext === 'function') {
+    server.setSecureContext({ ...tls, minVersion: 'TLSv1.3' });
+  }
+}
+
 interface Parts extends Omit<CoordinatorOptions, 'output'> {
   readonly sessions: Sessions;
   readonly dispatcher: Dispatcher;
@@ -181,6 +183,7 @@ interface Parts extends Omit<CoordinatorOptions, 'output'> {
   readonly output: OutputFlow;
   readonly releases: Releases;
   readonly rollouts: Rollouts;
+  readonly planning: Planning;
   readonly authentication: Authentication;
 }
 

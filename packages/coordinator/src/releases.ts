@@ -134,6 +134,7 @@ export class Releases {
         bytes: manifest.files.reduce((sum, file) => sum + file.length, 0),
         files: manifest.files.length,
         minimumLauncher: manifest.minimumLauncher,
+        isIrreversible: manifest.irreversible,
       };
       // Not while its release is published: what goes live names the platforms that were there before.
       const { isNew } = await this.#oneByOne(() => store.write('recordImport', record));

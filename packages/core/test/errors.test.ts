@@ -8,6 +8,7 @@ import { INSTALL_ERRORS } from '../src/errors/catalogue-install.ts';
 import { LAUNCHER_ERRORS } from '../src/errors/catalogue-launcher.ts';
 import { NETWORK_ERRORS } from '../src/errors/catalogue-network.ts';
 import { RELEASE_ERRORS } from '../src/errors/catalogue-release.ts';
+import { ROLLOUT_ERRORS } from '../src/errors/catalogue-rollout.ts';
 import { RUNTIME_ERRORS } from '../src/errors/catalogue-runtime.ts';
 import { TASK_ERRORS } from '../src/errors/catalogue-task.ts';
 import {
@@ -65,6 +66,7 @@ const GROUPS: readonly (readonly [string, object])[] = [
   ['Boots on a host', LAUNCHER_ERRORS],
   ['Releases, trust and fetching', RELEASE_ERRORS],
   ['The coordinator', COORDINATOR_ERRORS],
+  ['Rollouts', ROLLOUT_ERRORS],
   ['Tasks', TASK_ERRORS],
   ['The program `moult`', CLI_ERRORS],
   ['The network of a host', NETWORK_ERRORS],

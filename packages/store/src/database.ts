@@ -278,6 +278,8 @@ export interface ReleasePlatformTable {
   readonly bytes: number;
   readonly files: number;
   readonly minimum_launcher: string | null;
+  /** Since schema 14. By its manifest; of what was imported before nobody knows. */
+  readonly is_irreversible: Bit;
 }
 
 /** Since schema 5. Output, in the order in which this store got it. */

@@ -53,6 +53,10 @@ export interface RolloutTable {
   readonly starts_after: string | null;
   /** The rollout that it takes back (R9). */
   readonly reverts: string | null;
+  /** Since schema 14. The same key gives the same rollout; null: none was given. */
+  readonly idempotency_key: string | null;
+  /** Since schema 14. Who changed it last before its start; null: nobody did. */
+  readonly edited_by: string | null;
 }
 
 /** Counters of its members, changed in the transaction that changes one of these. */

@@ -20,6 +20,7 @@ import { rolloutConformance } from './rollout-conformance.ts';
 import { rolloutErrorsConformance } from './rollout-errors-conformance.ts';
 import { rolloutHistoryConformance } from './rollout-history-conformance.ts';
 import { rolloutModeConformance } from './rollout-mode-conformance.ts';
+import { rolloutPlanningConformance } from './rollout-planning-conformance.ts';
 import { settingsConformance } from './settings-conformance.ts';
 import { makeToken } from './support/tokens.ts';
 import { taskConformance } from './task-conformance.ts';
@@ -69,6 +70,7 @@ for (const engine of ENGINES) {
   rolloutErrorsConformance(engine);
   maintenanceConformance(engine);
   settingsConformance(engine);
+  rolloutPlanningConformance(engine);
 }
 
 describe('SQLite', () => {

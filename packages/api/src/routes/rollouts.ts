@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { planWarning, rollout, rolloutSpec, rolloutState } from '../rollout-schemas.ts';
+import {
+  planDifference,
+  rollout,
+  rolloutPlan,
+  rolloutSpec,
+  rolloutState,
+} from '../rollout-schemas.ts';
 import { defineRoute } from '../route.ts';
 import {
   component,
@@ -9,6 +15,7 @@ import {
   none,
   ONE_TARGET,
   target,
+  timeMs,
   version,
   why,
 } from '../schemas.ts';
@@ -25,7 +32,8 @@ const asked = {
 const params = z.object({ rollout: z.string().min(1).max(128) });
 const act = z.object({ why });
 
-const cannot = z.array(z.object({ agent: name, reason: z.string() }));
+/** As in other orders: what is asked again under it is done once. */
+const key = z.string().max(64).optional();
 
 export const planRollout = defineRoute({
   id: 'planRollout',
@@ -38,25 +46,7 @@ export const planRollout = defineRoute({
   query: none,
   body: z.object(asked).refine(hasOneTarget, ONE_TARGET),
   status: 200,
-  response: z.object({
-    members: z.array(
-      z.object({
-        agent: name,
-        group: name,
-        platform: z.string(),
-        from: version.nullable(),
-        wave: z.number().int(),
-        isConnected: z.boolean(),
-      }),
-    ),
-    alreadyThere: z.array(name),
-    cannot,
-    warnings: z.array(planWarning),
-    /** Agents that go, by platform and the version that they leave, most first. */
-    totals: z.array(
-      z.object({ platform: z.string(), from: version.nullable(), agents: z.number().int() }),
-    ),
-  }),
+  response: rolloutPlan,
   isLong: true,
 });
 
@@ -64,7 +54,8 @@ export const createRollout = defineRoute({
   id: 'createRollout',
   method: 'POST',
   path: '/v1/rollouts',
-  summary: 'Makes a rollout and plans it: it waits to be started.',
+  summary:
+    'Makes a rollout and plans it: it waits to be started. As a draft it is kept as it was asked for.',
   permission: 'upgrade',
   params: none,
   query: none,
@@ -73,11 +64,64 @@ export const createRollout = defineRoute({
       ...asked,
       /** Unlike any other rollout’s; without it one is made of component and version. */
       name: name.optional(),
+      /** Not planned yet: nobody is looked at. */
+      isDraft: z.boolean().default(false),
+      /** It starts by itself then, planned anew. */
+      startsMs: timeMs.optional(),
+      /** The same key gives the same rollout. */
+      key,
       why,
     })
     .refine(hasOneTarget, ONE_TARGET),
   status: 201,
   response: rollout,
+  isLong: true,
+});
+
+export const editRollout = defineRoute({
+  id: 'editRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/edit',
+  summary:
+    'Changes what has not started, and plans it anew; an approval that it had is gone. What is left out stays.',
+  permission: 'upgrade',
+  params,
+  query: none,
+  body: z
+    .object({
+      ...target,
+      component: component.optional(),
+      version: version.optional(),
+      spec: rolloutSpec.partial().default({}),
+      name: name.optional(),
+      /** Null: it starts at no time by itself. */
+      startsMs: timeMs.nullable().optional(),
+      /** It is a draft afterwards. */
+      isDraft: z.boolean().default(false),
+      why,
+    })
+    .refine((body) => body.agents === undefined || body.select === undefined, ONE_TARGET),
+  status: 200,
+  response: rollout,
+  isLong: true,
+});
+
+export const planStoredRollout = defineRoute({
+  id: 'planStoredRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/plan',
+  summary: 'Plans a draft, or what is pending anew, from what agents report now.',
+  permission: 'upgrade',
+  params,
+  query: none,
+  body: act,
+  status: 200,
+  response: z.object({
+    rollout,
+    plan: rolloutPlan,
+    /** From the plan before; null: it had none. */
+    difference: planDifference.nullable(),
+  }),
   isLong: true,
 });
 
@@ -115,11 +159,17 @@ export const startRollout = defineRoute({
   id: 'startRollout',
   method: 'POST',
   path: '/v1/rollouts/:rollout/start',
-  summary: 'Starts what is pending.',
+  summary:
+    'Starts what is pending, now or at a time. Refused where what agents report has changed who goes since it was planned.',
   permission: 'upgrade',
   params,
   query: none,
-  body: act,
+  body: act.extend({
+    /** Then; it is planned anew before. */
+    startsMs: timeMs.optional(),
+    /** Also where the plan went stale. */
+    asPlanned: z.boolean().default(false),
+  }),
   status: 200,
   response: rollout,
 });
@@ -154,7 +204,8 @@ export const approveRollout = defineRoute({
   id: 'approveRollout',
   method: 'POST',
   path: '/v1/rollouts/:rollout/approve',
-  summary: 'Opens the next wave, whatever its gate says; soaking it waits for all the same.',
+  summary:
+    'Of what is pending and needs a second principal: lets it start. Of what runs: opens the next wave, whatever its gate says; soaking it waits for all the same.',
   permission: 'upgrade',
   params,
   query: none,

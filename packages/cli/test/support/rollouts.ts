@@ -42,6 +42,8 @@ export const ROLLOUT: Rollout = {
   createdMs: AT_MS,
   createdBy: 'ada',
   why: 'change 42',
+  ...{ origin: 'person', plannedMs: AT_MS, startsMs: null, editedBy: null },
+  ...{ approvedBy: null, approvedMs: null, splitOf: null, startsAfter: null, reverts: null },
   startedMs: AT_MS,
   endedMs: null,
   outcome: null,

@@ -76,6 +76,26 @@ export const HOLD_REASONS = {
     freedBy: 'moult rollouts start ROLLOUT',
     isWaitingForHost: false,
   },
+  'awaiting-time': {
+    text: 'its start was set for a later time',
+    freedBy: 'moult rollouts start ROLLOUT',
+    isWaitingForHost: false,
+  },
+  'awaiting-sibling': {
+    text: 'the rollout that it follows has not ended well',
+    freedBy: 'moult rollouts start ROLLOUT',
+    isWaitingForHost: false,
+  },
+  'agent-in-rollout': {
+    text: 'an agent of it is in another rollout that is not over',
+    freedBy: 'moult rollouts start ROLLOUT (it names the other one)',
+    isWaitingForHost: false,
+  },
+  'plan-empty': {
+    text: 'nobody would be upgraded: all run the version, cannot, or are gone',
+    freedBy: 'moult rollouts plan ROLLOUT',
+    isWaitingForHost: false,
+  },
   'rollout-paused': {
     text: 'the rollout is paused',
     freedBy: 'moult rollouts resume ROLLOUT',
@@ -140,6 +160,21 @@ export const HOLD_REASONS = {
   'no-platform': {
     text: 'the release was not built for this platform',
     freedBy: 'moult release build --platform PLATFORM',
+    isWaitingForHost: false,
+  },
+  'release-withdrawn': {
+    text: 'the release is not published, or not any more',
+    freedBy: 'moult release publish PACK',
+    isWaitingForHost: false,
+  },
+  'no-launcher': {
+    text: 'the agent runs without a launcher',
+    freedBy: 'moult agent install (on the host)',
+    isWaitingForHost: false,
+  },
+  'former-unknown': {
+    text: 'nobody knows which version it ran before',
+    freedBy: 'moult rollouts revert ROLLOUT --to VERSION',
     isWaitingForHost: false,
   },
   'launcher-too-old': {

@@ -63,4 +63,36 @@ export const ROLLOUT_ERRORS = {
     retryable: false,
     remedy: 'See the form, and the default: `moult settings get KEY`.',
   },
+  'rollout-plan-stale': {
+    text: 'What agents report now differs from the plan of a rollout that was to start; the message says how.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Plan it again and look: `moult rollouts plan ROLLOUT`; or start it as it was planned: `moult rollouts start ROLLOUT --as-planned`.',
+  },
+  'rollout-start-past': {
+    text: 'A rollout was to start at a time that has passed.',
+    status: 'invalid-argument',
+    retryable: false,
+    remedy: 'Give a time to come, with its zone (2026-12-01T02:00Z), or start it now.',
+  },
+  'rollout-not-approved': {
+    text: 'A rollout needs the approval of a second principal before it starts, and has none for this plan.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Ask somebody else to look at it (`moult rollouts plan ROLLOUT`) and to approve it: `moult rollouts approve ROLLOUT`.',
+  },
+  'second-principal-needed': {
+    text: 'Whoever made or last edited a rollout wanted to approve its start, which is for another principal.',
+    status: 'permission-denied',
+    retryable: false,
+    remedy: 'Ask somebody else to approve it, with a token of their own.',
+  },
+  'rollout-split-invalid': {
+    text: 'A rollout cannot be split into so many.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Split it into two at least, and no more than it has agents (or groups).',
+  },
 } as const;

@@ -1,3 +1,4 @@
+export { type BeforeStart, startHoldOf } from './before-start.ts';
 export {
   DEADLINE_MS_MIN,
   deadlineMsOf,
@@ -7,6 +8,12 @@ export {
   type StepFacts,
   stepMsOf,
 } from './deadlines.ts';
+export {
+  differenceOf,
+  differenceText,
+  isSamePlan,
+  type PlanDifference,
+} from './difference.ts';
 export {
   type CommandEnd,
   DEADLINE_PASSED,
@@ -35,11 +42,14 @@ export {
 export { ARRIVING_MS, isParkedFor } from './parking.ts';
 export {
   type Candidate,
+  PLAN_WARNINGS,
   type Plan,
   type PlannedMember,
   type PlanWarning,
+  type PlanWarningCode,
   planOf,
   waveBounds,
+  wavesOver,
 } from './plan.ts';
 export { byPriority } from './priority.ts';
 export { stateRemedyOf } from './remedy.ts';
@@ -63,6 +73,7 @@ export {
   WAVES_MAX,
   type WaveSize,
 } from './spec.ts';
+export { dealt, dealtByGroup } from './split.ts';
 export {
   failuresAllowedText,
   percentText,

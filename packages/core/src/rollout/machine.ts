@@ -1,6 +1,7 @@
 /*
  *   draft ─plan─► planning ─planned─► pending ─start─► running ─all over─► ended
- *     ▲                                  │              ▲ │ │
+ *     ▲ ▲            │ nobody goes       │              ▲ │ │
+ *     │ └────────────┘                   │              │ │ │
  *     └────────────── edit ──────────────┘       resume │ │ └─failures─► halted ─resume─► running
  *                                                       │ ▼ pause          ▲
  *                                                      paused ──failures───┘
@@ -25,6 +26,8 @@ export type RolloutState = (typeof ROLLOUT_STATES)[number];
 export const ROLLOUT_EVENTS = [
   'plan-ordered',
   'planned',
+  /** Nobody would be upgraded: whoever made it is to look. */
+  'not-plannable',
   'edited',
   'started',
   'paused',
@@ -43,6 +46,7 @@ export type RolloutCell = RolloutState | 'no';
 const NEVER: Readonly<Record<RolloutEvent, RolloutCell>> = {
   'plan-ordered': 'no',
   planned: 'no',
+  'not-plannable': 'no',
   edited: 'no',
   started: 'no',
   paused: 'no',
@@ -56,7 +60,13 @@ export const ROLLOUT_TRANSITIONS: Readonly<
   Record<RolloutState, Readonly<Record<RolloutEvent, RolloutCell>>>
 > = {
   draft: { ...NEVER, 'plan-ordered': 'planning', edited: 'draft', cancelled: 'cancelled' },
-  planning: { ...NEVER, planned: 'pending', cancelled: 'cancelled' },
+  // No event of a person but cancel: it is the coordinator’s turn, and whoever looks finishes it.
+  planning: {
+    ...NEVER,
+    planned: 'pending',
+    'not-plannable': 'draft',
+    cancelled: 'cancelled',
+  },
   pending: {
     ...NEVER,
     'plan-ordered': 'planning',

@@ -23,6 +23,10 @@ export interface Candidate {
   /** The version that it leaves is published still: it can be gone back to by a rollout. */
   readonly canGoBack: boolean;
   readonly hasChanges: boolean;
+  /** False: it said that it has none (H14). One that was never seen may have one. */
+  readonly hasLauncher: boolean;
+  /** What the release has once written, the version before cannot read. */
+  readonly isIrreversible: boolean;
 }
 
 export interface PlannedMember {
@@ -40,8 +44,19 @@ export interface Plan {
   readonly warnings: readonly PlanWarning[];
 }
 
+export const PLAN_WARNINGS = [
+  'no-way-back',
+  'irreversible',
+  'changed-by-hand',
+  'away',
+  'no-launcher',
+  'continues-on-error',
+] as const;
+
+export type PlanWarningCode = (typeof PLAN_WARNINGS)[number];
+
 export interface PlanWarning {
-  readonly code: 'no-way-back' | 'changed-by-hand' | 'away' | 'continues-on-error';
+  readonly code: PlanWarningCode;
   readonly agents: readonly string[];
 }
 
@@ -56,12 +71,8 @@ export function planOf(spec: RolloutSpec, candidates: readonly Candidate[]): Pla
     else cannot.push({ candidate, reason: standing });
   }
   const ordered = inOrder(going);
-  const bounds = waveBounds(spec.waves, ordered.length);
-  const members = ordered.map((candidate, place) => ({
-    candidate,
-    place,
-    wave: bounds.findIndex((bound) => place < bound),
-  }));
+  const waveOf = wavesOver(spec.waves, ordered.length);
+  const members = ordered.map((candidate, place) => ({ candidate, place, wave: waveOf(place) }));
   return { members, alreadyThere, cannot, warnings: warningsOf(spec, ordered) };
 }
 
@@ -72,6 +83,8 @@ export function standingOf(candidate: Candidate, spec: RolloutSpec): Standing {
   if (candidate.version === spec.version) return 'already-there';
   if (!candidate.hasPlatform) return 'no-platform';
   if (candidate.isCapable === false) return 'manual-upgrade-required';
+  if (!candidate.hasLauncher && (spec.isLauncherNeeded || spec.component === 'launcher'))
+    return 'no-launcher';
   if (candidate.isRefusedHere && !spec.isForced) return 'refused-here';
   return 'goes';
 }
@@ -83,8 +96,10 @@ function warningsOf(spec: RolloutSpec, going: readonly Candidate[]): readonly Pl
   };
   return [
     ...of('no-way-back', ({ canGoBack, version }) => version !== null && !canGoBack),
+    ...of('irreversible', ({ isIrreversible }) => isIrreversible),
     ...of('changed-by-hand', ({ hasChanges }) => hasChanges),
     ...of('away', ({ isConnected }) => !isConnected),
+    ...of('no-launcher', ({ hasLauncher }) => !hasLauncher),
     ...(spec.onError === 'continue'
       ? [{ code: 'continues-on-error', agents: [] } satisfies PlanWarning]
       : []),
@@ -120,6 +135,12 @@ function byName(a: Candidate, b: Candidate): number {
 
 function inAlphabet(a: string, b: string): number {
   return Number(a > b) - Number(a < b);
+}
+
+/** Which wave a place is in, of so many agents. */
+export function wavesOver(waves: readonly WaveSize[], total: number): (place: number) => number {
+  const bounds = waveBounds(waves, total);
+  return (place) => bounds.findIndex((bound) => place < bound);
 }
 
 /** The place at which each wave ends. A wave has one agent at least while there are any. */

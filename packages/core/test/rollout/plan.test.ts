@@ -32,6 +32,19 @@ describe('who goes', () => {
     ['too old it cannot', { isCapable: false }, {}, 'manual-upgrade-required'],
     ['where it was refused it cannot', { isRefusedHere: true }, {}, 'refused-here'],
     ['where it was refused it is forced to', { isRefusedHere: true }, { isForced: true }, 'goes'],
+    ['without a launcher it goes', { hasLauncher: false }, {}, 'goes'],
+    [
+      'without a launcher it cannot where one is needed',
+      { hasLauncher: false },
+      { isLauncherNeeded: true },
+      'no-launcher',
+    ],
+    [
+      'without a launcher it gets none',
+      { hasLauncher: false },
+      { component: 'launcher' },
+      'no-launcher',
+    ],
     ['force makes no release', { hasPlatform: false }, { isForced: true }, 'no-platform'],
   ];
   test.each(cases)('%s', (_name, some, spec, expected) => {

@@ -25,6 +25,8 @@ export function candidate(some: Partial<Candidate> & { readonly agentName: strin
     isRefusedHere: false,
     canGoBack: true,
     hasChanges: false,
+    hasLauncher: true,
+    isIrreversible: false,
     ...some,
   };
 }
@@ -102,6 +104,8 @@ export const candidates: fc.Arbitrary<readonly Candidate[]> = fc
       isRefusedHere: fc.constantFrom(false, false, true),
       canGoBack: fc.boolean(),
       hasChanges: fc.boolean(),
+      hasLauncher: fc.constantFrom(true, true, false),
+      isIrreversible: fc.boolean(),
     }),
     { maxLength: 30 },
   )

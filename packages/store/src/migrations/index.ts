@@ -8,6 +8,7 @@ import { migrateEighth } from './eighth.ts';
 import { migrateEleventh } from './eleventh.ts';
 import { migrateFifth } from './fifth.ts';
 import { migrateFirst } from './first.ts';
+import { migrateFourteenth } from './fourteenth.ts';
 import { migrateFourth } from './fourth.ts';
 import { migrateNinth } from './ninth.ts';
 import { migrateSecond } from './second.ts';
@@ -46,10 +47,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 11, readableSince: 1, up: migrateEleventh },
   { schema: 12, readableSince: 1, up: migrateTwelfth },
   { schema: 13, readableSince: 1, up: migrateThirteenth },
+  { schema: 14, readableSince: 1, up: migrateFourteenth },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 13;
+export const SCHEMA = 14;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

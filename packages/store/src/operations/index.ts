@@ -58,12 +58,20 @@ import {
 import { isReportStored, recordReport } from './reports.ts';
 import { dropOutput, dropRuns, outputHolders } from './retention.ts';
 import { rolloutCandidates } from './rollout-candidates.ts';
+import { createRollout, draftRollout, rolloutByKey, rolloutPlan } from './rollout-making.ts';
+import { editRollout, finishPlan, orderPlan } from './rollout-planning.ts';
 import {
   rolloutActs,
   rolloutCommands,
   rolloutTotals,
   unfinishedMembers,
 } from './rollout-report.ts';
+import {
+  setRolloutStart,
+  startDueRollout,
+  startRollout,
+  unsettledRollouts,
+} from './rollout-starting.ts';
 import { stepRollout } from './rollout-step.ts';
 import { cancelRollout, skipRolloutAgent } from './rollout-taking-back.ts';
 import {
@@ -74,14 +82,7 @@ import {
   rolloutPage,
   rolloutView,
 } from './rollout-views.ts';
-import {
-  approveRollout,
-  createRollout,
-  pauseRollout,
-  resumeRollout,
-  retryRollout,
-  startRollout,
-} from './rollouts.ts';
+import { approveRollout, pauseRollout, resumeRollout, retryRollout } from './rollouts.ts';
 import { runPage } from './runs.ts';
 import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';
@@ -112,6 +113,8 @@ export type { OutputFound } from './output-page.ts';
 export type { PrincipalView } from './principals.ts';
 export type { ReleaseView } from './releases.ts';
 export type { AgentReport, RefusedSlot, ReportedUpgrade } from './reports.ts';
+export type { NewRollout } from './rollout-making.ts';
+export type { Planned } from './rollout-planning.ts';
 export type { RolloutCommandView, RolloutTotals } from './rollout-report.ts';
 export type { Cancelled } from './rollout-taking-back.ts';
 export type { RolloutMemberView, RolloutView } from './rollout-views.ts';
@@ -138,6 +141,9 @@ export interface Reads {
   readonly rolloutPage: typeof rolloutPage;
   readonly rolloutView: typeof rolloutView;
   readonly judgedRolloutIds: typeof judgedRolloutIds;
+  readonly unsettledRollouts: typeof unsettledRollouts;
+  readonly rolloutByKey: typeof rolloutByKey;
+  readonly rolloutPlan: typeof rolloutPlan;
   readonly agentByName: typeof agentByName;
   readonly agentPage: typeof agentPage;
   readonly allForwards: typeof allForwards;
@@ -195,6 +201,12 @@ export interface Writes {
   readonly cancelRollout: typeof cancelRollout;
   readonly joinRollout: typeof joinRollout;
   readonly createRollout: typeof createRollout;
+  readonly draftRollout: typeof draftRollout;
+  readonly editRollout: typeof editRollout;
+  readonly orderPlan: typeof orderPlan;
+  readonly finishPlan: typeof finishPlan;
+  readonly setRolloutStart: typeof setRolloutStart;
+  readonly startDueRollout: typeof startDueRollout;
   readonly pauseRollout: typeof pauseRollout;
   readonly resumeRollout: typeof resumeRollout;
   readonly retryRollout: typeof retryRollout;
@@ -257,6 +269,9 @@ export const READS: Reads = {
   rolloutMembers,
   rolloutPage,
   rolloutView,
+  rolloutByKey,
+  rolloutPlan,
+  unsettledRollouts,
   judgedRolloutIds,
   agentByName,
   agentPage,
@@ -314,6 +329,12 @@ export const WRITES: Writes = {
   approveRollout,
   cancelRollout,
   joinRollout,
+  draftRollout,
+  editRollout,
+  orderPlan,
+  finishPlan,
+  setRolloutStart,
+  startDueRollout,
   createRollout,
   pauseRollout,
   resumeRollout,

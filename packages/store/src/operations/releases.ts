@@ -25,6 +25,8 @@ export interface ImportedPlatform extends Order, ReleaseName {
   readonly bytes: number;
   readonly files: number;
   readonly minimumLauncher: string | null;
+  /** Absent: it is not. */
+  readonly isIrreversible?: boolean;
 }
 
 /** False: it was there already. Another digest for the same platform of a version throws `release-exists`. */
@@ -75,6 +77,7 @@ export async function recordImport(
       files,
       manifest_bytes: args.manifestBytes,
       minimum_launcher: args.minimumLauncher,
+      is_irreversible: args.isIrreversible === true ? 1 : 0,
     })
     .execute();
   const detail = { version, platform, digest };

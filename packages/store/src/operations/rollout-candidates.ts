@@ -3,7 +3,7 @@ import type { Component } from '@moult/core/component';
 import type { Candidate } from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
 import type { ReadContext } from './context.ts';
-import { changesIn } from './host-facts.ts';
+import { changesIn, hasNoLauncher } from './host-facts.ts';
 import type { Slot } from './slot.ts';
 
 /** Of one query: engines limit their parameters. */
@@ -21,15 +21,15 @@ export async function rolloutCandidates(
   asked: CandidatesAsked,
 ): Promise<readonly Candidate[]> {
   const { component, version, agents } = asked;
-  const digests = new Map(
+  const built = new Map(
     (
       await db
         .selectFrom('release_platforms')
-        .select(['platform', 'digest'])
+        .select(['platform', 'digest', 'is_irreversible'])
         .where('component', '=', component)
         .where('version', '=', version)
         .execute()
-    ).map((row) => [row.platform, row.digest]),
+    ).map((row) => [row.platform, row]),
   );
   const published = new Set(
     (
@@ -48,7 +48,7 @@ export async function rolloutCandidates(
     for (const { instanceId, isConnected } of part) {
       const row = rows.get(instanceId);
       if (row === undefined) continue;
-      const digest = digests.get(row.platform);
+      const release = built.get(row.platform);
       const refused = JSON.parse(row.refused ?? '[]') as readonly Slot[];
       const capabilities = JSON.parse(row.capabilities) as readonly string[];
       const isUnknown = row.came_up_ms === null && capabilities.length === 0;
@@ -59,11 +59,13 @@ export async function rolloutCandidates(
         platform: row.platform,
         version: row.current_version,
         isConnected,
-        hasPlatform: digest !== undefined,
+        hasPlatform: release !== undefined,
         isCapable: isUnknown ? null : capabilities.includes('auto-upgrade'),
-        isRefusedHere: refused.some((slot) => slot.digest === digest),
+        isRefusedHere: refused.some((slot) => slot.digest === release?.digest),
         canGoBack: row.current_version !== null && published.has(row.current_version),
         hasChanges: row.changed !== null && changesIn({ changed: row.changed }).count > 0,
+        hasLauncher: !hasNoLauncher(row),
+        isIrreversible: release?.is_irreversible === 1,
       });
     }
   }
@@ -83,6 +85,7 @@ async function rowsOf(db: ReadContext, component: Component, agents: CandidatesA
       'instances.platform',
       'instances.capabilities',
       'instances.came_up_ms',
+      'instances.marks',
       'agents.group_name',
       'own.current_version',
       'own.refused',

@@ -53,6 +53,28 @@ export async function rolloutOf(db: ReadContext, idOrName: string): Promise<Roll
   return row;
 }
 
+/** Throws `rollout-exists` where the wanted one is taken; without one it is made of `base`. */
+export async function freeRolloutName(
+  db: ReadContext,
+  of: { readonly wanted: string | null; readonly base: string },
+): Promise<string> {
+  const base = of.wanted ?? of.base;
+  const taken = await db
+    .selectFrom('rollouts')
+    .select('name')
+    .where('name', 'like', `${base}%`)
+    .execute();
+  const names = new Set(taken.map(({ name }) => name));
+  if (!names.has(base)) return base;
+  if (of.wanted !== null)
+    throw new CodedError('rollout-exists', `there is a rollout ${base} already`);
+  // One of so many is free.
+  for (let number = 2; number <= names.size + 1; number++) {
+    if (!names.has(`${base}-${number}`)) return `${base}-${number}`;
+  }
+  return `${base}-${names.size + 2}`;
+}
+
 export async function wavesOf(
   db: ReadContext,
   rolloutId: string,
@@ -113,6 +135,8 @@ export interface RolloutChange {
   readonly principal?: string;
   readonly why: string;
   readonly set?: Partial<RolloutTable>;
+  /** Beside what history says of every change. */
+  readonly detail?: Readonly<Record<string, unknown>>;
 }
 
 /** Moves it by the table of core. Throws `rollout-state` where that says no. */
@@ -148,10 +172,11 @@ export async function moveRollout(
     ...(change.principal === undefined ? {} : { principal: change.principal }),
     why: change.why,
     detail: {
-      rollout: row.name,
-      version: row.version,
+      rollout: after.name,
+      version: after.version,
       event: change.event,
       outcome: after.outcome,
+      ...change.detail,
     },
   });
   return after;

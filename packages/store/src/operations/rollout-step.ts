@@ -12,6 +12,7 @@ import { prepared, upTo } from './prepared.ts';
 import { orderVersion } from './rollout-orders.ts';
 import { roomsFor } from './rollout-rooms.ts';
 import { countsOf, moveMember, moveRollout, statusOf, wavesOf } from './rollout-rows.ts';
+import { isPublished } from './rollout-starting.ts';
 
 /** In one transaction: others want to write, too, and the first of a wave should not wait for the last. */
 const ISSUES_MAX = 64;
@@ -87,6 +88,11 @@ async function carryOut(context: WriteContext, of: Judged<Verdict>): Promise<Ste
     case 'start': {
       if (await isInMaintenance(context.db, nowMs)) {
         await noteWait(context, row, { reason: 'coordinator-upgrading', untilMs: null });
+        return NOTHING;
+      }
+      // RO6: what was withdrawn goes to nobody more.
+      if (!(await isPublished(context.db, row))) {
+        await noteWait(context, row, { reason: 'release-withdrawn', untilMs: null });
         return NOTHING;
       }
       const issued = await startSome(context, { ...of, verdict });

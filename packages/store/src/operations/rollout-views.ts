@@ -19,6 +19,8 @@ export interface RolloutView {
   readonly waves: readonly RolloutWaveTable[];
   /** Of those that have failed: how many in which way, most first. */
   readonly failures: readonly { readonly kind: FailureKind; readonly count: number }[];
+  /** Those that its row names: what it was split from, follows or takes back. */
+  readonly related: readonly Pick<RolloutTable, 'id' | 'name' | 'outcome'>[];
 }
 
 /** By its id or its name. Throws `not-found`. */
@@ -28,7 +30,8 @@ export async function rolloutView(db: ReadContext, idOrName: string): Promise<Ro
 
 async function viewOf(db: ReadContext, row: RolloutTable): Promise<RolloutView> {
   const waves = await wavesOf(db, row.id);
-  return { row, waves, failures: await failuresOf(db, { rolloutId: row.id, waves }) };
+  const failures = await failuresOf(db, { rolloutId: row.id, waves });
+  return { row, waves, failures, related: await relatedOf(db, row) };
 }
 
 async function failuresOf(
@@ -51,6 +54,16 @@ async function failuresOf(
       isFailureKind(failure) ? [{ kind: failure, count: Number(count) }] : [],
     )
     .sort((a, b) => b.count - a.count);
+}
+
+async function relatedOf(db: ReadContext, row: RolloutTable): Promise<RolloutView['related']> {
+  const ids = [row.split_of, row.starts_after, row.reverts].filter((one) => one !== null);
+  if (ids.length === 0) return [];
+  return await db
+    .selectFrom('rollouts')
+    .select(['id', 'name', 'outcome'])
+    .where('id', 'in', ids)
+    .execute();
 }
 
 /** Newest first, by id. */

@@ -1,4 +1,4 @@
-/* `rollouts start|pause|resume|approve`: the same request with four names. */
+/* `rollouts pause|resume|approve`: the same request with three names. */
 import type { Rollout } from '@moult/api';
 import type { Client } from '@moult/api/client';
 import type { Command } from 'commander';
@@ -12,20 +12,19 @@ interface ActOptions {
   readonly why?: string;
 }
 
-export const ACTS = ['start', 'pause', 'resume', 'approve'] as const;
+export const ACTS = ['pause', 'resume', 'approve'] as const;
 type Act = (typeof ACTS)[number];
 
 const TEXTS: Readonly<Record<Act, string>> = {
-  start: 'start a rollout that is pending',
   pause: 'start nobody more; whoever has permission for the switch finishes',
   resume: 'go on after a pause or a halt: failures so far do not halt it again',
-  approve: 'open the next wave, whatever its gate says; it soaks all the same',
+  approve:
+    'let start what needs a second principal; of one that runs: open the next wave, whatever its gate says',
 };
 
 const ROUTES: Readonly<
   Record<Act, 'startRollout' | 'pauseRollout' | 'resumeRollout' | 'approveRollout'>
 > = {
-  start: 'startRollout',
   pause: 'pauseRollout',
   resume: 'resumeRollout',
   approve: 'approveRollout',
@@ -52,7 +51,7 @@ export function addRolloutsAct(group: Command, shell: Shell, act: Act): void {
 
 /** `spring: paused (3 done, 1 upgrading, 8 waiting)`. */
 export function nowText(rollout: Rollout, nowMs: number): string {
-  const waits = rollout.state === 'running' ? waitText(rollout, nowMs) : null;
+  const waits = ['running', 'pending'].includes(rollout.state) ? waitText(rollout, nowMs) : null;
   const waiting = waits === null ? '' : `, waits for: ${waits}`;
   return `${rollout.name}: ${stateText(rollout)} (${countsText(rollout.counts)})${waiting}`;
 }

@@ -16,9 +16,7 @@ import { choice, durationMs, wholeNumber } from '../../describe.ts';
 import { SELECTOR_HELP, targetOf } from '../../targets.ts';
 import { shareOf, wavesOf } from './waves.ts';
 
-export interface AskedOptions {
-  readonly to: string;
-  readonly component: Component;
+export interface SpecOptions {
   readonly waves?: WaveSize[];
   readonly soak?: number;
   readonly maxFailed?: number;
@@ -27,15 +25,36 @@ export interface AskedOptions {
   readonly success?: number;
   readonly approval?: boolean;
   readonly onError?: 'stop' | 'continue';
-  readonly pauseAfter?: number;
+  readonly pauseAfter?: number | false;
   readonly force?: boolean;
   readonly lateJoiners?: boolean;
   readonly priority?: number;
+  readonly onlyWithLauncher?: boolean;
+  readonly secondPrincipal?: boolean;
+}
+
+export interface AskedOptions extends SpecOptions {
+  readonly to: string;
+  readonly component: Component;
 }
 
 type Asked = RequestOf<'planRollout'>['body'];
 
-export function withAsked(command: Command): Command {
+export function withAsked(
+  command: Command,
+  { isVersionNeeded }: { readonly isVersionNeeded: boolean } = { isVersionNeeded: true },
+): Command {
+  const to = new Option('--to <version>', 'the version that they get');
+  return withSpec(
+    command
+      .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
+      .addOption(to.makeOptionMandatory(isVersionNeeded))
+      .addOption(choice('--component <component>', 'what to upgrade', COMPONENTS).default('agent')),
+  );
+}
+
+/** How a rollout goes on: for whatever makes, changes or supposes one. */
+export function withSpec(command: Command): Command {
   return withPlace(withGates(command));
 }
 
@@ -55,9 +74,6 @@ function withPlace(command: Command): Command {
 
 function withGates(command: Command): Command {
   return command
-    .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
-    .requiredOption('--to <version>', 'the version that they get')
-    .addOption(choice('--component <component>', 'what to upgrade', COMPONENTS).default('agent'))
     .option(
       '--waves <sizes>',
       'who goes first: numbers of agents or percent of all, the rest at the end (1,rest)',
@@ -100,10 +116,23 @@ function withGates(command: Command): Command {
       ),
     )
     .option('--pause-after <count>', 'test mode: it pauses after so many upgrades', wholeNumber)
+    .option('--force', 'also a version that a host has refused; never past trust, platform or disk')
+    .option('--only-with-launcher', 'leave out agents that run without a launcher')
     .option(
-      '--force',
-      'also a version that a host has refused; never past trust, platform or disk',
+      '--second-principal',
+      'somebody else than its maker approves its start: `moult rollouts approve`',
     );
+}
+
+/** The same for what changes a rollout. */
+export function specGiven(options: SpecOptions): Given {
+  const spec = specOf(options);
+  const [trouble] = specTroubles({
+    ...DEFAULT_SPEC,
+    ...{ component: 'agent', version: '0.0.0', ...spec },
+  });
+  if (trouble !== undefined) throw new CodedError('usage', trouble);
+  return spec;
 }
 
 /** Throws `usage` for what can be seen here; what is left out is the coordinator's to say. */
@@ -123,9 +152,10 @@ type Given = Partial<Omit<RolloutSpec, 'component' | 'version' | 'waves'>> & {
   readonly waves?: WaveSize[];
 };
 
-function specOf(options: AskedOptions): Given {
+function specOf(options: SpecOptions): Given {
   const { waves, soak, success, approval, onError, pauseAfter, force } = options;
   const { lateJoiners, priority } = options;
+  const { onlyWithLauncher, secondPrincipal } = options;
   const failuresAllowed = failuresAllowedOf(options);
   return {
     ...(waves === undefined ? {} : { waves }),
@@ -134,14 +164,16 @@ function specOf(options: AskedOptions): Given {
     ...(approval === undefined ? {} : { needsApproval: approval }),
     ...(onError === undefined ? {} : { onError }),
     ...(failuresAllowed === undefined ? {} : { failuresAllowed }),
-    ...(pauseAfter === undefined ? {} : { pauseAfter }),
+    ...(pauseAfter === undefined ? {} : { pauseAfter: pauseAfter === false ? null : pauseAfter }),
     ...(force === undefined ? {} : { isForced: force }),
     ...(lateJoiners === undefined ? {} : { takesLateJoiners: lateJoiners }),
     ...(priority === undefined ? {} : { priority }),
+    ...(onlyWithLauncher === undefined ? {} : { isLauncherNeeded: onlyWithLauncher }),
+    ...(secondPrincipal === undefined ? {} : { needsSecondPrincipal: secondPrincipal }),
   };
 }
 
-function failuresAllowedOf(options: AskedOptions): FailuresAllowed | undefined {
+function failuresAllowedOf(options: SpecOptions): FailuresAllowed | undefined {
   const { maxFailed, maxFailedShare, minSample } = options;
   if (maxFailedShare !== undefined)
     return { kind: 'share', max: maxFailedShare, minimumSample: minSample ?? 1 };

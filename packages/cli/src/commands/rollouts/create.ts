@@ -1,10 +1,12 @@
 import type { Rollout } from '@moult/api';
 import type { Client } from '@moult/api/client';
-import type { Command } from 'commander';
-import { withConnection, withExamples, withOutput } from '../../describe.ts';
+import { type Command, Option } from 'commander';
+import { timeOf, withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
+import { newKey, ordering } from '../../ordering.ts';
 import type { Run, Shell } from '../../shell.ts';
 import { pointingAt } from '../../targets.ts';
+import { formatTime } from '../../terminal/format.ts';
 import { agentsText } from '../../terminal/names.ts';
 import { type AskedOptions, askedOf, withAsked } from './asked.ts';
 import { sizeOf } from './bar.ts';
@@ -15,6 +17,9 @@ interface CreateOptions extends AskedOptions {
   readonly name?: string;
   readonly why?: string;
   readonly start?: boolean;
+  readonly draft?: boolean;
+  readonly at?: number;
+  readonly key?: string;
 }
 
 export function addRolloutsCreate(group: Command, shell: Shell): void {
@@ -23,7 +28,19 @@ export function addRolloutsCreate(group: Command, shell: Shell): void {
   )
     .option('--name <name>', 'unlike any other rollout’s; without it one is made')
     .option('-m, --why <text>', 'kept in the history')
-    .option('--start', 'start it at once');
+    .option('--start', 'start it at once')
+    .addOption(
+      new Option(
+        '--draft',
+        'keep it as it was asked for; nobody is looked at until it is planned',
+      ).conflicts(['start']),
+    )
+    .addOption(
+      new Option('--at <time>', 'it starts by itself then, planned anew (2026-12-01T02:00Z)')
+        .argParser(timeOf)
+        .conflicts(['start']),
+    )
+    .option('--key <key>', 'the same key makes no second rollout');
   withExamples(withOutput(withConnection(command)), [
     {
       does: 'a canary, a tenth, the rest; each good for ten minutes first',
@@ -38,16 +55,21 @@ export function addRolloutsCreate(group: Command, shell: Shell): void {
       line: 'moult rollouts create "agent=*" --to 1.4.0 --max-failed-share 5% --min-sample 20',
     },
     {
+      does: 'at night, looked at by somebody else before',
+      line: 'moult rollouts create "group=eu" --to 1.4.0 --at 2026-12-01T02:00Z --second-principal',
+    },
+    {
       does: 'a person opens each wave',
       line: 'moult rollouts create "agent=*" --to 1.4.0 --waves 5%,rest --approval',
     },
   ]).action(
     shell.action<CreateOptions, [string[]]>(async (run, options, [given]) => {
-      const { name, why } = options;
-      const body = { ...askedOf(given, options), name, why };
+      const { name, why, draft: isDraft, at: startsMs } = options;
+      const key = options.key ?? newKey(run);
+      const body = { ...askedOf(given, options), name, why, isDraft, startsMs, key };
       const client = await run.connect();
-      const made = await pointingAt(run, body, () =>
-        client.createRollout({ body, signal: run.stop }),
+      const made = await ordering(run, key, () =>
+        pointingAt(run, body, () => client.createRollout({ body, signal: run.stop })),
       );
       const rollout = options.start === true ? await started(run, client, made, why) : made;
       run.output.result(rollout, () => createdLines(rollout));
@@ -71,20 +93,32 @@ async function started(
   }
 }
 
-function createdLines(rollout: Rollout): readonly string[] {
+export function createdLines(rollout: Rollout): readonly string[] {
   const { name, component, version, counts, waves, alreadyThere, state } = rollout;
   const size = sizeOf(counts);
   const others = [
     ...(alreadyThere === 0 ? [] : [`${alreadyThere} there already`]),
     ...(rollout.cannot.length === 0 ? [] : [`${rollout.cannot.length} cannot`]),
   ];
-  const next =
-    state === 'pending' ? `moult rollouts start ${name}` : `moult rollouts watch ${name}`;
+  const who =
+    state === 'draft'
+      ? `for ${rollout.select ?? 'agents by name'}, not planned yet`
+      : `for ${agentsText(size)} in ${waves.length} ${waves.length === 1 ? 'wave' : 'waves'}`;
   return [
-    `${name}: ${state}: ${component} ${version} for ${agentsText(size)} in ${waves.length} ${waves.length === 1 ? 'wave' : 'waves'}${others.length === 0 ? '' : `; ${others.join(', ')}`}`,
+    `${name}: ${state}: ${component} ${version} ${who}${others.length === 0 ? '' : `; ${others.join(', ')}`}`,
     `  ${specText(rollout.spec)}`,
     ...cannotLines(rollout.cannot),
     ...warningLines(rollout.warnings),
-    `next: ${next}`,
+    `next: ${nextOf(rollout)}`,
   ];
+}
+
+export function nextOf({ name, state, waitsFor, startsMs }: Rollout): string {
+  if (state === 'draft') return `moult rollouts plan ${name}`;
+  if (state !== 'pending') return `moult rollouts watch ${name}`;
+  if (waitsFor?.reason === 'awaiting-approval')
+    return `somebody else looks at it and says: moult rollouts approve ${name}`;
+  return startsMs === null
+    ? `moult rollouts start ${name}`
+    : `it starts by itself at ${formatTime(startsMs)}`;
 }

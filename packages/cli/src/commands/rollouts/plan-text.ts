@@ -1,21 +1,24 @@
 /* A plan in words: who goes in which wave, who does not, what to know before it starts. */
-import type { Rollout } from '@moult/api';
-import type { ResponseOf } from '@moult/api/client';
+import type { Rollout, RolloutPlan } from '@moult/api';
 import { ABSENT } from '../../terminal/format.ts';
 import { byFrequency, groupedBy } from '../../terminal/grouped.ts';
 import { holdText } from '../../terminal/hold-text.ts';
 import { agentsText, namesText } from '../../terminal/names.ts';
 import { tableLines } from '../../terminal/table.ts';
 
-export type Plan = ResponseOf<'planRollout'>;
+export type Plan = RolloutPlan;
 type Warning = Rollout['warnings'][number];
 
 /** Beyond this numbers say more than names; `-o json` has them all. */
-const NAMES_SHOWN_MAX = 8;
+export const NAMES_SHOWN_MAX = 8;
 
 const WARNING_TEXTS: Readonly<Record<Warning['code'], string>> = {
   'no-way-back':
     'they cannot be brought back by a rollout, the version that they leave is not published any more',
+  irreversible:
+    'the version before cannot read what this release has written: its agents do not go back by themselves, and hardly by hand',
+  'no-launcher':
+    'they run without a launcher: once switched they are down until somebody starts them',
   'changed-by-hand':
     'files of the version that they leave were changed by hand; these are kept aside on the host',
   away: 'they are not connected; they are parked when their turn comes, and upgraded when they come',

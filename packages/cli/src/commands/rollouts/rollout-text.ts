@@ -38,6 +38,7 @@ function fieldsOf(rollout: Rollout, nowMs: number): Fields {
     ...(alreadyThere === 0 ? [] : [['already there', String(alreadyThere)] as const]),
     ['goes on', specText(rollout.spec)],
     ['made', `${formatTime(rollout.createdMs)} by ${rollout.createdBy}`],
+    ...beforeStartFields(rollout),
     ...(why === '' ? [] : [['why', why] as const]),
     ...(rollout.startedMs === null ? [] : [['started', startedText(rollout, nowMs)] as const]),
     ...(rollout.endedMs === null ? [] : [['ended', formatTime(rollout.endedMs)] as const]),
@@ -53,6 +54,22 @@ function failuresByKind({ failures }: Rollout): string {
       return `${count} ${kind.replaceAll('-', ' ')}${text}`;
     })
     .join(', ');
+}
+
+/** What there is to say of it beside its making. */
+function beforeStartFields(rollout: Rollout): Fields {
+  const { editedBy, approvedBy, approvedMs, startsMs, startedMs } = rollout;
+  const { splitOf, startsAfter, reverts } = rollout;
+  return [
+    ...(editedBy === null ? [] : [['edited', `by ${editedBy}`] as const]),
+    ...(approvedBy === null
+      ? []
+      : [['approved', `${formatTime(approvedMs)} by ${approvedBy}`] as const]),
+    ...(startsMs === null || startedMs !== null ? [] : [['starts', formatTime(startsMs)] as const]),
+    ...(splitOf === null ? [] : [['split from', splitOf] as const]),
+    ...(startsAfter === null ? [] : [['follows', startsAfter] as const]),
+    ...(reverts === null ? [] : [['takes back', reverts] as const]),
+  ];
 }
 
 /** `halted: 2 failed, 0 may`, `ended-not-ok`. */
@@ -96,6 +113,8 @@ export function specText(spec: Rollout['spec']): string {
     ...(spec.isForced ? ['forced'] : []),
     ...(spec.takesLateJoiners ? ['takes late joiners'] : []),
     ...(spec.priority === 0 ? [] : [`priority ${spec.priority}`]),
+    ...(spec.isLauncherNeeded ? ['only with a launcher'] : []),
+    ...(spec.needsSecondPrincipal ? ['a second principal approves its start'] : []),
   ].join('; ');
 }
 

@@ -5,7 +5,7 @@ import { isFailureKind, memberReasonOf, NO_MEMBERS, whyOf } from '@moult/core/ro
 import type { RolloutCommandView, RolloutMemberView, RolloutTotals, Store } from '@moult/store';
 import type { Handlers } from '../handler.ts';
 import { gapMsOf, historyEntryOf } from '../views.ts';
-import { viewOf } from './rollouts.ts';
+import { viewOf } from './rollout-view.ts';
 
 /** Of those that upgrade, and of those that lately have: a fleet has more than anybody reads. */
 const SHOWN_MAX = 20;

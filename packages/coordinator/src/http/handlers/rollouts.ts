@@ -1,36 +1,29 @@
 /* Rollouts: planned from what agents report, driven by operators (R1, R3 to R6, R11). */
-import type { Rollout } from '@moult/api';
-import {
-  isActive,
-  type Plan,
-  planOf,
-  type RolloutSpec,
-  readSpec,
-  sumOf,
-} from '@moult/core/rollout';
-import { specByPolicy } from '@moult/core/settings';
 import type { Clock } from '@moult/runtime/clock';
-import { countsOf, type RolloutTable, type RolloutView, type Store } from '@moult/store';
-import type { Sessions } from '../../gateway/sessions.ts';
+import type { RolloutTable, Store } from '@moult/store';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
-import { existingOrSelected } from '../../registry/many.ts';
 import type { Selection } from '../../registry/selection.ts';
+import type { Planning } from '../../rollouts/planning.ts';
 import type { Rollouts } from '../../rollouts/rollouts.ts';
 import type { Handlers } from '../handler.ts';
+import { rolloutPlanningHandlers } from './rollout-planning.ts';
+import { viewOf } from './rollout-view.ts';
 
 export interface RolloutHandlersOptions {
   readonly store: Store;
   readonly clock: Clock;
-  readonly sessions: Sessions;
   readonly dispatcher: Dispatcher;
   readonly selection: Selection;
   readonly rollouts: Rollouts;
+  readonly planning: Planning;
 }
 
 type RolloutHandlers = Pick<
   Handlers,
   | 'planRollout'
   | 'createRollout'
+  | 'editRollout'
+  | 'planStoredRollout'
   | 'listRollouts'
   | 'getRollout'
   | 'startRollout'
@@ -44,7 +37,7 @@ type RolloutHandlers = Pick<
   | 'setGroup'
 >;
 
-type Act = 'startRollout' | 'pauseRollout' | 'resumeRollout' | 'approveRollout';
+type Act = 'pauseRollout' | 'resumeRollout' | 'approveRollout';
 
 export function rolloutHandlers(options: RolloutHandlersOptions): RolloutHandlers {
   const { store, clock, dispatcher, rollouts } = options;
@@ -59,9 +52,8 @@ export function rolloutHandlers(options: RolloutHandlersOptions): RolloutHandler
       return await viewOfRow(row);
     };
   return {
-    ...planningHandlers(options),
+    ...rolloutPlanningHandlers(options),
     ...groupHandlers(options),
-    startRollout: act('startRollout'),
     pauseRollout: act('pauseRollout'),
     resumeRollout: act('resumeRollout'),
     approveRollout: act('approveRollout'),
@@ -127,126 +119,4 @@ function groupHandlers(
       return { name: group, agents: found?.agents ?? 0, unavailableMax };
     },
   };
-}
-
-function planningHandlers(
-  options: RolloutHandlersOptions,
-): Pick<RolloutHandlers, 'planRollout' | 'createRollout'> {
-  const { store, clock } = options;
-  return {
-    planRollout: async ({ body }) => {
-      const agents = await meant(options, body);
-      const spec = await specOf(store, { ...body, agents });
-      const candidates = await store.read('rolloutCandidates', { ...spec, agents });
-      return planView(planOf(spec, candidates));
-    },
-    createRollout: async ({ body, caller }) => {
-      const agents = await meant(options, body);
-      const row = await store.write('createRollout', {
-        spec: await specOf(store, { ...body, agents }),
-        name: body.name ?? null,
-        selector: body.select ?? null,
-        agents,
-        principal: caller.principal,
-        why: body.why,
-        nowMs: clock.nowMs(),
-      });
-      return viewOf(await store.read('rolloutView', row.id));
-    },
-  };
-}
-
-/** Throws `not-found`, `selector-invalid`, `nothing-selected`. */
-async function meant(
-  options: RolloutHandlersOptions,
-  target: { readonly agents?: readonly string[] | undefined; readonly select?: string | undefined },
-): Promise<readonly { readonly instanceId: string; readonly isConnected: boolean }[]> {
-  const selected = await existingOrSelected(options, target);
-  return selected.map(({ instanceId }) => ({
-    instanceId,
-    isConnected: options.sessions.of(instanceId) !== null,
-  }));
-}
-
-/** What is left out is as settings say: those of the group, where all are of one, else the fleet's (R3). */
-async function specOf(
-  store: Store,
-  asked: {
-    readonly component: RolloutSpec['component'];
-    readonly version: string;
-    readonly spec: { readonly [Key in keyof RolloutSpec]?: RolloutSpec[Key] | undefined };
-    readonly agents: readonly { readonly instanceId: string }[];
-  },
-): Promise<RolloutSpec> {
-  const { component, version, agents } = asked;
-  const given = Object.entries(asked.spec).filter(([, value]) => value !== undefined);
-  const instanceIds = agents.map(({ instanceId }) => instanceId);
-  const policy = await store.read('policyForAgents', { instanceIds });
-  return specByPolicy(policy, { ...Object.fromEntries(given), component, version });
-}
-
-function planView(plan: Plan) {
-  const totals = new Map<string, { platform: string; from: string | null; agents: number }>();
-  for (const { candidate } of plan.members) {
-    const { platform, version: from } = candidate;
-    const key = `${platform} ${from}`;
-    const agents = (totals.get(key)?.agents ?? 0) + 1;
-    totals.set(key, { platform, from, agents });
-  }
-  return {
-    members: plan.members.map(({ candidate, wave }) => ({
-      agent: candidate.agentName,
-      group: candidate.group,
-      platform: candidate.platform,
-      from: candidate.version,
-      wave,
-      isConnected: candidate.isConnected,
-    })),
-    alreadyThere: plan.alreadyThere.map(({ agentName }) => agentName),
-    cannot: plan.cannot.map(({ candidate, reason }) => ({ agent: candidate.agentName, reason })),
-    warnings: plan.warnings.map(({ code, agents }) => ({ code, agents: [...agents] })),
-    totals: [...totals.values()].sort((a, b) => b.agents - a.agents),
-  };
-}
-
-export function viewOf({ row, waves, failures }: RolloutView): Rollout {
-  const shown = waves.map((wave) => ({
-    counts: countsOf(wave),
-    lastEndMs: wave.last_end_ms,
-    isApproved: wave.is_approved === 1,
-  }));
-  const spec = readSpec(row.spec);
-  const wave = shown.findIndex(({ counts }) => counts.waiting + counts.upgrading > 0);
-  return {
-    id: row.id,
-    name: row.name,
-    component: row.component,
-    version: row.version,
-    select: row.selector,
-    state: row.state,
-    stateWhy: row.state_why,
-    spec: spec === null ? null : specView(spec),
-    createdMs: row.created_ms,
-    createdBy: row.created_by,
-    why: row.why,
-    startedMs: row.started_ms,
-    endedMs: row.ended_ms,
-    outcome: row.outcome,
-    waitsFor:
-      row.waits_reason === null || !isActive(row.state)
-        ? null
-        : { reason: row.waits_reason, untilMs: row.waits_until_ms },
-    counts: sumOf(shown.map(({ counts }) => counts)),
-    failures: [...failures],
-    wave: wave === -1 ? null : wave,
-    waves: shown,
-    alreadyThere: row.already_there,
-    cannot: JSON.parse(row.cannot) as Rollout['cannot'],
-    warnings: JSON.parse(row.warnings) as Rollout['warnings'],
-  };
-}
-
-function specView(spec: RolloutSpec): Rollout['spec'] {
-  const { component: _component, version: _version, waves, ...rest } = spec;
-  return { ...rest, waves: [...waves] };
 }
