@@ -277,8 +277,7 @@ describe('moult rollouts watch on a terminal', () => {
       expect(frame).not.toContain('web-1');
     }
     expect(second).toContain('waits for: the wave before has not soaked');
-    // Up over all that was shown.
-    expect(last).toBe('\u001b[7A');
+    expect(last).toBe('\u001b[?1049l');
     expect(ended.out).toContain('state:          ended-ok\n');
   });
 });

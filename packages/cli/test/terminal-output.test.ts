@@ -67,44 +67,41 @@ describe('what a program of a host wrote', () => {
 });
 
 describe('a frame', () => {
-  const UP = (lines: number) => `\u001b[${lines}A`;
-  const LINE = '\r\u001b[2K';
+  const OTHER = '\u001b[?1049h';
+  const FIRST = '\u001b[?1049l';
+  const HOME = '\u001b[H';
+  const RIGHT = '\u001b[K';
   const BELOW = '\u001b[J';
+  const LINE = '\r\u001b[2K';
 
-  it('takes the place of the one before, and an empty one takes it away', () => {
+  it('takes the place of the one before on a screen of its own, and an empty one leaves that', () => {
     const { screen, shown } = screenOf(true);
     const output = outputOn(screen);
     output.frame(['one', 'two']);
     output.frame(['three']);
     output.frame([]);
+    output.frame([]);
     expect(shown()).toBe(
-      `${LINE}one\n${LINE}two\n${BELOW}${UP(2)}${LINE}three\n${BELOW}${UP(1)}${BELOW}`,
+      `${OTHER}${HOME}one${RIGHT}\ntwo${RIGHT}\n${BELOW}${HOME}three${RIGHT}\n${BELOW}${FIRST}`,
     );
   });
 
   it('is cut to the screen, and holds nothing that a terminal obeys (T19)', () => {
     const { screen, shown } = screenOf(true);
     outputOn({ ...screen, columns: 5, rows: 3 }).frame(['\u001b[2Jlonger', 'b', 'c', 'd']);
-    expect(shown()).toBe(`${LINE}long\n${LINE}b\n${BELOW}`);
+    expect(shown()).toBe(`${OTHER}${HOME}long${RIGHT}\nb${RIGHT}\n${BELOW}`);
   });
 
-  it('is replaced whole where the terminal was made narrower, which has wrapped its lines', () => {
-    const { screen, shown } = screenOf(true);
-    const terminal = { ...screen, columns: 20 };
-    const output = outputOn(terminal);
-    output.frame(['a line of nineteen.', 'short', '']);
-    terminal.columns = 10;
-    output.frame(['one']);
-    expect(shown()).toContain(`${BELOW}${UP(4)}${LINE}one\n${BELOW}`);
-  });
-
-  it('stays where something else is said after it', () => {
+  it('leaves its screen for what is to stay', () => {
     const { screen, shown } = screenOf(true);
     const output = outputOn(screen);
     output.frame(['one']);
     output.notice('a word');
     output.frame(['two']);
-    expect(shown()).toBe(`${LINE}one\n${BELOW}a word\n${LINE}two\n${BELOW}`);
+    output.end();
+    expect(shown()).toBe(
+      `${OTHER}${HOME}one${RIGHT}\n${BELOW}${FIRST}a word\n${OTHER}${HOME}two${RIGHT}\n${BELOW}${FIRST}`,
+    );
   });
 
   it('goes over a step that was shown below it', () => {
@@ -114,7 +111,7 @@ describe('a frame', () => {
     output.step('cannot be asked');
     output.frame(['two']);
     expect(shown()).toBe(
-      `${LINE}one\n${BELOW}${LINE}cannot be asked${LINE}${UP(1)}${LINE}two\n${BELOW}`,
+      `${OTHER}${HOME}one${RIGHT}\n${BELOW}${LINE}cannot be asked${LINE}${HOME}two${RIGHT}\n${BELOW}`,
     );
   });
 

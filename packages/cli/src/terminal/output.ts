@@ -15,6 +15,10 @@ export interface OutputOptions {
 const TENTHS = 10;
 const CLEAR_LINE = '\r\u001b[2K';
 const CLEAR_BELOW = '\u001b[J';
+const CLEAR_RIGHT = '\u001b[K';
+const HOME = '\u001b[H';
+const OTHER_SCREEN = '\u001b[?1049h';
+const FIRST_SCREEN = '\u001b[?1049l';
 const COLOURS = { red: '31', green: '32', yellow: '33', dim: '2', bold: '1' } as const;
 export type Colour = keyof typeof COLOURS;
 
@@ -22,8 +26,8 @@ export class Output {
   readonly #options: OutputOptions;
   #hasLiveLine = false;
   #lastStep = '';
-  /** Lengths of the lines right above the cursor, which the next frame replaces. */
-  #frame: readonly number[] = [];
+  /** Frames stand on a screen of their own, which a terminal neither wraps nor scrolls; what was there before comes back. */
+  #isFramed = false;
   /** A letter may come in two pieces. */
   readonly #decoders = { out: new TextDecoder(), err: new TextDecoder() };
   /** Text of a program stands on the screen whose line it has not ended. */
@@ -144,22 +148,22 @@ export class Output {
   frame(lines: readonly string[]): void {
     const size = this.frameSize;
     if (size === null) return;
-    const { screen } = this.#options;
     this.#clear();
-    const shown = lines
+    if (lines.length === 0) {
+      this.#leaveFrame();
+      return;
+    }
+    const text = lines
       .slice(0, size.rows)
-      .map((line) => [...printable(line)].slice(0, size.columns).join(''));
-    const rows = this.#frameRows();
-    const up = rows === 0 ? '' : `\u001b[${rows}A`;
-    const text = shown.map((line) => `${CLEAR_LINE}${line}\n`).join('');
-    screen.err(`${up}${text}${CLEAR_BELOW}`);
-    this.#frame = shown.map((line) => [...line].length);
+      .map((line) => `${[...printable(line)].slice(0, size.columns).join('')}${CLEAR_RIGHT}\n`)
+      .join('');
+    this.#options.screen.err(`${this.#isFramed ? '' : OTHER_SCREEN}${HOME}${text}${CLEAR_BELOW}`);
+    this.#isFramed = true;
   }
 
-  /** What the frame takes of the screen by now: a terminal that was made narrower has wrapped its lines. */
-  #frameRows(): number {
-    const { columns } = this.#options.screen;
-    return this.#frame.reduce((sum, length) => sum + Math.max(1, Math.ceil(length / columns)), 0);
+  #leaveFrame(): void {
+    if (this.#isFramed) this.#options.screen.err(FIRST_SCREEN);
+    this.#isFramed = false;
   }
 
   failure(lines: readonly string[]): void {
@@ -175,7 +179,7 @@ export class Output {
   end(): void {
     this.#clear();
     this.#endLine();
-    this.#frame = [];
+    this.#leaveFrame();
   }
 
   #clear(): void {

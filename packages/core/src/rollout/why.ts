@@ -192,13 +192,17 @@ function failureReason(rollout: RolloutFacts, all: MembersAlike): RolloutReason 
   const message = some[0]?.message ?? null;
   const named = code === null ? '' : ` (${code})`;
   const why = message === null ? '' : `: ${message}`;
-  const told = toldIn(`${code}: ${message}`);
+  const told = toldIn(`${code}: ${message}`)?.remedy;
+  // Of a rollout that is over nobody is taken again.
+  const again = isActive(rollout.state)
+    ? 'moult rollouts retry ROLLOUT'
+    : 'moult agents upgrade AGENT --to VERSION --force';
   return {
     about: 'failed',
     reason: code,
     text: `${state.replaceAll('-', ' ')}${named}${why}`,
     untilMs: null,
-    freedBy: told === null ? null : typed(told.remedy, rollout, all),
+    freedBy: typed(told ?? again, rollout, all),
     ...concerned(all),
   };
 }

@@ -133,10 +133,14 @@ describe('what frees agents of a rollout', () => {
     ]);
   });
 
-  test('is the remedy of a failure', () => {
+  test('is the remedy of a failure, or another try', () => {
     const failed = alike(1, { state: 'failed', code: 'rehearsal-failed' });
     expect(freedBy(RUNNING, failed)).toContain('`moult agents upgrade a1`');
-    expect(freedBy(RUNNING, alike(1, { state: 'failed', code: 'of-a-newer-one' }))).toBeNull();
+    const crashed = alike(1, { state: 'rolled-back', code: 'crashed' });
+    expect(freedBy(HALTED, crashed)).toBe('moult rollouts retry spring');
+    expect(freedBy({ ...RUNNING, state: 'ended' }, crashed)).toBe(
+      'moult agents upgrade a1 --to 1.4.0 --force',
+    );
   });
 
   test('what only a newer host says is told as it said it', () => {

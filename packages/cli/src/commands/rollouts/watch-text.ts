@@ -33,15 +33,19 @@ export function frameLines(of: FrameOf): readonly string[] {
     `${name}: ${component} ${version}, ${stateText(rollout)}, ${overIn(counts)} of ${sizeOf(counts)} over`,
     waits === null ? '' : `waits for: ${waits}`,
   ];
-  const bars = barLines(of);
-  const troubled = troubledLines(of, Math.max(0, size.rows - HEAD_LINES - bars.length));
-  return [...head, ...bars, ...troubled].slice(0, size.rows);
+  const troubled = troubledLines(of);
+  const room = Math.max(0, size.rows - HEAD_LINES);
+  const bars = barLines(
+    of,
+    troubled.length === 0 ? room : Math.max(room - troubled.length - 1, Math.floor(room / 2)),
+  );
+  return [...head, ...bars, ...cut(troubled, room - bars.length, name)].slice(0, size.rows);
 }
 
-/** All waves where they leave half of the screen to the agents; else those around the one at work. */
-function barLines({ rollout, size }: FrameOf): readonly string[] {
+/** All waves where they leave half of the screen to the agents that need it; else those around the one at work. */
+function barLines({ rollout, size }: FrameOf, rows: number): readonly string[] {
   const { waves, wave } = rollout;
-  const shownMax = Math.max(1, Math.floor(size.rows / 2) - HEAD_LINES);
+  const shownMax = Math.max(1, rows);
   const width = Math.max(BAR_WIDTH_MIN, Math.min(BAR_WIDTH_MAX, size.columns - BESIDE_BAR));
   const digits = String(waves.length).length;
   const lines = waves.map(({ counts }, index) => {
@@ -51,7 +55,8 @@ function barLines({ rollout, size }: FrameOf): readonly string[] {
   });
   if (lines.length <= shownMax) return lines;
   const at = wave ?? (rollout.endedMs === null ? 0 : lines.length - 1);
-  const first = Math.max(0, Math.min(at - 1, lines.length - shownMax));
+  // The one before it, where there is room for two.
+  const first = Math.max(0, Math.min(shownMax === 1 ? at : at - 1, lines.length - shownMax));
   return lines.slice(first, first + shownMax);
 }
 
@@ -79,23 +84,24 @@ const SLOW_MS_MIN = 60_000;
 /** Where nothing is known of others. */
 const SLOW_MS_UNKNOWN = 300_000;
 
-/** Failures first, then those held, then the slow ones; the last line says how many more there are. */
-function troubledLines(of: FrameOf, rows: number): readonly string[] {
-  const { members, rollout } = of;
-  const failed = members.filter(({ state }) => isFailure(state));
-  const others = members.filter(({ state }) => !isFailure(state));
+/** Failures first, then those held, then the slow ones. */
+function troubledLines(of: FrameOf): readonly string[] {
+  const failed = of.members.filter(({ state }) => isFailure(state));
+  const others = of.members.filter(({ state }) => !isFailure(state));
   const held = others.filter(({ holdReason }) => !IN_LINE.includes(holdReason));
-  const lines = [
+  return [
     ...[...failed, ...held].map((member) => `${member.agent}: ${memberText(member)}`),
     ...others.filter((one) => !held.includes(one)).flatMap((member) => slowLine(member, of)),
   ];
+}
+
+/** Below an empty line; the last one says how many more there are. */
+function cut(lines: readonly string[], rows: number, rollout: string): readonly string[] {
   if (lines.length === 0 || rows < 2) return [];
-  // One is the empty line before them.
   const shownMax = rows - 1;
   if (lines.length <= shownMax) return ['', ...lines];
   const shown = lines.slice(0, shownMax - 1);
-  const left = lines.length - shown.length;
-  return ['', ...shown, `and ${left} more: moult rollouts why ${rollout.name}`];
+  return ['', ...shown, `and ${lines.length - shown.length} more: moult rollouts why ${rollout}`];
 }
 
 /** `web-7: upgrading for 3 min 2 s; others took 41.0 s`; none: it is not slow. */
