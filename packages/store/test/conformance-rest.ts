@@ -23,7 +23,7 @@ export function restConformance(opened: () => Store): void {
       nowMs: NOW,
       resends: true,
     });
-    expect(done).toEqual({ sends: [], open: [], group: null });
+    expect(done).toEqual({ sends: [], open: [], takenBack: [], group: null });
     expect(await historyKinds(opened())).toEqual(before);
     await ordered(opened(), 'a');
     expect(await isAtRest()).toBe(false);

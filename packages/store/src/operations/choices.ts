@@ -2,7 +2,7 @@ import type { Component } from '@moult/core/component';
 import { type Desired, type DesiredScope, desiredVersionOf } from '@moult/core/desired';
 import type { MemberState, RolloutState } from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
-import { sql } from 'kysely';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { ChoiceTable, InstanceComponentTable } from '../database.ts';
 import { KIND, OPEN_STATES } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
@@ -43,21 +43,32 @@ const COLUMNS = [
 
 /** By the key: an agent's choice must not be looked for among those of all. */
 function choicesAmong(db: ReadContext, subjects: readonly string[]) {
+  return choicesWhere(
+    db,
+    sql`scope in (${sql.join(SCOPES)}) and subject in (${sql.join(subjects)})`,
+  );
+}
+
+function choicesWhere(db: ReadContext, are: RawBuilder<unknown>) {
+  const isMeant = sql<SqlBool>`${are}`;
   const withdrawn = db
     .selectFrom('withdrawn_choices')
     .select([...COLUMNS, sql<Version | null>`null`.as('version')])
-    .where('scope', 'in', SCOPES)
-    .where('subject', 'in', subjects);
+    .where(isMeant);
   return db
     .selectFrom('choices')
     .select([...COLUMNS, ({ ref }) => ref('version').$castTo<Version | null>().as('version')])
-    .where('scope', 'in', SCOPES)
-    .where('subject', 'in', subjects)
+    .where(isMeant)
     .unionAll(withdrawn);
 }
 
 const choicesFor = prepared((db, of: { readonly group: string; readonly agentName: string }) =>
-  choicesAmong(db, ['', of.group, of.agentName]),
+  // Three keys: for lists of values SQLite would make tables first, and this is asked of each agent again and again.
+  choicesWhere(
+    db,
+    sql`(scope = 'fleet' and subject = '') or (scope = 'group' and subject = ${of.group})
+      or (scope = 'agent' and subject = ${of.agentName})`,
+  ),
 );
 
 /** Everything that can concern an agent, of every component. */

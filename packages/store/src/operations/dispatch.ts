@@ -36,7 +36,7 @@ import { endOverdue, type Overran } from './rollout-deadlines.ts';
 import { noteMemberHeld } from './rollout-rows.ts';
 import type { Slot } from './slot.ts';
 import { type InFlight, isTurnTaken, otherInFlight, rolloutHoldOf } from './turns.ts';
-import { issueWanted } from './wanted.ts';
+import { issueWantedOf } from './wanted.ts';
 
 /** A command on the wire without an answer is sent again: ids are idempotent. */
 const RESEND_MS = 60_000;
@@ -70,7 +70,7 @@ export async function dispatch(context: WriteContext, args: Dispatching): Promis
   await noteAwaitedStart(context, { ...args, instance });
   const hasExpired = await expire(context, { ...args, instance });
   if (hasExpired || args.resends) {
-    await issueWanted(context, { instanceIds: [args.instanceId], nowMs: args.nowMs });
+    await issueWantedOf(context, { instance, nowMs: args.nowMs });
   }
   const sends: CommandTable[] = [];
   const open: CommandTable[] = [];

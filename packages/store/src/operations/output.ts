@@ -8,7 +8,7 @@ import { addHistory } from './history.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import { addOutputRows, type NewOutputRow } from './output-rows.ts';
 import { prepared } from './prepared.ts';
-import { issueWanted } from './wanted.ts';
+import { issueWantedOf } from './wanted.ts';
 
 export type NewOutput =
   | { readonly kind: 'finish'; readonly finish: FinishReport }
@@ -87,7 +87,7 @@ export async function storeOutput(
     bytes: instance.output_bytes + bytes,
   });
   if (finished.some((one) => one.kind === 'ended' && !one.isTask)) {
-    await issueWanted(context, { instanceIds: [instance.id], nowMs: batch.nowMs });
+    await issueWantedOf(context, { instance, nowMs: batch.nowMs });
   }
   return { lastSequence: newLast, finished };
 }

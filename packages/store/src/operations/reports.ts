@@ -1,8 +1,8 @@
 import type { AgentState } from '@moult/core/agent-state';
 import { changesText, type SlotChanges } from '@moult/core/changed-files';
 import type { Component } from '@moult/core/component';
-import type { CommandTable, InstanceTable } from '../database.ts';
-import { componentRow, componentsOf, setComponent } from './component-rows.ts';
+import type { CommandTable, InstanceComponentTable, InstanceTable } from '../database.ts';
+import { componentsOf, setComponent } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { keptIn, type ReportedKeeping } from './host-facts.ts';
@@ -10,7 +10,7 @@ import { type InstanceRow, instanceById } from './instances.ts';
 import { preparedByNames } from './prepared.ts';
 import type { Slot } from './slot.ts';
 import { knowsTasks, type TaskOffer } from './tasks.ts';
-import { issueWanted } from './wanted.ts';
+import { issueWantedOf } from './wanted.ts';
 
 /** Kept as JSON: fields are added, never renamed. */
 export interface RefusedSlot extends Slot {
@@ -62,20 +62,25 @@ export async function recordReport(
   const said = instanceSaid(report, instance);
   const isSameStep =
     stepOf(instance.upgrade) === stepOf(said.upgrade) && instance.upgrade_since_ms !== null;
-  await changeInstance(context.db, {
-    id: instance.id,
+  const change = {
     ...said,
     upgrade_since_ms: isSameStep ? instance.upgrade_since_ms : report.nowMs,
     last_seen_ms: report.nowMs,
     revision: instance.revision + 1,
-  });
-  await noteChanges(context, { report, instance });
+  };
+  await changeInstance(context.db, { id: instance.id, ...change });
+  const rows = await componentsOf(context.db, instance.id);
+  await noteChanges(context, { report, instance, rows });
   for (const part of report.components) {
-    const of = { instanceId: instance.id, component: part.component };
-    await noteLeftByOwner(context, { instance, part, nowMs: report.nowMs });
-    await setComponent(context, of, componentSaid(part));
+    const { component } = part;
+    const row = rows.find((one) => one.component === component) ?? null;
+    await noteLeftByOwner(context, { instance, part, row, nowMs: report.nowMs });
+    const said = componentSaid(part);
+    // Each report says all, and most of it is as before.
+    if (row !== null && isPartOf(said, row)) continue;
+    await setComponent(context, { instanceId: instance.id, component }, said);
   }
-  return issueWanted(context, { instanceIds: [instance.id], nowMs: report.nowMs });
+  return issueWantedOf(context, { instance: { ...instance, ...change }, nowMs: report.nowMs });
 }
 
 const changeInstance = preparedByNames(
@@ -89,15 +94,15 @@ async function noteLeftByOwner(
   of: {
     readonly instance: InstanceRow;
     readonly part: AgentReport['components'][number];
+    readonly row: InstanceComponentTable | null;
     readonly nowMs: number;
   },
 ): Promise<void> {
-  const { instance, part, nowMs } = of;
+  const { instance, part, row, nowMs } = of;
   const { component, current } = part;
   const left = part.refused.find(({ byOwner }) => byOwner !== undefined);
   if (left?.byOwner === undefined) return;
   const { attemptId, said } = left.byOwner;
-  const row = await componentRow(context.db, { instanceId: instance.id, component });
   const known = JSON.parse(row?.refused ?? '[]') as readonly RefusedSlot[];
   if (known.some(({ byOwner }) => byOwner?.attemptId === attemptId)) return;
   await addHistory(context, {
@@ -114,11 +119,14 @@ async function noteLeftByOwner(
 /** H16: history names what was changed when it is first seen, and where it is kept when it has made way. */
 async function noteChanges(
   context: WriteContext,
-  of: { readonly report: AgentReport; readonly instance: InstanceRow },
+  of: {
+    readonly report: AgentReport;
+    readonly instance: InstanceRow;
+    readonly rows: readonly InstanceComponentTable[];
+  },
 ): Promise<void> {
-  const { report, instance } = of;
+  const { report, instance, rows } = of;
   const about = { nowMs: report.nowMs, agentName: instance.agent_name, instanceId: instance.id };
-  const rows = await componentsOf(context.db, instance.id);
   for (const { component, current, changes } of report.components) {
     const row = rows.find((one) => one.component === component) ?? null;
     if (changes.count === 0 || changedText(changes) === row?.changed) continue;

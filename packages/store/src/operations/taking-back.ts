@@ -5,6 +5,7 @@
  */
 import { isEnded } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
+import { sql } from 'kysely';
 import type { CommandTable } from '../database.ts';
 import { attemptOf } from './attempt-rows.ts';
 import { applyEvent, KIND } from './command-rows.ts';
@@ -80,7 +81,7 @@ const untoldOf = prepared((db, of: { readonly instanceId: string; readonly since
     .where('host_ended_ms', 'is', null)
     .where('ended_ms', '>', of.sinceMs)
     .orderBy('ended_ms', 'desc')
-    .limit(UNTOLD_MAX),
+    .limit(sql.lit(UNTOLD_MAX)),
 );
 
 /**

@@ -31,12 +31,22 @@ export async function issueWanted(
   const issued: CommandTable[] = [];
   for (const id of args.instanceIds) {
     const instance = await instanceById(context.db, id);
-    if (instance === null || instance.role === 'removed') continue;
-    const wanting = await wantingOf(context.db, { instance, nowMs: args.nowMs });
-    for (const component of COMPONENTS) {
-      const command = await issueFor(context, { ...wanting, component });
-      if (command !== null) issued.push(command);
-    }
+    if (instance !== null) issued.push(...(await issueWantedOf(context, { ...args, instance })));
+  }
+  return issued;
+}
+
+/** The same of one that was read already. */
+export async function issueWantedOf(
+  context: WriteContext,
+  of: { readonly instance: InstanceRow; readonly nowMs: number },
+): Promise<readonly CommandTable[]> {
+  if (of.instance.role === 'removed') return [];
+  const wanting = await wantingOf(context.db, of);
+  const issued: CommandTable[] = [];
+  for (const component of COMPONENTS) {
+    const command = await issueFor(context, { ...wanting, component });
+    if (command !== null) issued.push(command);
   }
   return issued;
 }
@@ -53,11 +63,11 @@ interface Wanting {
 
 async function wantingOf(
   db: ReadContext,
-  of: { readonly instance: InstanceRow; readonly nowMs: number },
+  { instance, nowMs }: { readonly instance: InstanceRow; readonly nowMs: number },
 ): Promise<Wanting> {
-  const { id, agent_name: agentName, group_name: group } = of.instance;
+  const { id, agent_name: agentName, group_name: group } = instance;
   return {
-    ...of,
+    ...{ instance, nowMs },
     rows: await componentsOf(db, id),
     choices: await choicesOf(db, { group, agentName }),
     rollouts: await rolloutVersionsFor(db, id),
