@@ -1,11 +1,11 @@
-// Simulated lives of hosts and fleets: `npm run sim -- --seeds 1000 [--from 1] [--failures 5]`, or `--seed N` for one with its whole story.
+// Simulated lives of hosts, fleets and rollouts: `npm run sim -- --seeds 1000 [--from 1] [--failures 5]`, or `--seed N` for one with its whole story.
 // It runs in as many processes as the machine has cores (`--processes 1` for less). What was met less than `--least` times is
 // looked for in variations of the lives that met it (`--seed 2000007` is the second one of 7), and named if that is not enough.
 // With `--tally FILE` a run adds to what the runs before it have met, so that a long one can be had in parts. A failing seed prints what was violated, what happened last, and the command that repeats it.
 
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type LivesOf, reportOf, sayLife } from '../test/simulation/run.ts';
+import { LIVES, type LivesOf, reportOf, sayLife } from '../test/simulation/run.ts';
 import { runInProcesses } from '../test/simulation/run-in-processes.ts';
 
 const { values } = parseArgs({
@@ -21,15 +21,13 @@ const { values } = parseArgs({
   },
 });
 
-const LIVES = ['all', 'host', 'fleet'] as const;
-
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const { seeds, from, failures, least, processes } = values;
 const numbers = [seeds, from, values.seed ?? '1', failures, least, processes].map(Number);
 const lives = LIVES.find((name) => name === values.lives);
 if (lives === undefined || numbers.some((number) => !Number.isSafeInteger(number) || number < 0)) {
   process.stderr.write(
-    'usage: npm run sim -- [--seeds N] [--from S] [--failures N] [--lives all|host|fleet] [--least N] [--processes N] [--tally FILE] | --seed N\n',
+    `usage: npm run sim -- [--seeds N] [--from S] [--failures N] [--lives ${LIVES.join('|')}] [--least N] [--processes N] [--tally FILE] | --seed N\n`,
   );
   process.exitCode = 2;
 } else if (values.seed !== undefined) {

@@ -56,6 +56,13 @@ export const COORDINATOR_POINTS: readonly string[] = [
   ...['issueWanted', 'orderUpgrade', 'orderControl', 'choose', 'revokeCommand', 'skipCommand'],
 ].flatMap((name) => [`coordinator:${name}:before`, `coordinator:${name}:after`]);
 
+/** Those of rollouts: apart, so that what fleets draw stays what it is. */
+export const ROLLOUT_POINTS: readonly string[] = [
+  ...['stepRollout', 'createRollout', 'startRollout', 'pauseRollout', 'resumeRollout'],
+  ...['approveRollout', 'cancelRollout', 'skipRolloutAgent', 'retryRollout', 'setGroup'],
+  ...['dispatch', 'recordAccepted', 'decidePermission', 'confirmAttempt', 'storeOutput'],
+].flatMap((name) => [`coordinator:${name}:before`, `coordinator:${name}:after`]);
+
 export const POINTS: readonly string[] = [
   ...RECORD,
   ...LINKS,

@@ -1,13 +1,17 @@
 /* Runs lives and says how they went. */
 import { liveFleet } from './fleet/fleet-life.ts';
 import { type LifeResult, live } from './life.ts';
+import { liveRollouts } from './rollouts/rollout-life.ts';
 import { Tally } from './tally.ts';
 import { whyUnreachable } from './unreachable.ts';
 import { namesIn } from './variation.ts';
 
-const FLEET_EVERY = 5;
+/** Of five lives of all kinds the fifth, and the fourth. */
+const EVERY = 5;
 
-export type LivesOf = 'all' | 'host' | 'fleet';
+export const LIVES = ['all', 'host', 'fleet', 'rollouts'] as const;
+
+export type LivesOf = (typeof LIVES)[number];
 
 export interface Run {
   readonly failures: readonly LifeResult[];
@@ -22,7 +26,7 @@ export async function runSeeds(options: {
   readonly seeds: readonly number[];
   /** Stops after so many failing seeds. */
   readonly failuresMax: number;
-  /** Lives of one host, of a fleet, or both. */
+  /** Lives of one host, of a fleet, of rollouts, or all. */
   readonly lives: LivesOf;
   readonly say: (line: string) => void;
 }): Promise<Run> {
@@ -50,10 +54,10 @@ export function seedsFrom(from: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => from + index);
 }
 
-/** Of both: every fifth seed is the life of a fleet, the others are lives of one host, where more goes wrong at once. */
+/** Of all: of five seeds one is the life of a fleet, one of rollouts, the others are lives of one host, where more goes wrong at once. */
 function lifeOf(of: LivesOf, seed: number): typeof live {
-  const isFleet = of === 'fleet' || (of === 'all' && seed % FLEET_EVERY === 0);
-  return isFleet ? liveFleet : live;
+  if (of === 'fleet' || (of === 'all' && seed % EVERY === 0)) return liveFleet;
+  return of === 'rollouts' || (of === 'all' && seed % EVERY === EVERY - 1) ? liveRollouts : live;
 }
 
 /** One life with everything that happened in it. */

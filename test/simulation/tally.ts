@@ -5,7 +5,7 @@
 import { SUPERVISION, VERDICTS } from '@moult/core/boot';
 import { TRANSITIONS } from '@moult/core/upgrade';
 import { CRASHES, TROUBLES } from './faults.ts';
-import { COORDINATOR_POINTS, POINTS } from './points.ts';
+import { COORDINATOR_POINTS, POINTS, ROLLOUT_POINTS } from './points.ts';
 
 type Table = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
@@ -15,7 +15,7 @@ const TABLES: Readonly<Record<string, Table>> = {
   verdict: VERDICTS,
 };
 
-const ALL_POINTS = [...POINTS, ...COORDINATOR_POINTS];
+const ALL_POINTS = [...new Set([...POINTS, ...COORDINATOR_POINTS, ...ROLLOUT_POINTS])];
 
 export const COUNTED = ['cells', 'points', 'crashes', 'faults', 'outcomes'] as const;
 

@@ -18,11 +18,14 @@ import { agentHandlers } from '../../../packages/coordinator/src/http/handlers/a
 import { choiceHandlers } from '../../../packages/coordinator/src/http/handlers/choices.ts';
 import { controlHandlers } from '../../../packages/coordinator/src/http/handlers/controls.ts';
 import { coordinatorHandlers } from '../../../packages/coordinator/src/http/handlers/coordinator.ts';
+import { rolloutHandlers } from '../../../packages/coordinator/src/http/handlers/rollouts.ts';
 import { OutputWaiters } from '../../../packages/coordinator/src/output/output-waiters.ts';
 import { Dispatcher } from '../../../packages/coordinator/src/queue/dispatcher.ts';
 import { LiveFrames } from '../../../packages/coordinator/src/queue/live-frames.ts';
 import { Why } from '../../../packages/coordinator/src/queue/why.ts';
 import { Selection } from '../../../packages/coordinator/src/registry/selection.ts';
+import { Planning } from '../../../packages/coordinator/src/rollouts/planning.ts';
+import { Rollouts } from '../../../packages/coordinator/src/rollouts/rollouts.ts';
 import type { ServerEnd, ServerListener } from '../network.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { SeededRandom } from '../seeded-random.ts';
@@ -33,6 +36,8 @@ export interface RealCoordinatorOptions {
   readonly scheduler: Scheduler;
   readonly random: SeededRandom;
   readonly wallMs: () => number;
+  /** It drives rollouts, which looks at them each second. */
+  readonly rolls?: boolean;
   /** Before and after each transaction: whoever is told may kill it. */
   readonly point: (name: string) => void;
   /** Durable writes were made. */
@@ -51,7 +56,8 @@ interface Process {
   readonly handlers: ReturnType<typeof agentHandlers> &
     ReturnType<typeof choiceHandlers> &
     ReturnType<typeof controlHandlers> &
-    ReturnType<typeof coordinatorHandlers>;
+    ReturnType<typeof coordinatorHandlers> &
+    ReturnType<typeof rolloutHandlers>;
   readonly carriers: Set<SimCarrier>;
 }
 
@@ -77,6 +83,15 @@ export class RealCoordinator {
     return this.#process;
   }
 
+  /** Of its database. */
+  get path(): string {
+    return this.#path;
+  }
+
+  wallMs(): number {
+    return this.#options.wallMs();
+  }
+
   get isListening(): boolean {
     return this.#process !== null;
   }
@@ -84,20 +99,26 @@ export class RealCoordinator {
   async start(): Promise<void> {
     if (this.#process !== null) return;
     await this.#closing;
-    const { scheduler, random, wallMs } = this.#options;
+    const { scheduler, random, wallMs, rolls } = this.#options;
     const raw = await openInlineSqliteStore({ path: this.#path, random });
     const alive = { isAlive: true };
     const store = this.#guarded(raw, alive);
     const clock = clockOf({ scheduler, wallMs, isAlive: () => alive.isAlive });
     const sessions = new Sessions();
     const common = { store, clock, random, log: silentLogger, sessions };
-    // No rollouts are made here.
+    const selection = new Selection(common);
+    const rollouts = new Rollouts({
+      ...{ ...common, selection },
+      onIssued: (ids) => {
+        for (const id of ids) dispatcher.touch(id);
+      },
+    });
     const dispatcher = new Dispatcher({
       ...common,
-      onFreed: () => undefined,
-      onLookedAt: () => undefined,
+      onFreed: (group) => rollouts.touch(group),
+      onLookedAt: (id) => rollouts.lookAt(id),
     });
-    const selection = new Selection(common);
+    const planning = new Planning({ ...common, selection, rollouts });
     const why = new Why({ store, sessions, selection });
     const waiters = new OutputWaiters({ clock });
     const live = new LiveFrames({ ...common, dispatcher, why, waiters });
@@ -108,10 +129,8 @@ export class RealCoordinator {
       ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
       ...choiceHandlers({ store, clock, dispatcher }),
       ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
-      ...coordinatorHandlers({
-        ...{ store, clock, dispatcher, output: { forwards: [] } },
-        rollouts: { touch: () => undefined },
-      }),
+      ...coordinatorHandlers({ store, clock, dispatcher, rollouts, output: { forwards: [] } }),
+      ...rolloutHandlers({ store, clock, dispatcher, selection, rollouts, planning }),
     };
     const process: Process = Object.assign(alive, {
       raw,
@@ -125,6 +144,8 @@ export class RealCoordinator {
     this.#process = process;
     await beginRun({ ...common, version: '1.0.0' });
     await dispatcher.start();
+    if (rolls === true) await rollouts.start();
+    if (rolls === true) planning.start();
     if (process.isAlive) gateway.start();
     this.#options.trace('the coordinator runs');
   }

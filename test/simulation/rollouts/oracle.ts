@@ -1,0 +1,468 @@
+/*
+ * docs/spec/rollout.md, held against what is committed and against what the agents themselves run. It reads the few rows
+ * that are new after each step, counts by itself, and calls nothing of what it judges.
+ */
+import type { RolloutSpec } from '@moult/core/rollout';
+import type { Change, Journal } from './journal.ts';
+import { COUNTED_STATES } from './journal.ts';
+import {
+  ACTIVE,
+  countOf,
+  FAILURES,
+  IN_FLIGHT,
+  isTooMuch,
+  type KnownCommand,
+  type KnownMember,
+  type KnownRollout,
+  MEMBER_GOES,
+  ON_THE_WAY,
+  OPEN,
+  ROLLOUT_GOES,
+  WENT_THROUGH,
+  wentThrough,
+} from './known.ts';
+import type { LightAgent, Watch } from './light-agent.ts';
+import type { Job } from './light-upgrade.ts';
+
+export interface RolloutOracleOptions {
+  readonly agents: readonly LightAgent[];
+  readonly nowMs: () => number;
+  readonly fail: (invariant: string, message: string) => void;
+  /** Something happened of which a run should have seen every kind. */
+  readonly met: (what: string) => void;
+  readonly trace: (what: string, detail?: unknown) => void;
+}
+
+type Of<K extends Change['on']> = Extract<Change, { readonly on: K }>;
+
+/** A permission that was given before its group was made smaller is used within this time. */
+const GRANT_MS_MAX = 120_000;
+const KEYS = 12;
+
+export class RolloutOracle implements Watch {
+  readonly rollouts = new Map<string, KnownRollout>();
+  readonly commands = new Map<string, KnownCommand>();
+  readonly #options: RolloutOracleOptions;
+  readonly #byInstance = new Map<string, LightAgent>();
+  readonly #memberOf = new Map<string, KnownMember>();
+  /** By group and component: commands on their way, and members that have a place. */
+  readonly #inFlight = new Map<string, Set<string>>();
+  readonly #upgrading = new Map<string, Set<string>>();
+  readonly #max = new Map<string, { readonly max: number; readonly sinceMs: number }[]>();
+  readonly #switchGranted = new Set<string>();
+  /** Of those whoever cancelled was told that they were stopped. */
+  #stopped = new Set<string>();
+  #unmoved = new Set<string>();
+  #journal: Journal | null = null;
+  isHolding = false;
+
+  constructor(options: RolloutOracleOptions) {
+    this.#options = options;
+  }
+
+  knows(agent: LightAgent): void {
+    this.#byInstance.set(agent.instanceId, agent);
+  }
+
+  /** Another database is in place: what it has is where it begins. */
+  begin(journal: Journal, isEmpty: boolean): void {
+    this.#journal = journal;
+    if (isEmpty) return;
+    for (const map of [this.rollouts, this.commands, this.#memberOf]) map.clear();
+    for (const map of [this.#inFlight, this.#upgrading, this.#max]) map.clear();
+    this.#stopped = new Set();
+    for (const change of journal.all()) this.#take(change, true);
+    this.#unmoved.clear();
+    for (const rollout of this.rollouts.values()) beginAnew(rollout, this.#options.nowMs());
+  }
+
+  /** Reads what is new. */
+  look(): void {
+    const news = this.#journal?.news() ?? [];
+    for (const change of news) this.#take(change, false);
+    for (const wave of this.#unmoved)
+      this.#fail('RO3', `a member moved, its wave did not: ${wave}`);
+    this.#unmoved.clear();
+  }
+
+  close(): void {
+    this.#journal?.close();
+    this.#journal = null;
+  }
+
+  wentDown(agent: LightAgent, job: Job): void {
+    const command = this.commands.get(job.commandId);
+    if (command === undefined || command.origin === 'manual') return;
+    const { group } = agent;
+    const others = this.#options.agents.filter((other) => {
+      const own = this.commands.get(other.upgrade.job?.commandId ?? '');
+      const isCounted = own !== undefined && own.origin !== 'manual' && OPEN.has(own.state);
+      return other !== agent && other.group === group && other.upgrade.isDown && isCounted;
+    });
+    const nowMs = this.#options.nowMs();
+    const limits = (this.#max.get(group) ?? []).filter(
+      ({ sinceMs }, index, all) =>
+        sinceMs > nowMs - GRANT_MS_MAX ||
+        index === all.length - 1 ||
+        isLastBefore(all, index, nowMs),
+    );
+    const max = Math.max(1, ...limits.map((limit) => limit.max));
+    if (others.length >= max) {
+      const names = [agent, ...others].map(({ name }) => name).join(', ');
+      this.#fail('RO1', `${names} of ${group} do not work at once, ${max} may`);
+    }
+  }
+
+  switched(agent: LightAgent, { commandId }: Job): void {
+    const isOf = `${agent.name} switches for ${commandId}`;
+    if (!this.#switchGranted.has(commandId)) this.#fail('C12', `${isOf}, which nobody permitted`);
+    if (this.#stopped.has(commandId)) this.#fail('RO10', `${isOf}, and was said to be stopped`);
+  }
+
+  /** RO10: what whoever cancels is told. */
+  cancelled(
+    name: string,
+    answers: readonly { readonly agent: string; readonly answer: string }[],
+  ): void {
+    const rollout = [...this.rollouts.values()].find((one) => one.name === name);
+    if (rollout === undefined) return;
+    for (const { agent: agentName, answer } of answers) {
+      const agent = this.#options.agents.find((one) => one.name === agentName);
+      const member = rollout.members.get(agent?.instanceId ?? '');
+      if (agent === undefined || member === undefined) continue;
+      this.#options.met(`cancel: ${answer}`);
+      const { command } = member;
+      if (answer === 'stopped' && command !== null) this.#stopped.add(command);
+      if (answer === 'too-late' && !this.#switchGranted.has(command ?? ''))
+        this.#fail('RO10', `${agentName} is too late, and was never permitted to switch`);
+      if (answer === 'done' && !agent.upgrade.given.has(command ?? ''))
+        this.#fail('RO10', `${agentName} is said to be done, and is not`);
+    }
+  }
+
+  #take(change: Change, isOld: boolean): void {
+    if (!isOld) this.#options.trace('committed', change);
+    switch (change.on) {
+      case 'rollout':
+        this.#rollout(change, isOld);
+        return;
+      case 'member':
+        this.#member(change, isOld);
+        return;
+      case 'gone':
+        this.#gone(change);
+        return;
+      case 'wave':
+        this.#wave(change);
+        return;
+      case 'command':
+        this.#command(change, isOld);
+        return;
+      case 'grant':
+        this.#granted(change);
+        return;
+      case 'group': {
+        const all = this.#max.get(change.group) ?? [];
+        all.push({ max: change.max, sinceMs: this.#options.nowMs() });
+        this.#max.set(change.group, all.slice(-KEYS));
+        return;
+      }
+      case 'life':
+        this.isHolding = change.adopted === 0;
+    }
+  }
+
+  #rollout(change: Of<'rollout'>, isOld: boolean): void {
+    const { id, name, component, version, state, from } = change;
+    const known = this.rollouts.get(id);
+    if (known === undefined) {
+      this.rollouts.set(id, {
+        ...{ id, name, component, version, state, spec: specIn(change.spec) },
+        ...{ members: new Map(), counts: new Map(), forgiven: new Set(), approved: new Set() },
+        ...{
+          begun: new Set(),
+          lastWentMs: new Map(),
+          doneAtResume: 0,
+          isUncertain: isOld,
+          wasRestored: isOld,
+        },
+      });
+      return;
+    }
+    known.spec = specIn(change.spec);
+    if (isOld || from === state) return;
+    this.#options.met(`rollout: ${from} → ${state}`);
+    if (ROLLOUT_GOES[known.state]?.includes(state) !== true)
+      this.#fail('RO3', `${name} goes from ${known.state} to ${state}`);
+    known.state = state;
+    if (state === 'running') this.#runs(known, from);
+    else if (state === 'halted' && !known.isUncertain && !isTooMuch(known).halts)
+      this.#fail('RO4', `${name} is halted, and no more failed than may`);
+    else if (state === 'ended') this.#ended(known);
+  }
+
+  #runs(rollout: KnownRollout, from: string | null): void {
+    if (from === 'pending') this.#isApart(rollout);
+    else {
+      for (const { instance, state } of rollout.members.values())
+        if (FAILURES.has(state)) rollout.forgiven.add(instance);
+      rollout.isUncertain = false;
+    }
+    rollout.doneAtResume = countOf(rollout, 'done');
+  }
+
+  /** RO8 */
+  #isApart(rollout: KnownRollout): void {
+    for (const other of this.rollouts.values()) {
+      const isOther = other !== rollout && other.component === rollout.component;
+      if (!isOther || !ACTIVE.has(other.state)) continue;
+      for (const { instance, state } of other.members.values()) {
+        if (!ON_THE_WAY.has(state) || !rollout.members.has(instance)) continue;
+        const { name } = this.#byInstance.get(instance) ?? { name: instance };
+        this.#fail('RO8', `${name} is in ${rollout.name} and in ${other.name}`);
+      }
+    }
+  }
+
+  #ended(rollout: KnownRollout): void {
+    const left = countOf(rollout, 'waiting') + countOf(rollout, 'upgrading');
+    if (left > 0) this.#fail('RO3', `${rollout.name} has ended, and ${left} are on the way`);
+    const isUnknown = countOf(rollout, 'parked') > 0 && wentThrough(rollout) === 0;
+    if (isUnknown) this.#fail('RO6', `${rollout.name} has ended, and nobody went through`);
+  }
+
+  #member(change: Of<'member'>, isOld: boolean): void {
+    const rollout = this.rollouts.get(change.rollout);
+    if (rollout === undefined) {
+      this.#fail('RO3', `a member of no rollout: ${change.rollout}`);
+      return;
+    }
+    const known = rollout.members.get(change.instance);
+    const { instance, group, wave, state, command } = change;
+    const member = known ?? {
+      rollout: rollout.id,
+      instance,
+      group,
+      wave,
+      state: '',
+      command: null,
+      wasParked: false,
+    };
+    const from = member.state;
+    rollout.members.set(instance, member);
+    member.command = command;
+    if (command !== null) this.#memberOf.set(command, member);
+    if (from === state) return;
+    if (!isOld && from !== '') {
+      this.#options.met(`member: ${from} → ${state}`);
+      if (MEMBER_GOES[from]?.includes(state) !== true)
+        this.#fail('RO3', `${this.#name(member)} goes from ${from} to ${state}`);
+      if (from === 'waiting' && state === 'upgrading') this.#starts(rollout, member);
+      if (state === 'done') this.#done(member);
+    }
+    this.#count(rollout, member, state);
+  }
+
+  #gone({ rollout: id, instance }: Of<'gone'>): void {
+    const rollout = this.rollouts.get(id);
+    const member = rollout?.members.get(instance);
+    if (rollout === undefined || member === undefined) return;
+    if (ACTIVE.has(rollout.state))
+      this.#fail('RO3', `${this.#name(member)} is in ${rollout.name} no more, and has no end`);
+    rollout.members.delete(instance);
+    raise(rollout.counts, `${member.wave} ${member.state}`, -1);
+  }
+
+  #count(rollout: KnownRollout, member: KnownMember, state: string): void {
+    const { wave, instance, group, state: from } = member;
+    member.state = state;
+    if (from !== '') raise(rollout.counts, `${wave} ${from}`, -1);
+    raise(rollout.counts, `${wave} ${state}`, 1);
+    if (FAILURES.has(from)) rollout.forgiven.delete(instance);
+    if (state === 'parked') member.wasParked = true;
+    // RO5: who comes late does not make a wave soak anew.
+    const isLate = member.wasParked && rollout.lastWentMs.has(wave);
+    if (WENT_THROUGH.has(state) && !isLate) rollout.lastWentMs.set(wave, this.#options.nowMs());
+    const places = setIn(this.#upgrading, `${group} ${rollout.component}`);
+    if (state === 'upgrading') places.add(`${rollout.id} ${instance}`);
+    else places.delete(`${rollout.id} ${instance}`);
+    this.#unmoved.add(`${rollout.id} ${wave}`);
+  }
+
+  #starts(rollout: KnownRollout, member: KnownMember): void {
+    const who = `${this.#name(member)} starts in ${rollout.name}`;
+    const { spec } = rollout;
+    if (rollout.state !== 'running') this.#fail('RO2', `${who}, which is ${rollout.state}`);
+    if (this.isHolding) this.#fail('RO6', `${who}, and nobody has adopted this store`);
+    if (spec === null) {
+      this.#fail('RO6', `${who}, whose spec nobody can read`);
+      return;
+    }
+    this.#hasRoom(rollout, member, who);
+    if (!rollout.isUncertain && isTooMuch(rollout).halts)
+      this.#fail('RO4', `${who}, where too many have failed`);
+    if (spec.pauseAfter !== null) {
+      const done = countOf(rollout, 'done') - rollout.doneAtResume;
+      if (done + countOf(rollout, 'upgrading') >= spec.pauseAfter)
+        this.#fail('RO9', `${who}: ${done} are done, and it was to pause after ${spec.pauseAfter}`);
+    }
+    if (member.wave > 0 && !rollout.begun.has(member.wave)) this.#opens(rollout, member.wave, who);
+    rollout.begun.add(member.wave);
+  }
+
+  /** RO1 */
+  #hasRoom(rollout: KnownRollout, member: KnownMember, who: string): void {
+    const key = `${member.group} ${rollout.component}`;
+    const places = setIn(this.#upgrading, key).size;
+    let others = 0;
+    for (const id of setIn(this.#inFlight, key))
+      if (this.commands.get(id)?.origin !== 'rollout') others += 1;
+    const max = this.#maxOf(member.group);
+    if (places + others >= max)
+      this.#fail(
+        'RO1',
+        `${who}: ${places} and ${others} of ${member.group} are in flight, ${max} may`,
+      );
+  }
+
+  /** RO5, RO6 */
+  #opens(rollout: KnownRollout, wave: number, who: string): void {
+    const { spec } = rollout;
+    if (spec === null) return;
+    const isApproved = rollout.approved.has(wave);
+    this.#options.met(isApproved ? 'wave: opens approved' : 'wave: opens');
+    for (let before = 0; before < wave; before++) {
+      for (const state of ['waiting', 'upgrading']) {
+        if (countOf(rollout, state, before) > 0)
+          this.#fail('RO5', `${who}: in wave ${before + 1} some are ${state}`);
+      }
+      const soakedMs = this.#options.nowMs() - (rollout.lastWentMs.get(before) ?? 0);
+      if (soakedMs < spec.soakMs)
+        this.#fail('RO5', `${who}: wave ${before + 1} has soaked ${soakedMs} of ${spec.soakMs} ms`);
+    }
+    if (isApproved) return;
+    if (spec.needsApproval) this.#fail('RO5', `${who}, and nobody has approved wave ${wave + 1}`);
+    const judged = wentThrough(rollout, wave - 1);
+    if (judged === 0) this.#fail('RO6', `${who}, and nobody went through wave ${wave}`);
+    else if (countOf(rollout, 'done', wave - 1) / judged < spec.successShareMin)
+      this.#fail('RO5', `${who}, and too few of wave ${wave} are done`);
+    if (!rollout.isUncertain && isTooMuch(rollout).is)
+      this.#fail('RO6', `${who}, and too many of too few have failed`);
+  }
+
+  /** RO7: by what the host itself has committed. */
+  #done(member: KnownMember): void {
+    const agent = this.#byInstance.get(member.instance);
+    if (agent?.upgrade.given.has(member.command ?? '') === true) return;
+    this.#fail('RO7', `${this.#name(member)} is done, and runs ${agent?.upgrade.runs.version}`);
+  }
+
+  #wave({ rollout: id, wave, approved, counts }: Of<'wave'>): void {
+    const rollout = this.rollouts.get(id);
+    if (rollout === undefined) return;
+    this.#unmoved.delete(`${id} ${wave}`);
+    if (approved === 1) rollout.approved.add(wave);
+    for (const [index, column] of COUNTED_STATES.entries()) {
+      const own = countOf(rollout, column.replaceAll('_', '-'), wave);
+      if (own !== counts[index])
+        this.#fail(
+          'RO3',
+          `${rollout.name}, wave ${wave + 1}: ${own} are ${column}, it counts ${counts[index]}`,
+        );
+    }
+  }
+
+  #command(change: Of<'command'>, isOld: boolean): void {
+    const { id, instance, group, component, kind, origin, state } = change;
+    const known = this.commands.get(id) ?? { id, instance, group, component, kind, origin, state };
+    const from = this.commands.has(id) ? known.state : null;
+    this.commands.set(id, known);
+    known.state = state;
+    if (kind !== 'autoUpgrade') return;
+    const flying = setIn(this.#inFlight, `${group} ${component}`);
+    if (!isOld && state === 'sent') this.#sent(known, flying);
+    if (IN_FLIGHT.has(state)) flying.add(id);
+    else flying.delete(id);
+    if (!isOld && origin === 'rollout') this.#options.met(`command: ${from ?? 'new'} → ${state}`);
+  }
+
+  #sent(command: KnownCommand, flying: ReadonlySet<string>): void {
+    if (command.origin === 'manual') return;
+    const who = `${command.id} of ${this.#byInstance.get(command.instance)?.name} is sent`;
+    const max = this.#maxOf(command.group);
+    const others = flying.size - Number(flying.has(command.id));
+    if (others >= max) this.#fail('RO1', `${who}: ${others} are in flight, ${max} may`);
+    this.#mayGoOn(command.id, who);
+  }
+
+  #granted({ command: id, point }: Of<'grant'>): void {
+    if (point === 'switch') this.#switchGranted.add(id);
+    const command = this.commands.get(id);
+    if (command === undefined) return;
+    // An attempt that was adopted after a restore is past its switch.
+    if (command.origin === 'adopted') return;
+    if (!OPEN.has(command.state)) this.#fail('C12', `${id} is ${command.state}, and goes on`);
+    this.#mayGoOn(id, `${id} may ${point}`);
+  }
+
+  /** RO2, RO10 */
+  #mayGoOn(commandId: string, who: string): void {
+    const member = this.#memberOf.get(commandId);
+    const rollout = member === undefined ? undefined : this.rollouts.get(member.rollout);
+    if (rollout === undefined) return;
+    if (rollout.state === 'running') return;
+    if (rollout.state === 'ended') {
+      if (!rollout.isUncertain && isTooMuch(rollout).halts)
+        this.#fail('RO31', `${who}, and ${rollout.name} has ended with too many failures`);
+      return;
+    }
+    const invariant = rollout.state === 'cancelled' ? 'RO10' : 'RO2';
+    this.#fail(invariant, `${who}, and ${rollout.name} is ${rollout.state}`);
+  }
+
+  #maxOf(group: string): number {
+    return this.#max.get(group)?.at(-1)?.max ?? 1;
+  }
+
+  #name(member: KnownMember): string {
+    return this.#byInstance.get(member.instance)?.name ?? member.instance;
+  }
+
+  #fail(invariant: string, message: string): void {
+    this.#options.fail(invariant, message);
+  }
+}
+
+/** It was in force when the time began that counts. */
+function isLastBefore(
+  all: readonly { readonly sinceMs: number }[],
+  index: number,
+  nowMs: number,
+): boolean {
+  const next = all[index + 1];
+  return next !== undefined && next.sinceMs > nowMs - GRANT_MS_MAX;
+}
+
+/** Of a database that was put back nobody knows which failures were forgiven, and when waves were over. */
+function beginAnew(rollout: KnownRollout, nowMs: number): void {
+  for (const { wave, state } of rollout.members.values()) {
+    if (state !== 'waiting' && state !== 'skipped' && state !== 'stopped') rollout.begun.add(wave);
+  }
+  rollout.doneAtResume = countOf(rollout, 'done');
+  for (const wave of rollout.lastWentMs.keys()) rollout.lastWentMs.set(wave, nowMs - 1e12);
+}
+
+function specIn(text: string): RolloutSpec | null {
+  const spec = JSON.parse(text) as RolloutSpec & { readonly gateOfTomorrow?: unknown };
+  return spec.gateOfTomorrow === undefined ? spec : null;
+}
+
+function setIn(all: Map<string, Set<string>>, key: string): Set<string> {
+  const own = all.get(key) ?? new Set();
+  all.set(key, own);
+  return own;
+}
+
+function raise(counts: Map<string, number>, key: string, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by);
+}
