@@ -20,6 +20,7 @@ import { rolloutConformance } from './rollout-conformance.ts';
 import { rolloutErrorsConformance } from './rollout-errors-conformance.ts';
 import { rolloutHistoryConformance } from './rollout-history-conformance.ts';
 import { rolloutModeConformance } from './rollout-mode-conformance.ts';
+import { rolloutPartsConformance } from './rollout-parts-conformance.ts';
 import { rolloutPlanningConformance } from './rollout-planning-conformance.ts';
 import { settingsConformance } from './settings-conformance.ts';
 import { makeToken } from './support/tokens.ts';
@@ -71,6 +72,7 @@ for (const engine of ENGINES) {
   maintenanceConformance(engine);
   settingsConformance(engine);
   rolloutPlanningConformance(engine);
+  rolloutPartsConformance(engine);
 }
 
 describe('SQLite', () => {

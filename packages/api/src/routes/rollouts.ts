@@ -125,6 +125,54 @@ export const planStoredRollout = defineRoute({
   isLong: true,
 });
 
+export const splitRollout = defineRoute({
+  id: 'splitRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/split',
+  summary:
+    'Makes several of one that is pending, each with its share of each group; that one is cancelled, and they are started like any other.',
+  permission: 'upgrade',
+  params,
+  query: none,
+  body: z.object({
+    into: z.number().int().min(2).max(1000),
+    /** Each starts by itself once the one before it has ended well. */
+    isOneByOne: z.boolean().default(false),
+    /** Groups stay whole. */
+    isByGroup: z.boolean().default(false),
+    why,
+  }),
+  status: 201,
+  response: z.object({ rollouts: z.array(rollout) }),
+  isLong: true,
+});
+
+export const revertRollout = defineRoute({
+  id: 'revertRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/revert',
+  summary:
+    'Makes rollouts that take back what one has upgraded: to one version, or each agent to what it ran before.',
+  permission: 'upgrade',
+  params,
+  query: none,
+  body: z.object({
+    /** Left out: each to what it ran before, one rollout for each version. */
+    version: version.optional(),
+    spec: rolloutSpec.partial().default({}),
+    name: name.optional(),
+    key,
+    why,
+  }),
+  status: 201,
+  response: z.object({
+    rollouts: z.array(rollout),
+    /** Who was upgraded and cannot be taken back, with the reason. */
+    cannot: z.array(z.object({ agent: name, reason: z.string() })),
+  }),
+  isLong: true,
+});
+
 export const listRollouts = defineRoute({
   id: 'listRollouts',
   method: 'GET',

@@ -177,6 +177,11 @@ export const HOLD_REASONS = {
     freedBy: 'moult rollouts revert ROLLOUT --to VERSION',
     isWaitingForHost: false,
   },
+  'moved-on': {
+    text: 'it runs another version by now than the one that would be taken back',
+    freedBy: null,
+    isWaitingForHost: false,
+  },
   'launcher-too-old': {
     text: 'the release demands a newer launcher',
     freedBy: 'moult agents upgrade AGENT --component launcher --to LAUNCHER',

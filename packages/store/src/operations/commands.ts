@@ -156,6 +156,8 @@ export interface NewCommand extends Order {
   /** Empty for all kinds but autoUpgrade. */
   readonly version: Version;
   readonly isForced: boolean;
+  /** It takes back what was upgraded (R9); absent: it does not. */
+  readonly isRevert?: boolean;
   /** Wall clock, ms; 0: at once. */
   readonly notBeforeMs: number;
   readonly key: string | null;
@@ -206,7 +208,7 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     component,
     version,
     is_forced: args.isForced ? 1 : 0,
-    is_revert: 0,
+    is_revert: args.isRevert === true ? 1 : 0,
     state: 'queued',
     hold_reason: null,
     host_hold_reason: null,

@@ -66,6 +66,8 @@ import {
   rolloutTotals,
   unfinishedMembers,
 } from './rollout-report.ts';
+import { revertRollout, upgradedBy } from './rollout-reverting.ts';
+import { splitRollout } from './rollout-splitting.ts';
 import {
   setRolloutStart,
   startDueRollout,
@@ -144,6 +146,7 @@ export interface Reads {
   readonly unsettledRollouts: typeof unsettledRollouts;
   readonly rolloutByKey: typeof rolloutByKey;
   readonly rolloutPlan: typeof rolloutPlan;
+  readonly upgradedBy: typeof upgradedBy;
   readonly agentByName: typeof agentByName;
   readonly agentPage: typeof agentPage;
   readonly allForwards: typeof allForwards;
@@ -202,6 +205,8 @@ export interface Writes {
   readonly joinRollout: typeof joinRollout;
   readonly createRollout: typeof createRollout;
   readonly draftRollout: typeof draftRollout;
+  readonly revertRollout: typeof revertRollout;
+  readonly splitRollout: typeof splitRollout;
   readonly editRollout: typeof editRollout;
   readonly orderPlan: typeof orderPlan;
   readonly finishPlan: typeof finishPlan;
@@ -270,6 +275,7 @@ export const READS: Reads = {
   rolloutPage,
   rolloutView,
   rolloutByKey,
+  upgradedBy,
   rolloutPlan,
   unsettledRollouts,
   judgedRolloutIds,
@@ -329,6 +335,8 @@ export const WRITES: Writes = {
   approveRollout,
   cancelRollout,
   joinRollout,
+  revertRollout,
+  splitRollout,
   draftRollout,
   editRollout,
   orderPlan,

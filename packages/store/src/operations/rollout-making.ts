@@ -29,6 +29,8 @@ interface Made extends Order {
   readonly spec: RolloutSpec;
   /** Null: one is made of component and version. */
   readonly name: string | null;
+  /** What that is made of instead. */
+  readonly baseName?: string;
   /** Null: it is for agents by name. */
   readonly selector: string | null;
   /** The same key gives the same rollout; null or absent: each order makes one. */
@@ -153,7 +155,7 @@ async function newRow(context: WriteContext, args: Made): Promise<RolloutTable> 
     id: context.newId(nowMs),
     name: await freeRolloutName(context.db, {
       wanted: args.name,
-      base: baseNameOf(spec.component, spec.version),
+      base: args.baseName ?? baseNameOf(spec.component, spec.version),
     }),
     component: spec.component,
     version: spec.version,

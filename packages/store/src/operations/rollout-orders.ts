@@ -25,6 +25,8 @@ export async function orderVersion(
     component: row.component,
     version,
     isForced: readSpec(row.spec)?.isForced === true,
+    // R9: no check forbids it.
+    isRevert: row.origin === 'revert',
     notBeforeMs: 0,
     key: `rollout-${row.id}-${tries}`,
     origin: 'rollout',

@@ -79,7 +79,7 @@ export function addRolloutsCreate(group: Command, shell: Shell): void {
 }
 
 /** It is there all the same where its start is refused. */
-async function started(
+export async function started(
   run: Run,
   client: Client,
   { id, name }: Rollout,

@@ -8,7 +8,9 @@ import { addRolloutsList } from './list.ts';
 import { addRolloutsPlan } from './plan.ts';
 import { addRolloutsReport } from './report.ts';
 import { addRolloutsRetry } from './retry.ts';
+import { addRolloutsRevert } from './revert.ts';
 import { addRolloutsSkip } from './skip.ts';
+import { addRolloutsSplit } from './split.ts';
 import { addRolloutsStart } from './start.ts';
 import { addRolloutsStatus } from './status.ts';
 import { addRolloutsWatch } from './watch.ts';
@@ -21,6 +23,7 @@ export function addRolloutsGroup(program: Command, shell: Shell): void {
   addRolloutsPlan(group, shell);
   addRolloutsCreate(group, shell);
   addRolloutsEdit(group, shell);
+  addRolloutsSplit(group, shell);
   addRolloutsStart(group, shell);
   addRolloutsList(group, shell);
   addRolloutsStatus(group, shell);
@@ -30,5 +33,6 @@ export function addRolloutsGroup(program: Command, shell: Shell): void {
   addRolloutsCancel(group, shell);
   addRolloutsSkip(group, shell);
   addRolloutsRetry(group, shell);
+  addRolloutsRevert(group, shell);
   addRolloutsReport(group, shell);
 }

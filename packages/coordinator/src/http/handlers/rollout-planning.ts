@@ -22,12 +22,19 @@ export interface RolloutPlanningOptions {
 
 type PlanningHandlers = Pick<
   Handlers,
-  'planRollout' | 'createRollout' | 'editRollout' | 'planStoredRollout' | 'startRollout'
+  | 'planRollout'
+  | 'createRollout'
+  | 'editRollout'
+  | 'planStoredRollout'
+  | 'startRollout'
+  | 'splitRollout'
+  | 'revertRollout'
 >;
 
 export function rolloutPlanningHandlers(options: RolloutPlanningOptions): PlanningHandlers {
   const { store, clock, planning, rollouts } = options;
   return {
+    ...makingMoreHandlers(options),
     planRollout: async ({ body }) => {
       const agents = await meant(options, body);
       const spec = await specOf(store, { ...body, agents });
@@ -94,6 +101,39 @@ export function rolloutPlanningHandlers(options: RolloutPlanningOptions): Planni
       const started = await store.write('startRollout', { ...order, ...now, rollout });
       await rollouts.changed();
       return await viewOfRow(store, started);
+    },
+  };
+}
+
+function makingMoreHandlers(
+  options: RolloutPlanningOptions,
+): Pick<PlanningHandlers, 'splitRollout' | 'revertRollout'> {
+  const { store, clock, planning } = options;
+  const viewsOf = async (rows: readonly RolloutTable[]) => {
+    const views: Rollout[] = [];
+    for (const row of rows) views.push(await viewOfRow(store, row));
+    return views;
+  };
+  return {
+    splitRollout: async ({ params, body, caller }) => {
+      const { into, isOneByOne, isByGroup } = body;
+      const order = { principal: caller.principal, why: body.why, nowMs: clock.nowMs() };
+      const split = { ...order, rollout: params.rollout, into, isOneByOne, isByGroup };
+      return { rollouts: await viewsOf(await store.write('splitRollout', split)) };
+    },
+    revertRollout: async ({ params, body, caller }) => {
+      const { rollout } = params;
+      const order = { principal: caller.principal, why: body.why, nowMs: clock.nowMs() };
+      const { row } = await store.read('rolloutView', rollout);
+      const agents = planning.asked(await store.read('upgradedBy', rollout));
+      const { component } = row;
+      const version = body.version ?? null;
+      const done = await store.write('revertRollout', {
+        ...{ ...order, rollout, version, agents },
+        spec: await specOf(store, { component, version: row.version, spec: body.spec, agents }),
+        ...{ name: body.name ?? null, key: body.key ?? null },
+      });
+      return { rollouts: await viewsOf(done.rollouts), cannot: [...done.cannot] };
     },
   };
 }

@@ -24,6 +24,8 @@ type RolloutHandlers = Pick<
   | 'createRollout'
   | 'editRollout'
   | 'planStoredRollout'
+  | 'splitRollout'
+  | 'revertRollout'
   | 'listRollouts'
   | 'getRollout'
   | 'startRollout'
