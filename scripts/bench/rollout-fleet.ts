@@ -129,6 +129,8 @@ export class RolloutFleet {
     if (isKilled) await this.#killHalfWay(rollout);
     const ended = await this.#when(rollout, ({ state }) => state !== 'running');
     const after = await this.#server.gauge();
+    // Who has not found back to a coordinator that was killed is upgraded when it comes.
+    const { counts } = await this.#when(rollout, (now) => now.counts.parked === 0);
     const executions = await this.#crowd.order({ kind: 'executions' });
     const done = executions.filter((execution) => execution.version === version);
     const members = this.#members(ended.id);
@@ -139,12 +141,10 @@ export class RolloutFleet {
       rowsWritten: after.rowsWritten - (isKilled ? 0 : before.rowsWritten),
       lastShare: lastShareOf(members, ended),
       waveMs: waveChangesOf(members, done),
-      notDone: this.#count - ended.counts.done,
+      notDone: this.#count - counts.done,
       executedTwice: done.length - new Set(done.map(({ agentName }) => agentName)).size,
     };
-    this.#say(
-      `${ended.state}, ${ended.outcome}: ${JSON.stringify({ ...rolled, counts: ended.counts })}`,
-    );
+    this.#say(`${ended.state}, ${ended.outcome}: ${JSON.stringify({ ...rolled, counts })}`);
     for (const line of this.#server.trouble()) this.#say(line);
     return rolled;
   }

@@ -188,7 +188,7 @@ function killedFigures(of: { readonly count: number; readonly killed: Rolled }):
       unit: 's',
     }),
     figureOf({
-      name: name('of these not done, or of another version'),
+      name: name('of these not done when all are back'),
       value: killed.notDone,
       unit: '',
       bar: { of: 'value', below: 1 },

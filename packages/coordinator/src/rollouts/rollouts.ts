@@ -3,7 +3,7 @@
  * what comes out is sent by the dispatcher. A touch names the group in which a place became free, so that not all of a fleet is
  * looked through each time; one that is lost costs a second.
  */
-import { type Clock, everyMs } from '@moult/runtime/clock';
+import { type Clock, everyMs, nextTurn } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Store } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
@@ -115,8 +115,9 @@ export class Rollouts {
         const { issued, isMore } = await store.write('stepRollout', stepping);
         onIssued(issued);
         if (!isMore) return;
-        // A wave has opened, perhaps, of which there is more in all groups.
+        // A wave has opened, perhaps, of which there is more in all groups; what was issued is sent before it.
         groups = null;
+        await nextTurn();
       }
       this.touch();
     } catch (error) {

@@ -14,8 +14,10 @@ import { roomsFor } from './rollout-rooms.ts';
 import { countsOf, moveMember, moveRollout, statusOf, wavesOf } from './rollout-rows.ts';
 import { isPublished } from './rollout-starting.ts';
 
-/** In one transaction: others want to write, too, and the first of a wave should not wait for the last. */
+/** In one transaction: others want to write, too. */
 const ISSUES_MAX = 64;
+/** The first of a wave do not wait for so many to be written. */
+const FIRST_ISSUES_MAX = 8;
 
 export interface Stepped {
   /** Instances that have a command to be sent now. */
@@ -95,10 +97,10 @@ async function carryOut(context: WriteContext, of: Judged<Verdict>): Promise<Ste
         await noteWait(context, row, { reason: 'release-withdrawn', untilMs: null });
         return NOTHING;
       }
-      const issued = await startSome(context, { ...of, verdict });
+      const { issued, isMore } = await startSome(context, { ...of, verdict });
       const waits = issued.length === 0 ? 'awaiting-turn' : null;
       await noteWait(context, row, { reason: waits, untilMs: null });
-      return { issued, untilMs: null, isMore: issued.length >= ISSUES_MAX };
+      return { issued, untilMs: null, isMore };
     }
   }
 }
@@ -117,13 +119,17 @@ async function noteWait(
 }
 
 /** RO1: of each group as many as it can spare. */
-async function startSome(context: WriteContext, of: Judged<Start>): Promise<readonly string[]> {
+async function startSome(
+  context: WriteContext,
+  of: Judged<Start>,
+): Promise<Pick<Stepped, 'issued' | 'isMore'>> {
   const { row, waves, nowMs } = of;
   const { wave, atMost } = of.verdict;
-  // RO9
-  const most = Math.min(ISSUES_MAX, atMost ?? ISSUES_MAX);
   const open = waves.filter((one) => one.wave <= wave && one.waiting > 0).map((one) => one.wave);
   const isOpening = !waves.some((one) => one.wave === wave && hasBegun({ counts: countsOf(one) }));
+  const chunk = isOpening ? FIRST_ISSUES_MAX : ISSUES_MAX;
+  // RO9
+  const most = Math.min(chunk, atMost ?? chunk);
   const rooms = await roomsFor(context.db, {
     row,
     open,
@@ -143,7 +149,7 @@ async function startSome(context: WriteContext, of: Judged<Start>): Promise<read
       }
     }
   }
-  return issued;
+  return { issued, isMore: issued.length >= chunk };
 }
 
 const waitingIn = prepared(
