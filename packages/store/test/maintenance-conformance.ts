@@ -54,6 +54,7 @@ function ordering(opened: () => Store): void {
     await set(store, true, true);
     await ordered(store, 'b');
     expect(await fleet.send('b')).toBe('coordinator-upgrading');
+    expect(await fleet.permission('a')).toEqual({ kind: 'granted' });
     expect(await store.read('maintenance', { nowMs: NOW })).toMatchObject({
       ordered: { by: 'ann', why: 'because' },
       inFlight: [{ agentName: 'a', version: '2.0.0' }],

@@ -156,7 +156,8 @@ async function refusalOf(
   // It asks, so it is up and at this very upgrade; what remains are the reasons that can come in between.
   const state = instance.state === 'Paused' ? instance.state : 'Up';
   const now = { ...facts, state, isInProbation: false } as const;
-  const upgrade = { ...facts.upgrade, notBeforeMs: 0 };
+  // C24: who is in flight is waited for, and goes on to its end.
+  const upgrade = { ...facts.upgrade, notBeforeMs: 0, isInMaintenance: false };
   const reason = holdReasonOf({ ...now, upgrade }, ask.nowMs);
   return reason === null ? null : { reason, isFinal: false };
 }
