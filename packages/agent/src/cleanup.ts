@@ -3,8 +3,10 @@
  * on disk names, asked at the moment of removal, and what runs; where the record cannot be read nothing goes.
  */
 import type { Spawned } from '@moult/core/boot';
-import { COMPONENTS } from '@moult/core/component';
+import { COMPONENTS, type Component } from '@moult/core/component';
 import { codedErrorFrom } from '@moult/core/errors';
+import { type MadeReady, readReady, readyAfter, readyKept } from '@moult/core/upgrade';
+import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import type { Meta } from './database/index.ts';
 import type { Slots } from './ports.ts';
@@ -14,9 +16,17 @@ export interface CleanupOptions {
   readonly spawned: Spawned;
   readonly log: Logger;
   readonly meta: Meta;
+  readonly clock: Clock;
 }
 
 const CLEANUP_DUE = 'cleanup-due';
+
+const MADE_READY = 'made-ready';
+
+/** P5: cleanup leaves it for the upgrade that comes, within limits (core). */
+export function keepReady(meta: Meta, made: MadeReady): void {
+  meta.write(MADE_READY, JSON.stringify(readyAfter(readReady(meta.read(MADE_READY)), made)));
+}
 
 /** Work of the idle agent: an upgrade that begins waits for its end, so that nothing it stages or reuses is removed. */
 export class Cleanup {
@@ -50,7 +60,7 @@ export class Cleanup {
     const { meta, log } = this.#options;
     try {
       if (signal.aborted || meta.read(CLEANUP_DUE) === null) return;
-      await removeUnneededVersions({ ...this.#options, signal });
+      await removeUnneededVersions(this.#options, signal);
       if (!signal.aborted) meta.forget(CLEANUP_DUE);
     } catch (error) {
       // Asked again at the next idle, or by the next cleanup: nothing depends on it.
@@ -61,29 +71,28 @@ export class Cleanup {
   }
 }
 
-async function removeUnneededVersions(options: {
-  readonly slots: Slots;
-  readonly spawned: Spawned;
-  readonly log: Logger;
-  readonly signal: AbortSignal;
-}): Promise<void> {
-  const { slots, spawned, log, signal } = options;
+async function removeUnneededVersions(options: CleanupOptions, signal: AbortSignal): Promise<void> {
+  const { slots, spawned, log, meta, clock } = options;
   const recorded = await slots.recordedDirs();
   if (recorded === null) {
     log.warn('no version is removed: the boot record cannot be read');
     return;
   }
+  const ready = readyKept(readReady(meta.read(MADE_READY)), { recorded, nowMs: clock.nowMs() });
+  const isReady = (component: Component, dir: string) =>
+    ready.some((made) => made.component === component && made.dir === dir);
   const isOwn = (dir: string) =>
     dir === spawned.slot.dir ||
     (spawned.launcherDigest !== null && dir.endsWith(`-${spawned.launcherDigest.slice(0, 8)}`));
   for (const component of COMPONENTS) {
     for (const dir of await slots.list(component)) {
       signal.throwIfAborted();
-      if (recorded.has(dir) || isOwn(dir)) continue;
+      if (recorded.has(dir) || isOwn(dir) || isReady(component, dir)) continue;
       await slots.remove(component, dir);
       log.info('removed a version that nobody needs', { component, dir });
     }
   }
   signal.throwIfAborted();
+  meta.write(MADE_READY, JSON.stringify(ready));
   await slots.clearStaging();
 }

@@ -87,7 +87,7 @@ export class Serving {
     this.#owner = new Owner({ ...ports, store, pipe, spawned, ending, parts, onChange });
     const send = this.#link.send.bind(this.#link);
     this.#desk = new PermissionDesk({ clock, send });
-    this.#cleanup = new Cleanup({ slots: ports.slots, spawned, log, meta: store.meta });
+    this.#cleanup = new Cleanup({ ...ports, spawned, meta: store.meta });
     this.#look = new SlotLook({ ...ports, parts, onChange });
     this.#output = new Output({
       outbox: store.outbox,

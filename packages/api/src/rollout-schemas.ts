@@ -8,6 +8,7 @@ import {
   SOAK_MS_MAX,
   WAVES_MAX,
 } from '@moult/core/rollout';
+import { PACES } from '@moult/core/upgrade';
 import { z } from 'zod';
 import { component, id, name, select, timeMs, version } from './schemas.ts';
 
@@ -52,7 +53,7 @@ export const rolloutSpec = z
     /** The higher one has a group’s places first. */
     priority: z.number().int().min(-PRIORITY_MAX).max(PRIORITY_MAX),
     /** `soft`: at the agent’s next idle time; `fetch-only`: made ready, and not switched. */
-    pace: z.enum(['now', 'soft', 'fetch-only']),
+    pace: z.enum(PACES),
     isLauncherNeeded: z.boolean(),
     needsSecondPrincipal: z.boolean(),
   })

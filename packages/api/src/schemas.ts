@@ -4,6 +4,7 @@ import { COMMAND_KINDS, COMMAND_STATES } from '@moult/core/command';
 import { COMPONENTS } from '@moult/core/component';
 import { NAME } from '@moult/core/name';
 import { PLATFORMS } from '@moult/core/platform';
+import { PACES } from '@moult/core/upgrade';
 import { isVersion } from '@moult/core/versions';
 import { z } from 'zod';
 
@@ -136,6 +137,8 @@ export const command = z.object({
   origin: z.string(),
   isForced: z.boolean(),
   isRevert: z.boolean(),
+  /** Of an autoUpgrade: `soft` drains when no task runs, `fetch-only` makes ready and switches nothing. */
+  pace: z.enum(PACES),
   state: z.enum(COMMAND_STATES),
   holdReason: z.string().nullable(),
   attempt: z.number().int(),

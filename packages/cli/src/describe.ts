@@ -1,4 +1,5 @@
 /* The parts that commands share: examples in their help, and the flags that mean the same everywhere. */
+import type { Pace } from '@moult/core/upgrade';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 export interface Example {
@@ -57,6 +58,24 @@ export function durationMs(text: string): number {
 export function wholeNumber(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('Give a whole number.');
+}
+
+/** How an upgrade treats what its host is doing; both conflict. */
+export interface PaceOptions {
+  readonly soft?: boolean;
+  readonly fetchOnly?: boolean;
+}
+
+export function withPace(command: Command): Command {
+  return command.option(
+    '--fetch-only',
+    'fetch, verify and rehearse it, and switch nothing: the upgrade that comes then fetches nothing',
+  );
+}
+
+/** Undefined: nothing was said of it. */
+export function paceOf({ fetchOnly }: PaceOptions): Pace | undefined {
+  return fetchOnly === true ? 'fetch-only' : undefined;
 }
 
 /** `Option.choices` with the type of its list. */

@@ -42,6 +42,7 @@ const COMMAND: Command = {
   origin: 'manual',
   isForced: false,
   isRevert: false,
+  pace: 'now',
   state: 'queued',
   holdReason: null,
   attempt: 0,

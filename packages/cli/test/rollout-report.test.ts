@@ -43,7 +43,14 @@ const ATTEMPT = {
 };
 const COMMAND = {
   ...{ id: failed.commandId, kind: 'autoUpgrade', agent: 'web-2', instanceId: ROLLOUT_ID },
-  ...{ component: 'agent', version: '1.4.0', origin: 'rollout', isForced: false, isRevert: false },
+  ...{
+    component: 'agent',
+    version: '1.4.0',
+    origin: 'rollout',
+    isForced: false,
+    isRevert: false,
+    pace: 'now',
+  },
   ...{ state: 'failed', holdReason: null, attempt: 1, outcome: 'failed', code: 'crashed' },
   ...{ message: null, createdMs: 0, createdBy: 'ada', why: '', notAfterMs: 1, endedMs: 6_200 },
   task: null,

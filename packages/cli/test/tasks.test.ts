@@ -62,6 +62,7 @@ const COMMAND = {
   origin: 'manual',
   isForced: false,
   isRevert: false,
+  pace: 'now',
   state: 'queued',
   holdReason: 'paused',
   attempt: 1,

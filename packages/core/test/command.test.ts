@@ -13,12 +13,14 @@ import {
   type HoldReasonText,
   holdReasonOf,
   isEnded,
+  knowsPace,
   NO_UPGRADE_FACTS,
   type RepairFacts,
   type RepairVerdict,
   repairVerdict,
   type UpgradeFacts,
 } from '../src/command/index.ts';
+import type { Pace } from '../src/upgrade/index.ts';
 
 const SPEC = readFileSync(
   fileURLToPath(new URL('../../../docs/spec/command.md', import.meta.url)),
@@ -112,6 +114,9 @@ describe('C1: what holds a command', () => {
     [{ isCapable: null }, null],
     [{ upgrade: { hasPlatform: false } }, 'no-platform'],
     [{ upgrade: { hasPlatform: null } }, null],
+    [{ upgrade: { isPaceKnown: false } }, 'pace-unknown'],
+    [{ upgrade: { isPaceKnown: false, isForced: true } }, 'pace-unknown'],
+    [{ upgrade: { isPaceKnown: null } }, null],
     [{ upgrade: { isLauncherTooOld: true } }, 'launcher-too-old'],
     [{ upgrade: { isRefusedHere: true } }, 'refused-here'],
     [{ upgrade: { isRefusedHere: true, isForced: true } }, null],
@@ -144,6 +149,18 @@ describe('C1: what holds a command', () => {
   ];
   test.each(cases)('%o: %s', (some, reason) => {
     expect(holdReasonOf(factsOf(some), 10)).toBe(reason);
+  });
+
+  const paces: readonly [readonly string[] | null, Pace, boolean | null][] = [
+    [[], 'now', true],
+    [null, 'now', true],
+    [['auto-upgrade'], 'fetch-only', false],
+    [['fetch-only'], 'fetch-only', true],
+    [['fetch-only'], 'soft', false],
+    [null, 'soft', null],
+  ];
+  test.each(paces)('C25: of an agent that declared %j, %s is known: %s', (declared, pace, is) => {
+    expect(knowsPace(declared, pace)).toBe(is);
   });
 
   test('C17: an upgrade that is due goes before every other command (H9)', () => {

@@ -208,6 +208,8 @@ export interface AutoUpgrade {
   readonly isForced: boolean;
   readonly isRevert: boolean;
   readonly nonce: string;
+  /** Empty, or absent: now. */
+  readonly pace?: string;
 }
 
 export interface CommandMessage extends AttemptRef {

@@ -58,6 +58,21 @@ test('every recorded frame encodes to the same bytes', () => {
   }
 });
 
+test('P5: a pace travels with its upgrade, and who knows none reads the rest', () => {
+  const autoUpgrade = { component: 'agent', version: '1.1.0', isForced: false, isRevert: false };
+  const message = {
+    ...{ commandId: 'c', attempt: 1, notAfterMs: 1, generation: 1, position: 1 },
+    autoUpgrade: { ...autoUpgrade, nonce: 'ff', pace: 'fetch-only' },
+  };
+  const bytes = encodeCoordinatorFrame({ kind: 'command', message });
+  expect(decodeCoordinatorFrame(bytes)).toMatchObject({ frame: { kind: 'command', message } });
+  const { pace: _pace, ...now } = message.autoUpgrade;
+  const plainly = { kind: 'command', message: { ...message, autoUpgrade: now } } as const;
+  expect(decodeCoordinatorFrame(encodeCoordinatorFrame(plainly))).toMatchObject({
+    frame: { message: { autoUpgrade: { pace: '' } } },
+  });
+});
+
 test('a message of a later minor version is unsupported, not invalid', () => {
   expect(decodeAgentFrame(Uint8Array.of((11 << 3) | 2, 0))).toEqual({
     kind: 'unsupported',

@@ -7,6 +7,7 @@ import type { CommandKind, CommandState } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
 import type { DesiredScope } from '@moult/core/desired';
 import type { Role } from '@moult/core/permission';
+import type { Pace } from '@moult/core/upgrade';
 import type { Generated } from 'kysely';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from './rollout-tables.ts';
 
@@ -211,6 +212,10 @@ export interface CommandTable {
   readonly host_ended_ms: number | null;
   /** Since schema 10. Which rollout ordered it; null: none did. */
   readonly rollout_id: string | null;
+  /** Since schema 15. Of an autoUpgrade; `now` for all other kinds. */
+  readonly pace: Pace;
+  /** Since schema 15. While it is in flight it takes one of its group's places; a soft one from its drain on. */
+  readonly has_place: Bit;
 }
 
 export interface AttemptTable {

@@ -23,6 +23,7 @@ export function rolloutModeConformance(engine: Engine): void {
 
     late(() => store);
     beside(() => store);
+    fetching(() => store);
   });
 }
 
@@ -129,5 +130,81 @@ function beside(opened: () => Store): void {
     expect(await fleet.view()).toMatchObject({ waits_reason: 'awaiting-soak' });
     await fleet.rollOut({ waves: EVERYBODY }, ['c']);
     expect(await fleet.states()).toEqual({ c: 'upgrading' });
+  });
+}
+
+function fetching(opened: () => Store): void {
+  const FETCHES = { waves: EVERYBODY, pace: 'fetch-only' } as const;
+
+  test('RO7 RO23: one that only fetches takes no place of a group, is done when all is staged, and gives nothing', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b', 'c'] });
+    await fleet.rollOut(FETCHES, ['a', 'b']);
+    const fetches = fleet.rollout;
+    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'upgrading' });
+    expect(await fleet.send('a')).toBe(null);
+    expect(await fleet.send('b')).toBe(null);
+    await fleet.rollOut({ waves: EVERYBODY }, ['c']);
+    expect(await fleet.send('c')).toBe(null);
+    fleet.rollout = fetches;
+    await fleet.finish('a', { attests: false, outcome: 'staged' });
+    await fleet.finish('b', { attests: false, outcome: 'failed' });
+    expect(await fleet.states()).toEqual({ a: 'done', b: 'failed' });
+    const [command] = await store.read('commandPage', {
+      ...{ agent: 'a', state: 'ended', before: null, limit: 1 },
+    });
+    expect(command).toMatchObject({ state: 'succeeded', outcome: 'staged' });
+    const view = await store.read('agentByName', 'a');
+    expect(view?.components[0]).toMatchObject({ given_version: null });
+    expect(await store.write('issueWanted', { instanceIds: [fleet.id('a')], nowMs: NOW })).toEqual(
+      [],
+    );
+  });
+
+  test('RO23: it fetches on 50 hosts at a time', async () => {
+    const names = Array.from({ length: 52 }, (_, index) => `n${index}`);
+    const fleet = await Fleet.of(opened(), { eu: names });
+    await fleet.rollOut(FETCHES);
+    const started = Object.values(await fleet.states()).filter((state) => state === 'upgrading');
+    expect(started).toHaveLength(50);
+  });
+
+  test('C25: an agent that is only to fetch is let to nothing, and one that knows no such order gets none', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'old'] });
+    await session(store, {
+      instanceId: fleet.id('old'),
+      counter: 2,
+      capabilities: ['auto-upgrade'],
+    });
+    await fleet.rollOut(FETCHES);
+    expect(await fleet.states()).toEqual({ a: 'upgrading' });
+    expect(JSON.parse((await fleet.view()).cannot)).toEqual([
+      { agent: 'old', reason: 'pace-unknown' },
+    ]);
+    await fleet.send('a');
+    const ask = { instanceId: fleet.id('a'), commandId: await fleet.commandOf('a'), attempt: 1 };
+    for (const point of ['drain', 'switch'] as const) {
+      const answer = await store.write('decidePermission', { ...ask, nowMs: NOW, point });
+      expect(answer).toEqual({ kind: 'denied', reason: 'fetch-only', isFinal: true });
+    }
+    const byHand = { ...order, component: 'agent', version: '2.0.0', pace: 'fetch-only' } as const;
+    await store.write('orderUpgrade', { ...byHand, agentName: 'old', isForced: true, key: null });
+    expect(await fleet.send('old')).toBe('pace-unknown');
+  });
+
+  test('P5: what is only fetched is no version that an agent should run', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    await fleet.rollOut(FETCHES, ['a']);
+    const byHand = { ...order, component: 'agent', version: '2.0.0', pace: 'fetch-only' } as const;
+    await store.write('orderUpgrade', { ...byHand, agentName: 'b', isForced: false, key: null });
+    for (const agentName of ['a', 'b']) {
+      const subject = { instanceId: fleet.id(agentName), agentName, group: 'eu', row: null };
+      const asked = { ...subject, component: 'agent' } as const;
+      expect((await store.read('desiredOf', asked)).desired).toBeNull();
+      const all = { component: 'agent', subjects: [subject] } as const;
+      expect((await store.read('desiredOfAll', all))[0]?.desired).toBeNull();
+    }
   });
 }

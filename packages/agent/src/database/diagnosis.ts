@@ -16,6 +16,7 @@ const SHOWN_FACTS = [
   'agent-name',
   'cleanup-due',
   'health',
+  'made-ready',
   'no-session',
   'paused',
   'restart-pending',

@@ -23,6 +23,7 @@ export const CAPABILITIES: readonly string[] = [
   'auto-upgrade',
   'cleanup',
   'control',
+  'fetch-only',
   'output',
   'tasks',
   'upgrading-state',

@@ -49,6 +49,7 @@ function wordsOf(outcome: Outcome): Pick<FinishMessage, 'code' | 'message' | 'ev
   switch (outcome.kind) {
     case 'succeeded':
     case 'already-there':
+    case 'staged':
       return { code: '', message: '', evidence: null };
     case 'failed':
       return failureWords(outcome);

@@ -1,13 +1,15 @@
 import { type Component, isComponent } from '@moult/core/component';
-import type { UpgradeOrder } from '@moult/core/upgrade';
+import { isPace, type UpgradeOrder } from '@moult/core/upgrade';
 import type { CommandMessage, FinishMessage } from '@moult/protocol';
 import { plainFinish } from './finish.ts';
 
-/** Null: not an autoUpgrade, or of a component that this version does not know. */
+/** Null: not an autoUpgrade, or of a component or pace that this version does not know. */
 export function orderOf(command: CommandMessage): UpgradeOrder | null {
   const wanted = command.autoUpgrade;
   if (wanted === null || wanted === undefined || !isComponent(wanted.component)) return null;
   const component: Component = wanted.component;
+  const pace = wanted.pace || 'now';
+  if (!isPace(pace)) return null;
   return {
     commandId: command.commandId,
     attempt: command.attempt,
@@ -16,12 +18,22 @@ export function orderOf(command: CommandMessage): UpgradeOrder | null {
     isForced: wanted.isForced,
     isRevert: wanted.isRevert,
     nonce: wanted.nonce,
+    pace,
   };
 }
 
-/** The answer to an upgrade of a component that this version does not know. */
+/** The answer to an upgrade of a component, or at a pace, that this version does not know. */
 export function refusalOf(command: CommandMessage): FinishMessage {
-  const component = command.autoUpgrade?.component ?? '';
+  const { component = '', pace = '' } = command.autoUpgrade ?? {};
+  if (isComponent(component)) {
+    return plainFinish(command, {
+      outcome: 'failed',
+      component,
+      code: 'pace-unknown',
+      message: `this version of the agent knows no upgrade at the pace ${JSON.stringify(pace)}`,
+      wantedVersion: command.autoUpgrade?.version ?? '',
+    });
+  }
   return plainFinish(command, {
     outcome: 'failed',
     component,

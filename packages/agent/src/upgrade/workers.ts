@@ -14,6 +14,7 @@ import {
 import type { AgentFrame } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
+import { keepReady } from '../cleanup.ts';
 import { noteCommitted } from '../database/committed-since.ts';
 import type { AgentStore } from '../database/index.ts';
 import type { PipeClient } from '../launcher/pipe-client.ts';
@@ -86,12 +87,17 @@ export function createWorkers(options: WorkerOptions): Workers {
     'await-order': (_work, signal) => awaitOrder(options, signal),
     'run-preflight': (work, signal) => testFirst(options, work.course, signal),
     fetch: (work, signal) => fetchRelease(options, work.course.order, signal),
-    rehearse: async (work, signal) => ({
-      kind: 'rehearsal-ended',
-      attemptId: attemptIdOf(work.course.order),
-      rehearsal: await rehearsed(options, work, signal),
-      nowMs: clock.nowMs(),
-    }),
+    rehearse: async (work, signal) => {
+      const { order } = work.course;
+      const rehearsal = await rehearsed(options, work, signal);
+      const about = { attemptId: attemptIdOf(order), nowMs: clock.nowMs() };
+      if (order.pace === 'fetch-only') {
+        const { component } = order;
+        const made = { component, dir: work.slot.dir, atMs: about.nowMs };
+        keepReady(options.store.meta, made);
+      }
+      return { kind: 'rehearsal-ended', rehearsal, ...about };
+    },
     'ask-to-drain': async (work, signal) => {
       await ownersConsent(options, work.course.order, 'rehearsed', signal);
       // Coordinator unreachable: stay staged, go on working.

@@ -12,12 +12,16 @@ export function order(
     component?: string;
     commandId?: string;
     isForced?: boolean;
+    pace?: string;
   } = {},
 ): void {
-  const { version = '1.1.0', component = 'agent', isForced = false, ...ref } = more;
+  const { version = '1.1.0', component = 'agent', isForced = false, pace, ...ref } = more;
   command(host, {
     ...ref,
-    autoUpgrade: { component, version, isForced, isRevert: false, nonce: NONCE },
+    autoUpgrade: {
+      ...{ component, version, isForced, isRevert: false, nonce: NONCE },
+      ...(pace === undefined ? {} : { pace }),
+    },
   });
 }
 

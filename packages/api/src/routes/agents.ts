@@ -1,3 +1,4 @@
+import { PACES } from '@moult/core/upgrade';
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 import { agent, command, component, name, none, reason, select, version, why } from '../schemas.ts';
@@ -89,6 +90,7 @@ export const upgradeAgent = defineRoute({
     version: version.optional(),
     /** Overrides what this host has refused and waits for retries; never trust, platform, disk or validation. */
     isForced: z.boolean().default(false),
+    pace: z.enum(PACES).default('now'),
     why,
     /** The same key gives the same command: a repeated request orders nothing twice. */
     key: z.string().max(64).optional(),

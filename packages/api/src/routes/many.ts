@@ -1,4 +1,5 @@
 /* One order for many agents, by name or by selector. Never capped; who is refused keeps nobody else from being done. */
+import { PACES } from '@moult/core/upgrade';
 import { z } from 'zod';
 import { defineRoute } from '../route.ts';
 import {
@@ -38,6 +39,7 @@ export const upgradeAgents = defineRoute({
       version: version.optional(),
       /** Overrides what a host has refused and waits for retries; never trust, platform, disk or validation. */
       isForced: z.boolean().default(false),
+      pace: z.enum(PACES).default('now'),
       why,
       /** The same key gives the same commands, also where the selector does not match their agents any more. */
       key: z.string().max(64).optional(),

@@ -162,6 +162,7 @@ export function commandViewOf(row: CommandTable): Command {
     origin: row.origin,
     isForced: row.is_forced === 1,
     isRevert: row.is_revert === 1,
+    pace: row.pace,
     state: row.state,
     holdReason: row.hold_reason ?? row.host_hold_reason,
     attempt: row.attempt,

@@ -193,6 +193,7 @@ function kindOf(command: CommandTable): Pick<CommandMessage, 'autoUpgrade' | 'co
       isForced: command.is_forced === 1,
       isRevert: command.is_revert === 1,
       nonce: command.nonce,
+      ...(command.pace === 'now' ? {} : { pace: command.pace }),
     },
   };
 }

@@ -25,6 +25,8 @@ export interface HoldFacts {
 export interface UpgradeFacts {
   readonly isForced: boolean;
   readonly isRevert: boolean;
+  /** The agent declared that it can do it at that pace; null: no session of it was ever seen. */
+  readonly isPaceKnown: boolean | null;
   /** The release has a build for this instance's platform; null: the platform is not known yet. */
   readonly hasPlatform: boolean | null;
   readonly isLauncherTooOld: boolean;
@@ -45,6 +47,7 @@ export interface UpgradeFacts {
 export const NO_UPGRADE_FACTS: UpgradeFacts = {
   isForced: false,
   isRevert: false,
+  isPaceKnown: true,
   hasPlatform: null,
   isLauncherTooOld: false,
   isRefusedHere: false,
@@ -78,6 +81,7 @@ export function holdReasonOf(facts: HoldFacts, nowMs: number): HoldReason | null
 /** Why this version cannot come to this host at all for now, whatever its state. */
 function unfitReasonOf(upgrade: UpgradeFacts): HoldReason | null {
   if (upgrade.hasPlatform === false) return 'no-platform';
+  if (upgrade.isPaceKnown === false) return 'pace-unknown';
   if (upgrade.isLauncherTooOld) return 'launcher-too-old';
   if (upgrade.isRefusedHere && !upgrade.isForced) return 'refused-here';
   return upgrade.ownerHold;

@@ -6,6 +6,7 @@ export {
   type CommandKind,
   type ControlKind,
   isControlKind,
+  knowsPace,
   tooOldMarkOf,
 } from './kinds.ts';
 export {

@@ -1,4 +1,5 @@
 import type { AgentMark } from '../agent-state.ts';
+import type { Pace } from '../upgrade/index.ts';
 
 /** Done by the agent's process at once, in any order of arrival; they travel as one message of the wire. */
 export const CONTROL_KINDS = ['pause', 'resume', 'restart', 'clear'] as const;
@@ -29,6 +30,19 @@ export const CAPABILITY_FOR: Readonly<Record<CommandKind, string>> = {
   clear: 'control',
   task: 'tasks',
 };
+
+/** What an agent must have declared beside, to be sent an upgrade of this pace; null: nothing. */
+export const CAPABILITY_FOR_PACE: Readonly<Record<Pace, string | null>> = {
+  now: null,
+  soft: 'soft-upgrade',
+  'fetch-only': 'fetch-only',
+};
+
+/** Null: no session of it was ever seen. An older one would interrupt what it was to leave alone, so it is sent nothing. */
+export function knowsPace(capabilities: readonly string[] | null, pace: Pace): boolean | null {
+  const wanted = CAPABILITY_FOR_PACE[pace];
+  return wanted === null ? true : (capabilities?.includes(wanted) ?? null);
+}
 
 /** The agent reports Upgrading while it drains and switches; one that cannot upgrades all the same, unseen. */
 const SHOWS_UPGRADING = 'upgrading-state';

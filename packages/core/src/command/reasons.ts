@@ -197,6 +197,11 @@ export const HOLD_REASONS = {
     freedBy: 'install the current version on the host by hand',
     isWaitingForHost: false,
   },
+  'pace-unknown': {
+    text: 'the agent is too old for a soft or a fetch-only upgrade',
+    freedBy: 'moult agents upgrade AGENT --to VERSION',
+    isWaitingForHost: false,
+  },
   'repair-exhausted': {
     text: 'repaired twice, and it shows another version again',
     freedBy: 'moult agents upgrade AGENT --force',

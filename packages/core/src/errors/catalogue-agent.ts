@@ -31,6 +31,12 @@ export const AGENT_ERRORS = {
     retryable: false,
     remedy: 'Upgrade the agent first: this version does not know that component.',
   },
+  'pace-unknown': {
+    text: 'An upgrade was ordered at a pace that this version of the agent does not know.',
+    status: 'unimplemented',
+    retryable: false,
+    remedy: 'Upgrade the agent first: this version does not know that pace.',
+  },
   'command-unknown': {
     text: 'A command arrived that this version of the agent cannot carry out.',
     status: 'unimplemented',

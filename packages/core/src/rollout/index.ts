@@ -64,6 +64,7 @@ export {
 export {
   DEFAULT_SPEC,
   type FailuresAllowed,
+  FETCHES_MAX,
   PRIORITY_MAX,
   type RolloutSpec,
   readSpec,

@@ -19,6 +19,8 @@ export interface Candidate {
   readonly hasPlatform: boolean;
   /** The agent declared that it can upgrade itself; null: no session of it was ever seen. */
   readonly isCapable: boolean | null;
+  /** It declared that it can upgrade at the pace that was asked for; null: no session of it was ever seen. */
+  readonly isPaceKnown: boolean | null;
   readonly isRefusedHere: boolean;
   /** The version that it leaves is published still: it can be gone back to by a rollout. */
   readonly canGoBack: boolean;
@@ -83,6 +85,7 @@ export function standingOf(candidate: Candidate, spec: RolloutSpec): Standing {
   if (candidate.version === spec.version) return 'already-there';
   if (!candidate.hasPlatform) return 'no-platform';
   if (candidate.isCapable === false) return 'manual-upgrade-required';
+  if (candidate.isPaceKnown === false) return 'pace-unknown';
   if (!candidate.hasLauncher && (spec.isLauncherNeeded || spec.component === 'launcher'))
     return 'no-launcher';
   if (candidate.isRefusedHere && !spec.isForced) return 'refused-here';

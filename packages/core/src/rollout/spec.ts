@@ -1,5 +1,6 @@
 /* What whoever makes a rollout decides: waves, gates, what happens on errors. Stored as JSON; unreadable ones are refused. */
 import { type Component, isComponent } from '../component.ts';
+import { isPace, type Pace } from '../upgrade/index.ts';
 import { isVersion, type Version } from '../versions.ts';
 
 /** How large a wave is. Percent of all that go; `rest`: everybody who is left. */
@@ -45,7 +46,7 @@ export interface RolloutSpec {
   /** Of two rollouts that want the same place of a group the higher one has it first (P5): -100 to 100. */
   readonly priority: number;
   /** `soft`: at the agent's next idle time. `fetch-only`: everything is made ready, and nothing switched (P5). */
-  readonly pace: 'now' | 'soft' | 'fetch-only';
+  readonly pace: Pace;
   /** Only agents with a launcher (H14). */
   readonly isLauncherNeeded: boolean;
   /** Another person than its maker approves it before it starts. */
@@ -55,6 +56,8 @@ export interface RolloutSpec {
 export const WAVES_MAX = 50;
 export const SOAK_MS_MAX: number = 30 * 86_400_000;
 export const PRIORITY_MAX = 100;
+/** Of one rollout that takes nobody from their work: so many at once fetch what they lack. */
+export const FETCHES_MAX = 50;
 
 /** What specs that were stored before say nothing of. */
 const SINCE_SCHEMA_9 = {
@@ -101,8 +104,7 @@ export function specTroubles(spec: RolloutSpec): readonly string[] {
   troubles.push(...flagTroubles(spec), ...rollBackTroubles(spec));
   if (!isWhole(spec.priority, -PRIORITY_MAX, PRIORITY_MAX))
     troubles.push(`a priority is a whole number, -${PRIORITY_MAX} to ${PRIORITY_MAX}`);
-  if (!['now', 'soft', 'fetch-only'].includes(spec.pace))
-    troubles.push('its pace is now, soft or fetch-only');
+  if (!isPace(spec.pace)) troubles.push('its pace is now, soft or fetch-only');
   for (const key of Object.keys(spec)) {
     // RO6: it may be a gate, of a version of the coordinator that was gone back from.
     if (!KEYS.has(key)) troubles.push(`what ${key} says is not known`);
@@ -130,8 +132,10 @@ function flagTroubles(spec: RolloutSpec): readonly string[] {
   );
 }
 
-function rollBackTroubles({ rollBack, rollBackTo, version }: RolloutSpec): readonly string[] {
+function rollBackTroubles({ rollBack, rollBackTo, version, pace }: RolloutSpec): readonly string[] {
   const troubles: string[] = [];
+  if (pace === 'fetch-only' && rollBack === 'all')
+    troubles.push('nothing is given where versions are only fetched, so that nothing goes back');
   if (!['failed', 'all', 'none'].includes(rollBack))
     troubles.push('what goes back is failed, all or none');
   if (rollBackTo === null) return troubles;

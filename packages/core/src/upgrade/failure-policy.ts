@@ -29,6 +29,7 @@ export type AttemptEnd =
   /** What an operator insisted on runs already. */
   | 'insisted-already-there'
   | 'already-there'
+  | 'staged'
   | 'denied'
   | 'failed-before-switch'
   | 'failed-from-switch'
@@ -39,6 +40,7 @@ export type Consequence = 'as-before' | 'upgrade-failed' | 'cleared';
 
 const NEVER = {
   'already-there': 'as-before',
+  staged: 'as-before',
   denied: 'as-before',
   'failed-before-switch': 'as-before',
   'rolled-back-by-owner': 'as-before',

@@ -14,11 +14,15 @@ export {
   step,
   TRANSITIONS,
 } from './machine.ts';
+export { type MadeReady, readReady, readyAfter, readyKept } from './made-ready.ts';
 export { namedFailure } from './named-failures.ts';
 export {
   attemptIdOf,
   type Course,
   isMend,
+  isPace,
+  PACES,
+  type Pace,
   type Rehearsal,
   type StepTime,
   UPGRADE_STEPS,

@@ -113,12 +113,7 @@ export const TRANSITIONS: TransitionTable = {
     booted: 'ignore',
     'permission-denied': takenBack,
     reconnected: hurried,
-    'rehearsal-ended': (state, event) => ({
-      kind: 'rehearsed',
-      course: { ...at(state.course, 'rehearsed', event.nowMs), rehearsal: event.rehearsal },
-      slot: state.slot,
-      retry: NO_RETRY,
-    }),
+    'rehearsal-ended': afterRehearsing,
     'work-failed': (state, event) =>
       retried({ ...state, course: rehearsedTo(state.course, event) }, event, FETCH_RETRY_MS),
   },
@@ -307,6 +302,16 @@ function begin(event: EventOf<'ordered'>): UpgradeState {
     rehearsal: 'not-done',
   };
   return { kind: 'preflight', course, retry: NO_RETRY };
+}
+
+/** U23: what is only made ready is over by then. */
+function afterRehearsing(
+  state: StateOf<'staged'>,
+  { rehearsal, nowMs }: EventOf<'rehearsal-ended'>,
+): UpgradeState {
+  const course = { ...at(state.course, 'rehearsed', nowMs), rehearsal };
+  if (course.order.pace === 'fetch-only') return report(course, { kind: 'staged' }, nowMs);
+  return { kind: 'rehearsed', course, slot: state.slot, retry: NO_RETRY };
 }
 
 /** History says that it was rehearsed also where that was the end of it. */

@@ -2,6 +2,21 @@ import type { Slot } from '../boot/index.ts';
 import type { Component } from '../component.ts';
 import type { Version } from '../versions.ts';
 
+/** How an upgrade treats what its host is doing (P5). */
+export const PACES = [
+  'now',
+  /** It drains no sooner than when no task runs. */
+  'soft',
+  /** Everything is made ready, and nothing is switched. */
+  'fetch-only',
+] as const;
+
+export type Pace = (typeof PACES)[number];
+
+export function isPace(text: string): text is Pace {
+  return (PACES as readonly string[]).includes(text);
+}
+
 /** What an accepted autoUpgrade command asks of this host. */
 export interface UpgradeOrder {
   readonly commandId: string;
@@ -13,6 +28,8 @@ export interface UpgradeOrder {
   readonly isRevert: boolean;
   /** The command's nonce, hex: the new process proves with it that it is the one that was ordered. */
   readonly nonce: string;
+  /** Records of older versions lack it: `now`. */
+  readonly pace?: Pace;
 }
 
 /** Names one attempt everywhere: in the boot record, on the pipe, in evidence. */

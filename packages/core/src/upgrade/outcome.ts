@@ -4,6 +4,8 @@ import type { Evidence } from '../boot/index.ts';
 export type Outcome =
   | { readonly kind: 'succeeded' }
   | { readonly kind: 'already-there' }
+  /** Made ready, which was all that was asked: the old version never stopped. */
+  | { readonly kind: 'staged' }
   /** Before the switch: the old version never stopped. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   /** The coordinator took the order back before the switch. */

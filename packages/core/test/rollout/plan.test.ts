@@ -30,6 +30,7 @@ describe('who goes', () => {
     ],
     ['without a release for its platform it cannot', { hasPlatform: false }, {}, 'no-platform'],
     ['too old it cannot', { isCapable: false }, {}, 'manual-upgrade-required'],
+    ['too old for the pace it cannot', { isPaceKnown: false }, {}, 'pace-unknown'],
     ['where it was refused it cannot', { isRefusedHere: true }, {}, 'refused-here'],
     ['where it was refused it is forced to', { isRefusedHere: true }, { isForced: true }, 'goes'],
     ['without a launcher it goes', { hasLauncher: false }, {}, 'goes'],

@@ -22,6 +22,7 @@ export function candidate(some: Partial<Candidate> & { readonly agentName: strin
     isConnected: true,
     hasPlatform: true,
     isCapable: true,
+    isPaceKnown: true,
     isRefusedHere: false,
     canGoBack: true,
     hasChanges: false,
@@ -65,7 +66,7 @@ export const waveSizes: fc.Arbitrary<readonly WaveSize[]> = fc
   .map((first) => [...first, { kind: 'rest' }]);
 
 /** Any that can be made. */
-export const specs: fc.Arbitrary<RolloutSpec> = fc.record({
+const anySpecs: fc.Arbitrary<RolloutSpec> = fc.record({
   component: fc.constant('agent' as const),
   version: fc.constant('2.0.0'),
   waves: waveSizes,
@@ -93,6 +94,11 @@ export const specs: fc.Arbitrary<RolloutSpec> = fc.record({
   needsSecondPrincipal: fc.boolean(),
 });
 
+/** Where versions are only fetched nothing goes back. */
+export const specs: fc.Arbitrary<RolloutSpec> = anySpecs.filter(
+  ({ pace, rollBack }) => pace !== 'fetch-only' || rollBack !== 'all',
+);
+
 export const candidates: fc.Arbitrary<readonly Candidate[]> = fc
   .array(
     fc.record({
@@ -101,6 +107,7 @@ export const candidates: fc.Arbitrary<readonly Candidate[]> = fc
       isConnected: fc.constantFrom(true, true, false),
       hasPlatform: fc.constantFrom(true, true, true, false),
       isCapable: fc.constantFrom(true, true, null, false),
+      isPaceKnown: fc.constantFrom(true, true, null, false),
       isRefusedHere: fc.constantFrom(false, false, true),
       canGoBack: fc.boolean(),
       hasChanges: fc.boolean(),

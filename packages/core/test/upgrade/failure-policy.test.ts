@@ -71,6 +71,7 @@ describe('H8: what the end of an upgrade leaves behind', () => {
     ['one that failed before the switch', { to: '2.0.0', hasSwitched: false }, FAILED],
     ['one that was taken back', { to: '2.0.0' }, { kind: 'denied', reason: 'revoked' }],
     ['what is no version', { to: 'newest', hasSwitched: false }, FAILED],
+    ['what was only made ready', { to: '2.0.0', hasSwitched: false }, { kind: 'staged' }],
     ['what runs already', { to: '1.4.0' }, { kind: 'already-there' }],
     ['a launcher that succeeded', { to: '2.0.0', component: 'launcher' }, { kind: 'succeeded' }],
   ];

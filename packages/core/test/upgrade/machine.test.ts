@@ -196,6 +196,18 @@ describe('each cell of the table', () => {
   }
 });
 
+test('U23: what is only to be made ready is over once it is rehearsed, and asks for nothing', () => {
+  const order = { ...ORDER, pace: 'fetch-only' } as const;
+  const state: UpgradeState = { ...STATES.staged, course: { ...COURSE, order } };
+  const over = step(state, EVENTS['rehearsal-ended']);
+  expect(over).toMatchObject({
+    kind: 'reporting',
+    outcome: { kind: 'staged' },
+    course: { rehearsal: 'passed', steps: [{ step: 'rehearsed' }, { step: 'reporting' }] },
+  });
+  expect(step(over, EVENTS.reported).kind).toBe('idle');
+});
+
 describe('a boot tells an attempt its fate (U7)', () => {
   const fates: readonly (readonly [UpgradeState['kind'], keyof typeof VIEWS, string])[] = [
     ['switching', 'untried', 'switching'],

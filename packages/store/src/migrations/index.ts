@@ -6,6 +6,7 @@ import type { ColumnDataType, Kysely } from 'kysely';
 import type { Database } from '../database.ts';
 import { migrateEighth } from './eighth.ts';
 import { migrateEleventh } from './eleventh.ts';
+import { migrateFifteenth } from './fifteenth.ts';
 import { migrateFifth } from './fifth.ts';
 import { migrateFirst } from './first.ts';
 import { migrateFourteenth } from './fourteenth.ts';
@@ -48,10 +49,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 12, readableSince: 1, up: migrateTwelfth },
   { schema: 13, readableSince: 1, up: migrateThirteenth },
   { schema: 14, readableSince: 1, up: migrateFourteenth },
+  { schema: 15, readableSince: 1, up: migrateFifteenth },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 14;
+export const SCHEMA = 15;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

@@ -3,8 +3,8 @@ import type { AttemptTable, CommandTable } from '../database.ts';
 import { attemptOf, changeAttempt } from './attempt-rows.ts';
 import { applyEvent, commandOf } from './command-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
-import { holdFactsOf } from './dispatch.ts';
 import { addHistory, addHistoryOnce } from './history.ts';
+import { holdFactsOf } from './hold-facts.ts';
 import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
 import { startAttempt } from './sessions.ts';
@@ -146,6 +146,8 @@ async function refusalOf(
   if (isEnded(command.state)) return { reason: command.state, isFinal: true };
   if (command.kind !== 'autoUpgrade') return { reason: 'no-upgrade', isFinal: true };
   if (command.attempt !== ask.attempt) return { reason: 'stale-attempt', isFinal: true };
+  // C25: whatever the host makes of its record, it is let to nothing.
+  if (command.pace === 'fetch-only') return { reason: 'fetch-only', isFinal: true };
   const facts = await holdFactsOf(db, {
     instance,
     command,

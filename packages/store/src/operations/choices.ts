@@ -30,6 +30,8 @@ export type ChoiceRow = Omit<ChoiceTable, 'version'> & { readonly version: Versi
 const ON_THE_WAY: MemberState[] = ['waiting', 'upgrading', 'parked'];
 /** Of an ended one those that were away, and will be upgraded when they come. */
 const BINDING: RolloutState[] = ['running', 'paused', 'halted', 'ended'];
+/** P5: what is only made ready is not given. As text: nothing else of a spec can say that. */
+const IS_FETCH_ONLY = '%"pace":"fetch-only"%';
 const SCOPES = ['fleet', 'group', 'agent'] as const;
 const COLUMNS = [
   'scope',
@@ -87,6 +89,7 @@ const manualFor = prepared(
       .where('instance_id', '=', of.instanceId)
       .where('component', '=', of.component)
       .where('origin', '=', 'manual')
+      .where('pace', '<>', 'fetch-only')
       .where(KIND, '=', 'autoUpgrade')
       .where('state', 'in', OPEN_STATES)
       .orderBy('position', 'desc')
@@ -100,7 +103,8 @@ const rolloutsFor = prepared((db, of: { readonly instanceId: string }) =>
     .select(['rollouts.id', 'rollouts.component', 'rollouts.version'])
     .where('rollout_members.instance_id', '=', of.instanceId)
     .where('rollout_members.state', 'in', ON_THE_WAY)
-    .where('rollouts.state', 'in', BINDING),
+    .where('rollouts.state', 'in', BINDING)
+    .where('rollouts.spec', 'not like', IS_FETCH_ONLY),
 );
 
 /** What rollouts want that have still to do with an instance: the newest of each component. */
@@ -190,6 +194,7 @@ async function manualVersions(
     )
     .where('component', '=', of.component)
     .where('origin', '=', 'manual')
+    .where('pace', '<>', 'fetch-only')
     .where(KIND, '=', 'autoUpgrade')
     .where('state', 'in', OPEN_STATES)
     .orderBy('position')
@@ -214,6 +219,7 @@ async function rolloutVersions(
     .where('rollout_members.state', 'in', ON_THE_WAY)
     .where('rollouts.component', '=', of.component)
     .where('rollouts.state', 'in', BINDING)
+    .where('rollouts.spec', 'not like', IS_FETCH_ONLY)
     .orderBy('rollouts.id')
     .execute();
   return new Map(rows.map((row) => [row.instance_id, row.version]));

@@ -1,6 +1,7 @@
 import { type CommandKind, type OrderWarning, orderWarnings } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
+import type { Pace } from '@moult/core/upgrade';
 import type { Version } from '@moult/core/versions';
 import type { CommandTable } from '../database.ts';
 import { desiredOf } from './choices.ts';
@@ -21,6 +22,8 @@ export interface Upgrading extends Order {
   /** Null: the desired one. */
   readonly version: Version | null;
   readonly isForced: boolean;
+  /** Absent: now. */
+  readonly pace?: Pace;
   readonly key: string | null;
 }
 
@@ -158,6 +161,8 @@ export interface NewCommand extends Order {
   readonly isForced: boolean;
   /** It takes back what was upgraded (R9); absent: it does not. */
   readonly isRevert?: boolean;
+  /** Of an autoUpgrade; absent: now. */
+  readonly pace?: Pace;
   /** Wall clock, ms; 0: at once. */
   readonly notBeforeMs: number;
   readonly key: string | null;
@@ -176,7 +181,9 @@ export interface NewCommand extends Order {
 /** Queues a command; an upgrade after skipping those that still wait for the component (C7: who ordered, and why, stay with each). */
 export async function addCommand(context: WriteContext, args: NewCommand): Promise<CommandTable> {
   const { instance, kind, component, version, nowMs, principal, why } = args;
-  if (kind === 'autoUpgrade') {
+  const pace = args.pace ?? 'now';
+  // What is only made ready says nothing of what the agent should run.
+  if (kind === 'autoUpgrade' && pace !== 'fetch-only') {
     await skipQueued(context, { instanceId: instance.id, component, nowMs, principal });
   }
   const id = context.newId(nowMs);
@@ -192,7 +199,7 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     ...(args.rolloutId === undefined ? {} : { rolloutId: args.rolloutId }),
     detail:
       kind === 'autoUpgrade'
-        ? { version, origin: args.origin, isForced: args.isForced }
+        ? { version, origin: args.origin, isForced: args.isForced, pace }
         : {
             kind,
             origin: args.origin,
@@ -230,6 +237,8 @@ export async function addCommand(context: WriteContext, args: NewCommand): Promi
     revision: 0,
     task: args.task?.name ?? null,
     parameters: args.task === undefined ? null : JSON.stringify(args.task.parameters),
+    pace,
+    has_place: pace === 'now' ? 1 : 0,
     host_ended_ms: null,
     rollout_id: args.rolloutId ?? null,
   };

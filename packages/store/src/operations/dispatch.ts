@@ -2,19 +2,9 @@
  * What may be sent now: reads the facts, lets core name what stands in the way, writes it on each command and gives
  * those to be put on the wire (C1). Level-triggered: it may be called at any time and changes nothing twice.
  */
-import {
-  CAPABILITY_FOR,
-  type CommandKind,
-  type HoldFacts,
-  type HoldReason,
-  holdReasonOf,
-  NO_UPGRADE_FACTS,
-  type UpgradeFacts,
-  VANISHED_MS,
-} from '@moult/core/command';
+import { type CommandKind, type HoldReason, holdReasonOf, VANISHED_MS } from '@moult/core/command';
 import { ownerHoldOf } from '@moult/core/owner-word';
 import { RUNS_AT_HOST_MAX } from '@moult/core/task';
-import { compareVersions } from '@moult/core/versions';
 import type { CommandTable } from '../database.ts';
 import {
   applyEvent,
@@ -27,22 +17,15 @@ import {
 import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { holdFactsOf } from './hold-facts.ts';
 import { hasNoLauncher } from './host-facts.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
-import { isHeldByRestore } from './lives.ts';
-import { isInMaintenance } from './maintenance.ts';
-import { platformOf } from './releases.ts';
 import { endOverdue, type Overran } from './rollout-deadlines.ts';
 import { noteMemberHeld } from './rollout-rows.ts';
-import type { Slot } from './slot.ts';
-import { type InFlight, isTurnTaken, otherInFlight, rolloutHoldOf } from './turns.ts';
 import { issueWantedOf } from './wanted.ts';
 
 /** A command on the wire without an answer is sent again: ids are idempotent. */
 const RESEND_MS = 60_000;
-/** C17: so long an upgrade goes before all else once its agent is Up; a missing artifact must not silence a host. */
-const UPGRADE_FIRST_MS = 600_000;
-
 export interface Dispatching {
   readonly instanceId: string;
   readonly isConnected: boolean;
@@ -287,90 +270,6 @@ async function sentAgain(
     .where('id', '=', command.id)
     .execute();
   return { ...command, sent_ms: nowMs };
-}
-
-/** The facts of one command; `isConnected` is the only one that no table has. */
-export async function holdFactsOf(
-  db: ReadContext,
-  of: {
-    readonly instance: InstanceRow;
-    readonly command: CommandTable;
-    readonly isConnected: boolean;
-    readonly nowMs: number;
-    /** It was given its turn: nobody else stands in its way. */
-    readonly hasTurn?: boolean;
-  },
-): Promise<HoldFacts> {
-  const { instance, command, hasTurn = false } = of;
-  const marks = JSON.parse(instance.marks) as readonly string[];
-  const other = hasTurn ? null : await otherInFlight(db, { instance, command });
-  return {
-    kind: command.kind,
-    state: of.isConnected ? instance.state : 'Down',
-    isValidated: instance.validated_ms !== null,
-    isQuarantined: instance.quarantined_ms !== null,
-    isInProbation: marks.includes('probation'),
-    isCapable: isCapableOf(instance, command.kind),
-    isRestoredAndNotAdopted: await isHeldByRestore(db),
-    isUpgradeInFlight: other !== null,
-    isUpgradeFirst: other !== null && isFirst(instance, other, of.nowMs),
-    upgrade:
-      command.kind === 'autoUpgrade'
-        ? await upgradeFactsOf(db, { instance, command, hasTurn, nowMs: of.nowMs })
-        : NO_UPGRADE_FACTS,
-  };
-}
-
-async function upgradeFactsOf(
-  db: ReadContext,
-  of: {
-    readonly instance: InstanceRow;
-    readonly command: CommandTable;
-    readonly hasTurn: boolean;
-    readonly nowMs: number;
-  },
-): Promise<UpgradeFacts> {
-  const { instance, command, hasTurn } = of;
-  const { component, version } = command;
-  const built = await platformOf(db, { component, version, platform: instance.platform });
-  const row = await componentRow(db, { instanceId: instance.id, component });
-  const launcher = await componentRow(db, { instanceId: instance.id, component: 'launcher' });
-  const refused = JSON.parse(row?.refused ?? '[]') as readonly Slot[];
-  return {
-    isForced: command.is_forced === 1,
-    isRevert: command.is_revert === 1,
-    hasPlatform: built !== null,
-    isLauncherTooOld: isOlder(launcher?.current_version ?? null, built?.minimum_launcher ?? null),
-    isRefusedHere: built !== null && refused.some((slot) => slot.digest === built.digest),
-    ownerHold: ownerHoldOf(JSON.parse(instance.marks) as readonly string[], {
-      component,
-      version,
-      isForced: command.is_forced === 1,
-      currentVersion: row?.current_version ?? null,
-    }),
-    notBeforeMs: command.not_before_ms,
-    isInMaintenance: await isInMaintenance(db, of.nowMs),
-    rolloutHold: command.origin === 'rollout' ? await rolloutHoldOf(db, command.id) : null,
-    isTurnTaken:
-      !hasTurn && command.origin !== 'manual' && (await isTurnTaken(db, { instance, command })),
-  };
-}
-
-/** C17: it waited for its host. */
-function isFirst(instance: InstanceRow, upgrade: InFlight, nowMs: number): boolean {
-  const cameUpMs = instance.came_up_ms ?? 0;
-  return upgrade.created_ms <= cameUpMs && nowMs - cameUpMs < UPGRADE_FIRST_MS;
-}
-
-/** Null before its first session: what it can do is not known yet. */
-function isCapableOf(instance: InstanceRow, kind: CommandKind): boolean | null {
-  if (instance.came_up_ms === null && instance.capabilities === '[]') return null;
-  return (JSON.parse(instance.capabilities) as readonly string[]).includes(CAPABILITY_FOR[kind]);
-}
-
-/** A host without a launcher is not held here: it says itself what it can do. */
-function isOlder(version: string | null, minimum: string | null): boolean {
-  return version !== null && minimum !== null && compareVersions(version, minimum) < 0;
 }
 
 /** C3: a session's end takes back what nobody answered. Null: every session's (the coordinator starts). */

@@ -35,7 +35,7 @@ export type Finished =
       readonly group: string;
       /** A task's end frees nobody's turn, and changes nothing of what is wanted. */
       readonly isTask: boolean;
-      /** The committed, right version was seen: versions nobody needs may go (H13). */
+      /** The committed, right version was seen, or another one was made ready: versions nobody needs may go (H13). */
       readonly isCleanupDue: boolean;
     };
 
@@ -90,7 +90,7 @@ export async function applyFinish(
     const { version, digest } = finish.current;
     await setComponent(context, of, { current_version: version, current_digest: digest });
   }
-  if (judged.isRight) await noteGiven(context, { command: after, digest: judged.digest, nowMs });
+  if (judged.isGiven) await noteGiven(context, { command: after, digest: judged.digest, nowMs });
   return {
     kind: 'ended',
     commandId: command.id,
@@ -131,6 +131,14 @@ async function endControl(
   };
 }
 
+interface Judged {
+  readonly isRight: boolean;
+  /** What was ordered runs now. */
+  readonly isGiven: boolean;
+  readonly digest: string;
+  readonly ending: Ending;
+}
+
 /** N5, C10: succeeded needs the host's word and a session that proved the release's digest. */
 async function judge(
   context: WriteContext,
@@ -140,7 +148,7 @@ async function judge(
     readonly finish: FinishReport;
     readonly attested: string | null;
   },
-): Promise<{ readonly isRight: boolean; readonly digest: string; readonly ending: Ending }> {
+): Promise<Judged> {
   const { command, finish } = what;
   const { component, version } = command;
   const built = await platformOf(context.db, { component, version, platform: what.about.platform });
@@ -151,13 +159,16 @@ async function judge(
     code: finish.code === '' ? null : finish.code,
     message: finish.message === '' ? null : finish.message,
   };
-  if (finish.outcome !== 'succeeded' && finish.outcome !== 'already-there') {
-    return { isRight: false, digest, ending: said };
-  }
+  // C25: made ready and verified by the host; nothing runs that could prove it.
+  if (finish.outcome === 'staged' && command.pace === 'fetch-only')
+    return { isRight: true, isGiven: false, digest, ending: said };
+  if (finish.outcome !== 'succeeded' && finish.outcome !== 'already-there')
+    return { isRight: false, isGiven: false, digest, ending: said };
   const isAttested = digest !== '' && (what.attested === digest || row?.attested_digest === digest);
-  if (isAttested) return { isRight: true, digest, ending: said };
+  if (isAttested) return { isRight: true, isGiven: true, digest, ending: said };
   const message = `the host reports ${finish.outcome}, but no session has proved the digest ${digest}`;
-  return { isRight: false, digest, ending: { outcome: 'failed', code: 'not-attested', message } };
+  const ending = { outcome: 'failed', code: 'not-attested', message };
+  return { isRight: false, isGiven: false, digest, ending };
 }
 
 async function noteGiven(

@@ -85,6 +85,8 @@ function adoptedCommand(of: {
     component: ask.component,
     version: of.version,
     is_forced: 0,
+    pace: 'now',
+    has_place: 1,
     is_revert: 0,
     state: 'running',
     hold_reason: null,

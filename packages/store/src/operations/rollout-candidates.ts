@@ -1,6 +1,8 @@
 /* What a plan is made of: of each agent that a rollout was made for, what it reports now. */
+import { knowsPace } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
 import type { Candidate } from '@moult/core/rollout';
+import type { Pace } from '@moult/core/upgrade';
 import type { Version } from '@moult/core/versions';
 import type { ReadContext } from './context.ts';
 import { changesIn, hasNoLauncher } from './host-facts.ts';
@@ -12,6 +14,7 @@ const CHUNK = 500;
 export interface CandidatesAsked {
   readonly component: Component;
   readonly version: Version;
+  readonly pace: Pace;
   readonly agents: readonly { readonly instanceId: string; readonly isConnected: boolean }[];
 }
 
@@ -61,6 +64,7 @@ export async function rolloutCandidates(
         isConnected,
         hasPlatform: release !== undefined,
         isCapable: isUnknown ? null : capabilities.includes('auto-upgrade'),
+        isPaceKnown: knowsPace(isUnknown ? null : capabilities, asked.pace),
         isRefusedHere: refused.some((slot) => slot.digest === release?.digest),
         canGoBack: row.current_version !== null && published.has(row.current_version),
         hasChanges: row.changed !== null && changesIn({ changed: row.changed }).count > 0,

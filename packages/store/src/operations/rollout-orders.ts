@@ -19,14 +19,17 @@ export async function orderVersion(
   },
 ): Promise<CommandTable> {
   const { row, instance, tries, version, nowMs } = of;
+  const spec = readSpec(row.spec);
   return await addCommand(context, {
     instance,
     kind: 'autoUpgrade',
     component: row.component,
     version,
-    isForced: readSpec(row.spec)?.isForced === true,
+    isForced: spec?.isForced === true,
     // R9: no check forbids it.
     isRevert: row.origin === 'revert',
+    // What goes back after an error does not wait.
+    pace: version === row.version && spec !== null ? spec.pace : 'now',
     notBeforeMs: 0,
     key: `rollout-${row.id}-${tries}`,
     origin: 'rollout',

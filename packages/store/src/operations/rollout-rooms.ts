@@ -3,7 +3,7 @@
  * itself, so that the work is as much as what changed; asked for all, or for many, they are counted together.
  */
 import type { Component } from '@moult/core/component';
-import { byPriority, slotsFree, type Verdict } from '@moult/core/rollout';
+import { byPriority, readSpec, slotsFree, type Verdict } from '@moult/core/rollout';
 import type { RolloutTable } from '../rollout-tables.ts';
 import { IN_FLIGHT_STATES, KIND } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
@@ -26,6 +26,11 @@ export interface RoomsAsked {
   readonly groups: readonly string[] | null;
   /** Of another rollout of the same component. */
   readonly verdictOf: (other: RolloutTable) => Promise<Verdict>;
+}
+
+/** At any other pace its agents are left at their work, until they drain at least. */
+export function takesPlaces(row: RolloutTable): boolean {
+  return readSpec(row.spec)?.pace === 'now';
 }
 
 /** By name; those without room are left out. */
@@ -91,7 +96,8 @@ async function wantedBefore(
     .where('id', '<>', row.id)
     .execute();
   const wanted = new Map<string, number>();
-  for (const other of running.filter((one) => byPriority(one, row) < 0)) {
+  const before = running.filter((one) => byPriority(one, row) < 0 && takesPlaces(one));
+  for (const other of before) {
     const verdict = await verdictOf(other);
     if (verdict.kind !== 'start') continue;
     const waiting = await db
@@ -148,14 +154,16 @@ function others(db: ReadContext, component: Component) {
     .where('state', 'in', IN_FLIGHT_STATES)
     .where(KIND, '=', 'autoUpgrade')
     .where('component', '=', component)
-    .where('origin', '<>', 'rollout');
+    .where('origin', '<>', 'rollout')
+    .where('has_place', '=', 1);
 }
 
 function ofRollouts(db: ReadContext, component: Component) {
   return db
     .selectFrom('rollout_members')
-    .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
+    .innerJoin('commands', 'commands.id', 'rollout_members.command_id')
     .select(({ fn }) => fn.countAll<number>().as('count'))
     .where('rollout_members.state', '=', 'upgrading')
-    .where('rollouts.component', '=', component);
+    .where('commands.component', '=', component)
+    .where('commands.has_place', '=', 1);
 }

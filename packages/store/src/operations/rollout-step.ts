@@ -2,7 +2,7 @@
  * One step of a running rollout: reads its counters, lets core judge, and writes what follows in one transaction. Level-
  * triggered: it may be called at any time, by whomever, and orders nothing twice.
  */
-import { hasBegun, type Verdict, verdictOf } from '@moult/core/rollout';
+import { FETCHES_MAX, hasBegun, type Verdict, verdictOf } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import type { WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
@@ -10,7 +10,7 @@ import { isHeldByRestore } from './lives.ts';
 import { isInMaintenance } from './maintenance.ts';
 import { prepared, upTo } from './prepared.ts';
 import { orderVersion } from './rollout-orders.ts';
-import { roomsFor } from './rollout-rooms.ts';
+import { roomsFor, takesPlaces } from './rollout-rooms.ts';
 import { countsOf, moveMember, moveRollout, statusOf, wavesOf } from './rollout-rows.ts';
 import { isPublished } from './rollout-starting.ts';
 
@@ -130,6 +130,10 @@ async function startSome(
   const chunk = isOpening ? FIRST_ISSUES_MAX : ISSUES_MAX;
   // RO9
   const most = Math.min(chunk, atMost ?? chunk);
+  if (!takesPlaces(row)) {
+    const issued = await startBeside(context, { ...of, most });
+    return { issued, isMore: issued.length >= chunk };
+  }
   const rooms = await roomsFor(context.db, {
     row,
     open,
@@ -150,6 +154,30 @@ async function startSome(
     }
   }
   return { issued, isMore: issued.length >= chunk };
+}
+
+/** RO23: so many at once, of whatever groups. */
+async function startBeside(
+  context: WriteContext,
+  of: Judged<Start> & { readonly most: number },
+): Promise<readonly string[]> {
+  const { row, waves, most, nowMs } = of;
+  const fetching = waves.reduce((sum, { upgrading }) => sum + upgrading, 0);
+  const members = await context.db
+    .selectFrom('rollout_members')
+    .selectAll()
+    .where('rollout_id', '=', row.id)
+    .where('state', '=', 'waiting')
+    .where('wave', '<=', of.verdict.wave)
+    .orderBy('wave')
+    .orderBy('place')
+    .limit(Math.max(0, Math.min(most, FETCHES_MAX - fetching)))
+    .execute();
+  const issued: string[] = [];
+  for (const member of members) {
+    if (await startOne(context, { row, member, nowMs })) issued.push(member.instance_id);
+  }
+  return issued;
 }
 
 const waitingIn = prepared(

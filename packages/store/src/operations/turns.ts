@@ -10,7 +10,7 @@ import type { InstanceRow } from './instances.ts';
 import { ONE, prepared, upTo } from './prepared.ts';
 import { statusOf, wavesOf } from './rollout-rows.ts';
 
-export type InFlight = Pick<CommandTable, 'id' | 'created_ms'>;
+export type InFlight = Pick<CommandTable, 'id' | 'created_ms' | 'has_place'>;
 
 export async function otherInFlight(
   db: ReadContext,
@@ -66,6 +66,7 @@ interface Turn {
 
 const othersIn = prepared((db, of: Turn) =>
   inFlightBeside(db, of.id)
+    .where('has_place', '=', 1)
     .where('group_name', '=', of.group)
     .where('component', '=', of.component)
     .where('instance_id', '<>', of.instanceId)
@@ -75,7 +76,7 @@ const othersIn = prepared((db, of: Turn) =>
 function inFlightBeside(db: ReadContext, commandId: string) {
   return db
     .selectFrom('commands')
-    .select(['id', 'created_ms'])
+    .select(['id', 'created_ms', 'has_place'])
     .where('state', 'in', IN_FLIGHT_STATES)
     .where(KIND, '=', 'autoUpgrade')
     .where('id', '<>', commandId);

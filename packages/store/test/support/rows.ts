@@ -118,7 +118,7 @@ export function session(
     ticket: '',
     newTicket: 'ff',
     commandNonce: '',
-    capabilities: ['auto-upgrade', 'control'],
+    capabilities: ['auto-upgrade', 'control', 'fetch-only', 'soft-upgrade'],
     bootId: '',
     seen: { generation: 0, position: 0 },
     nowMs: NOW,

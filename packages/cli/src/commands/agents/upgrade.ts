@@ -2,7 +2,16 @@ import type { Client, ResponseOf } from '@moult/api/client';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import { type Command, Option } from 'commander';
-import { choice, durationMs, withConnection, withExamples, withOutput } from '../../describe.ts';
+import {
+  choice,
+  durationMs,
+  type PaceOptions,
+  paceOf,
+  withConnection,
+  withExamples,
+  withOutput,
+  withPace,
+} from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { follow } from '../../follow/follow.ts';
 import { againText, newKey, ordering } from '../../ordering.ts';
@@ -10,7 +19,7 @@ import type { Run, Shell } from '../../shell.ts';
 import { pointingAt, SELECTOR_HELP, targetOf } from '../../targets.ts';
 import { isLoneRefusal, type Many, manyLines, requireAllDone } from './many.ts';
 
-interface UpgradeOptions {
+interface UpgradeOptions extends PaceOptions {
   readonly to?: string;
   readonly component: Component;
   readonly force?: boolean;
@@ -49,7 +58,7 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
     )
     .option('--why <text>', 'kept in the history')
     .option('--key <key>', 'the same key orders nothing twice');
-  withExamples(withOutput(withConnection(command)), [
+  withExamples(withOutput(withConnection(withPace(command))), [
     { does: 'to the desired version', line: 'moult agents upgrade web-1' },
     {
       does: 'to one version, and see it through',
@@ -79,6 +88,7 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
               component: options.component,
               version: options.to,
               isForced: options.force === true,
+              pace: paceOf(options),
               why: options.why,
               key,
               isDryRun,

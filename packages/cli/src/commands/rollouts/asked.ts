@@ -12,11 +12,18 @@ import {
   type WaveSize,
 } from '@moult/core/rollout';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { choice, durationMs, wholeNumber } from '../../describe.ts';
+import {
+  choice,
+  durationMs,
+  type PaceOptions,
+  paceOf,
+  wholeNumber,
+  withPace,
+} from '../../describe.ts';
 import { SELECTOR_HELP, targetOf } from '../../targets.ts';
 import { shareOf, wavesOf } from './waves.ts';
 
-export interface SpecOptions {
+export interface SpecOptions extends PaceOptions {
   readonly waves?: WaveSize[];
   readonly soak?: number;
   readonly maxFailed?: number;
@@ -55,7 +62,7 @@ export function withAsked(
 
 /** How a rollout goes on: for whatever makes, changes or supposes one. */
 export function withSpec(command: Command): Command {
-  return withPlace(withGates(command));
+  return withPlace(withPace(withGates(command)));
 }
 
 /** Beside other rollouts, and for whom it was not planned. */
@@ -157,6 +164,7 @@ function specOf(options: SpecOptions): Given {
   const { lateJoiners, priority } = options;
   const { onlyWithLauncher, secondPrincipal } = options;
   const failuresAllowed = failuresAllowedOf(options);
+  const pace = paceOf(options);
   return {
     ...(waves === undefined ? {} : { waves }),
     ...(soak === undefined ? {} : { soakMs: soak }),
@@ -168,6 +176,7 @@ function specOf(options: SpecOptions): Given {
     ...(force === undefined ? {} : { isForced: force }),
     ...(lateJoiners === undefined ? {} : { takesLateJoiners: lateJoiners }),
     ...(priority === undefined ? {} : { priority }),
+    ...(pace === undefined ? {} : { pace }),
     ...(onlyWithLauncher === undefined ? {} : { isLauncherNeeded: onlyWithLauncher }),
     ...(secondPrincipal === undefined ? {} : { needsSecondPrincipal: secondPrincipal }),
   };

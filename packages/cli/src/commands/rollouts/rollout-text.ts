@@ -111,6 +111,7 @@ export function specText(spec: Rollout['spec']): string {
     failuresText(spec),
     ...(spec.pauseAfter === null ? [] : [`test mode: pauses after ${spec.pauseAfter}`]),
     ...(spec.isForced ? ['forced'] : []),
+    ...(spec.pace === 'now' ? [] : [spec.pace]),
     ...(spec.takesLateJoiners ? ['takes late joiners'] : []),
     ...(spec.priority === 0 ? [] : [`priority ${spec.priority}`]),
     ...(spec.isLauncherNeeded ? ['only with a launcher'] : []),

@@ -85,6 +85,7 @@ export function agentHandlers(options: AgentHandlersOptions): AgentHandlers {
         component: body.component,
         version: body.version ?? null,
         isForced: body.isForced,
+        pace: body.pace,
         key: body.key ?? null,
       });
       const [command] = await afterDispatch(options, [ordered.command]);

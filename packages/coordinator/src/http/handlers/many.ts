@@ -22,8 +22,8 @@ export function manyHandlers(options: ManyHandlersOptions): ManyHandlers {
   const { store, clock, dispatcher, selection } = options;
   return {
     upgradeAgents: async ({ body, caller }) => {
-      const { component, isForced, why } = body;
-      const order = { component, isForced, why, principal: caller.principal };
+      const { component, isForced, pace, why } = body;
+      const order = { component, isForced, pace, why, principal: caller.principal };
       const what = { ...order, version: body.version ?? null, key: body.key ?? null };
       const key = what.key === null ? null : `manual-${what.key}`;
       const all = await namedOrSelected(selection, { ...body, key });
