@@ -126,6 +126,45 @@ export const rolloutPlan = z.object({
 });
 export type RolloutPlan = z.infer<typeof rolloutPlan>;
 
+/** Times are ms since the start. */
+export const rolloutSimulation = z.object({
+  component,
+  version,
+  /** What one upgrade is supposed to take: the median of so many that ended well, or (0) an assumption. */
+  upgrade: z.object({ ms: z.number().int(), measured: count }),
+  /** When the last of those that are connected would be over. */
+  endMs: z.number().int(),
+  /** How often a person would be waited for; supposed is that it takes no time. */
+  approvals: count,
+  resumes: count,
+  /** Not simulated: nobody knows when they come. */
+  away: z.array(name),
+  alreadyThere: count,
+  cannot: count,
+  /** In the order of their starts. */
+  upgrades: z.array(
+    z.object({
+      agent: name,
+      group: name,
+      wave: z.number().int(),
+      startMs: z.number().int(),
+      endMs: z.number().int(),
+    }),
+  ),
+  /** Of each group: how many serve now, and from each time on. */
+  service: z.array(
+    z.object({
+      group: name,
+      inService: count,
+      unavailableMax: z.number().int(),
+      /** Never fewer than that. */
+      least: z.number().int(),
+      steps: z.array(z.object({ atMs: z.number().int(), inService: z.number().int() })),
+    }),
+  ),
+});
+export type RolloutSimulation = z.infer<typeof rolloutSimulation>;
+
 /** How a plan differs from the one before. */
 export const planDifference = z.object({
   /** They were to go, and run the version already. */

@@ -194,3 +194,30 @@ describe('what is refused says what, which, and what to do next', () => {
     expect((await fixture.call('GET', '/v1/rollouts')).body.rollouts).toEqual([]);
   });
 });
+
+describe('N6: a simulation', () => {
+  test('says who would go when, what stays in service, and that the time is assumed', async () => {
+    for (const name of ['a', 'b', 'c']) await host(name);
+    const { body } = await post('/simulate', { select: 'group=eu', version: '2.0.0' });
+    const { ms } = body.upgrade;
+    expect(body).toMatchObject({
+      upgrade: { measured: 0 },
+      endMs: 3 * ms,
+      upgrades: [
+        { agent: 'a', wave: 0, startMs: 0, endMs: ms },
+        { agent: 'b', wave: 1, startMs: ms },
+        { agent: 'c', wave: 1, startMs: 2 * ms },
+      ],
+      service: [{ group: 'eu', inService: 3, least: 2 }],
+    });
+    await post('', ASKED);
+    const stored = await fixture.call('POST', '/v1/rollouts/spring/simulate');
+    expect(stored.body).toEqual(body);
+    await post('/spring/start');
+    const late = await fixture.call('POST', '/v1/rollouts/spring/simulate');
+    expect(late.body).toMatchObject({
+      ...{ code: 'rollout-state' },
+      detail: 'spring is running: what has started is not simulated',
+    });
+  });
+});

@@ -130,7 +130,7 @@ export class RealCoordinator {
       ...choiceHandlers({ store, clock, dispatcher }),
       ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
       ...coordinatorHandlers({ store, clock, dispatcher, rollouts, output: { forwards: [] } }),
-      ...rolloutHandlers({ store, clock, dispatcher, selection, rollouts, planning }),
+      ...rolloutHandlers({ store, clock, sessions, dispatcher, selection, rollouts, planning }),
     };
     const process: Process = Object.assign(alive, {
       raw,

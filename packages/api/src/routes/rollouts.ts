@@ -3,6 +3,7 @@ import {
   planDifference,
   rollout,
   rolloutPlan,
+  rolloutSimulation,
   rolloutSpec,
   rolloutState,
 } from '../rollout-schemas.ts';
@@ -47,6 +48,35 @@ export const planRollout = defineRoute({
   body: z.object(asked).refine(hasOneTarget, ONE_TARGET),
   status: 200,
   response: rolloutPlan,
+  isLong: true,
+});
+
+export const simulateRollout = defineRoute({
+  id: 'simulateRollout',
+  method: 'POST',
+  path: '/v1/rollouts/simulate',
+  summary:
+    'Supposes a rollout: its order, when it would end, and what stays in service of each group. No failure is simulated; makes nothing.',
+  permission: 'view',
+  params: none,
+  query: none,
+  body: z.object(asked).refine(hasOneTarget, ONE_TARGET),
+  status: 200,
+  response: rolloutSimulation,
+  isLong: true,
+});
+
+export const simulateStoredRollout = defineRoute({
+  id: 'simulateStoredRollout',
+  method: 'POST',
+  path: '/v1/rollouts/:rollout/simulate',
+  summary: 'The same for one that has not started, as if it started now.',
+  permission: 'view',
+  params,
+  query: none,
+  body: z.null(),
+  status: 200,
+  response: rolloutSimulation,
   isLong: true,
 });
 

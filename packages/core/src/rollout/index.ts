@@ -87,6 +87,7 @@ export {
   wavesText,
   waveText,
 } from './text.ts';
+export { ASSUMED_UPGRADE_MS, type UpgradeTime, upgradeTimeOf } from './upgrade-time.ts';
 export {
   failuresIn,
   hasBegun,

@@ -67,6 +67,7 @@ import {
   unfinishedMembers,
 } from './rollout-report.ts';
 import { revertRollout, upgradedBy } from './rollout-reverting.ts';
+import { simulationFacts } from './rollout-simulating.ts';
 import { splitRollout } from './rollout-splitting.ts';
 import {
   setRolloutStart,
@@ -147,6 +148,7 @@ export interface Reads {
   readonly rolloutByKey: typeof rolloutByKey;
   readonly rolloutPlan: typeof rolloutPlan;
   readonly upgradedBy: typeof upgradedBy;
+  readonly simulationFacts: typeof simulationFacts;
   readonly agentByName: typeof agentByName;
   readonly agentPage: typeof agentPage;
   readonly allForwards: typeof allForwards;
@@ -275,6 +277,7 @@ export const READS: Reads = {
   rolloutPage,
   rolloutView,
   rolloutByKey,
+  simulationFacts,
   upgradedBy,
   rolloutPlan,
   unsettledRollouts,

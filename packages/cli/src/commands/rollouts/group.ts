@@ -9,6 +9,7 @@ import { addRolloutsPlan } from './plan.ts';
 import { addRolloutsReport } from './report.ts';
 import { addRolloutsRetry } from './retry.ts';
 import { addRolloutsRevert } from './revert.ts';
+import { addRolloutsSimulate } from './simulate.ts';
 import { addRolloutsSkip } from './skip.ts';
 import { addRolloutsSplit } from './split.ts';
 import { addRolloutsStart } from './start.ts';
@@ -21,6 +22,7 @@ export function addRolloutsGroup(program: Command, shell: Shell): void {
     .command('rollouts')
     .description('bring a version to many agents, in waves: plan, start, watch, stop');
   addRolloutsPlan(group, shell);
+  addRolloutsSimulate(group, shell);
   addRolloutsCreate(group, shell);
   addRolloutsEdit(group, shell);
   addRolloutsSplit(group, shell);

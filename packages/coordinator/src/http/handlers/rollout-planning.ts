@@ -1,15 +1,17 @@
 /* What is done with a rollout before it runs: planned, made, edited, planned anew, started (R4, R5). */
 import type { Rollout } from '@moult/api';
 import { CodedError } from '@moult/core/errors';
-import { type RolloutSpec, readSpec } from '@moult/core/rollout';
+import { isOver, type RolloutSpec, readSpec, stateRemedyOf } from '@moult/core/rollout';
 import { specByPolicy } from '@moult/core/settings';
 import type { Clock } from '@moult/runtime/clock';
 import type { RolloutTable, Store } from '@moult/store';
+import type { Sessions } from '../../gateway/sessions.ts';
 import { existingOrSelected } from '../../registry/many.ts';
 import { type Selection, selectorOf } from '../../registry/selection.ts';
 import type { Asked, Planning } from '../../rollouts/planning.ts';
 import type { Rollouts } from '../../rollouts/rollouts.ts';
 import type { Handlers } from '../handler.ts';
+import { simulationOf } from './rollout-simulation.ts';
 import { planView, type SpecGiven, specGiven, viewOf } from './rollout-view.ts';
 
 export interface RolloutPlanningOptions {
@@ -17,6 +19,7 @@ export interface RolloutPlanningOptions {
   readonly clock: Clock;
   readonly selection: Selection;
   readonly planning: Planning;
+  readonly sessions: Sessions;
   readonly rollouts: Rollouts;
 }
 
@@ -27,6 +30,8 @@ type PlanningHandlers = Pick<
   | 'editRollout'
   | 'planStoredRollout'
   | 'startRollout'
+  | 'simulateRollout'
+  | 'simulateStoredRollout'
   | 'splitRollout'
   | 'revertRollout'
 >;
@@ -35,6 +40,7 @@ export function rolloutPlanningHandlers(options: RolloutPlanningOptions): Planni
   const { store, clock, planning, rollouts } = options;
   return {
     ...makingMoreHandlers(options),
+    ...simulationHandlers(options),
     planRollout: async ({ body }) => {
       const agents = await meant(options, body);
       const spec = await specOf(store, { ...body, agents });
@@ -101,6 +107,35 @@ export function rolloutPlanningHandlers(options: RolloutPlanningOptions): Planni
       const started = await store.write('startRollout', { ...order, ...now, rollout });
       await rollouts.changed();
       return await viewOfRow(store, started);
+    },
+  };
+}
+
+function simulationHandlers(
+  options: RolloutPlanningOptions,
+): Pick<PlanningHandlers, 'simulateRollout' | 'simulateStoredRollout'> {
+  const { store, planning } = options;
+  return {
+    simulateRollout: async ({ body }) => {
+      const agents = await meant(options, body);
+      const spec = await specOf(store, { ...body, agents });
+      const selector = body.select ?? null;
+      const plan = await store.read('rolloutPlan', { spec, selector, agents });
+      return await simulationOf(options, { spec, plan });
+    },
+    simulateStoredRollout: async ({ params }) => {
+      const { row } = await store.read('rolloutView', params.rollout);
+      const spec = readSpec(row.spec);
+      if (spec === null || row.started_ms !== null || isOver(row.state))
+        throw new CodedError(
+          'rollout-state',
+          `${row.name} is ${row.state}: what has started is not simulated`,
+          { remedy: stateRemedyOf(row) },
+        );
+      const agents = await planning.agentsOf(row);
+      const { selector } = row;
+      const plan = await store.read('rolloutPlan', { spec, selector, agents });
+      return await simulationOf(options, { spec, plan });
     },
   };
 }

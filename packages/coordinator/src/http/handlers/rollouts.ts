@@ -1,6 +1,7 @@
 /* Rollouts: planned from what agents report, driven by operators (R1, R3 to R6, R11). */
 import type { Clock } from '@moult/runtime/clock';
 import type { RolloutTable, Store } from '@moult/store';
+import type { Sessions } from '../../gateway/sessions.ts';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
 import type { Selection } from '../../registry/selection.ts';
 import type { Planning } from '../../rollouts/planning.ts';
@@ -16,6 +17,7 @@ export interface RolloutHandlersOptions {
   readonly selection: Selection;
   readonly rollouts: Rollouts;
   readonly planning: Planning;
+  readonly sessions: Sessions;
 }
 
 type RolloutHandlers = Pick<
@@ -24,6 +26,8 @@ type RolloutHandlers = Pick<
   | 'createRollout'
   | 'editRollout'
   | 'planStoredRollout'
+  | 'simulateRollout'
+  | 'simulateStoredRollout'
   | 'splitRollout'
   | 'revertRollout'
   | 'listRollouts'
