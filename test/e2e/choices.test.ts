@@ -93,15 +93,15 @@ test(
     });
     const ordered = await choose('--group', 'pair', '--to', SECOND);
     expect(ordered).toContain(`group pair: agent desired ${SECOND}`);
-    expect(ordered).toContain('(awaiting-turn)');
+    expect(ordered).toContain(`rollout pair-agent-${SECOND}: running, 2 agents in 2 waves`);
     const index = await Promise.race(holding);
     // The other one is to be held at nothing.
     void Promise.all(holding).then(() => launchers.map((launcher) => launcher.release()));
     const [goes, waits] = index === 0 ? [first, second] : [second, first];
     await choose('--fleet', '--to', SECOND);
     const [waiting] = await why(waits.name);
-    expect(waiting).toMatchObject({ reason: 'awaiting-turn', freedBy: null });
-    expect(waiting?.detail).toContain(`${goes.name} has the turn`);
+    // The canary has not come through yet.
+    expect(waiting).toMatchObject({ reason: 'awaiting-gate', detail: `pair-agent-${SECOND}` });
     await choose('--group', 'pair', '--to', THIRD);
     launchers[index]?.release();
     await whenRunning([first, second], THIRD);

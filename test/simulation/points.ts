@@ -53,7 +53,14 @@ const WIRE = [
 export const COORDINATOR_POINTS: readonly string[] = [
   ...['openSession', 'recordReport', 'dispatch', 'recordAccepted', 'recordProgress'],
   ...['decidePermission', 'confirmAttempt', 'storeOutput', 'lapse', 'touchSeen'],
-  ...['issueWanted', 'orderUpgrade', 'orderControl', 'choose', 'revokeCommand', 'skipCommand'],
+  ...[
+    'issueWanted',
+    'orderUpgrade',
+    'orderControl',
+    'chooseForMany',
+    'revokeCommand',
+    'skipCommand',
+  ],
 ].flatMap((name) => [`coordinator:${name}:before`, `coordinator:${name}:after`]);
 
 /** Those of rollouts: apart, so that what fleets draw stays what it is. */

@@ -1,6 +1,12 @@
 export type { Maintenance, RestoreStatus } from './coordinator-schemas.ts';
 export type { Principal, Token } from './principal-schemas.ts';
-export type { Rollout, RolloutMember, RolloutPlan, RolloutSimulation } from './rollout-schemas.ts';
+export type {
+  ChoiceRollout,
+  Rollout,
+  RolloutMember,
+  RolloutPlan,
+  RolloutSimulation,
+} from './rollout-schemas.ts';
 export type { Method, Route } from './route.ts';
 export { ROUTES } from './routes/index.ts';
 export type {

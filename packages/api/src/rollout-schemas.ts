@@ -224,3 +224,13 @@ export const rollout = z.object({
   warnings: z.array(planWarning),
 });
 export type Rollout = z.infer<typeof rollout>;
+
+/** A rollout that a choice has made, in short. */
+export const choiceRollout = z.object({
+  id,
+  name,
+  state: rolloutState,
+  agents: z.number().int(),
+  waves: z.number().int(),
+});
+export type ChoiceRollout = z.infer<typeof choiceRollout>;

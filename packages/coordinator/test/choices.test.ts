@@ -44,7 +44,10 @@ test('a choice for a group is for its agents alone, and pages of choices follow 
     fixture.call('PUT', `/v1/${path}/desired/agent`, { body: { version, why: 'because' } });
   expect((await choose('fleet', '1.0.0')).status).toBe(200);
   const { body } = await choose('groups/eu', '2.0.0');
-  expect(body.commands).toMatchObject([{ agent: 'eu-1', version: '2.0.0', origin: 'choice' }]);
+  expect(body).toMatchObject({
+    commands: [],
+    rollout: { name: 'eu-agent-2.0.0', state: 'running', agents: 1, waves: 1 },
+  });
   const first = (await fixture.call('GET', '/v1/choices?limit=1')).body;
   expect(first.choices).toMatchObject([
     { scope: 'group', subject: 'eu', version: '2.0.0', agents: 1, why: 'because' },

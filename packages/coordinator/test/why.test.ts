@@ -105,6 +105,7 @@ test('C9: what gave way to another choice is ordered again when that is withdraw
   await checked(agent);
   await fixture.publish('3.0.0', DIGEST_3);
   await choose('fleet/', '2.0.0');
+  await fixture.coordinator.settled();
   const { commandId } = await why('web-1');
   await choose('agents/web-1/', '3.0.0');
   expect((await why('web-1')).commandId).not.toBe(commandId);
@@ -113,6 +114,7 @@ test('C9: what gave way to another choice is ordered again when that is withdraw
     outcome: 'outdated',
   });
   await choose('agents/web-1/', null);
+  await fixture.coordinator.settled();
   const again = await why('web-1');
   expect(again).toMatchObject({ reason: 'paused', text: 'the agent is paused' });
   expect((await fixture.call('GET', `/v1/commands/${again.commandId}`)).body.command).toMatchObject(

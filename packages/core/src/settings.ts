@@ -32,6 +32,8 @@ export interface Policy
     | 'takesLateJoiners'
     | 'needsSecondPrincipal'
   > {
+  /** A choice for many makes a rollout (R15); else each agent has a command, one of a group at a time, which nothing halts. */
+  readonly rollsOut: boolean;
   /** A rollout that a choice makes starts by itself; else it waits for a person. */
   readonly startsByItself: boolean;
   /** Unless a version is chosen, the coordinator's own is wanted (H2). */
@@ -145,6 +147,12 @@ const DEFINED: Defined = {
     kind: YES_NO,
     default: DEFAULT_SPEC.needsSecondPrincipal,
   },
+  rollsOut: {
+    key: 'choice.rolls-out',
+    text: 'a choice for a group or the fleet makes a rollout; no: a command for each agent, one of a group at a time, which nothing halts',
+    kind: YES_NO,
+    default: true,
+  },
   startsByItself: {
     key: 'choice.starts',
     text: 'the rollout that a choice of a version makes starts at once; no: it waits to be started',
@@ -240,9 +248,18 @@ export function specByPolicy(
   policy: Policy,
   given: Partial<Omit<RolloutSpec, 'component' | 'version'>> &
     Pick<RolloutSpec, 'component' | 'version'>,
+  of: { readonly bySelector: boolean },
 ): RolloutSpec {
-  const { startsByItself: _starts, followsCoordinator: _follows, ...spec } = policy;
+  const {
+    rollsOut: _rolls,
+    startsByItself: _starts,
+    followsCoordinator: _follows,
+    ...spec
+  } = policy;
   const { needsSecondPrincipal } = policy;
+  // Agents by name, or those of a choice, are joined by nobody else.
+  const takesLateJoiners = policy.takesLateJoiners && of.bySelector;
   const isNeeded = needsSecondPrincipal || given.needsSecondPrincipal === true;
-  return { ...DEFAULT_SPEC, ...spec, ...given, needsSecondPrincipal: isNeeded };
+  const needed = { needsSecondPrincipal: isNeeded };
+  return { ...DEFAULT_SPEC, ...spec, takesLateJoiners, ...given, ...needed };
 }

@@ -9,6 +9,7 @@ import {
   specByPolicy,
 } from '../src/settings.ts';
 
+const BY_SELECTOR = { bySelector: true };
 const NONE = new Map<string, string>();
 const policy = (
   fleet: Readonly<Record<string, string>> = {},
@@ -18,7 +19,7 @@ const policy = (
 describe('settings', () => {
   test('unless somebody sets one, a rollout goes on by what it always did', () => {
     const asked = { component: 'agent', version: '2.0.0' } as const;
-    expect(specByPolicy(policy(), asked)).toEqual({ ...DEFAULT_SPEC, ...asked });
+    expect(specByPolicy(policy(), asked, BY_SELECTOR)).toEqual({ ...DEFAULT_SPEC, ...asked });
     expect(policy()).toMatchObject({ startsByItself: true, followsCoordinator: true });
   });
 
@@ -81,12 +82,23 @@ describe('settings', () => {
     const set = policy({ 'rollout.soak': '10m', 'rollout.second-principal': 'yes' });
     const given = { soakMs: 0, needsSecondPrincipal: false };
     const asked = { component: 'agent', version: '2.0.0' } as const;
-    expect(specByPolicy(set, { ...asked, ...given })).toMatchObject({
+    expect(specByPolicy(set, { ...asked, ...given }, BY_SELECTOR)).toMatchObject({
       soakMs: 0,
       needsSecondPrincipal: true,
     });
-    expect(specByPolicy(policy(), { ...asked, needsSecondPrincipal: true })).toMatchObject({
+    expect(
+      specByPolicy(policy(), { ...asked, needsSecondPrincipal: true }, BY_SELECTOR),
+    ).toMatchObject({
       needsSecondPrincipal: true,
+    });
+  });
+
+  test('agents by name are joined by nobody, whatever settings say', () => {
+    const set = policy({ 'rollout.late-joiners': 'yes' });
+    const asked = { component: 'agent', version: '2.0.0' } as const;
+    expect(specByPolicy(set, asked, BY_SELECTOR)).toMatchObject({ takesLateJoiners: true });
+    expect(specByPolicy(set, asked, { bySelector: false })).toMatchObject({
+      takesLateJoiners: false,
     });
   });
 });

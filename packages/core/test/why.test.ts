@@ -44,6 +44,7 @@ const TURN: Turn = {
 };
 const NOTHING: NothingOpen = {
   kind: 'nothing-open',
+  rollout: null,
   isQuarantined: false,
   isValidated: true,
   isCapable: true,

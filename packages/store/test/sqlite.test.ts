@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { storeWorkerPath } from '../../../test/support/store-worker.ts';
 import { openInlineSqliteStore, openSqliteStore, SCHEMA, type Store } from '../src/index.ts';
 import { choiceConformance } from './choice-conformance.ts';
+import { choiceRolloutConformance } from './choice-rollout-conformance.ts';
 import { conformance, type Engine } from './conformance.ts';
 import { fleetConformance } from './fleet-conformance.ts';
 import { identityConformance } from './identity-conformance.ts';
@@ -73,6 +74,7 @@ for (const engine of ENGINES) {
   settingsConformance(engine);
   rolloutPlanningConformance(engine);
   rolloutPartsConformance(engine);
+  choiceRolloutConformance(engine);
 }
 
 describe('SQLite', () => {

@@ -47,7 +47,9 @@ export function drawFleetFaults(random: SeededRandom): readonly FleetFault[] {
 
 /** What operators do, and not what happens by itself all the time. */
 const RARE_POINTS = COORDINATOR_POINTS.filter((name) =>
-  /:(skipCommand|revokeCommand|orderUpgrade|orderControl|choose|confirmAttempt):/.test(name),
+  /:(skipCommand|revokeCommand|orderUpgrade|orderControl|choose(ForMany)?|confirmAttempt):/.test(
+    name,
+  ),
 );
 const ONCE = ['kill-coordinator', 'restore', 'restore-unsaid'] as const;
 

@@ -101,6 +101,12 @@ export class RealCoordinator {
     await this.#closing;
     const { scheduler, random, wallMs, rolls } = this.#options;
     const raw = await openInlineSqliteStore({ path: this.#path, random });
+    // Nobody drives rollouts there.
+    if (rolls !== true) {
+      const setting = { key: 'choice.rolls-out', value: 'no', group: null };
+      const order = { nowMs: wallMs(), principal: 'admin', why: '' };
+      await raw.write('changeSetting', { ...order, ...setting });
+    }
     const alive = { isAlive: true };
     const store = this.#guarded(raw, alive);
     const clock = clockOf({ scheduler, wallMs, isAlive: () => alive.isAlive });
@@ -127,7 +133,7 @@ export class RealCoordinator {
     const gateway = new Gateway({ ...common, version: '1.0.0', live, onNoticed });
     const handlers = {
       ...agentHandlers({ store, clock, sessions, dispatcher, selection, why }),
-      ...choiceHandlers({ store, clock, dispatcher }),
+      ...choiceHandlers({ store, clock, dispatcher, sessions, rollouts }),
       ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
       ...coordinatorHandlers({ store, clock, dispatcher, rollouts, output: { forwards: [] } }),
       ...rolloutHandlers({ store, clock, sessions, dispatcher, selection, rollouts, planning }),

@@ -1,10 +1,16 @@
 import { z } from 'zod';
+import { choiceRollout } from '../rollout-schemas.ts';
 import { defineRoute } from '../route.ts';
 import { choice, command, component, name, none, offer, version, why } from '../schemas.ts';
 
 /** Null takes the choice back: what is chosen farther away holds again. */
 const body = z.object({ version: version.nullable(), why });
-const response = z.object({ commands: z.array(command) });
+const response = z.object({
+  /** Of agents that are in no rollout of this choice. */
+  commands: z.array(command),
+  /** What the choice has made; null: it is for one agent, or nobody would be upgraded by it. */
+  rollout: choiceRollout.nullable(),
+});
 
 export const setFleetDesired = defineRoute({
   id: 'setFleetDesired',

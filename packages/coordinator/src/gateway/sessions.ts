@@ -21,6 +21,10 @@ export class Sessions {
     return this.#live.delete(session.instanceId);
   }
 
+  instanceIds(): readonly string[] {
+    return [...this.#live.keys()];
+  }
+
   get count(): number {
     return this.#live.size;
   }

@@ -26,6 +26,7 @@ import type {
 } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
 import type { Selection } from '../registry/selection.ts';
+import { rolloutPlace } from './rollout-place.ts';
 
 export interface WhyOptions {
   readonly store: Store;
@@ -223,6 +224,7 @@ export class Why {
       hasPlatform: built !== null,
       isRefusedHere: refused.some(({ digest }) => digest === built?.digest),
       repair: isOther ? await store.read('repairVerdictOf', { instance, component, row }) : null,
+      rollout: await rolloutPlace(store, { instanceId: instance.id, component, version }),
       last,
     };
     return this.#reasonOf(subject, { version, commandId: last?.id ?? null, about });

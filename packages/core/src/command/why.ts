@@ -73,6 +73,8 @@ export interface NothingOpen {
   readonly isRefusedHere: boolean;
   /** Null: a choice says what it should run, and no last order. */
   readonly repair: RepairVerdict | null;
+  /** The rollout that is to bring it there, and what that waits for or came to with this agent; null: none is. */
+  readonly rollout: { readonly name: string; readonly reason: HoldReason } | null;
   /** The newest command that was to bring it there; null: there was none. */
   readonly last: {
     readonly state: string;
@@ -185,6 +187,7 @@ function explainNothing(facts: WhyFacts, about: NothingOpen): Found {
   if (!about.hasPlatform) return { reason: 'no-platform' };
   if (about.isRefusedHere || repair === 'refused-here') return { reason: 'refused-here' };
   if (repair === 'repair-exhausted') return { reason: 'repair-exhausted' };
+  if (about.rollout !== null) return { reason: about.rollout.reason, detail: about.rollout.name };
   if (last !== null && last.outcome !== OUTDATED && ['skipped', 'revoked'].includes(last.state)) {
     return withDetail('taken-back', last.message ?? '');
   }
@@ -204,6 +207,11 @@ function timeText(atMs: number): string {
   return new Date(atMs).toISOString();
 }
 
+function rolloutIn(about: WhyFacts['about']): string | null {
+  if (about.kind === 'open') return about.rollout;
+  return about.kind === 'nothing-open' ? (about.rollout?.name ?? null) : null;
+}
+
 /** Each placeholder in capitals by its name; what upgrades a launcher says so. */
 function filledIn(template: string, facts: WhyFacts, found: Found): string {
   const names: Readonly<Record<string, string | null>> = {
@@ -212,7 +220,7 @@ function filledIn(template: string, facts: WhyFacts, found: Found): string {
     PLATFORM: facts.platform,
     ID: found.id ?? null,
     LAUNCHER: found.launcher ?? null,
-    ROLLOUT: facts.about.kind === 'open' ? facts.about.rollout : null,
+    ROLLOUT: rolloutIn(facts.about),
   };
   const text = template.replace(/\b[A-Z]{2,}\b/g, (word) => names[word] ?? word);
   const isForAgent = facts.component === 'agent' || text.includes('--component');

@@ -7,8 +7,8 @@ import {
   recordAccepted,
   recordProgress,
 } from './attempts.ts';
+import { chooseAlone, chooseForMany } from './choice-rollouts.ts';
 import { desiredOf, desiredOfAll, firstVersions } from './choices.ts';
-import { choose } from './choosing.ts';
 import {
   commandById,
   commandPage,
@@ -94,40 +94,13 @@ import { revokeCommand, skipCommand, takenBackTasks } from './taking-back.ts';
 import { orderTask, taskOffers } from './tasks.ts';
 import { allTokens, createToken, revokeToken, tokenById } from './tokens.ts';
 import { issueWanted } from './wanted.ts';
-import { lastUpgradeTo, openCommandsOfAll, repairVerdictOf, turnHolder } from './why-facts.ts';
-
-export type { AttemptView, PermissionAnswer } from './attempts.ts';
-export type { DesiredOf, DesiredSubject } from './choices.ts';
-export type { Controlled, Removed } from './controls.ts';
-export type { Dispatched } from './dispatch.ts';
-export type { Enrolled } from './enrollment.ts';
-export type { Finished, FinishReport } from './finish.ts';
-export type { ForwardedRow } from './forwards.ts';
-export type { GroupView } from './groups.ts';
-export type { HistoryRow } from './history.ts';
-export type { AgentView, InstanceRow } from './instances.ts';
-export type { OpenRollout } from './late-joiners.ts';
-export type { AheadAgent, AttemptAdoption, RestoreSummary } from './lost-orders.ts';
-export type { Maintenance } from './maintenance.ts';
-export type { NeededRelease } from './needed-releases.ts';
-export type { ChoiceView, PlatformOffer } from './offers.ts';
-export type { NewOutput, ReportedRun } from './output.ts';
-export type { OutputFound } from './output-page.ts';
-export type { PrincipalView } from './principals.ts';
-export type { ReleaseView } from './releases.ts';
-export type { AgentReport, RefusedSlot, ReportedUpgrade } from './reports.ts';
-export type { NewRollout } from './rollout-making.ts';
-export type { Planned } from './rollout-planning.ts';
-export type { RolloutCommandView, RolloutTotals } from './rollout-report.ts';
-export type { Cancelled } from './rollout-taking-back.ts';
-export type { RolloutMemberView, RolloutView } from './rollout-views.ts';
-export type { RunPlace, RunView } from './runs.ts';
-export type { SelectionRow } from './selection.ts';
-export type { Attestation, SessionOpened } from './sessions.ts';
-export type { SettingView } from './settings.ts';
-export type { Slot } from './slot.ts';
-export type { TakenBack } from './taking-back.ts';
-export type { FleetOffer, TaskOffer, TaskOrdered } from './tasks.ts';
+import {
+  lastUpgradeTo,
+  openCommandsOfAll,
+  repairVerdictOf,
+  rolloutPlaceOf,
+  turnHolder,
+} from './why-facts.ts';
 
 export interface Reads {
   readonly allGroups: typeof allGroups;
@@ -190,6 +163,7 @@ export interface Reads {
   readonly platformOf: typeof platformOf;
   readonly releaseOf: typeof releaseOf;
   readonly repairVerdictOf: typeof repairVerdictOf;
+  readonly rolloutPlaceOf: typeof rolloutPlaceOf;
   readonly runPage: typeof runPage;
   readonly selectionPage: typeof selectionPage;
   readonly restoreSummary: typeof restoreSummary;
@@ -230,7 +204,8 @@ export interface Writes {
   readonly adoptAttempt: typeof adoptAttempt;
   readonly beginLife: typeof beginLife;
   readonly beginRun: typeof beginRun;
-  readonly choose: typeof choose;
+  readonly choose: typeof chooseAlone;
+  readonly chooseForMany: typeof chooseForMany;
   readonly confirmAttempt: typeof confirmAttempt;
   readonly createToken: typeof createToken;
   readonly decidePermission: typeof decidePermission;
@@ -323,6 +298,7 @@ export const READS: Reads = {
   platformOf,
   releaseOf,
   repairVerdictOf,
+  rolloutPlaceOf,
   runPage,
   selectionPage,
   restoreSummary,
@@ -363,7 +339,8 @@ export const WRITES: Writes = {
   adoptAttempt,
   beginLife,
   beginRun,
-  choose,
+  choose: chooseAlone,
+  chooseForMany,
   confirmAttempt,
   createToken,
   decidePermission,

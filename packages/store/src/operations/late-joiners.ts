@@ -82,6 +82,21 @@ export async function joinRollout(
     .executeTakeFirst();
   const spec = row === undefined ? null : readSpec(row.spec);
   if (row === undefined || spec === null || !spec.takesLateJoiners) return false;
+  return await addLateMember(context, { row, spec, instanceId, isConnected, nowMs });
+}
+
+/** False: it is in the rollout already, or in another one, or cannot be, or need not be. */
+export async function addLateMember(
+  context: WriteContext,
+  of: {
+    readonly row: RolloutTable;
+    readonly spec: RolloutSpec;
+    readonly instanceId: string;
+    readonly isConnected: boolean;
+    readonly nowMs: number;
+  },
+): Promise<boolean> {
+  const { row, spec, instanceId, isConnected, nowMs } = of;
   const instance = await instanceById(context.db, instanceId);
   if (instance === null || instance.role !== 'active') return false;
   if (instance.validated_ms === null || instance.quarantined_ms !== null) return false;

@@ -1,6 +1,6 @@
 /*
- * From choices to commands: an instance that does not run what was chosen gets one autoUpgrade for that choice
- * (C9). Its key names the position from which it holds, so that looking again, by whomever, orders nothing twice. While the choice
+ * From choices to commands: an instance that does not run what was chosen, and is not in the rollout which that choice has made
+ * (choice-rollouts.ts), gets one autoUpgrade for that choice (C9). Its key names the position from which it holds, so that looking again, by whomever, orders nothing twice. While the choice
  * stands, a command that outlived its time is issued anew, and so, later and later, is one that failed before the
  * switch (C16), and one that gave way to a choice which was withdrawn. What a host refused is not: it would refuse it
  * again.
@@ -9,6 +9,7 @@ import { OUTDATED } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import type { Version } from '@moult/core/versions';
 import type { CommandTable, InstanceComponentTable } from '../database.ts';
+import { wayOfChoice } from './choice-rollouts.ts';
 import { type ChoiceRow, choicesOf, desiredAmong, rolloutVersionsFor } from './choices.ts';
 import { applyEvent, openUpgradesOf } from './command-rows.ts';
 import { addCommand, commandByKey } from './commands.ts';
@@ -93,7 +94,11 @@ async function issueFor(
     runningRollout: rollouts.get(component) ?? null,
   });
   if (desired?.from === 'manual-command') return null;
-  await skipOutdated(context, { open, row, nowMs, version: desired?.version ?? null });
+  await skipOutdated(context, {
+    ...{ open, row, nowMs },
+    version: desired?.version ?? null,
+    isInRollout: desired?.from === 'rollout',
+  });
   if (desired?.from === 'last-finished' && row !== null) {
     return repairIfNeeded(context, { instance, component, row, nowMs });
   }
@@ -102,6 +107,11 @@ async function issueFor(
   if (row === null || row.current_version === null) return null;
   if (row.current_version === desired.version) return null;
   const { position } = desired;
+  const way = await wayOfChoice(context, {
+    ...{ instanceId: instance.id, component, nowMs },
+    ...{ position: choice.position, since: position },
+  });
+  if (way === 'none') return null;
   const free = await freeKey(context, { instanceId: instance.id, position });
   if (free === null) return null;
   return addCommand(context, {
@@ -151,6 +161,7 @@ async function skipOutdated(
     readonly open: readonly CommandTable[];
     readonly row: InstanceComponentTable | null;
     readonly version: string | null;
+    readonly isInRollout: boolean;
     readonly nowMs: number;
   },
 ): Promise<void> {
@@ -158,7 +169,8 @@ async function skipOutdated(
     if (row.origin !== 'choice' && row.origin !== 'repair') continue;
     if (row.state !== 'queued' && row.state !== 'sent') continue;
     const isWhole = row.origin === 'repair' && args.row?.given_digest === args.row?.attested_digest;
-    if (row.version === args.version && !isWhole) continue;
+    // RO51: in a rollout it has its turn there, and not by a command of an earlier choice.
+    if (row.version === args.version && !isWhole && !args.isInRollout) continue;
     await applyEvent(context, row, {
       event: row.state === 'queued' ? 'skipped' : 'revoked',
       nowMs: args.nowMs,

@@ -1,6 +1,7 @@
 /* What explains why something waits, beyond what is read anyway (R23). */
 import { type RepairVerdict, repairVerdict } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
+import type { MemberState } from '@moult/core/rollout';
 import type { CommandTable } from '../database.ts';
 import { IN_FLIGHT_STATES, KIND, OPEN_STATES } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
@@ -44,6 +45,36 @@ export async function lastUpgradeTo(
   of: { readonly instanceId: string; readonly component: Component; readonly version: string },
 ): Promise<CommandTable | null> {
   return (await newestUpgrade(db, of))[0] ?? null;
+}
+
+export interface RolloutPlace {
+  readonly rolloutId: string;
+  readonly state: MemberState;
+  readonly wave: number;
+  readonly holdReason: string | null;
+}
+
+/** In the newest rollout that was to bring it to this version; null: it is in none. */
+export async function rolloutPlaceOf(
+  db: ReadContext,
+  of: { readonly instanceId: string; readonly component: Component; readonly version: string },
+): Promise<RolloutPlace | null> {
+  const row = await db
+    .selectFrom('rollout_members as member')
+    .innerJoin('rollouts', 'rollouts.id', 'member.rollout_id')
+    .select([
+      'member.rollout_id as rolloutId',
+      'member.state',
+      'member.wave',
+      'member.hold_reason as holdReason',
+    ])
+    .where('member.instance_id', '=', of.instanceId)
+    .where('rollouts.component', '=', of.component)
+    .where('rollouts.version', '=', of.version)
+    .orderBy('rollouts.id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row ?? null;
 }
 
 export type TurnHolder = Pick<

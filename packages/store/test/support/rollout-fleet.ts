@@ -23,15 +23,28 @@ export class Fleet {
   ): Promise<Fleet> {
     const fleet = new Fleet(store);
     for (const [group, names] of Object.entries(groups)) {
-      for (const name of names) {
-        const token = await makeToken(store, { group, validates: true });
-        const made = await enroll(store, { tokenId: token.id, name, publicKey: name });
-        await session(store, { instanceId: made.instanceId, counter: 1 });
-        await report(store, made.instanceId, []);
-        fleet.#ids.set(name, made.instanceId);
-      }
+      for (const name of names) await fleet.enroll(name, group);
     }
     return fleet;
+  }
+
+  async enroll(name: string, group: string): Promise<void> {
+    const token = await makeToken(this.#store, { group, validates: true });
+    const made = await enroll(this.#store, { tokenId: token.id, name, publicKey: name });
+    await session(this.#store, { instanceId: made.instanceId, counter: 1 });
+    await report(this.#store, made.instanceId, []);
+    this.#ids.set(name, made.instanceId);
+  }
+
+  ids(): readonly string[] {
+    return [...this.#ids.values()];
+  }
+
+  /** Its host has the command. */
+  async accept(name: string): Promise<void> {
+    const commandId = await this.commandOf(name);
+    const accepted = { instanceId: this.id(name), commandId, attempt: 1, nowMs: NOW };
+    await this.#store.write('recordAccepted', accepted);
   }
 
   id(name: string): string {

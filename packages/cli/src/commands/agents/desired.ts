@@ -1,4 +1,4 @@
-import type { Choice, Command as OrderedCommand } from '@moult/api';
+import type { Choice, ChoiceRollout, Command as OrderedCommand } from '@moult/api';
 import type { Client } from '@moult/api/client';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
@@ -7,6 +7,7 @@ import { choice, withConnection, withExamples, withOutput } from '../../describe
 import { EXIT } from '../../exit-codes.ts';
 import type { Run, Shell } from '../../shell.ts';
 import { formatTime } from '../../terminal/format.ts';
+import { agentsText } from '../../terminal/names.ts';
 
 interface DesiredOptions {
   readonly component: Component;
@@ -25,7 +26,7 @@ export function addAgentsDesired(group: Command, shell: Shell): void {
   const command = group
     .command('desired')
     .description(
-      'show or choose desired versions: an agent’s choice goes before its group’s, that before the fleet’s; a choice orders the upgrades, one agent of a group after the other',
+      'show or choose desired versions: an agent’s choice goes before its group’s, that before the fleet’s; a choice for a group or the fleet makes a rollout, which starts at once',
     )
     .argument('[agent]', 'the agent; without one, every choice that stands')
     .option('--to <version>', 'choose this version')
@@ -127,6 +128,7 @@ async function choose(
   const whom = agent ?? (group === undefined ? 'the fleet' : `group ${group}`);
   run.output.result(answer, () => [
     `${whom}: ${component} ${body.version === null ? 'choice taken back' : `desired ${body.version}`}`,
+    ...(answer.rollout === null ? [] : rolloutLines(answer.rollout)),
     ...answer.commands.map(orderedText),
   ]);
 }
@@ -140,7 +142,10 @@ function setDesired(
     readonly body: { readonly version: string | null; readonly why: string | undefined };
     readonly signal: AbortSignal;
   },
-): Promise<{ readonly commands: readonly OrderedCommand[] }> {
+): Promise<{
+  readonly commands: readonly OrderedCommand[];
+  readonly rollout: ChoiceRollout | null;
+}> {
   const { agent: name, group, component, body, signal } = of;
   if (name !== undefined) {
     return client.setAgentDesired({ params: { name, component }, body, signal });
@@ -149,6 +154,15 @@ function setDesired(
     return client.setGroupDesired({ params: { group, component }, body, signal });
   }
   return client.setFleetDesired({ params: { component }, body, signal });
+}
+
+function rolloutLines({ name, state, agents, waves }: ChoiceRollout): readonly string[] {
+  const inWaves = `${agentsText(agents)} in ${waves} ${waves === 1 ? 'wave' : 'waves'}`;
+  const next =
+    state === 'pending'
+      ? `start it: moult rollouts start ${name}`
+      : `watch it: moult rollouts watch ${name}`;
+  return [`rollout ${name}: ${state}, ${inWaves}`, next];
 }
 
 function orderedText(command: OrderedCommand): string {

@@ -1,12 +1,21 @@
 /* Versions that are chosen, and that can be: for the fleet, a group or an agent (R15). */
-import type { Command } from '@moult/api';
+import type { ChoiceRollout, Command } from '@moult/api';
 import type { Component } from '@moult/core/component';
 import type { DesiredScope } from '@moult/core/desired';
 import { CodedError } from '@moult/core/errors';
+import { sumOf } from '@moult/core/rollout';
 import { compareVersions } from '@moult/core/versions';
 import type { Clock } from '@moult/runtime/clock';
-import type { ChoiceView, CommandTable, Store } from '@moult/store';
+import {
+  type ChoiceView,
+  type CommandTable,
+  countsOf,
+  type Store,
+  type WriteArgs,
+} from '@moult/store';
+import type { Sessions } from '../../gateway/sessions.ts';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
+import type { Rollouts } from '../../rollouts/rollouts.ts';
 import type { Caller } from '../authentication.ts';
 import type { Handlers } from '../handler.ts';
 import { afterDispatch } from './after-dispatch.ts';
@@ -15,6 +24,8 @@ export interface ChoiceHandlersOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
+  readonly sessions: Sessions;
+  readonly rollouts: Pick<Rollouts, 'changed'>;
 }
 
 /** Instances whose commands are issued in one transaction: others must not wait for a whole fleet. */
@@ -34,17 +45,17 @@ export function choiceHandlers(options: ChoiceHandlersOptions): ChoiceHandlers {
         throw new CodedError('not-found', `there is no agent ${name}`);
       }
       const choice = { scope: 'agent', subject: name, component, ...body, caller } as const;
-      return { commands: await choose(options, choice) };
+      return await choose(options, choice);
     },
     setGroupDesired: async ({ params, body, caller }) => {
       const { group, component } = params;
       const choice = { scope: 'group', subject: group, component, ...body, caller } as const;
-      return { commands: await choose(options, choice) };
+      return await choose(options, choice);
     },
     setFleetDesired: async ({ params, body, caller }) => {
       const { component } = params;
       const choice = { scope: 'fleet', subject: '', component, ...body, caller } as const;
-      return { commands: await choose(options, choice) };
+      return await choose(options, choice);
     },
     listChoices: async ({ query }) => {
       const { group = null, before = null, limit } = query;
@@ -71,7 +82,7 @@ function choiceViewOf({ choice, agents }: ChoiceView) {
   return { scope, subject, component, version, agents, position, ...made };
 }
 
-/** Makes the choice, then issues its commands page by page. What a crash leaves out is issued when the host reports or checks. */
+/** Makes the choice and its rollout, then issues its commands page by page. What a crash leaves out is issued when the host reports or checks. */
 async function choose(
   options: ChoiceHandlersOptions,
   choice: {
@@ -82,12 +93,12 @@ async function choose(
     readonly why: string;
     readonly caller: Caller;
   },
-): Promise<Command[]> {
-  const { store, clock } = options;
+): Promise<{ readonly commands: Command[]; readonly rollout: ChoiceRollout | null }> {
+  const { store, clock, sessions, rollouts } = options;
   const { scope, subject, component, version, why } = choice;
   const { principal } = choice.caller;
-  const nowMs = clock.nowMs();
-  await store.write('choose', { nowMs, principal, why, scope, subject, component, version });
+  const chosen = { nowMs: clock.nowMs(), principal, why, scope, subject, component, version };
+  const rollout = await madeBy(store, { ...chosen, connected: sessions.instanceIds() });
   const issued: CommandTable[] = [];
   for (let after = ''; ; ) {
     const page = { scope, subject, after, limit: ISSUE_PAGE };
@@ -96,5 +107,20 @@ async function choose(
     after = instanceIds.at(-1) ?? '';
     if (instanceIds.length < ISSUE_PAGE) break;
   }
-  return afterDispatch(options, issued);
+  await rollouts.changed();
+  const commands = await afterDispatch(options, issued);
+  return { commands, rollout: rollout === null ? null : await rolloutOf(store, rollout.id) };
+}
+
+async function madeBy(store: Store, choosing: WriteArgs<'chooseForMany'>) {
+  if (choosing.scope !== 'agent') return (await store.write('chooseForMany', choosing)).rollout;
+  await store.write('choose', choosing);
+  return null;
+}
+
+async function rolloutOf(store: Store, id: string): Promise<ChoiceRollout> {
+  const { row, waves } = await store.read('rolloutView', id);
+  const counts = sumOf(waves.map(countsOf));
+  const agents = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return { id, name: row.name, state: row.state, agents, waves: waves.length };
 }

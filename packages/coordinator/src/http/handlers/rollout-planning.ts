@@ -180,13 +180,15 @@ async function specOf(
     readonly component: RolloutSpec['component'];
     readonly version: string;
     readonly spec: SpecGiven;
+    readonly select?: string | undefined;
     readonly agents: Asked;
   },
 ): Promise<RolloutSpec> {
   const { component, version, agents } = asked;
   const instanceIds = agents.map(({ instanceId }) => instanceId);
   const policy = await store.read('policyForAgents', { instanceIds });
-  return specByPolicy(policy, { ...specGiven(asked.spec), component, version });
+  const given = { ...specGiven(asked.spec), component, version };
+  return specByPolicy(policy, given, { bySelector: asked.select !== undefined });
 }
 
 async function viewOfRow(store: Store, row: RolloutTable): Promise<Rollout> {
