@@ -71,6 +71,11 @@ export const HOLD_REASONS = {
     freedBy: 'moult rollouts approve ROLLOUT',
     isWaitingForHost: false,
   },
+  'rollout-draft': {
+    text: 'the rollout was not planned yet',
+    freedBy: 'moult rollouts plan ROLLOUT',
+    isWaitingForHost: false,
+  },
   'rollout-pending': {
     text: 'the rollout was not started yet',
     freedBy: 'moult rollouts start ROLLOUT',

@@ -6,7 +6,7 @@ const OVER =
   'It is over: see what became of each agent, `moult rollouts report ROLLOUT`, and make another one for those that are left.';
 
 const REMEDIES: Readonly<Record<RolloutState, string>> = {
-  draft: STATUS,
+  draft: 'It is a draft: plan it, `moult rollouts plan ROLLOUT`, and then start it.',
   planning: STATUS,
   pending:
     'It was not started: `moult rollouts start ROLLOUT`, or end it, `moult rollouts cancel ROLLOUT`.',

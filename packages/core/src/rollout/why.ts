@@ -130,6 +130,7 @@ const OF_ALL: readonly string[] = [
 /** Of one that has no command yet: what keeps its rollout, its wave or its group. */
 function waitingReason(rollout: RolloutFacts, wave: number): string | null {
   const { state, waitsFor } = rollout;
+  if (state === 'pending' && waitsFor !== null) return waitsFor.reason;
   if (state !== 'running') return STATE_REASONS[state];
   const reason = waitsFor?.reason ?? null;
   if (reason !== null && OF_ALL.includes(reason)) return reason;
@@ -140,8 +141,8 @@ function waitingReason(rollout: RolloutFacts, wave: number): string | null {
 
 /** Null: its state keeps nobody. */
 const STATE_REASONS: Readonly<Record<RolloutState, HoldReason | null>> = {
-  draft: 'rollout-pending',
-  planning: 'rollout-pending',
+  draft: 'rollout-draft',
+  planning: 'rollout-draft',
   pending: 'rollout-pending',
   running: null,
   paused: 'rollout-paused',
@@ -162,8 +163,10 @@ const TEXTS_OF_ALL: Readonly<Partial<Record<HoldReason, string>>> = {
 
 function ofRollout(rollout: RolloutFacts): readonly RolloutReason[] {
   const { state, stateWhy, waitsFor } = rollout;
-  const ofState = STATE_REASONS[state];
-  const reason = ofState ?? (isActive(state) ? (waitsFor?.reason ?? null) : null);
+  // A pending one waits for a person to start it, unless it says what else.
+  const saysMore = isActive(state) || state === 'pending';
+  const ofState = state === 'pending' && waitsFor !== null ? null : STATE_REASONS[state];
+  const reason = ofState ?? (saysMore ? (waitsFor?.reason ?? null) : null);
   if (reason === null) return [];
   const { text = reason, freedBy = null } = knownReason(reason) ?? {};
   const said = (isHoldReason(reason) ? TEXTS_OF_ALL[reason] : undefined) ?? text;

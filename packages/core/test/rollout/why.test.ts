@@ -149,6 +149,27 @@ describe('what frees agents of a rollout', () => {
   });
 });
 
+describe('a rollout before its start', () => {
+  const first = (some: Partial<RolloutFacts>) =>
+    whyOf({ ...RUNNING, waitsFor: null, ...some }, []).map(({ reason, untilMs, freedBy }) => ({
+      ...{ reason, untilMs, freedBy },
+    }));
+
+  test('waits for its plan, a person, or what else it says', () => {
+    const { name } = RUNNING;
+    expect(first({ state: 'draft' })).toEqual([
+      { reason: 'rollout-draft', untilMs: null, freedBy: `moult rollouts plan ${name}` },
+    ]);
+    expect(first({ state: 'pending' })).toEqual([
+      { reason: 'rollout-pending', untilMs: null, freedBy: `moult rollouts start ${name}` },
+    ]);
+    const waitsFor = { reason: 'awaiting-approval', untilMs: null };
+    expect(first({ state: 'pending', waitsFor })).toEqual([
+      { ...waitsFor, freedBy: `moult rollouts approve ${name}` },
+    ]);
+  });
+});
+
 describe('what one agent waits for', () => {
   const reason = (rollout: Partial<RolloutFacts>, wave = 0) =>
     memberReasonOf({ ...RUNNING, ...rollout }, { state: 'waiting', wave, holdReason: null });
@@ -161,6 +182,9 @@ describe('what one agent waits for', () => {
     const restored = { reason: 'coordinator-restored', untilMs: null };
     expect(reason({ waitsFor: restored }, 1)).toBe('coordinator-restored');
     expect(reason({ state: 'pending' })).toBe('rollout-pending');
+    expect(reason({ state: 'draft' })).toBe('rollout-draft');
+    const timed = { reason: 'awaiting-time', untilMs: 7 };
+    expect(reason({ state: 'pending', waitsFor: timed })).toBe('awaiting-time');
     expect(reason({ state: 'paused' })).toBe('rollout-paused');
   });
 });
