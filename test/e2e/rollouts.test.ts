@@ -224,3 +224,36 @@ test(
   },
   ROLLOUT_MS * 2,
 );
+
+test(
+  'R4 R5 R7 R9 N6: a draft is edited, supposed, planned and split; its parts go one by one, and what one has upgraded is taken back',
+  async () => {
+    const { coordinator } = fleet;
+    const before = await versionOf('eu-1');
+    await moult('create', EVERYBODY, '--to', GOOD[2], '--name', 'drafted', '--draft');
+    await moult('edit', 'drafted', '--waves', 'rest', '-m', 'all at once', '--draft');
+    expect(await moult('plan', 'drafted')).toMatch(/4 agents go, in 1 wave.*start drafted/s);
+    const supposed = await moult('simulate', 'drafted');
+    expect(supposed).toMatch(/4 agents: would be over .* after its start/);
+    expect(supposed).toMatch(/(the median of the \d+ newest|assumed)/);
+    expect(supposed).toMatch(/eu, 2 +\[[-#]{48}\] {2}never fewer than 1/);
+    const split = await moult('split', 'drafted', '--into', '2', '--one-by-one');
+    expect(split).toMatch(/drafted-2: 2 agents, once drafted-1 has ended well/);
+    const follows = await coordinator.moult(['rollouts', 'status', 'drafted-2']);
+    expect(follows.stdout).toContain('has not ended well (awaiting-sibling)');
+    await moult('start', 'drafted-1');
+    const again = await coordinator.moult(['rollouts', 'split', 'drafted-1', '--into', '2']);
+    expect(again.code).not.toBe(0);
+    expect(again.stderr).toContain('only what is pending is split');
+    const second = await whenRollout('drafted-2', 'has ended', ({ state }) => state === 'ended');
+    expect(second).toMatchObject({ outcome: 'ended-ok', startsAfter: 'drafted-1' });
+    for (const name of hosts.keys()) expect(await versionOf(name)).toBe(GOOD[2]);
+    await moult('revert', 'drafted-1', '--waves', 'rest', '--start', '-m', 'leaks');
+    const back = await whenRollout('drafted-1-revert', 'is over', ({ state }) => state === 'ended');
+    expect(back).toMatchObject({ outcome: 'ended-ok', reverts: 'drafted-1', version: before });
+    expect(await statesOf('drafted-1-revert')).toEqual({ 'eu-1': 'done', 'us-1': 'done' });
+    const versions = await Promise.all([...hosts.keys()].sort().map(versionOf));
+    expect(versions).toEqual([before, GOOD[2], before, GOOD[2]]);
+  },
+  ROLLOUT_MS * 2,
+);

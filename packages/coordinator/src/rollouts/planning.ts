@@ -45,15 +45,21 @@ export class Planning {
   }
 
   async look(): Promise<void> {
-    const { store, clock, log } = this.#options;
-    try {
+    const { store, clock } = this.#options;
+    await this.#trying(null, async () => {
       const found = await store.read('unsettledRollouts', { nowMs: clock.nowMs() });
-      for (const id of found.planning) await this.finish(id);
-      for (const id of found.due) await this.#startDue(id);
+      for (const id of found.planning) await this.#trying(id, () => this.finish(id));
+      for (const id of found.due) await this.#trying(id, () => this.#startDue(id));
+    });
+  }
+
+  /** One that cannot be read keeps no other from its turn. */
+  async #trying(rollout: string | null, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
     } catch (error) {
-      log.error('a rollout could not be planned or started; the next look tries again', {
-        err: error,
-      });
+      const text = 'a rollout could not be planned or started; the next look tries again';
+      this.#options.log.error(text, { rollout, err: error });
     }
   }
 
