@@ -387,6 +387,8 @@ export class Serving {
       acknowledged: this.#acknowledged,
       deliver: () => this.#output.delivery.more(),
       quiet: (quiet) => this.#orders.tasks.quiet('upgrade', quiet),
+      isBusy: () => this.#orders.tasks.isBusy,
+      idle: (idle) => this.#orders.tasks.idle(idle),
       onReport: (report) => {
         // U3: where the disk refused the attestation, nothing but this would say it again in this session.
         this.#attest();

@@ -1,8 +1,11 @@
 /* P5: upgrades that leave the work of their host alone. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { until } from '../../../test/support/manual-clock.ts';
 import { bootLive, ended, endOf, grantsAll, order } from './support/driving.ts';
 import { NEW, OLD, TestHost } from './support/host.ts';
+import { listTasks, overOf, runTask, said, shell, when } from './support/tasks.ts';
 
 const CLEANUP = { kind: 'cleanup', message: { component: 'agent', commandId: 'c' } } as const;
 
@@ -52,4 +55,41 @@ test('C25: an order at a pace that this version does not know is refused, and no
   expect(await endOf(host)).toMatchObject({ outcome: 'failed', code: 'pace-unknown', steps: [] });
   agent.stop();
   await ended(agent);
+});
+
+function permissionsOf(host: TestHost): readonly string[] {
+  return host.coordinator.of('permission').map(({ point }) => point);
+}
+
+function waitsOf(host: TestHost): readonly string[] {
+  return host.coordinator
+    .of('progress')
+    .filter(({ commandId, step }) => commandId === 'command-1' && step === 'rehearsed')
+    .map(({ holdReason }) => holdReason);
+}
+
+test('U25: a soft upgrade asks for nothing while a task runs, lets others begin, ends none, and goes on when none runs', async () => {
+  const host = new TestHost();
+  const go = join(host.dir, 'go');
+  listTasks(host, {
+    first: shell(`while [ ! -e ${go} ]; do sleep 0.05; done`),
+    second: shell('exit 0'),
+  });
+  const agent = await bootLive(host);
+  grantsAll(host);
+  runTask(host, 'first');
+  await when(() => said(host).length > 0);
+  order(host, { pace: 'soft' });
+  await when(() => waitsOf(host).includes('busy'));
+  runTask(host, 'second');
+  expect((await overOf(host, 'second')).finish).toMatchObject({ outcome: 'succeeded' });
+  expect(permissionsOf(host)).toEqual([]);
+  expect(agent.launcher.requests('try')).toEqual([]);
+  writeFileSync(go, '');
+  await when(() => agent.exit !== undefined);
+  expect(permissionsOf(host)).toEqual(['drain', 'switch']);
+  expect(waitsOf(host).at(-1)).toBe('');
+  expect(
+    said(host).filter(({ run, outcome }) => run === 'first/1' && outcome !== ''),
+  ).toMatchObject([{ outcome: 'succeeded' }]);
 });

@@ -60,21 +60,29 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError('Give a whole number.');
 }
 
-/** How an upgrade treats what its host is doing; both conflict. */
+/** How an upgrade treats what its host is doing: one of them, or none. */
 export interface PaceOptions {
   readonly soft?: boolean;
   readonly fetchOnly?: boolean;
 }
 
 export function withPace(command: Command): Command {
-  return command.option(
-    '--fetch-only',
-    'fetch, verify and rehearse it, and switch nothing: the upgrade that comes then fetches nothing',
-  );
+  return command
+    .addOption(
+      new Option(
+        '--soft',
+        'at the next idle time of each agent: it drains no sooner than when no task runs',
+      ).conflicts('fetchOnly'),
+    )
+    .option(
+      '--fetch-only',
+      'fetch, verify and rehearse it, and switch nothing: the upgrade that comes then fetches nothing',
+    );
 }
 
 /** Undefined: nothing was said of it. */
-export function paceOf({ fetchOnly }: PaceOptions): Pace | undefined {
+export function paceOf({ soft, fetchOnly }: PaceOptions): Pace | undefined {
+  if (soft === true) return 'soft';
   return fetchOnly === true ? 'fetch-only' : undefined;
 }
 

@@ -24,6 +24,7 @@ export function rolloutModeConformance(engine: Engine): void {
     late(() => store);
     beside(() => store);
     fetching(() => store);
+    leisurely(() => store);
   });
 }
 
@@ -165,6 +166,8 @@ function fetching(opened: () => Store): void {
     const names = Array.from({ length: 52 }, (_, index) => `n${index}`);
     const fleet = await Fleet.of(opened(), { eu: names });
     await fleet.rollOut(FETCHES);
+    // The first of a wave go out before all of it is written.
+    for (let step = 0; step < 3; step++) await fleet.step();
     const started = Object.values(await fleet.states()).filter((state) => state === 'upgrading');
     expect(started).toHaveLength(50);
   });
@@ -206,5 +209,66 @@ function fetching(opened: () => Store): void {
       const all = { component: 'agent', subjects: [subject] } as const;
       expect((await store.read('desiredOfAll', all))[0]?.desired).toBeNull();
     }
+  });
+}
+
+function leisurely(opened: () => Store): void {
+  const SOFT = { waves: EVERYBODY, pace: 'soft' } as const;
+
+  test('RO24: a soft one takes its place when it may drain, and gives it back while its host is busy', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    await fleet.rollOut(SOFT);
+    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'upgrading' });
+    const ids = new Map<string, string>();
+    for (const name of ['a', 'b']) {
+      expect(await fleet.send(name)).toBe(null);
+      ids.set(name, await fleet.commandOf(name));
+    }
+    const of = (name: string) => {
+      const commandId = ids.get(name) ?? '';
+      return { instanceId: fleet.id(name), commandId, attempt: 1, nowMs: NOW };
+    };
+    const asks = (name: string, point: 'drain' | 'switch' = 'drain') =>
+      store.write('decidePermission', { ...of(name), point });
+    const waits = (name: string, hostHoldReason: string | null) => {
+      const step = { step: 'rehearsed', bytesDone: 0, bytesTotal: 0, hostHoldReason };
+      return store.write('recordProgress', { ...of(name), ...step });
+    };
+    await waits('a', 'busy');
+    expect(await fleet.states()).toEqual({ a: 'parked', b: 'upgrading' });
+    expect(await asks('b')).toEqual({ kind: 'granted' });
+    await waits('a', null);
+    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'upgrading' });
+    const denied = { kind: 'denied', reason: 'awaiting-turn', isFinal: false };
+    expect(await asks('a')).toEqual(denied);
+    // A task began on it before its answer came.
+    await waits('b', 'busy');
+    expect(await asks('a')).toEqual({ kind: 'granted' });
+    expect(await asks('a', 'switch')).toEqual({ kind: 'granted' });
+    expect(await asks('b')).toEqual(denied);
+    await fleet.finish('a', { attests: true });
+    expect(await asks('b')).toEqual({ kind: 'granted' });
+    expect(await fleet.states()).toEqual({ a: 'done', b: 'upgrading' });
+  });
+
+  test('RO24: one that waits for its host holds up nobody of its group, and is upgraded after the end too', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b', 'c'] });
+    await fleet.rollOut(SOFT, ['a', 'b']);
+    const soft = fleet.rollout;
+    await fleet.send('a');
+    const a = { instanceId: fleet.id('a'), commandId: await fleet.commandOf('a'), attempt: 1 };
+    const step = { step: 'rehearsed', bytesDone: 0, bytesTotal: 0, hostHoldReason: 'busy' };
+    await store.write('recordProgress', { ...a, ...step, nowMs: NOW });
+    await fleet.rollOut({ waves: EVERYBODY }, ['c']);
+    expect(await fleet.send('c')).toBe(null);
+    fleet.rollout = soft;
+    await fleet.send('b');
+    await fleet.finish('b', { attests: true });
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'ended', outcome: 'ended-ok' });
+    await fleet.finish('a', { attests: true });
+    expect(await fleet.states()).toEqual({ a: 'done', b: 'done' });
   });
 }

@@ -25,6 +25,7 @@ export const CAPABILITIES: readonly string[] = [
   'control',
   'fetch-only',
   'output',
+  'soft-upgrade',
   'tasks',
   'upgrading-state',
 ];

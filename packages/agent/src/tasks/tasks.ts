@@ -142,7 +142,7 @@ export class Tasks {
     why: 'upgrade' | 'restart',
     options: { readonly signal: AbortSignal; readonly onBusy: () => void },
   ): Promise<void> {
-    const { signal, onBusy } = options;
+    const { signal } = options;
     const { drainLimitMs, clock } = this.#options;
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
@@ -152,12 +152,20 @@ export class Tasks {
       });
     }
     try {
-      while (!this.#isReady || this.isBusy) {
-        if (this.isBusy) onBusy();
-        await this.#ended.next(signal);
-      }
+      await this.idle(options);
     } finally {
       over.abort();
+    }
+  }
+
+  /** Resolves when no run is under way. Others may start until then, and none is ended for it. */
+  async idle(options: {
+    readonly signal: AbortSignal;
+    readonly onBusy: () => void;
+  }): Promise<void> {
+    while (!this.#isReady || this.isBusy) {
+      if (this.isBusy) options.onBusy();
+      await this.#ended.next(options.signal);
     }
   }
 

@@ -11,18 +11,18 @@ import {
   isMend,
   type UpgradeOrder,
 } from '@moult/core/upgrade';
-import type { AgentFrame } from '@moult/protocol';
 import type { Clock } from '@moult/runtime/clock';
 import type { Logger } from '@moult/runtime/logger';
 import { keepReady } from '../cleanup.ts';
 import { noteCommitted } from '../database/committed-since.ts';
 import type { AgentStore } from '../database/index.ts';
 import type { PipeClient } from '../launcher/pipe-client.ts';
-import { ownerHoldOn, ownersConsent } from '../owner/consent.ts';
+import { ownersConsent } from '../owner/consent.ts';
 import type { OwnersWord } from '../owner/owners-word.ts';
 import type { DiskFacts, Slots, Trust } from '../ports.ts';
 import type { Link } from '../session/link.ts';
 import { type Bell, pause } from '../waiting.ts';
+import { drain, whenIdle } from './draining.ts';
 import { mendFallback } from './fallback.ts';
 import { finishOf } from './finish.ts';
 import { checkHealth, type Health, type HealthChecks, type Subject } from './health.ts';
@@ -71,6 +71,13 @@ export interface WorkerOptions {
     readonly signal: AbortSignal;
     readonly onBusy: () => void;
   }) => Promise<void>;
+  /** A task runs now. */
+  readonly isBusy: () => boolean;
+  /** Resolves when no task runs; until then others may start, and none is ended for it (P5). */
+  readonly idle: (options: {
+    readonly signal: AbortSignal;
+    readonly onBusy: () => void;
+  }) => Promise<void>;
   /** What the report says of this upgrade has changed, or must be said again. */
   readonly onReport: (report: { readonly isHealthy: boolean; readonly detail: string }) => void;
 }
@@ -100,9 +107,11 @@ export function createWorkers(options: WorkerOptions): Workers {
     },
     'ask-to-drain': async (work, signal) => {
       await ownersConsent(options, work.course.order, 'rehearsed', signal);
+      await whenIdle(options, work.course.order, signal);
       // Coordinator unreachable: stay staged, go on working.
       while (!options.link.isLive) await options.sessionOpened.next(signal);
       await prepareNext(options, work, signal);
+      await whenIdle(options, work.course.order, signal);
       return options.desk.ask({ ...work.course.order, point: 'drain' }, signal);
     },
     drain: (work, signal) => drain(options, work.course.order, signal),
@@ -212,20 +221,6 @@ async function testFirst(
   }
 }
 
-async function drain(
-  options: WorkerOptions,
-  order: UpgradeOrder,
-  signal: AbortSignal,
-): Promise<WorkResult> {
-  // H10: tasks that run are waited for.
-  await options.quiet({ signal, onBusy: () => options.link.send(busyWith(order)) });
-  // A8: tasks may have run for hours.
-  const reason = await ownerHoldOn(options, order);
-  if (reason === null) return options.desk.ask({ ...order, point: 'switch' }, signal);
-  const about = { attemptId: attemptIdOf(order), nowMs: options.clock.nowMs() };
-  return { kind: 'permission-denied', point: 'switch', ...about, reason, isFinal: false };
-}
-
 /** H3: it is tried again; till then this holds it. */
 function tellFailed(options: WorkerOptions, order: UpgradeOrder, caught: unknown): void {
   const { code, message, retryable } = codedErrorFrom(caught);
@@ -234,13 +229,6 @@ function tellFailed(options: WorkerOptions, order: UpgradeOrder, caught: unknown
   const about = { commandId, attempt, step: 'preflight', detail: `${code}: ${message}` };
   const rest = { bytesDone: 0, bytesTotal: 0, holdReason: 'preflight-failed' };
   options.link.send({ kind: 'progress', message: { ...about, ...rest } });
-}
-
-/** So that people see what an upgrade waits for. */
-function busyWith({ commandId, attempt }: UpgradeOrder): AgentFrame {
-  const bytes = { bytesDone: 0, bytesTotal: 0 };
-  const step = { step: 'draining', detail: '', holdReason: 'busy' };
-  return { kind: 'progress', message: { commandId, attempt, ...step, ...bytes } };
 }
 
 export const NO_EVIDENCE: Evidence = {

@@ -1,12 +1,13 @@
-import { holdReasonOf, isEnded } from '@moult/core/command';
+import { type HoldReason, holdReasonOf, isEnded } from '@moult/core/command';
 import type { AttemptTable, CommandTable } from '../database.ts';
 import { attemptOf, changeAttempt } from './attempt-rows.ts';
 import { applyEvent, commandOf } from './command-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory, addHistoryOnce } from './history.ts';
-import { holdFactsOf } from './hold-facts.ts';
+import { holdFactsOf, isTurnTakenFrom } from './hold-facts.ts';
 import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
+import { noteMemberHeld } from './rollout-rows.ts';
 import { startAttempt } from './sessions.ts';
 
 export interface AttemptRef {
@@ -61,6 +62,7 @@ export async function recordProgress(
       .set({ host_hold_reason: progress.hostHoldReason })
       .where('id', '=', command.id)
       .execute();
+    if (command.pace === 'soft') await noteLeisure(context, { command, progress });
   }
   const row = await attemptOf(context.db, progress);
   if (row === null || row.ended_ms !== null) return null;
@@ -76,6 +78,32 @@ export async function recordProgress(
     bytes_total: progress.bytesTotal,
   });
   return null;
+}
+
+/** RO24: a soft upgrade that waits for its host's work gives its place back, and is passed over; it asks when that is done. */
+async function noteLeisure(
+  context: WriteContext,
+  of: { readonly command: CommandTable; readonly progress: AttemptProgress },
+): Promise<void> {
+  const { command, progress } = of;
+  const { hostHoldReason, nowMs } = progress;
+  if (progress.step !== 'rehearsed') return;
+  const isBusy = hostHoldReason === 'busy';
+  if (isBusy) await setPlace(context, { commandId: command.id, hasPlace: false });
+  if (!isBusy && hostHoldReason !== null) return;
+  const reason = isBusy ? 'busy' : null;
+  await noteMemberHeld(context, { commandId: command.id, reason, listeningSinceMs: 0, nowMs });
+}
+
+async function setPlace(
+  context: WriteContext,
+  of: { readonly commandId: string; readonly hasPlace: boolean },
+): Promise<void> {
+  await context.db
+    .updateTable('commands')
+    .set({ has_place: of.hasPlace ? 1 : 0, hold_reason: null })
+    .where('id', '=', of.commandId)
+    .execute();
 }
 
 export type PermissionAnswer =
@@ -101,7 +129,14 @@ export async function decidePermission(
   if (refusal !== null) {
     const detail = { point: ask.point, reason: refusal.reason, final: refusal.isFinal };
     await addHistoryOnce(context, { ...about, kind: 'permission-denied', detail });
+    if (refusal.reason === AWAITING_TURN) await noteAwaitedTurn(context, command.id);
     return { kind: 'denied', ...refusal };
+  }
+  if (command.has_place === 0) {
+    // RO24: here, and no sooner.
+    await setPlace(context, { commandId: command.id, hasPlace: true });
+    const held = { commandId: command.id, reason: null, listeningSinceMs: 0, nowMs };
+    await noteMemberHeld(context, held);
   }
   await startAttempt(context, { command, nowMs });
   await changeAttempt(context.db, {
@@ -115,6 +150,16 @@ export async function decidePermission(
     detail: { point: ask.point },
   });
   return { kind: 'granted' };
+}
+
+const AWAITING_TURN: HoldReason = 'awaiting-turn';
+
+async function noteAwaitedTurn(context: WriteContext, commandId: string): Promise<void> {
+  await context.db
+    .updateTable('commands')
+    .set({ hold_reason: AWAITING_TURN })
+    .where('id', '=', commandId)
+    .execute();
 }
 
 async function denyUnknown(
@@ -158,8 +203,11 @@ async function refusalOf(
   // It asks, so it is up and at this very upgrade; what remains are the reasons that can come in between.
   const state = instance.state === 'Paused' ? instance.state : 'Up';
   const now = { ...facts, state, isInProbation: false } as const;
+  const isPlaceless = command.has_place === 0;
   // C24: who is in flight is waited for, and goes on to its end.
-  const upgrade = { ...facts.upgrade, notBeforeMs: 0, isInMaintenance: false };
+  const isInMaintenance = isPlaceless && facts.upgrade.isInMaintenance;
+  const isTurnTaken = isPlaceless && (await isTurnTakenFrom(db, { instance, command }));
+  const upgrade = { ...facts.upgrade, notBeforeMs: 0, isInMaintenance, isTurnTaken };
   const reason = holdReasonOf({ ...now, upgrade }, ask.nowMs);
   return reason === null ? null : { reason, isFinal: false };
 }

@@ -92,7 +92,7 @@ async function upgradeFactsOf(
 }
 
 /** What a person ordered waits for no turn. */
-async function isTurnTakenFrom(
+export async function isTurnTakenFrom(
   db: ReadContext,
   of: { readonly instance: InstanceRow; readonly command: CommandTable },
 ): Promise<boolean> {
