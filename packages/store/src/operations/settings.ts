@@ -1,5 +1,4 @@
 /* Settings that operators edit (core/settings): what was set, for the fleet and for groups; what nobody set is the default. */
-import { CodedError } from '@moult/core/errors';
 import {
   type Policy,
   policyOf,
@@ -82,9 +81,7 @@ export interface ChangingSetting extends Order {
 /** Again is no error, and no history. Throws `setting-unknown`, `setting-invalid`, `not-found` for an unknown group. */
 export async function changeSetting(context: WriteContext, args: ChangingSetting): Promise<null> {
   const { key, group, nowMs, principal, why } = args;
-  const setting = settingNamed(key);
-  if (group !== null && !setting.isOfGroups)
-    throw new CodedError('setting-invalid', `${key} is of the fleet, and a group has none`);
+  settingNamed(key);
   if (group !== null) await requireGroup(context.db, group);
   const value = args.value === null ? null : settingValue(key, args.value);
   const name = group ?? FLEET;
