@@ -110,7 +110,12 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const live = new LiveFrames({ ...options, dispatcher, why, waiters: output.waiters });
   const releases = new Releases(options);
   // Agents have seen metadata that is lost: above it at once, not within the hour.
-  const gateway = new Gateway({ ...options, sessions, live, onNoticed: () => releases.renew() });
+  const gateway = new Gateway({
+    ...options,
+    ...{ sessions, live },
+    onNoticed: () => releases.renew(),
+    onLost: (instanceId) => rollouts.lost(instanceId),
+  });
   const authentication = new Authentication({ store, clock });
   const handlers = handlersOf({
     ...options,

@@ -23,6 +23,7 @@ import { rolloutHistoryConformance } from './rollout-history-conformance.ts';
 import { rolloutModeConformance } from './rollout-mode-conformance.ts';
 import { rolloutPartsConformance } from './rollout-parts-conformance.ts';
 import { rolloutPlanningConformance } from './rollout-planning-conformance.ts';
+import { rolloutWayBackConformance } from './rollout-way-back-conformance.ts';
 import { settingsConformance } from './settings-conformance.ts';
 import { makeToken } from './support/tokens.ts';
 import { taskConformance } from './task-conformance.ts';
@@ -70,6 +71,7 @@ for (const engine of ENGINES) {
   rolloutHistoryConformance(engine);
   principalConformance(engine);
   rolloutErrorsConformance(engine);
+  rolloutWayBackConformance(engine);
   maintenanceConformance(engine);
   settingsConformance(engine);
   rolloutPlanningConformance(engine);

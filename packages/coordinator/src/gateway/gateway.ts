@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly sessions: Sessions;
   readonly live: LiveSessions;
   readonly onNoticed: () => void;
+  /** The session of an instance ended, and no newer one has taken its place. */
+  readonly onLost?: (instanceId: string) => void;
 }
 
 export class Gateway implements SessionOwner, SessionOpener {
@@ -118,6 +120,7 @@ export class Gateway implements SessionOwner, SessionOpener {
     }
     if (!this.#options.sessions.remove(session)) return;
     this.#seen.push(session.instanceId);
+    this.#options.onLost?.(session.instanceId);
     this.#options.live.onEnded(session);
   }
 

@@ -8,6 +8,7 @@ import type { Logger } from '@moult/runtime/logger';
 import type { Store } from '@moult/store';
 import type { Sessions } from '../gateway/sessions.ts';
 import type { Selection } from '../registry/selection.ts';
+import { DoneWatch } from './done-watch.ts';
 import { LateJoiners } from './late-joiners.ts';
 
 /** Soaks end by the clock alone, and other coordinators start rollouts. */
@@ -28,6 +29,7 @@ export interface RolloutsOptions {
 export class Rollouts {
   readonly #options: RolloutsOptions;
   readonly #lateJoiners: LateJoiners;
+  readonly #doneWatch: DoneWatch;
   readonly #stop = new AbortController();
   #loop: Promise<unknown> = Promise.resolve();
   #running: Promise<void> | null = null;
@@ -40,11 +42,13 @@ export class Rollouts {
   constructor(options: RolloutsOptions) {
     this.#options = options;
     this.#lateJoiners = new LateJoiners({ ...options, onJoined: () => this.touch() });
+    this.#doneWatch = new DoneWatch({ ...options, onChanged: () => void this.changed() });
   }
 
   async start(): Promise<void> {
     this.#lateJoiners.start();
     await this.#look();
+    this.#doneWatch.start();
     this.#loop = everyMs(this.#options.clock, LOOK_MS, this.#stop.signal, () => this.#look());
   }
 
@@ -62,6 +66,11 @@ export class Rollouts {
     this.#lateJoiners.touch(instanceId);
   }
 
+  /** Its session ended. */
+  lost(instanceId: string): void {
+    this.#doneWatch.lost(instanceId);
+  }
+
   /** A rollout was started, or resumed. */
   async changed(): Promise<void> {
     await this.#look();
@@ -76,6 +85,7 @@ export class Rollouts {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#loop;
+    await this.#doneWatch.stop();
     await this.#lateJoiners.stop();
     await this.settled();
   }

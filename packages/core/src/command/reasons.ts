@@ -111,6 +111,11 @@ export const HOLD_REASONS = {
     freedBy: 'moult rollouts why ROLLOUT',
     isWaitingForHost: false,
   },
+  'rolling-back': {
+    text: 'agents of the rollout go back to another version',
+    freedBy: null,
+    isWaitingForHost: false,
+  },
   'rollout-failed': {
     text: 'the rollout is over, and of those that came late more have failed than it allows',
     freedBy: 'moult commands revoke ID',

@@ -30,6 +30,26 @@ export const ROLLOUT_ERRORS = {
     retryable: false,
     remedy: 'Wait for the other one, or cancel it: `moult rollouts cancel ROLLOUT`.',
   },
+  'failed-after-commit': {
+    text: 'An agent kept the version that a rollout gave it, and failed then: it goes back, unless the rollout says otherwise.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'See what it says: `moult agents show AGENT`, and on the host `moult agent logs`.',
+  },
+  'gone-after-commit': {
+    text: 'An agent kept the version that a rollout gave it, and was not seen since for longer than a reboot takes.',
+    status: 'unavailable',
+    retryable: true,
+    remedy:
+      'See on the host what its agent does: `moult agent status`. When it comes back and is well, it counts as done.',
+  },
+  'no-way-back': {
+    text: 'The version that an agent of a rollout is to go back to is not known, or not published any more.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Choose one that is published, `moult release list`, and order it: `moult agents upgrade AGENT --to OTHER`.',
+  },
   'deadline-passed': {
     text: 'A step of an upgrade took far longer than it takes elsewhere: its rollout goes on without it.',
     status: 'deadline-exceeded',

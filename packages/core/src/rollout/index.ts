@@ -1,3 +1,14 @@
+export {
+  type AfterCommit,
+  afterCommitOf,
+  type DoneFacts,
+  FAILED_AFTER,
+  GONE,
+  LOSSES_WITHIN_MS,
+  NO_WAY_BACK,
+  stateAfterFailure,
+  wayBackOf,
+} from './after-commit.ts';
 export { type BeforeStart, startHoldOf } from './before-start.ts';
 export {
   DEADLINE_MS_MIN,
@@ -90,6 +101,7 @@ export {
 export { ASSUMED_UPGRADE_MS, type UpgradeTime, upgradeTimeOf } from './upgrade-time.ts';
 export {
   failuresIn,
+  failuresOf,
   hasBegun,
   isOverBudget,
   type MemberCounts,

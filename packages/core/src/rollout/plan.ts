@@ -22,7 +22,7 @@ export interface Candidate {
   /** It declared that it can upgrade at the pace that was asked for; null: no session of it was ever seen. */
   readonly isPaceKnown: boolean | null;
   readonly isRefusedHere: boolean;
-  /** The version that it leaves is published still: it can be gone back to by a rollout. */
+  /** The version that it leaves, or is to go back to, is published still: it can be gone back to. */
   readonly canGoBack: boolean;
   readonly hasChanges: boolean;
   /** False: it said that it has none (H14). One that was never seen may have one. */
@@ -53,6 +53,7 @@ export const PLAN_WARNINGS = [
   'away',
   'no-launcher',
   'continues-on-error',
+  'goes-on-after-rollback',
 ] as const;
 
 export type PlanWarningCode = (typeof PLAN_WARNINGS)[number];
@@ -105,6 +106,9 @@ function warningsOf(spec: RolloutSpec, going: readonly Candidate[]): readonly Pl
     ...of('no-launcher', ({ hasLauncher }) => !hasLauncher),
     ...(spec.onError === 'continue'
       ? [{ code: 'continues-on-error', agents: [] } satisfies PlanWarning]
+      : []),
+    ...(spec.goesOnAfterRollBack
+      ? [{ code: 'goes-on-after-rollback', agents: [] } satisfies PlanWarning]
       : []),
   ];
 }

@@ -3,7 +3,7 @@
  * often. A check that cannot decide does not go on (RO6), and a verdict has a reason also where nothing changes.
  */
 import type { HoldReason } from '../command/reasons.ts';
-import { isFailure, type MemberState } from './machine.ts';
+import type { MemberState } from './machine.ts';
 import type { RolloutSpec } from './spec.ts';
 
 export type MemberCounts = Readonly<Record<MemberState, number>>;
@@ -42,7 +42,7 @@ export interface RolloutStatus {
 export function isOverBudget(status: Omit<RolloutStatus, 'doneAtResume'>): boolean {
   const { spec, waves, failuresForgiven } = status;
   if (spec === null) return true;
-  const tally = tallyOf(sumOf(waves.map(({ counts }) => counts)), failuresForgiven);
+  const tally = tallyOf(spec, sumOf(waves.map(({ counts }) => counts)), failuresForgiven);
   return isExceeded(spec, tally) && isSampleEnough(spec, tally);
 }
 
@@ -67,11 +67,16 @@ export function verdictOf(status: RolloutStatus, nowMs: number): Verdict {
   const { spec, waves } = status;
   if (spec === null) return { kind: 'halt', why: 'what it was told cannot be read any more' };
   const total = sumOf(waves.map(({ counts }) => counts));
-  const tally = tallyOf(total, status.failuresForgiven);
+  const tally = tallyOf(spec, total, status.failuresForgiven);
   if (isExceeded(spec, tally) && isSampleEnough(spec, tally))
     return { kind: 'halt', why: exceededText(spec, tally) };
-  if (total.waiting + total.upgrading === 0) return allOver(waves, total);
-  const doneSince = total.done - status.doneAtResume;
+  const goBack = goingBackIn(total);
+  // What becomes of them decides whether it goes on.
+  const isHeld = goBack > 0 && spec.goesOnAfterRollBack;
+  if (isHeld || (goBack > 0 && total.waiting + total.upgrading === 0))
+    return { kind: 'wait', wave: waves.findIndex(goesBack), reason: 'rolling-back', untilMs: null };
+  if (total.waiting + total.upgrading === 0) return allOver(status, total, nowMs);
+  const doneSince = Math.max(0, total.done - status.doneAtResume);
   if (spec.pauseAfter !== null && doneSince >= spec.pauseAfter)
     return { kind: 'pause', why: `test mode: ${doneSince} upgrades are done` };
   const atMost = spec.pauseAfter === null ? null : spec.pauseAfter - doneSince - total.upgrading;
@@ -79,10 +84,15 @@ export function verdictOf(status: RolloutStatus, nowMs: number): Verdict {
 }
 
 /** Where all are away nothing is known of the version, and whoever comes first can still halt the others (RO6). */
-function allOver(waves: readonly WaveStatus[], total: MemberCounts): Verdict {
+function allOver({ spec, waves }: RolloutStatus, total: MemberCounts, nowMs: number): Verdict {
   const wave = waves.findIndex(({ counts }) => counts.parked > 0);
   if (wave >= 0 && judgedIn(total) === 0)
     return { kind: 'wait', wave, reason: 'agent-down', untilMs: null };
+  // RO36: the last wave, too: what was not looked at was not kept.
+  const ends = waves.flatMap(({ lastEndMs }) => lastEndMs ?? []);
+  const soakedMs = Math.max(...ends) + (spec?.soakMs ?? 0);
+  if (nowMs < soakedMs)
+    return { kind: 'wait', wave: waves.length - 1, reason: 'awaiting-soak', untilMs: soakedMs };
   return { kind: 'end', isOk: failuresIn(total) + total.stopped === 0 };
 }
 
@@ -105,6 +115,8 @@ function nextStart(next: Next): Verdict {
   let wave = open;
   if (opened.waiting === 0) {
     if (opened.upgrading > 0) return { kind: 'wait', wave, reason: 'upgrading', untilMs: null };
+    if (goingBackIn(opened) > 0)
+      return { kind: 'wait', wave, reason: 'rolling-back', untilMs: null };
     wave = waves.findIndex(({ counts }) => counts.waiting > 0);
     const shut = shutBy(next, wave);
     if (shut !== null) return { kind: 'wait', wave, ...shut };
@@ -145,9 +157,24 @@ interface Tally {
   readonly judged: number;
 }
 
-function tallyOf(total: MemberCounts, forgiven: number): Tally {
-  const failures = failuresIn(total) - forgiven;
-  return { failures, forgiven, judged: total.done + failures };
+function tallyOf(spec: RolloutSpec, total: MemberCounts, forgiven: number): Tally {
+  const failures = failuresOf(spec, total) - forgiven;
+  // Those that are no failures have gone through all the same.
+  return { failures, forgiven, judged: judgedIn(total) - forgiven };
+}
+
+/** RO4, RO38: what counts against what a rollout allows. */
+export function failuresOf(spec: RolloutSpec, counts: MemberCounts): number {
+  if (spec.goesOnAfterRollBack) return counts.failed;
+  return failuresIn(counts) + goingBackIn(counts);
+}
+
+function goingBackIn(counts: MemberCounts): number {
+  return counts['to-roll-back'] + counts['rolling-back'];
+}
+
+function goesBack({ counts }: WaveStatus): boolean {
+  return goingBackIn(counts) > 0;
 }
 
 /** More have failed than may. */
@@ -171,15 +198,12 @@ function exceededText({ failuresAllowed }: RolloutSpec, { failures, judged }: Ta
 
 /** Who went through: what can be told of a version is told by them. */
 function judgedIn(counts: MemberCounts): number {
-  return counts.done + failuresIn(counts);
+  return counts.done + failuresIn(counts) + goingBackIn(counts);
 }
 
+/** Over, and not well. */
 export function failuresIn(counts: MemberCounts): number {
-  let sum = 0;
-  for (const [state, count] of Object.entries(counts)) {
-    if (isFailure(state as MemberState)) sum += count;
-  }
-  return sum;
+  return counts.failed + counts['rolled-back'];
 }
 
 export function sumOf(all: readonly MemberCounts[]): MemberCounts {

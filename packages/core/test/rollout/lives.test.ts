@@ -16,7 +16,14 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('ended' as const), index: fc.nat(9), as: ends }),
   },
   fc.record({
-    kind: fc.constantFrom('went' as const, 'came' as const, 'came' as const, 'skipped' as const),
+    kind: fc.constantFrom(
+      'went' as const,
+      'came' as const,
+      'came' as const,
+      'skipped' as const,
+      'failed-after' as const,
+      'stays-bad' as const,
+    ),
     index: fc.nat(99),
   }),
   {
@@ -37,7 +44,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   },
 );
 
-test('RO1, RO2, RO3, RO4, RO5, RO6, RO9 hold whatever happens to a rollout, and it ends', () => {
+test('RO1, RO2, RO3, RO4, RO5, RO6, RO9, RO35, RO37, RO38 hold whatever happens to a rollout, and it ends', () => {
   const seen = new Map<string, number>();
   const unavailableMax = fc.record({
     a: fc.integer({ min: 1, max: 3 }),
@@ -56,7 +63,7 @@ test('RO1, RO2, RO3, RO4, RO5, RO6, RO9 hold whatever happens to a rollout, and 
         world.step();
         for (const one of happenings) world.happen(one);
         // Each help ends an upgrade, opens a wave, or makes it run again.
-        const helpsMax = 6 * (world.size + spec.waves.length + 1);
+        const helpsMax = 9 * (world.size + spec.waves.length + 1);
         for (let help = 0; help < helpsMax && world.help(); help++);
         expect(world.state).toBe('ended');
         for (const kind of world.seen) seen.set(kind, (seen.get(kind) ?? 0) + 1);
@@ -65,8 +72,8 @@ test('RO1, RO2, RO3, RO4, RO5, RO6, RO9 hold whatever happens to a rollout, and 
     { numRuns: RUNS },
   );
   // Nothing is proved of what no life has met.
-  for (const kind of ['start', 'halt', 'pause', 'end', 'upgrading', 'awaiting-soak'])
+  for (const kind of ['start', 'halt', 'pause', 'end', 'upgrading', 'awaiting-soak', 'went back'])
     expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(RUNS / 100);
-  for (const kind of ['awaiting-approval', 'awaiting-gate', 'agent-down'])
+  for (const kind of ['awaiting-approval', 'awaiting-gate', 'agent-down', 'rolling-back'])
     expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(0);
 });

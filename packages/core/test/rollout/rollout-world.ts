@@ -4,14 +4,17 @@
  */
 import { expect } from 'vitest';
 import {
+  isActive,
   isFailure,
   type MemberState,
+  ON_THE_WAY,
   type Plan,
   type RolloutEvent,
   type RolloutSpec,
   type RolloutState,
   rolloutAfter,
   slotsFree,
+  stateAfterFailure,
   sumOf,
   type Verdict,
   verdictOf,
@@ -21,18 +24,27 @@ import { statusOf } from './rollouts.ts';
 export type Happening =
   | { readonly kind: 'time-passed'; readonly ms: number }
   | { readonly kind: 'ended'; readonly index: number; readonly as: MemberState }
-  | { readonly kind: 'went' | 'came' | 'skipped'; readonly index: number }
+  | {
+      readonly kind: 'went' | 'came' | 'skipped' | 'failed-after' | 'stays-bad';
+      readonly index: number;
+    }
   | { readonly kind: 'paused' | 'resumed' | 'approved' | 'tried-again' };
 
 const EVENT_OF = { halt: 'failures-exceeded', pause: 'paused', end: 'all-over' } as const;
 
+const IN_FLIGHT: readonly MemberState[] = ['upgrading', 'rolling-back'];
+const BACK: readonly MemberState[] = ['rolled-back', 'to-roll-back', 'rolling-back'];
+const THROUGH: readonly MemberState[] = ['done', ...BACK];
+
 interface Member {
   readonly group: string;
   readonly wave: number;
+  readonly from: string | null;
   state: MemberState;
   isAway: boolean;
   /** A person resumed after it had failed. */
   isForgiven: boolean;
+  hasFailed: boolean;
 }
 
 export class RolloutWorld {
@@ -59,6 +71,8 @@ export class RolloutWorld {
       state: 'waiting',
       isAway: !candidate.isConnected,
       isForgiven: false,
+      hasFailed: false,
+      from: candidate.version,
     }));
     this.#waves = of.spec.waves.map(() => ({
       lastEndMs: null,
@@ -82,7 +96,13 @@ export class RolloutWorld {
         this.#nowMs += happening.ms;
         return;
       case 'ended':
-        this.#end(this.#nth(happening.index, 'upgrading'), happening.as);
+        this.#endOne(happening.index, happening.as);
+        return;
+      case 'failed-after':
+        this.#failAfter(this.#nth(happening.index, 'done'));
+        return;
+      case 'stays-bad':
+        this.#stayBad(this.#nth(happening.index, 'rolling-back'));
         return;
       case 'skipped':
         this.#end(this.#nth(happening.index, 'waiting'), 'skipped');
@@ -105,6 +125,7 @@ export class RolloutWorld {
           if (!isFailure(member.state)) continue;
           member.state = 'waiting';
           member.isForgiven = false;
+          member.hasFailed = false;
         }
     }
   }
@@ -113,6 +134,7 @@ export class RolloutWorld {
   step(): void {
     for (let turn = 0; turn <= this.size + this.#waves.length; turn++) {
       this.#takeUp();
+      this.#goBack();
       this.#look();
       if (this.state !== 'running') return;
       this.verdict = verdictOf(this.#status(), this.#nowMs);
@@ -129,8 +151,10 @@ export class RolloutWorld {
   help(): boolean {
     const { verdict } = this;
     if (this.state === 'ended') return false;
-    if (this.state !== 'running') this.happen({ kind: 'resumed' });
-    else if (this.#count('upgrading') > 0) this.happen({ kind: 'ended', index: 0, as: 'done' });
+    if (this.state !== 'running' && this.#count('rolling-back') === 0)
+      this.happen({ kind: 'resumed' });
+    else if (this.#count('upgrading') + this.#count('rolling-back') > 0)
+      this.happen({ kind: 'ended', index: 0, as: 'done' });
     else if (verdict.kind !== 'wait') expect.fail(`nobody upgrades, and it says ${verdict.kind}`);
     else if (verdict.untilMs !== null)
       this.happen({ kind: 'time-passed', ms: verdict.untilMs - this.#nowMs });
@@ -153,7 +177,7 @@ export class RolloutWorld {
       // RO6: of a version that nobody went through nothing is known.
       if (this.#count('parked') > 0) expect(this.#wentThrough()).not.toEqual([]);
       // RO3
-      expect(this.#count('waiting') + this.#count('upgrading')).toBe(0);
+      for (const state of ON_THE_WAY) expect(this.#count(state)).toBe(0);
     }
     this.#move(EVENT_OF[verdict.kind]);
   }
@@ -162,8 +186,15 @@ export class RolloutWorld {
     const after = rolloutAfter(this.state, event);
     if (after === null) return;
     this.state = after;
+    // RO35
+    if (event === 'failures-exceeded' && this.#spec.rollBack === 'all')
+      for (const member of this.#members)
+        if (member.state === 'done') member.state = 'to-roll-back';
     if (event !== 'resumed') return;
-    for (const member of this.#members) member.isForgiven = isFailure(member.state);
+    for (const member of this.#members) {
+      if (member.state === 'to-roll-back' && !member.hasFailed) member.state = 'done';
+      member.isForgiven = this.#isCounted(member);
+    }
     this.#doneAtResume = this.#count('done');
   }
 
@@ -191,6 +222,49 @@ export class RolloutWorld {
     }
   }
 
+  /** Whoever upgrades, else whoever goes back. */
+  #endOne(index: number, as: MemberState): void {
+    const member = this.#nth(index, 'upgrading');
+    if (member === undefined) {
+      this.#end(this.#nth(index, 'rolling-back'), 'rolled-back');
+      return;
+    }
+    const failure = { kind: 'trial', from: member.from } as const;
+    this.#end(member, as === 'rolled-back' ? stateAfterFailure(this.#spec, failure) : as);
+    member.hasFailed = isFailure(as);
+  }
+
+  #failAfter(member: Member | undefined): void {
+    if (member === undefined || !isActive(this.state)) return;
+    const failure = { kind: 'after-commit', from: member.from } as const;
+    this.#end(member, stateAfterFailure(this.#spec, failure));
+    member.hasFailed = true;
+  }
+
+  /** RO37 */
+  #stayBad(member: Member | undefined): void {
+    if (member === undefined) return;
+    this.#end(member, 'failed');
+    this.#move('failures-exceeded');
+  }
+
+  /** RO35: also while it stands. */
+  #goBack(): void {
+    if (!isActive(this.state)) return;
+    for (const member of this.#members) {
+      if (member.state === 'done' && this.state === 'halted' && this.#spec.rollBack === 'all')
+        member.state = 'to-roll-back';
+      if (member.state !== 'to-roll-back' || this.#free(member.group) === 0) continue;
+      member.state = 'rolling-back';
+      this.seen.add('went back');
+    }
+  }
+
+  #isCounted({ state }: Member): boolean {
+    if (state === 'failed') return true;
+    return !this.#spec.goesOnAfterRollBack && BACK.includes(state);
+  }
+
   #end(member: Member | undefined, as: MemberState): void {
     if (member === undefined) return;
     member.state = as;
@@ -202,7 +276,7 @@ export class RolloutWorld {
     // RO1
     for (const [group, most] of Object.entries(this.#unavailableMax)) {
       const inFlight = this.#members.filter(
-        (member) => member.group === group && member.state === 'upgrading',
+        (member) => member.group === group && IN_FLIGHT.includes(member.state),
       );
       expect(inFlight.length).toBeLessThanOrEqual(most);
     }
@@ -214,6 +288,9 @@ export class RolloutWorld {
   #lookAtStart(member: Member): void {
     // RO2
     expect(this.state).toBe('running');
+    // RO38
+    if (this.#spec.goesOnAfterRollBack)
+      expect(this.#count('to-roll-back') + this.#count('rolling-back')).toBe(0);
     const { pauseAfter } = this.#spec;
     // RO9: this one is the next.
     if (pauseAfter !== null && !member.isAway)
@@ -237,7 +314,7 @@ export class RolloutWorld {
     const { soakMs, needsApproval, successShareMin, onError, failuresAllowed } = this.#spec;
     const before = this.#members.filter((member) => member.wave < wave);
     // RO5: over, soaked, approved.
-    expect(before.filter(({ state }) => state === 'waiting' || state === 'upgrading')).toEqual([]);
+    expect(before.filter(({ state }) => ON_THE_WAY.includes(state))).toEqual([]);
     for (const { lastEndMs } of this.#waves.slice(0, wave)) {
       if (lastEndMs !== null) expect(this.#nowMs - lastEndMs).toBeGreaterThanOrEqual(soakMs);
     }
@@ -256,7 +333,7 @@ export class RolloutWorld {
   #failures(): { readonly failures: number; readonly share: number; readonly sample: number } {
     const all = this.#wentThrough();
     const counted = all.filter(({ isForgiven }) => !isForgiven);
-    const failures = counted.filter(({ state }) => isFailure(state)).length;
+    const failures = counted.filter((member) => this.#isCounted(member)).length;
     return {
       failures,
       share: counted.length === 0 ? 0 : failures / counted.length,
@@ -281,12 +358,12 @@ export class RolloutWorld {
   }
 
   #wentThrough(): readonly Member[] {
-    return this.#members.filter(({ state }) => state === 'done' || isFailure(state));
+    return this.#members.filter(({ state }) => state === 'failed' || THROUGH.includes(state));
   }
 
   #free(group: string): number {
     const inFlight = this.#members.filter(
-      (member) => member.group === group && member.state === 'upgrading',
+      (member) => member.group === group && IN_FLIGHT.includes(member.state),
     ).length;
     return slotsFree({ unavailableMax: this.#unavailableMax[group] ?? 0, inFlight });
   }

@@ -316,6 +316,64 @@ describe('RO3: it ends when nobody waits or upgrades', () => {
   ]);
 });
 
+describe('RO35, RO38: while some go back', () => {
+  const goesOnAfterRollBack = true;
+  const two = { kind: 'count', max: 2 } as const;
+  check([
+    [
+      'they are failures',
+      statusOf([{ 'to-roll-back': 1, waiting: 1 }]),
+      { kind: 'halt', why: '1 failed, 0 may' },
+    ],
+    [
+      'others start where so many may fail',
+      statusOf([{ 'rolling-back': 1, waiting: 1 }], { spec: { failuresAllowed: two } }),
+      START,
+    ],
+    [
+      'no other wave opens',
+      second({ 'rolling-back': 1, done: 1 }, {}, { failuresAllowed: two }),
+      wait('rolling-back', { wave: 0 }),
+    ],
+    [
+      'it does not end',
+      statusOf([{ done: 2, 'to-roll-back': 1 }], { spec: { failuresAllowed: two } }),
+      wait('rolling-back', { wave: 0 }),
+    ],
+    [
+      'nobody starts where their being back decides',
+      statusOf([{ 'to-roll-back': 1, waiting: 1 }], { spec: { goesOnAfterRollBack } }),
+      wait('rolling-back', { wave: 0 }),
+    ],
+    [
+      'it goes on when they are back, if so asked',
+      statusOf([{ 'rolled-back': 1, waiting: 1 }], { spec: { goesOnAfterRollBack } }),
+      START,
+    ],
+    [
+      'not where one could not go back',
+      statusOf([{ failed: 1, waiting: 1 }], { spec: { goesOnAfterRollBack } }),
+      { kind: 'halt', why: '1 failed, 0 may' },
+    ],
+  ]);
+});
+
+describe('RO36: the last wave soaks, too', () => {
+  const spec = { soakMs: 1000 };
+  check([
+    [
+      'before it ends',
+      statusOf([{ done: 1, lastEndMs: NOW - 999 }], { spec }),
+      wait('awaiting-soak', { wave: 0, untilMs: NOW + 1 }),
+    ],
+    [
+      'and then it ends',
+      statusOf([{ done: 1, lastEndMs: NOW - 1000 }], { spec }),
+      { kind: 'end', isOk: true },
+    ],
+  ]);
+});
+
 describe('RO31: one that is over has a budget still', () => {
   const spec = { failuresAllowed: { kind: 'count', max: 1 } } as const;
   test.each([

@@ -1,6 +1,6 @@
 import type { Component } from '@moult/core/component';
 import { type Desired, type DesiredScope, desiredVersionOf } from '@moult/core/desired';
-import type { MemberState, RolloutState } from '@moult/core/rollout';
+import { type MemberState, type RolloutState, readSpec, wayBackOf } from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { ChoiceTable, InstanceComponentTable } from '../database.ts';
@@ -27,8 +27,20 @@ export interface DesiredSubject {
 export type ChoiceRow = Omit<ChoiceTable, 'version'> & { readonly version: Version | null };
 
 /** Of a rollout's agents those that it has still to do with. */
-const ON_THE_WAY: MemberState[] = ['waiting', 'upgrading', 'parked'];
+const ON_THE_WAY: MemberState[] = [
+  'waiting',
+  'upgrading',
+  'parked',
+  'to-roll-back',
+  'rolling-back',
+];
 /** Of an ended one those that were away, and will be upgraded when they come. */
+const WANTING = [
+  'rollouts.version',
+  'rollouts.spec',
+  'rollout_members.state',
+  'rollout_members.from_version',
+] as const;
 const BINDING: RolloutState[] = ['running', 'paused', 'halted', 'ended'];
 /** P5: what is only made ready is not given. As text: nothing else of a spec can say that. */
 const IS_FETCH_ONLY = '%"pace":"fetch-only"%';
@@ -100,12 +112,24 @@ const rolloutsFor = prepared((db, of: { readonly instanceId: string }) =>
   db
     .selectFrom('rollout_members')
     .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
-    .select(['rollouts.id', 'rollouts.component', 'rollouts.version'])
+    .select(['rollouts.id', 'rollouts.component', ...WANTING])
     .where('rollout_members.instance_id', '=', of.instanceId)
     .where('rollout_members.state', 'in', ON_THE_WAY)
     .where('rollouts.state', 'in', BINDING)
     .where('rollouts.spec', 'not like', IS_FETCH_ONLY),
 );
+
+/** Who goes back is wanted there, and not where it failed. */
+function wantedBy(row: {
+  readonly version: Version;
+  readonly spec: string;
+  readonly state: MemberState;
+  readonly from_version: Version | null;
+}): Version {
+  if (row.state !== 'to-roll-back' && row.state !== 'rolling-back') return row.version;
+  const spec = readSpec(row.spec);
+  return (spec === null ? null : wayBackOf(spec, { from: row.from_version })) ?? row.version;
+}
 
 /** What rollouts want that have still to do with an instance: the newest of each component. */
 export async function rolloutVersionsFor(
@@ -115,7 +139,7 @@ export async function rolloutVersionsFor(
   const rows = [...(await rolloutsFor(db, { instanceId }))];
   // Few or none: sorted here, SQLite would make a table for it.
   rows.sort((a, b) => (a.id < b.id ? -1 : 1));
-  return new Map(rows.map(({ component, version }) => [component, version]));
+  return new Map(rows.map((row) => [row.component, wantedBy(row)]));
 }
 
 /** The desired version of one component of one instance. */
@@ -210,7 +234,7 @@ async function rolloutVersions(
   const rows = await db
     .selectFrom('rollout_members')
     .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
-    .select(['rollout_members.instance_id', 'rollouts.version'])
+    .select(['rollout_members.instance_id', ...WANTING])
     .where(
       'rollout_members.instance_id',
       'in',
@@ -222,7 +246,7 @@ async function rolloutVersions(
     .where('rollouts.spec', 'not like', IS_FETCH_ONLY)
     .orderBy('rollouts.id')
     .execute();
-  return new Map(rows.map((row) => [row.instance_id, row.version]));
+  return new Map(rows.map((row) => [row.instance_id, wantedBy(row)]));
 }
 
 function desiredFrom(facts: {

@@ -91,7 +91,7 @@ async function requireNoRollout(
     .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
     .select('rollouts.name')
     .where('rollout_members.instance_id', '=', of.instance.id)
-    .where('rollout_members.state', '=', 'upgrading')
+    .where('rollout_members.state', 'in', ['upgrading', 'rolling-back'])
     .where('rollouts.component', '=', of.component)
     .limit(1)
     .executeTakeFirst();
@@ -159,7 +159,7 @@ export interface NewCommand extends Order {
   /** Empty for all kinds but autoUpgrade. */
   readonly version: Version;
   readonly isForced: boolean;
-  /** It takes back what was upgraded (R9); absent: it does not. */
+  /** It takes back what was upgraded (R8, R9); absent: it does not. */
   readonly isRevert?: boolean;
   /** Of an autoUpgrade; absent: now. */
   readonly pace?: Pace;

@@ -85,6 +85,7 @@ import {
   rolloutPage,
   rolloutView,
 } from './rollout-views.ts';
+import { doneMembers, judgeDone } from './rollout-way-back.ts';
 import { approveRollout, pauseRollout, resumeRollout, retryRollout } from './rollouts.ts';
 import { runPage } from './runs.ts';
 import { selectionPage } from './selection.ts';
@@ -122,6 +123,7 @@ export interface Reads {
   readonly rolloutPlan: typeof rolloutPlan;
   readonly upgradedBy: typeof upgradedBy;
   readonly simulationFacts: typeof simulationFacts;
+  readonly doneMembers: typeof doneMembers;
   readonly agentByName: typeof agentByName;
   readonly agentPage: typeof agentPage;
   readonly allForwards: typeof allForwards;
@@ -197,6 +199,7 @@ export interface Writes {
   readonly skipRolloutAgent: typeof skipRolloutAgent;
   readonly startRollout: typeof startRollout;
   readonly stepRollout: typeof stepRollout;
+  readonly judgeDone: typeof judgeDone;
   readonly addPrincipal: typeof addPrincipal;
   readonly revokePrincipal: typeof revokePrincipal;
   readonly setPrincipalRole: typeof setPrincipalRole;
@@ -257,6 +260,7 @@ export const READS: Reads = {
   rolloutPlan,
   unsettledRollouts,
   judgedRolloutIds,
+  doneMembers,
   agentByName,
   agentPage,
   allForwards,
@@ -332,6 +336,7 @@ export const WRITES: Writes = {
   skipRolloutAgent,
   startRollout,
   stepRollout,
+  judgeDone,
   addPrincipal,
   revokePrincipal,
   setPrincipalRole,

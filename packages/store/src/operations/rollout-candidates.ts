@@ -15,6 +15,8 @@ export interface CandidatesAsked {
   readonly component: Component;
   readonly version: Version;
   readonly pace: Pace;
+  /** Where all would go back to; null or absent: each to what it runs. */
+  readonly rollBackTo?: Version | null;
   readonly agents: readonly { readonly instanceId: string; readonly isConnected: boolean }[];
 }
 
@@ -66,7 +68,7 @@ export async function rolloutCandidates(
         isCapable: isUnknown ? null : capabilities.includes('auto-upgrade'),
         isPaceKnown: knowsPace(isUnknown ? null : capabilities, asked.pace),
         isRefusedHere: refused.some((slot) => slot.digest === release?.digest),
-        canGoBack: row.current_version !== null && published.has(row.current_version),
+        canGoBack: published.has(asked.rollBackTo ?? row.current_version ?? ''),
         hasChanges: row.changed !== null && changesIn({ changed: row.changed }).count > 0,
         hasLauncher: !hasNoLauncher(row),
         isIrreversible: release?.is_irreversible === 1,

@@ -17,8 +17,9 @@ import { applyEvent, type Ending } from './command-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import type { InstanceRow } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
+import { memberOfCommand } from './rollout-members.ts';
 import { orderVersion } from './rollout-orders.ts';
-import { memberOfCommand, moveMember, rolloutOf } from './rollout-rows.ts';
+import { moveMember, rolloutOf } from './rollout-rows.ts';
 
 export interface Judging {
   readonly instance: InstanceRow;
@@ -152,10 +153,11 @@ async function orderAnew(
   const row = await rolloutOf(context.db, member.rollout_id);
   const tries = member.tries + 1;
   const { version } = command;
-  const order = await orderVersion(context, { row, instance, tries, version, nowMs });
+  const isRevert = member.state === 'rolling-back';
+  const order = await orderVersion(context, { row, instance, tries, version, isRevert, nowMs });
   // First: what becomes of the old order is nothing to the member any more.
   await moveMember(context, member, {
-    state: 'parked',
+    state: isRevert ? 'to-roll-back' : 'parked',
     nowMs,
     set: {
       command_id: order.id,

@@ -15,10 +15,12 @@ export async function orderVersion(
     /** Which of its commands it is: each is given once. */
     readonly tries: number;
     readonly version: Version;
+    /** It goes back. */
+    readonly isRevert?: boolean;
     readonly nowMs: number;
   },
 ): Promise<CommandTable> {
-  const { row, instance, tries, version, nowMs } = of;
+  const { row, instance, tries, version, isRevert = false, nowMs } = of;
   const spec = readSpec(row.spec);
   return await addCommand(context, {
     instance,
@@ -27,15 +29,19 @@ export async function orderVersion(
     version,
     isForced: spec?.isForced === true,
     // R9: no check forbids it.
-    isRevert: row.origin === 'revert',
+    isRevert: isRevert || row.origin === 'revert',
     // What goes back after an error does not wait.
-    pace: version === row.version && spec !== null ? spec.pace : 'now',
+    pace: isRevert || spec === null ? 'now' : spec.pace,
     notBeforeMs: 0,
     key: `rollout-${row.id}-${tries}`,
     origin: 'rollout',
     rolloutId: row.id,
     nowMs,
     principal: row.started_by ?? COORDINATOR,
-    why: row.why === '' ? `rollout ${row.name}` : row.why,
+    why: isRevert
+      ? `back, by the rollout ${row.name}`
+      : row.why === ''
+        ? `rollout ${row.name}`
+        : row.why,
   });
 }

@@ -50,13 +50,18 @@ async function roomsIn(
   const wanted = await wantedBefore(db, asked);
   const rooms: Room[] = [];
   for (const group of [...groups].sort()) {
-    const unavailableMax = await unavailableMaxOf(db, group);
-    const [others] = await othersIn(db, { group, component });
-    const [own] = await ofRolloutsIn(db, { group, component });
-    const inFlight = Number(others?.count) + Number(own?.count) + (wanted.get(group) ?? 0);
-    rooms.push({ group, free: slotsFree({ unavailableMax, inFlight }) });
+    rooms.push({ group, free: await roomIn(db, { group, component }, wanted.get(group)) });
   }
   return rooms;
+}
+
+/** `wanted`: what others take before. */
+export async function roomIn(db: ReadContext, of: GroupAsked, wanted = 0): Promise<number> {
+  const unavailableMax = await unavailableMaxOf(db, of.group);
+  const [others] = await othersIn(db, of);
+  const [own] = await ofRolloutsIn(db, of);
+  const inFlight = Number(others?.count) + Number(own?.count) + wanted;
+  return slotsFree({ unavailableMax, inFlight });
 }
 
 async function roomsOfAll(db: ReadContext, asked: RoomsAsked): Promise<readonly Room[]> {
@@ -163,7 +168,7 @@ function ofRollouts(db: ReadContext, component: Component) {
     .selectFrom('rollout_members')
     .innerJoin('commands', 'commands.id', 'rollout_members.command_id')
     .select(({ fn }) => fn.countAll<number>().as('count'))
-    .where('rollout_members.state', '=', 'upgrading')
+    .where('rollout_members.state', 'in', ['upgrading', 'rolling-back'])
     .where('commands.component', '=', component)
     .where('commands.has_place', '=', 1);
 }

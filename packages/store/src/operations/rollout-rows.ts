@@ -1,15 +1,11 @@
 /* Rows of rollouts, and their counters: those of a wave change with its members, in one transaction. */
 
-import type { EndedState, HoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import {
   isFailure,
   isOver,
-  isParkedFor,
-  lastStepOf,
   type MemberCounts,
   type MemberState,
-  memberEndOf,
   ON_THE_WAY,
   type RolloutEvent,
   type RolloutStatus,
@@ -18,11 +14,10 @@ import {
   stateRemedyOf,
 } from '@moult/core/rollout';
 import { type RawBuilder, sql } from 'kysely';
-import type { CommandTable } from '../database.ts';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
-import { prepared, preparedByNames } from './prepared.ts';
+import { preparedByNames } from './prepared.ts';
 
 type Column = Exclude<
   keyof RolloutWaveTable,
@@ -236,83 +231,4 @@ const changeMember = preparedByNames((db, row: RolloutMemberTable) => {
 
 function plus(column: Column, by: number): RawBuilder<number> {
   return sql<number>`${sql.ref(column)} + ${by}`;
-}
-
-export async function memberOfCommand(
-  db: ReadContext,
-  commandId: string,
-): Promise<RolloutMemberTable | null> {
-  const [row] = await ofCommand(db, { commandId });
-  return row ?? null;
-}
-
-const ofCommand = prepared((db, of: { readonly commandId: string }) =>
-  db.selectFrom('rollout_members').selectAll().where('command_id', '=', of.commandId),
-);
-
-/** RO7: a member is what became of its command. Called for each end of one, a late correction too. */
-export async function noteMemberEnd(
-  context: WriteContext,
-  command: CommandTable & { readonly state: EndedState },
-  nowMs: number,
-): Promise<void> {
-  const member = await memberOfCommand(context.db, command.id);
-  if (member === null) return;
-  // Its time in the queue has passed while it was away: it never had its turn.
-  if (command.state === 'expired' && member.state === 'parked') return;
-  const { code, message } = command;
-  const step = command.state === 'succeeded' ? null : await lastStep(context.db, command);
-  const { state, failure } = memberEndOf({ ...command, step });
-  // RO4: what was forgiven is no failure any more, and must not forgive another one.
-  const isCorrected = member.is_forgiven === 1 && failure === null;
-  if (isCorrected) await forgive(context, { rolloutId: member.rollout_id, count: -1 });
-  await moveMember(context, member, {
-    state,
-    nowMs,
-    set: { code, message, failure, ...(isCorrected ? { is_forgiven: 0 } : {}) },
-  });
-}
-
-async function lastStep(db: ReadContext, command: CommandTable): Promise<string | null> {
-  const row = await db
-    .selectFrom('attempts')
-    .select('steps')
-    .where('command_id', '=', command.id)
-    .where('attempt', '=', command.attempt)
-    .executeTakeFirst();
-  return row === undefined ? null : lastStepOf(JSON.parse(row.steps) as { step: string }[]);
-}
-
-async function forgive(
-  context: WriteContext,
-  of: { readonly rolloutId: string; readonly count: number },
-): Promise<void> {
-  await context.db
-    .updateTable('rollouts')
-    .set({ failures_forgiven: sql<number>`failures_forgiven + ${of.count}` })
-    .where('id', '=', of.rolloutId)
-    .execute();
-}
-
-/** What the queue says of a member's command: away when its turn came, it is parked and takes nobody's place. */
-export async function noteMemberHeld(
-  context: WriteContext,
-  of: {
-    readonly commandId: string;
-    readonly reason: HoldReason | null;
-    readonly listeningSinceMs: number;
-    readonly nowMs: number;
-  },
-): Promise<void> {
-  const { commandId, reason, listeningSinceMs, nowMs } = of;
-  const member = await memberOfCommand(context.db, commandId);
-  if (member === null) return;
-  if (reason === null) {
-    if (member.state === 'parked') await moveMember(context, member, { state: 'upgrading', nowMs });
-  } else if (member.state === 'upgrading' && isParkedFor(reason, nowMs - listeningSinceMs)) {
-    const set = { hold_reason: reason, was_parked: 1 } as const;
-    await moveMember(context, member, { state: 'parked', nowMs, set });
-  } else if (member.state === 'parked' && member.hold_reason !== reason) {
-    await moveMember(context, member, { state: 'parked', nowMs, set: { hold_reason: reason } });
-  }
 }

@@ -2,7 +2,13 @@
 
 import type { HoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
-import { differenceText, isSamePlan, type PlanDifference, readSpec } from '@moult/core/rollout';
+import {
+  differenceText,
+  isSamePlan,
+  ON_THE_WAY,
+  type PlanDifference,
+  readSpec,
+} from '@moult/core/rollout';
 import type { RolloutTable } from '../rollout-tables.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
@@ -126,7 +132,7 @@ function overlapsOf(db: ReadContext, row: RolloutTable) {
     .select(['own.agent_name', 'rollouts.name'])
     .where('own.rollout_id', '=', row.id)
     .where('other.rollout_id', '<>', row.id)
-    .where('other.state', 'in', ['waiting', 'upgrading', 'parked'])
+    .where('other.state', 'in', ['parked', ...ON_THE_WAY])
     .where('rollouts.component', '=', row.component)
     .where('rollouts.state', 'in', ['running', 'paused', 'halted'])
     .limit(NAMED_MAX)

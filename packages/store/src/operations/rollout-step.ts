@@ -2,17 +2,19 @@
  * One step of a running rollout: reads its counters, lets core judge, and writes what follows in one transaction. Level-
  * triggered: it may be called at any time, by whomever, and orders nothing twice.
  */
-import { FETCHES_MAX, hasBegun, type Verdict, verdictOf } from '@moult/core/rollout';
+import { FETCHES_MAX, hasBegun, isActive, type Verdict, verdictOf } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import type { WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
 import { isInMaintenance } from './maintenance.ts';
 import { prepared, upTo } from './prepared.ts';
+import { haltRollout, sendBackIfSo } from './rollout-halt.ts';
 import { orderVersion } from './rollout-orders.ts';
 import { roomsFor, takesPlaces } from './rollout-rooms.ts';
-import { countsOf, moveMember, moveRollout, statusOf, wavesOf } from './rollout-rows.ts';
+import { countsOf, moveMember, moveRollout, rolloutOf, statusOf, wavesOf } from './rollout-rows.ts';
 import { isPublished } from './rollout-starting.ts';
+import { rollBackSome } from './rollout-way-back.ts';
 
 /** In one transaction: others want to write, too. */
 const ISSUES_MAX = 64;
@@ -46,17 +48,34 @@ export async function stepRollout(context: WriteContext, args: Stepping): Promis
     .selectAll()
     .where('id', '=', id)
     .executeTakeFirst();
-  if (row === undefined || (row.state !== 'running' && row.state !== 'paused')) return NOTHING;
+  if (row === undefined || !isActive(row.state)) return NOTHING;
   // RO6: what a restored store has lost may be under way.
   if (await isHeldByRestore(context.db)) {
     await noteWait(context, row, { reason: 'coordinator-restored', untilMs: null });
     return NOTHING;
   }
   const waves = await wavesOf(context.db, id);
-  const verdict = judged(row, waves, nowMs);
+  // Of most nobody goes back, and nothing is read twice.
+  const goesBack = row.state === 'halted' || waves.some(({ to_roll_back: some }) => some > 0);
+  if (!goesBack) return await goOn(context, { row, waves, ...args });
+  await sendBackIfSo(context, row);
+  const back = await rollBackSome(context, { row, waves: await wavesOf(context.db, id), nowMs });
+  // A way back that failed has halted it.
+  const after = { row: await rolloutOf(context.db, id), waves: await wavesOf(context.db, id) };
+  const stepped = await goOn(context, { ...after, ...args });
+  return { ...stepped, issued: [...back, ...stepped.issued] };
+}
+
+async function goOn(
+  context: WriteContext,
+  of: Stepping & Pick<Judged<Verdict>, 'row' | 'waves'>,
+): Promise<Stepped> {
+  const { row, waves } = of;
+  if (row.state === 'halted') return NOTHING;
+  const verdict = judged(row, waves, of.nowMs);
   // RO2: what goes on past a pause can halt it, and nothing more.
   if (row.state === 'paused' && verdict.kind !== 'halt') return NOTHING;
-  return await carryOut(context, { row, waves, verdict, ...args });
+  return await carryOut(context, { ...of, verdict });
 }
 
 /** What core makes of its counters. */
@@ -74,8 +93,9 @@ async function carryOut(context: WriteContext, of: Judged<Verdict>): Promise<Ste
   const { row, verdict, nowMs } = of;
   switch (verdict.kind) {
     case 'halt':
-      await moveRollout(context, row, { event: 'failures-exceeded', nowMs, why: verdict.why });
-      return NOTHING;
+      await haltRollout(context, row, { nowMs, why: verdict.why });
+      // Some may have to go back now.
+      return { ...NOTHING, isMore: true };
     case 'pause':
       await moveRollout(context, row, { event: 'paused', nowMs, why: verdict.why });
       return NOTHING;

@@ -1,6 +1,7 @@
 /* Leaving agents of a rollout out: one, until its fetching starts (R11), or all that have no permission for the switch (R5). */
 import { isEnded } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
+import { type MemberState, ON_THE_WAY } from '@moult/core/rollout';
 import type { CommandTable } from '../database.ts';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
 import { attemptOf } from './attempt-rows.ts';
@@ -48,12 +49,11 @@ async function stopMember(
 ): Promise<{ readonly answer: CancelAnswer; readonly command: CommandTable | null }> {
   const { nowMs, principal, why } = args;
   if (member.state === 'done') return { answer: 'done', command: null };
-  if (!['waiting', 'upgrading', 'parked'].includes(member.state))
-    return { answer: 'over', command: null };
+  if (!CAN_BE_STOPPED.includes(member.state)) return { answer: 'over', command: null };
   const command =
     member.command_id === null ? null : await commandById(context.db, member.command_id);
   if (command === null || isEnded(command.state)) {
-    await moveMember(context, member, { state: 'stopped', nowMs });
+    await moveMember(context, member, { state: stoppedAs(member), nowMs });
     return { answer: 'stopped', command: null };
   }
   const attempt = await attemptOf(context.db, { commandId: command.id, attempt: command.attempt });
@@ -67,6 +67,14 @@ async function stopMember(
     ending: { outcome: 'revoked', code: null, message, principal },
   });
   return { answer: 'stopped', command: after };
+}
+
+const CAN_BE_STOPPED: readonly MemberState[] = ['parked', ...ON_THE_WAY];
+
+/** RO35: whoever is not brought back stays what it was. */
+function stoppedAs({ state, failure }: RolloutMemberTable): MemberState {
+  if (state !== 'to-roll-back' && state !== 'rolling-back') return 'stopped';
+  return failure === null ? 'done' : 'failed';
 }
 
 /** Throws `not-found`, `rollout-state` for one that is over, `too-late` once its host has begun to fetch. */
@@ -84,7 +92,7 @@ export async function skipRolloutAgent(
     .executeTakeFirst();
   if (member === undefined)
     throw new CodedError('not-found', `${agentName} is not in the rollout ${row.name}`);
-  if (!['waiting', 'upgrading', 'parked'].includes(member.state))
+  if (!CAN_BE_STOPPED.includes(member.state))
     throw new CodedError('rollout-state', `${agentName} is over in ${row.name}: ${member.state}`, {
       remedy: `See how it ended: \`moult rollouts report ${row.name} --agent ${agentName}\`.`,
     });
@@ -103,11 +111,18 @@ async function skipMember(
   member: RolloutMemberTable,
   { nowMs, principal, why }: RolloutOrder,
 ): Promise<CommandTable | null> {
-  if (member.command_id !== null && member.state !== 'waiting') {
+  if (member.command_id !== null && !hasNoOrder(member)) {
     const order = { nowMs, principal, why };
     return (await skipCommand(context, { id: member.command_id, ...order })).command;
   }
   const message = why === '' ? `skipped by ${principal}` : why;
-  await moveMember(context, member, { state: 'skipped', nowMs, set: { message } });
+  const isGoingBack = member.state === 'to-roll-back';
+  const state = isGoingBack ? stoppedAs(member) : 'skipped';
+  await moveMember(context, member, { state, nowMs, ...(isGoingBack ? {} : { set: { message } }) });
   return null;
+}
+
+/** What it was ordered before is over. */
+function hasNoOrder({ state, hold_reason: held }: RolloutMemberTable): boolean {
+  return state === 'waiting' || (state === 'to-roll-back' && held === null);
 }

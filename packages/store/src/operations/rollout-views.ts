@@ -140,7 +140,26 @@ export async function judgedRolloutIds(db: ReadContext, _: null): Promise<readon
   const rows = await db
     .selectFrom('rollouts')
     .select(['id', 'spec'])
-    .where('state', 'in', ['running', 'paused'])
+    .where(({ or, eb, and, exists, selectFrom }) =>
+      or([
+        eb('state', 'in', ['running', 'paused']),
+        and([
+          eb('state', '=', 'halted'),
+          exists(
+            selectFrom('rollout_waves')
+              .select('wave')
+              .whereRef('rollout_waves.rollout_id', '=', 'rollouts.id')
+              .where((of) =>
+                of.or([
+                  of('upgrading', '>', 0),
+                  of('to_roll_back', '>', 0),
+                  of('rolling_back', '>', 0),
+                ]),
+              ),
+          ),
+        ]),
+      ]),
+    )
     .execute();
   return rows.sort(byPriority).map(({ id }) => id);
 }

@@ -2,10 +2,11 @@
 import type { HoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import {
-  failuresIn,
+  failuresOf,
   isActive,
   isFailure,
   MEMBER_STATES,
+  readSpec,
   stateRemedyOf,
   sumOf,
   verdictOf,
@@ -13,10 +14,13 @@ import {
 import type { RolloutTable } from '../rollout-tables.ts';
 import type { Order, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
+import { keepThose } from './rollout-halt.ts';
 import { approveStart } from './rollout-planning.ts';
 import { countsOf, moveMember, moveRollout, rolloutOf, statusOf, wavesOf } from './rollout-rows.ts';
 
 const FAILURES = MEMBER_STATES.filter(isFailure);
+/** RO4: those on their way back, too. */
+const COUNTED = [...FAILURES, 'to-roll-back', 'rolling-back'] as const;
 
 export interface RolloutOrder extends Order {
   readonly rollout: string;
@@ -36,17 +40,22 @@ export async function resumeRollout(
   args: RolloutOrder,
 ): Promise<RolloutTable> {
   const row = await rolloutOf(context.db, args.rollout);
+  await keepThose(context, row);
   const total = sumOf((await wavesOf(context.db, row.id)).map(countsOf));
+  const spec = readSpec(row.spec);
   await context.db
     .updateTable('rollout_members')
     .set({ is_forgiven: 1 })
     .where('rollout_id', '=', row.id)
-    .where('state', 'in', FAILURES)
+    .where('state', 'in', spec?.goesOnAfterRollBack === true ? ['failed'] : COUNTED)
     .execute();
   return await moveRollout(context, row, {
     ...args,
     event: 'resumed',
-    set: { failures_forgiven: failuresIn(total), done_at_resume: total.done },
+    set: {
+      failures_forgiven: spec === null ? 0 : failuresOf(spec, total),
+      done_at_resume: total.done,
+    },
   });
 }
 
@@ -114,9 +123,16 @@ export async function retryRollout(
     });
   const agents = failed.map((member) => member.agent_name);
   // They are no failures any more: what was forgiven must not be forgiven twice.
+  const { count } = await context.db
+    .selectFrom('rollout_members')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('rollout_id', '=', row.id)
+    .where('state', 'in', COUNTED)
+    .where('is_forgiven', '=', 1)
+    .executeTakeFirstOrThrow();
   await context.db
     .updateTable('rollouts')
-    .set({ failures_forgiven: 0, revision: row.revision + 1 })
+    .set({ failures_forgiven: Number(count), revision: row.revision + 1 })
     .where('id', '=', row.id)
     .execute();
   await addHistory(context, {

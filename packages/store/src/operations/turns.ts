@@ -30,6 +30,8 @@ export async function rolloutHoldOf(
   commandId: string,
 ): Promise<HoldReason | null> {
   const [row] = await rolloutFor(db, { commandId });
+  // RO35: who goes back does so while its rollout stands.
+  if (row?.member_state === 'rolling-back' || row?.member_state === 'to-roll-back') return null;
   if (row?.state === 'paused') return 'rollout-paused';
   if (row?.state === 'halted') return 'rollout-halted';
   if (row?.state !== 'ended') return null;
@@ -41,6 +43,7 @@ const rolloutFor = prepared((db, of: { readonly commandId: string }) =>
     .selectFrom('rollout_members')
     .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
     .selectAll('rollouts')
+    .select('rollout_members.state as member_state')
     .where('rollout_members.command_id', '=', of.commandId),
 );
 

@@ -1,8 +1,14 @@
 /* A fleet in groups, one rollout over it, and hosts that answer as a test says. */
+import { NO_CHANGES } from '@moult/core/changed-files';
 import { ARRIVING_MS, DEFAULT_SPEC, type RolloutSpec } from '@moult/core/rollout';
 import type { Store } from '../../src/index.ts';
 import { D2, enroll, finish, NOW, order, report, session } from './rows.ts';
 import { makeToken } from './tokens.ts';
+
+interface Slot {
+  readonly version: string;
+  readonly digest: string;
+}
 
 export class Fleet {
   readonly #store: Store;
@@ -156,6 +162,13 @@ export class Fleet {
     await this.send(name, { isConnected: false, nowMs: NOW + 600_000 });
   }
 
+  /** What it runs, by its own word. */
+  async reports(name: string, current: Slot): Promise<void> {
+    const own = { component: 'agent', current, previous: null, refused: [] } as const;
+    const components = [{ ...own, trialAttemptId: '', changes: NO_CHANGES }];
+    await report(this.#store, this.id(name), [], { components });
+  }
+
   async finish(
     name: string,
     end: {
@@ -163,9 +176,11 @@ export class Fleet {
       readonly outcome?: string;
       readonly nowMs?: number;
       readonly steps?: readonly { readonly step: string; readonly startedMs: number }[];
+      /** What it shows; absent: what the rollout brings. */
+      readonly slot?: Slot;
     },
   ): Promise<void> {
-    const { attests, nowMs = NOW, ...rest } = end;
+    const { attests, nowMs = NOW, slot = { version: '2.0.0', digest: D2 }, ...rest } = end;
     const instanceId = this.id(name);
     const sequence = (this.#sequences.get(name) ?? 0) + 1;
     this.#sequences.set(name, sequence);
@@ -177,8 +192,9 @@ export class Fleet {
         instanceId,
         counter: sequence + 1,
         commandNonce: command.nonce,
-        slot: { version: '2.0.0', digest: D2 },
+        slot,
       });
+      await this.reports(name, slot);
     }
     await finish(this.#store, { instanceId, commandId: command.id, sequence, nowMs, ...rest });
   }

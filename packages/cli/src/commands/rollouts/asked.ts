@@ -34,6 +34,9 @@ export interface SpecOptions extends PaceOptions {
   readonly onError?: 'stop' | 'continue';
   readonly pauseAfter?: number | false;
   readonly force?: boolean;
+  readonly rollBack?: RolloutSpec['rollBack'];
+  readonly rollBackTo?: string;
+  readonly goOnAfterRollback?: boolean;
   readonly lateJoiners?: boolean;
   readonly priority?: number;
   readonly onlyWithLauncher?: boolean;
@@ -122,6 +125,21 @@ function withGates(command: Command): Command {
         ['stop', 'continue'],
       ),
     )
+    .addOption(
+      choice(
+        '--roll-back <whom>',
+        'who goes back to another version after an error: agents that failed, once it has halted all that it has upgraded, or none (failed)',
+        ['failed', 'all', 'none'],
+      ),
+    )
+    .option(
+      '--roll-back-to <version>',
+      'the version that they go back to (each to what it ran before)',
+    )
+    .option(
+      '--go-on-after-rollback',
+      'agents that are back on a working version do not count as failed',
+    )
     .option('--pause-after <count>', 'test mode: it pauses after so many upgrades', wholeNumber)
     .option('--force', 'also a version that a host has refused; never past trust, platform or disk')
     .option('--only-with-launcher', 'leave out agents that run without a launcher')
@@ -163,6 +181,7 @@ function specOf(options: SpecOptions): Given {
   const { waves, soak, success, approval, onError, pauseAfter, force } = options;
   const { lateJoiners, priority } = options;
   const { onlyWithLauncher, secondPrincipal } = options;
+  const { rollBack, rollBackTo, goOnAfterRollback } = options;
   const failuresAllowed = failuresAllowedOf(options);
   const pace = paceOf(options);
   return {
@@ -174,6 +193,9 @@ function specOf(options: SpecOptions): Given {
     ...(failuresAllowed === undefined ? {} : { failuresAllowed }),
     ...(pauseAfter === undefined ? {} : { pauseAfter: pauseAfter === false ? null : pauseAfter }),
     ...(force === undefined ? {} : { isForced: force }),
+    ...(rollBack === undefined ? {} : { rollBack }),
+    ...(rollBackTo === undefined ? {} : { rollBackTo }),
+    ...(goOnAfterRollback === undefined ? {} : { goesOnAfterRollBack: goOnAfterRollback }),
     ...(lateJoiners === undefined ? {} : { takesLateJoiners: lateJoiners }),
     ...(priority === undefined ? {} : { priority }),
     ...(pace === undefined ? {} : { pace }),

@@ -22,6 +22,8 @@ const WARNING_TEXTS: Readonly<Record<Warning['code'], string>> = {
   'changed-by-hand':
     'files of the version that they leave were changed by hand; these are kept aside on the host',
   away: 'they are not connected; they are parked when their turn comes, and upgraded when they come',
+  'goes-on-after-rollback':
+    'it does not halt for agents that are back on a working version: if it fails everywhere, each of them is interrupted once',
   'continues-on-error':
     'it never halts by itself: if the version fails everywhere, the service stops for whole groups, and work can be interrupted',
 };

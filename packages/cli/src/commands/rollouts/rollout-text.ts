@@ -110,6 +110,7 @@ export function specText(spec: Rollout['spec']): string {
     ...(spec.needsApproval ? ['a person approves each wave'] : []),
     failuresText(spec),
     ...(spec.pauseAfter === null ? [] : [`test mode: pauses after ${spec.pauseAfter}`]),
+    ...rollBackTexts(spec),
     ...(spec.isForced ? ['forced'] : []),
     ...(spec.pace === 'now' ? [] : [spec.pace]),
     ...(spec.takesLateJoiners ? ['takes late joiners'] : []),
@@ -117,6 +118,17 @@ export function specText(spec: Rollout['spec']): string {
     ...(spec.isLauncherNeeded ? ['only with a launcher'] : []),
     ...(spec.needsSecondPrincipal ? ['a second principal approves its start'] : []),
   ].join('; ');
+}
+
+/** Only what is not as it is unless said. */
+function rollBackTexts(spec: NonNullable<Rollout['spec']>): readonly string[] {
+  const { rollBack, rollBackTo, goesOnAfterRollBack } = spec;
+  return [
+    ...(rollBack === 'none' ? ['nobody goes back'] : []),
+    ...(rollBack === 'all' ? ['all go back once it halts'] : []),
+    ...(rollBackTo === null ? [] : [`back to ${rollBackTo}`]),
+    ...(goesOnAfterRollBack ? ['goes on after a rollback'] : []),
+  ];
 }
 
 function failuresText(spec: NonNullable<Rollout['spec']>): string {

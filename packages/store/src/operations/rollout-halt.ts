@@ -1,0 +1,67 @@
+/* Halting a rollout, and what follows from it for those that it has upgraded (R8). */
+import { readSpec } from '@moult/core/rollout';
+import { sql } from 'kysely';
+import type { RolloutTable } from '../rollout-tables.ts';
+import type { WriteContext } from './context.ts';
+import { moveRollout } from './rollout-rows.ts';
+
+export async function haltRollout(
+  context: WriteContext,
+  row: RolloutTable,
+  of: { readonly nowMs: number; readonly why: string },
+): Promise<RolloutTable> {
+  const after = await moveRollout(context, row, { event: 'failures-exceeded', ...of });
+  await sendBackIfSo(context, after);
+  return after;
+}
+
+/** RO35: all that a halted rollout has upgraded so far, where that was asked for; those that are done later, too. */
+export async function sendBackIfSo(context: WriteContext, row: RolloutTable): Promise<void> {
+  if (row.state !== 'halted' || readSpec(row.spec)?.rollBack !== 'all') return;
+  const { numUpdatedRows } = await context.db
+    .updateTable('rollout_members')
+    .set({ state: 'to-roll-back', ended_ms: null, hold_reason: null })
+    .where('rollout_id', '=', row.id)
+    .where('state', '=', 'done')
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) return;
+  await context.db
+    .updateTable('rollout_waves')
+    .set({ to_roll_back: sql<number>`to_roll_back + done`, done: 0 })
+    .where('rollout_id', '=', row.id)
+    .execute();
+}
+
+/** RO35: a person goes on with the version: those that had not failed, and have not begun to go back, keep it. */
+export async function keepThose(context: WriteContext, row: RolloutTable): Promise<void> {
+  const keeping = context.db
+    .selectFrom('rollout_members')
+    .where('rollout_id', '=', row.id)
+    .where('state', '=', 'to-roll-back')
+    .where('failure', 'is', null)
+    .where('hold_reason', 'is', null);
+  const waves = await keeping
+    .select(['wave', ({ fn }) => fn.countAll<number>().as('count')])
+    .groupBy('wave')
+    .execute();
+  for (const { wave, count } of waves) {
+    await context.db
+      .updateTable('rollout_members')
+      .set({ state: 'done' })
+      .where('rollout_id', '=', row.id)
+      .where('wave', '=', wave)
+      .where('state', '=', 'to-roll-back')
+      .where('failure', 'is', null)
+      .where('hold_reason', 'is', null)
+      .execute();
+    await context.db
+      .updateTable('rollout_waves')
+      .set({
+        to_roll_back: sql<number>`to_roll_back - ${Number(count)}`,
+        done: sql<number>`done + ${Number(count)}`,
+      })
+      .where('rollout_id', '=', row.id)
+      .where('wave', '=', wave)
+      .execute();
+  }
+}

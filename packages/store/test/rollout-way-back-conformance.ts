@@ -1,0 +1,226 @@
+/* R8: what fails after its commit goes back, and what could not stands in the way of all others. */
+import type { RolloutSpec } from '@moult/core/rollout';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Store } from '../src/index.ts';
+import type { Engine } from './conformance.ts';
+import { Fleet } from './support/rollout-fleet.ts';
+import { D1, NOW, order, publish, session } from './support/rows.ts';
+
+const EVERYBODY = [{ kind: 'rest' }] as const;
+const MINUTE = 60_000;
+
+export function rolloutWayBackConformance(engine: Engine): void {
+  describe(`ways back of rollouts on ${engine.name}`, () => {
+    let store: Store;
+    let dispose: () => Promise<void>;
+    beforeEach(async () => {
+      const opened = await engine.open();
+      store = opened.store;
+      dispose = () => opened.dispose();
+      await publish(store);
+    });
+    afterEach(() => dispose());
+
+    goingBack(() => store);
+    standing(() => store);
+  });
+}
+
+async function upgraded(store: Store, set: Partial<RolloutSpec> = {}): Promise<Fleet> {
+  const fleet = await Fleet.of(store, { eu: ['a', 'b', 'c'] });
+  await fleet.rollOut({ waves: EVERYBODY, ...set });
+  await fleet.upgrade('a');
+  await fleet.step();
+  await fleet.upgrade('b');
+  return fleet;
+}
+
+function judge(
+  store: Store,
+  fleet: Fleet,
+  name: string,
+  some: Partial<{
+    readonly awaySinceMs: number;
+    readonly lossesMs: readonly number[];
+    readonly nowMs: number;
+  }>,
+) {
+  const of = { rolloutId: fleet.rollout, instanceId: fleet.id(name) };
+  const facts = { awaySinceMs: null, lossesMs: [], nowMs: NOW, ...some };
+  return store.write('judgeDone', { ...of, ...facts });
+}
+
+const CRASHES = { lossesMs: Array(5).fill(NOW) };
+
+function goingBack(opened: () => Store): void {
+  test('RO35, RO36: who crashes after its commit is ordered back while the rollout is halted', async () => {
+    const store = opened();
+    const fleet = await upgraded(store);
+    expect(await store.read('doneMembers', null)).toHaveLength(2);
+    await judge(store, fleet, 'a', {});
+    expect(await fleet.states()).toMatchObject({ a: 'done', b: 'done' });
+    await judge(store, fleet, 'a', CRASHES);
+    await fleet.step();
+    expect(await fleet.view()).toMatchObject({ state: 'halted', state_why: '1 failed, 0 may' });
+    expect(await store.read('judgedRolloutIds', null)).toEqual([fleet.rollout]);
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'rolling-back', b: 'done', c: 'waiting' });
+    // RO2 is about its version: who goes back is not held.
+    expect(await fleet.send('a')).toBe(null);
+    expect(await fleet.permission('a')).toEqual({ kind: 'granted' });
+    const command = await store.read('commandById', await fleet.lastCommandOf('a'));
+    expect(command).toMatchObject({ version: '1.0.0', is_revert: 1 });
+    await fleet.finish('a', { attests: true, slot: { version: '1.0.0', digest: D1 } });
+    expect(await fleet.states()).toEqual({ a: 'rolled-back', b: 'done', c: 'waiting' });
+    expect(await fleet.failures()).toEqual({ a: 'after-commit', b: null, c: null });
+    expect(await fleet.view()).toMatchObject({ state: 'halted' });
+    expect(await store.read('judgedRolloutIds', null)).toEqual([]);
+  });
+
+  test('RO1, RO35: all that were upgraded go back once it halts, one of a group at a time', async () => {
+    const store = opened();
+    const fleet = await upgraded(store, { rollBack: 'all' });
+    await fleet.step();
+    await fleet.send('c');
+    await fleet.finish('c', { attests: false, outcome: 'rolled-back' });
+    await fleet.step();
+    await fleet.step();
+    expect(await fleet.states()).toEqual({
+      a: 'rolling-back',
+      b: 'to-roll-back',
+      c: 'rolled-back',
+    });
+    await fleet.send('a');
+    await fleet.finish('a', { attests: true, slot: { version: '1.0.0', digest: D1 } });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'rolled-back', b: 'rolling-back', c: 'rolled-back' });
+    expect(await fleet.failures()).toEqual({ a: null, b: null, c: 'trial' });
+  });
+
+  test('RO36: who shows another version has failed, and is back already where it runs that', async () => {
+    const store = opened();
+    const fleet = await upgraded(store);
+    const slot = { version: '1.0.0', digest: D1 };
+    await session(store, { instanceId: fleet.id('a'), counter: 9, slot });
+    await fleet.reports('a', slot);
+    await judge(store, fleet, 'a', {});
+    expect(await fleet.states()).toMatchObject({ a: 'to-roll-back' });
+    await fleet.step();
+    await fleet.step();
+    expect(await fleet.states()).toMatchObject({ a: 'rolled-back' });
+  });
+
+  test('RO36: who is gone has failed until it comes back and is well', async () => {
+    const store = opened();
+    const fleet = await upgraded(store);
+    await judge(store, fleet, 'a', { awaySinceMs: NOW, nowMs: NOW + 9 * MINUTE });
+    expect(await fleet.states()).toMatchObject({ a: 'done' });
+    await judge(store, fleet, 'a', { awaySinceMs: NOW, nowMs: NOW + 10 * MINUTE });
+    expect(await fleet.states()).toMatchObject({ a: 'failed' });
+    await fleet.step();
+    await store.write('resumeRollout', { ...order, rollout: fleet.rollout });
+    expect(await fleet.view()).toMatchObject({ failures_forgiven: 1 });
+    await judge(store, fleet, 'a', {});
+    expect(await fleet.states()).toMatchObject({ a: 'done' });
+    expect(await fleet.view()).toMatchObject({ failures_forgiven: 0 });
+  });
+
+  test('RO35: to the version that was named, also who was brought back by its own launcher', async () => {
+    const store = opened();
+    await publish(store, [['1.5.0', '3'.repeat(64)]]);
+    const fleet = await Fleet.of(store, { eu: ['a'] });
+    await fleet.rollOut({ waves: EVERYBODY, rollBackTo: '1.5.0' });
+    await fleet.send('a');
+    await fleet.finish('a', { attests: false, outcome: 'rolled-back' });
+    expect(await fleet.states()).toEqual({ a: 'to-roll-back' });
+    await fleet.step();
+    await fleet.step();
+    const command = await store.read('commandById', await fleet.lastCommandOf('a'));
+    expect(command).toMatchObject({ version: '1.5.0', is_revert: 1 });
+  });
+
+  test('RO35: nobody, where that was asked for', async () => {
+    const store = opened();
+    const fleet = await upgraded(store, { rollBack: 'none' });
+    await judge(store, fleet, 'a', CRASHES);
+    expect(await fleet.states()).toMatchObject({ a: 'failed' });
+    expect(await fleet.failures()).toMatchObject({ a: 'after-commit' });
+  });
+}
+
+function standing(opened: () => Store): void {
+  test('RO37: a way back that fails halts, also where it continues on errors', async () => {
+    const store = opened();
+    const fleet = await upgraded(store, { onError: 'continue' });
+    await judge(store, fleet, 'a', CRASHES);
+    await fleet.step();
+    expect(await fleet.states()).toMatchObject({ a: 'rolling-back' });
+    await fleet.send('a');
+    await fleet.finish('a', { attests: false, outcome: 'failed' });
+    expect(await fleet.states()).toMatchObject({ a: 'failed' });
+    expect(await fleet.failures()).toMatchObject({ a: 'roll-back' });
+    expect(await fleet.view()).toMatchObject({
+      state: 'halted',
+      state_why: 'a could not go back',
+    });
+  });
+
+  test('RO37: so does one that leads nowhere, and says so', async () => {
+    const store = opened();
+    const fleet = await upgraded(store, { onError: 'continue', rollBackTo: '1.7.0' });
+    await judge(store, fleet, 'a', CRASHES);
+    await fleet.step();
+    expect(await fleet.failures()).toMatchObject({ a: 'roll-back' });
+    expect(await fleet.view()).toMatchObject({
+      state: 'halted',
+      state_why: 'a could not go back: agent 1.7.0 is not published any more',
+    });
+    const a = (await fleet.members()).find(({ agent_name: name }) => name === 'a');
+    expect(a).toMatchObject({ state: 'failed', code: 'no-way-back' });
+  });
+
+  test('RO35: who is away on its way back keeps nobody’s place', async () => {
+    const store = opened();
+    const fleet = await upgraded(store, { rollBack: 'all' });
+    await judge(store, fleet, 'a', CRASHES);
+    await fleet.step();
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'rolling-back', b: 'to-roll-back', c: 'waiting' });
+    await fleet.send('a', { isConnected: false });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'to-roll-back', b: 'rolling-back', c: 'waiting' });
+    await fleet.send('b');
+    await fleet.finish('b', { attests: true, slot: { version: '1.0.0', digest: D1 } });
+    expect(await fleet.send('a')).toBe(null);
+    expect(await fleet.states()).toMatchObject({ a: 'rolling-back', b: 'rolled-back' });
+  });
+
+  test('RO35: whoever resumes keeps the version for those that had not failed', async () => {
+    const store = opened();
+    const fleet = await upgraded(store, { rollBack: 'all' });
+    await judge(store, fleet, 'a', CRASHES);
+    await fleet.step();
+    await fleet.step();
+    await store.write('resumeRollout', { ...order, rollout: fleet.rollout });
+    expect(await fleet.states()).toMatchObject({ a: 'rolling-back', b: 'done' });
+    expect((await fleet.waves())[0]).toMatchObject({ done: 1, to_roll_back: 0, rolling_back: 1 });
+    expect(await fleet.view()).toMatchObject({ state: 'running', failures_forgiven: 1 });
+  });
+
+  test('RO35: whoever cancels hears of those on their way back, and they stay what they are', async () => {
+    const store = opened();
+    const fleet = await upgraded(store, { rollBack: 'all' });
+    await judge(store, fleet, 'a', CRASHES);
+    await fleet.step();
+    await fleet.step();
+    await fleet.send('a');
+    const { agents } = await store.write('cancelRollout', { ...order, rollout: fleet.rollout });
+    expect(agents.map(({ agent, answer }) => [agent, answer])).toEqual([
+      ['a', 'stopped'],
+      ['b', 'stopped'],
+      ['c', 'stopped'],
+    ]);
+    expect(await fleet.states()).toEqual({ a: 'failed', b: 'done', c: 'stopped' });
+    expect(await fleet.failures()).toMatchObject({ a: 'after-commit', b: null });
+  });
+}
