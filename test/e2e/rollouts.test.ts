@@ -190,6 +190,46 @@ test(
 );
 
 test(
+  'R18 R23: what a rollout did is reported with each end, who did what and why, and the evidence; why says what freed the others',
+  async () => {
+    const { coordinator } = fleet;
+    const { client } = coordinator;
+    const report = await client.reportRollout({ params: { rollout: 'bad' } });
+    expect(report).toMatchObject({ commands: 1, upgrading: [], rollout: { state: 'cancelled' } });
+    expect(report.groups.map(({ group }) => group)).toEqual([...GROUPS]);
+    expect(report.platforms).toMatchObject([{ counts: { 'rolled-back': 1, stopped: 3 } }]);
+    expect(report.acts.map(({ kind }) => kind)).toEqual([
+      ...['rollout-pending', 'rollout-running', 'rollout-halted', 'rollout-cancelled'],
+    ]);
+    expect(report.acts.at(-1)).toMatchObject({ why: 'bad release' });
+    expect(await moult('report', 'bad')).not.toContain('evidence:');
+    const evidence = await moult('report', 'bad', '--evidence');
+    expect(evidence).toMatch(/eu-1 +eu .*rolled back.*cancelled +- +\S+ +bad release/s);
+    expect(evidence).toMatch(/ {2}evidence: crashed.*exit code/);
+    const rows = (await moult('report', 'bad', '-o', 'csv')).trim().split('\n');
+    expect(rows).toHaveLength(1 + 4);
+    const steps = await moult('report', 'bad', '--agent', 'eu-1', '-o', 'csv');
+    expect(steps).toMatch(/eu-1,\S+,1,switching,\d{4}-\S+Z,\d{4}-\S+Z,rolled-back/);
+    const upgrades = await coordinator.moultOk(['history', '--rollout', 'bad']);
+    expect(upgrades).toMatch(/^eu-1 agent .*rolled-back/);
+    const { entries } = await client.listHistory({ query: { rollout: 'bad', limit: 1000 } });
+    const kinds = entries.map(({ kind }) => kind);
+    expect(kinds).toEqual(expect.arrayContaining(['command-failed', 'rollout-cancelled']));
+    expect(entries.every(({ agent }) => agent === null || agent === 'eu-1')).toBe(true);
+    const { reasons } = await client.whyRollout({ params: { rollout: 'bad' } });
+    expect(reasons).toMatchObject([{ about: 'failed', reason: 'crashed', names: ['eu-1'] }]);
+    await moult('create', EVERYBODY, '--to', GOOD[1], '--name', 'never');
+    expect(await moult('report', 'never')).toContain('Nothing has run yet.');
+    expect(await moult('why', 'never')).toContain('freed by: moult rollouts start never');
+    await moult('cancel', 'never');
+    const plan = ['rollouts', 'plan', EVERYBODY, '--detailed-exitcode', '--to'];
+    expect(await coordinator.moult([...plan, GOOD[1]])).toMatchObject({ code: 8 });
+    expect(await coordinator.moult([...plan, GOOD[0]])).toMatchObject({ code: 0 });
+  },
+  ROLLOUT_MS,
+);
+
+test(
   'R5 R6 R10: test mode pauses, the rest goes on when it is resumed, also over a coordinator killed with -9; who is away comes later',
   async () => {
     const { coordinator } = fleet;
@@ -198,6 +238,11 @@ test(
     await away?.whenAgent(coordinator, 'is Down', ({ state }) => state === 'Down', 90_000);
     await moult('create', EVERYBODY, '--to', GOOD[1], '--name', 'tested', '--pause-after', '1');
     await moult('start', 'tested');
+    const waited = await coordinator.moult(['rollouts', 'status', 'tested', '--wait'], {
+      timeoutMs: ROLLOUT_MS,
+    });
+    expect(waited.code).toBe(8);
+    expect(waited.stderr).toContain('tested waits for a person: moult rollouts resume tested');
     const paused = await whenRollout('tested', 'pauses', ({ state }) => state === 'paused');
     expect(paused).toMatchObject({ counts: { done: 1, waiting: 3 } });
     expect(paused.stateWhy).toMatch(/test mode/);

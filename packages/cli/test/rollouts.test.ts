@@ -196,6 +196,8 @@ describe('moult rollouts status', () => {
 
   it.each([
     ['resume', { ...ROLLOUT, state: 'paused' as const, counts: counts({ done: 2, waiting: 9 }) }],
+    ['plan', { ...ROLLOUT, state: 'draft' as const, counts: counts({}) }],
+    ['start', { ...ROLLOUT, state: 'pending' as const, counts: counts({ waiting: 9 }) }],
     [
       'approve',
       {
@@ -211,6 +213,16 @@ describe('moult rollouts status', () => {
     expect(ended.exitCode).toBe(8);
     expect(JSON.parse(ended.out)).toEqual(asked);
     expect(ended.err).toContain(`spring waits for a person: moult rollouts ${verb} spring\n`);
+  });
+
+  it('waits for one that starts by itself', async () => {
+    const waitsFor = { reason: 'awaiting-time', untilMs: AT_MS };
+    const set = { state: 'pending' as const, waitsFor, counts: counts({ waiting: 9 }) };
+    await using coordinator = await startCoordinator({
+      [ROUTE]: are({ ...ROLLOUT, ...set }, ENDED),
+    });
+    const ended = await moult(coordinator, 'rollouts', 'status', 'spring', '--wait', '-o', 'json');
+    expect(ended.exitCode).toBe(0);
   });
 
   it('waits no longer than it was told to', async () => {

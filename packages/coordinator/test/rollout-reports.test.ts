@@ -54,6 +54,25 @@ test('R23: each agent of a rollout that has not finished has a reason, and what 
   expect(commandId).not.toBe('');
 });
 
+test('R23: who waits for a turn in a rollout is told so by why, and a paused one names itself', async () => {
+  await up('web-1');
+  await up('web-2');
+  await rollOut('spring');
+  const why = async () => (await fixture.call('GET', '/v1/agents/web-2/why')).body.reasons;
+  await expect.poll(why).toMatchObject([
+    {
+      ...{ reason: 'awaiting-gate', freedBy: null, commandId: null },
+      detail: 'spring',
+    },
+  ]);
+  await act('spring', 'pause');
+  expect(await why()).toMatchObject([
+    { reason: 'rollout-paused', freedBy: 'moult rollouts resume spring' },
+  ]);
+  await act('spring', 'cancel');
+  expect(await why()).toEqual([]);
+});
+
 test('R23: a command that a paused rollout holds names the rollout, and so does a refused order', async () => {
   await up('web-1', 'Paused');
   await rollOut('spring', { waves: [{ kind: 'rest' }] });

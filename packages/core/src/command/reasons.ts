@@ -59,6 +59,7 @@ export const HOLD_REASONS = {
   'awaiting-gate': {
     text: 'the gate of the wave before has not opened',
     freedBy: 'moult rollouts approve ROLLOUT',
+    freedWhere: 'where the wave before is over',
     isWaitingForHost: false,
   },
   'awaiting-soak': {

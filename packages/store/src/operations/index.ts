@@ -55,17 +55,12 @@ import {
   recordRoot,
   releaseOf,
 } from './releases.ts';
+import { REPORT_READS, type ReportReads } from './report-reads.ts';
 import { isReportStored, recordReport } from './reports.ts';
 import { dropOutput, dropRuns, outputHolders } from './retention.ts';
 import { rolloutCandidates } from './rollout-candidates.ts';
 import { createRollout, draftRollout, rolloutByKey, rolloutPlan } from './rollout-making.ts';
 import { editRollout, finishPlan, orderPlan } from './rollout-planning.ts';
-import {
-  rolloutActs,
-  rolloutCommands,
-  rolloutTotals,
-  unfinishedMembers,
-} from './rollout-report.ts';
 import { revertRollout, upgradedBy } from './rollout-reverting.ts';
 import { simulationFacts } from './rollout-simulating.ts';
 import { splitRollout } from './rollout-splitting.ts';
@@ -81,7 +76,6 @@ import {
   judgedRolloutIds,
   openRolloutInstances,
   rolloutMembers,
-  rolloutMembersLately,
   rolloutPage,
   rolloutView,
 } from './rollout-views.ts';
@@ -103,16 +97,11 @@ import {
   turnHolder,
 } from './why-facts.ts';
 
-export interface Reads {
+export interface Reads extends ReportReads {
   readonly allGroups: typeof allGroups;
   readonly openToJoiners: typeof openToJoiners;
   readonly strangersTo: typeof strangersTo;
   readonly openRolloutInstances: typeof openRolloutInstances;
-  readonly unfinishedMembers: typeof unfinishedMembers;
-  readonly rolloutActs: typeof rolloutActs;
-  readonly rolloutCommands: typeof rolloutCommands;
-  readonly rolloutMembersLately: typeof rolloutMembersLately;
-  readonly rolloutTotals: typeof rolloutTotals;
   readonly rolloutCandidates: typeof rolloutCandidates;
   readonly rolloutMembers: typeof rolloutMembers;
   readonly rolloutPage: typeof rolloutPage;
@@ -241,15 +230,11 @@ export interface Writes {
 }
 
 export const READS: Reads = {
+  ...REPORT_READS,
   openToJoiners,
   strangersTo,
   openRolloutInstances,
   allGroups,
-  unfinishedMembers,
-  rolloutActs,
-  rolloutCommands,
-  rolloutMembersLately,
-  rolloutTotals,
   rolloutCandidates,
   rolloutMembers,
   rolloutPage,

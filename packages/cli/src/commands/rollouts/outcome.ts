@@ -1,6 +1,6 @@
 /* When a rollout is over for whoever waits for it, and with which exit code. */
 import type { Rollout } from '@moult/api';
-import type { HoldReason } from '@moult/core/command';
+import { type HoldReason, isHoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import type { RolloutState } from '@moult/core/rollout';
 import { EXIT } from '../../exit-codes.ts';
@@ -23,24 +23,38 @@ const SETTLED: Readonly<Record<RolloutState, boolean>> = {
   cancelled: true,
 };
 
-/** Reasons for which a person alone opens the next wave. */
-const PERSONS: readonly string[] = [
-  'awaiting-approval',
-  'awaiting-gate',
-] satisfies readonly HoldReason[];
+/** What only a person ends, and with which word. */
+const PERSONS: Readonly<Partial<Record<HoldReason, string>>> = {
+  'awaiting-approval': 'approve',
+  'awaiting-gate': 'approve',
+  // Its time came, and it could not start.
+  'plan-empty': 'why',
+  'agent-in-rollout': 'why',
+  'release-withdrawn': 'why',
+};
 
-/**
- * What a person has to type before it goes on, where nobody is on the way any more; null: it goes on by itself, or is over. One
- * that was not started yet is waited for.
- */
+/** What a person has to type before it goes on, where nobody is on the way any more; null: it goes on by itself, or is over. */
 export function personsTurnOf(rollout: Rollout): string | null {
-  const { name, state, waitsFor, counts } = rollout;
-  const isAtWork = counts.upgrading + counts['rolling-back'] > 0;
-  if (isAtWork) return null;
-  if (state === 'paused') return `moult rollouts resume ${name}`;
-  const isAsked = state === 'running' && PERSONS.includes(waitsFor?.reason ?? '');
-  return isAsked ? `moult rollouts approve ${name}` : null;
+  const { name, waitsFor, counts } = rollout;
+  if (counts.upgrading + counts['rolling-back'] > 0) return null;
+  const word = STATE_WORDS[rollout.state];
+  const reason = waitsFor?.reason ?? null;
+  const isAsked = reason !== null && (rollout.state === 'pending' || rollout.state === 'running');
+  const verb = isAsked ? (isHoldReason(reason) ? (PERSONS[reason] ?? null) : null) : word;
+  return verb === null ? null : `moult rollouts ${verb} ${name}`;
 }
+
+/** Where nothing else is waited for. */
+const STATE_WORDS: Readonly<Record<RolloutState, string | null>> = {
+  draft: 'plan',
+  planning: null,
+  pending: 'start',
+  running: null,
+  paused: 'resume',
+  halted: null,
+  ended: null,
+  cancelled: null,
+};
 
 /** The exit code of one that ended well or is pending; throws `rollout-not-done` for all others. */
 export function outcomeOf(rollout: Rollout): number {

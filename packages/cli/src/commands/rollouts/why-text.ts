@@ -14,8 +14,10 @@ export function whyLines({ rollout, reasons }: Why, nowMs: number): readonly str
   return [
     `${rollout.name}: ${stateText(rollout)}`,
     ...reasons.flatMap((reason) => [
-      // Its state is its reason, where it is not running.
-      ...(reason.about === 'rollout' && rollout.state !== 'running' ? [] : [textOf(reason, nowMs)]),
+      // Its state is said above.
+      ...(reason.reason?.startsWith('rollout-') === true && reason.about === 'rollout'
+        ? []
+        : [textOf(reason, nowMs)]),
       ...nextLines(reason, told, rollout),
     ]),
     ...(reasons.length === 0 ? ['Nobody fails, and nobody waits.'] : []),
