@@ -21,6 +21,7 @@ export function rolloutModeConformance(engine: Engine): void {
     });
     afterEach(() => dispose());
 
+    places(() => store);
     late(() => store);
     beside(() => store);
     fetching(() => store);
@@ -38,6 +39,36 @@ async function comes(
   const { instanceId } = await enroll(store, { tokenId: token.id, name, publicKey: name });
   if (connects) await session(store, { instanceId, counter: 1 });
   return instanceId;
+}
+
+/** Its host has its order; that it has, was lost with its session. */
+async function isCutOff(store: Store, fleet: Fleet, name: string): Promise<void> {
+  await store.write('lapse', { instanceId: fleet.id(name), nowMs: NOW });
+  await fleet.send(name, { isConnected: false });
+}
+
+function places(opened: () => Store): void {
+  test('RO1 C12: who took its order unheard, and gave its place away, works until its group can spare it', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    await fleet.send('a');
+    await isCutOff(store, fleet, 'a');
+    await fleet.step();
+    await fleet.send('b');
+    expect(await fleet.states()).toEqual({ a: 'parked', b: 'upgrading' });
+    const drain = async (name: string) => {
+      const ref = { instanceId: fleet.id(name), commandId: await fleet.lastCommandOf(name) };
+      const ask = { ...ref, attempt: 1, nowMs: NOW, point: 'drain' } as const;
+      return await store.write('decidePermission', ask);
+    };
+    expect(await drain('b')).toEqual({ kind: 'granted' });
+    expect(await drain('a')).toEqual({ kind: 'denied', reason: 'awaiting-turn', isFinal: false });
+    // It is heard of, and has a place again.
+    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'upgrading' });
+    await fleet.finish('b', { attests: true });
+    expect(await drain('a')).toEqual({ kind: 'granted' });
+  });
 }
 
 function late(opened: () => Store): void {

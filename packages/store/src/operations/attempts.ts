@@ -9,6 +9,7 @@ import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
 import { noteMemberHeld } from './rollout-members.ts';
 import { startAttempt } from './sessions.ts';
+import { areEnoughDown } from './turns.ts';
 
 export interface AttemptRef {
   readonly instanceId: string;
@@ -126,6 +127,9 @@ export async function decidePermission(
   const names = { commandId: command.id, attempt, component: command.component };
   const about = { nowMs, agentName: instance.agent_name, instanceId, ...names };
   const refusal = await refusalOf(context.db, { command, instance, ask });
+  // Who asks has it, whatever became of its answer.
+  if (refusal === null || refusal.reason === 'awaiting-turn')
+    await applyEvent(context, command, { event: 'accepted', nowMs, set: { hold_reason: null } });
   if (refusal !== null) {
     const detail = { point: ask.point, reason: refusal.reason, final: refusal.isFinal };
     await addHistoryOnce(context, { ...about, kind: 'permission-denied', detail });
@@ -184,7 +188,7 @@ async function refusalOf(
   of: {
     readonly command: CommandTable;
     readonly instance: NonNullable<Awaited<ReturnType<typeof instanceById>>>;
-    readonly ask: AttemptRef;
+    readonly ask: AttemptRef & { readonly point: 'drain' | 'switch' };
   },
 ): Promise<{ readonly reason: string; readonly isFinal: boolean } | null> {
   const { command, instance, ask } = of;
@@ -209,7 +213,12 @@ async function refusalOf(
   const isTurnTaken = isPlaceless && (await isTurnTakenFrom(db, { instance, command }));
   const upgrade = { ...facts.upgrade, notBeforeMs: 0, isInMaintenance, isTurnTaken };
   const reason = holdReasonOf({ ...now, upgrade }, ask.nowMs);
-  return reason === null ? null : { reason, isFinal: false };
+  if (reason !== null) return { reason, isFinal: false };
+  const isTaken =
+    ask.point === 'drain' &&
+    command.origin !== 'manual' &&
+    (await areEnoughDown(db, { instance, command }));
+  return isTaken ? { reason: 'awaiting-turn', isFinal: false } : null;
 }
 
 /** True when the new version may commit: attested by its own session. Said again as often as it is asked (C10). */

@@ -6,7 +6,7 @@ import type { CommandTable } from '../database.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { prepared, preparedByNames } from './prepared.ts';
-import { noteMemberEnd } from './rollout-members.ts';
+import { noteMemberEnd, noteMemberTaken } from './rollout-members.ts';
 
 /**
  * `kind` of a command, beside an instance or a state. The column alone would make SQLite, which keeps no numbers of its tables,
@@ -159,6 +159,8 @@ export async function applyEvent(
       : {}),
   };
   await changeCommand(context.db, { ...change, id: row.id });
+  if (row.origin === 'rollout' && row.state === 'queued' && ['accepted', 'running'].includes(state))
+    await noteMemberTaken(context, { commandId: row.id, nowMs });
   if (row.origin === 'rollout' && isEnded(state))
     await noteMemberEnd(context, { ...row, ...change, state }, nowMs);
   await addHistory(context, {

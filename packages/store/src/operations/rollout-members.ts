@@ -142,6 +142,16 @@ const GOES_ON_AS: Readonly<Partial<Record<MemberState, MemberState>>> = {
   'to-roll-back': 'rolling-back',
 };
 
+/** RO1: a parked one whose host has its order all the same takes its place. */
+export async function noteMemberTaken(
+  context: WriteContext,
+  of: { readonly commandId: string; readonly nowMs: number },
+): Promise<void> {
+  const member = await memberOfCommand(context.db, of.commandId);
+  if (member?.state !== 'parked') return;
+  await moveMember(context, member, { state: 'upgrading', nowMs: of.nowMs });
+}
+
 /** What the queue says of a member's command: away when its turn came, it is parked and takes nobody's place. */
 export async function noteMemberHeld(
   context: WriteContext,

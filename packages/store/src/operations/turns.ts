@@ -59,6 +59,38 @@ export async function isTurnTaken(
   return found.length >= unavailableMax;
 }
 
+/**
+ * RO1: as many others of its group do not work. Two can have their orders at once: one whose answer was lost with its
+ * session gave its turn away, and has its order all the same.
+ */
+export async function areEnoughDown(
+  db: ReadContext,
+  of: { readonly instance: InstanceRow; readonly command: CommandTable },
+): Promise<boolean> {
+  const { id, component } = of.command;
+  const { id: instanceId, group_name: group } = of.instance;
+  const most = await unavailableMaxOf(db, group);
+  return (await othersDownIn(db, { id, component, instanceId, group, most })).length >= most;
+}
+
+const othersDownIn = prepared((db, of: Turn) =>
+  db
+    .selectFrom('commands')
+    .innerJoin('attempts', (join) =>
+      join
+        .onRef('attempts.command_id', '=', 'commands.id')
+        .onRef('attempts.attempt', '=', 'commands.attempt'),
+    )
+    .select('commands.id')
+    .where('commands.state', 'in', IN_FLIGHT_STATES)
+    .where(KIND, '=', 'autoUpgrade')
+    .where('commands.group_name', '=', of.group)
+    .where('commands.component', '=', of.component)
+    .where('commands.instance_id', '<>', of.instanceId)
+    .where('attempts.drained_ms', 'is not', null)
+    .limit(upTo(of.most)),
+);
+
 interface Turn {
   readonly id: string;
   readonly component: Component;
