@@ -2,6 +2,8 @@
  * Defects that were put in on purpose: a simulation that does not find them would not find real ones. Each replaces
  * a text of a source file while it is loaded (plant.ts), in a process of its own.
  */
+import { PLANTED_ROLLOUTS } from './rollouts/planted-rollouts.ts';
+
 export interface Planted {
   readonly name: string;
   /** Below packages/. */
@@ -9,7 +11,7 @@ export interface Planted {
   readonly from: string;
   readonly to: string;
   /** Whose lives find it. */
-  readonly lives?: 'fleet';
+  readonly lives?: 'fleet' | 'rollouts';
   /** The first life to live: one that found it when it was planted, where those before take long to; 1 unless given. */
   readonly seed?: number;
 }
@@ -205,4 +207,5 @@ export const PLANTED: readonly Planted[] = [
     from: 'await options.quiet({ signal, onBusy: () => options.link.send(busyWith(order)) });',
     to: 'options.link.send(busyWith(order));',
   },
+  ...PLANTED_ROLLOUTS,
 ];

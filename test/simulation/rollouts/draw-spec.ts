@@ -5,7 +5,7 @@ import type { SeededRandom } from '../seeded-random.ts';
 export function drawSpec(random: SeededRandom): Partial<RolloutSpec> {
   return {
     waves: drawWaves(random),
-    soakMs: Number(random.weighted({ 0: 3, 2000: 2, 30000: 2, 600000: 1 })),
+    soakMs: Number(random.weighted({ 0: 3, 2000: 2, 30000: 2, 120000: 1 })),
     successShareMin: random.pick([0, 0, 0, 0.5, 1]),
     needsApproval: random.chance(0.25),
     onError: random.chance(0.8) ? 'stop' : 'continue',

@@ -52,6 +52,8 @@ export interface Session {
 const ANSWER_MS_MAX = 10_000;
 const RETRY_MS = { soon: [50, 2_000], backoff: [500, 20_000], slow: [30_000, 90_000] } as const;
 const REPORT_MS = 10_000;
+/** How often a connection ends with an order that was just taken. */
+const BREAKS = 0.04;
 const CAPABILITIES = ['auto-upgrade', 'cleanup', 'control', 'output', 'upgrading-state'];
 
 export class LightAgent {
@@ -287,6 +289,9 @@ export class LightAgent {
     const { commandId, attempt, control } = command;
     if (command.autoUpgrade) {
       this.upgrade.ordered(command);
+      // It has it, and nobody knows.
+      const { isMended, random } = this.#options;
+      if (!isMended() && random.chance(BREAKS)) this.breakOff();
       return;
     }
     if (!control) return;

@@ -280,6 +280,7 @@ export class RolloutOracle implements Watch {
     raise(rollout.counts, `${wave} ${state}`, 1);
     if (FAILURES.has(from)) rollout.forgiven.delete(instance);
     if (state === 'parked') member.wasParked = true;
+    if (state === 'waiting') member.wasParked = false;
     // RO5: who comes late does not make a wave soak anew.
     const isLate = member.wasParked && rollout.lastWentMs.has(wave);
     if (WENT_THROUGH.has(state) && !isLate) rollout.lastWentMs.set(wave, this.#options.nowMs());

@@ -20,7 +20,7 @@ import { RolloutOracle } from './oracle.ts';
 import { LAST, RolloutOperator } from './rollout-operator.ts';
 import { unrestOf } from './rollout-rest.ts';
 
-const TROUBLE_MS = { shortest: 60_000, longest: 3_600_000 } as const;
+const TROUBLE_MS = { shortest: 60_000, longest: 1_200_000 } as const;
 /** An order that failed is tried again after an hour at most; who vanished is waited for no longer than a day. */
 const ROUND_MS_MAX = 1_800_000;
 /** Each round resumes what halted, and opens what waits for somebody. */

@@ -1,0 +1,110 @@
+/* Defects of rollouts that were put in on purpose, and must be found by the lives of rollouts (planted.ts says how). */
+import type { Planted } from '../planted.ts';
+
+const VERDICT = 'core/src/rollout/verdict.ts';
+const ROWS = 'store/src/operations/rollout-rows.ts';
+const STEP = 'store/src/operations/rollout-step.ts';
+const TURNS = 'store/src/operations/turns.ts';
+
+const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
+  {
+    name: 'of a group one more starts than may',
+    file: VERDICT,
+    from: 'return Math.max(0, group.unavailableMax - group.inFlight);',
+    to: 'return Math.max(0, group.unavailableMax + 1 - group.inFlight);',
+  },
+  {
+    name: 'who is upgraded by hand takes no place',
+    seed: 13,
+    file: 'store/src/operations/rollout-rooms.ts',
+    from: ".where('state', 'in', IN_FLIGHT_STATES)",
+    to: ".where('state', 'in', [])",
+  },
+  {
+    name: 'a paused rollout starts its agents',
+    seed: 13,
+    file: STEP,
+    from: "if (row.state === 'paused' && verdict.kind !== 'halt') return NOTHING;",
+    to: '',
+  },
+  {
+    name: 'agents of a halted rollout go on to the switch',
+    seed: 13,
+    file: TURNS,
+    from: "if (row?.state === 'halted') return 'rollout-halted';",
+    to: '',
+  },
+  {
+    name: 'a wave does not soak',
+    seed: 7,
+    file: VERDICT,
+    from: 'if (nowMs < soakedMs)',
+    to: 'if (nowMs < soakedMs - spec.soakMs)',
+  },
+  {
+    name: 'nobody is asked for an approval',
+    seed: 3,
+    file: VERDICT,
+    from: 'if (spec.needsApproval) return',
+    to: 'if (spec.needsApproval && waves.length > 99) return',
+  },
+  {
+    name: 'a wave opens while the one before is under way',
+    seed: 3,
+    file: VERDICT,
+    from: "if (opened.upgrading > 0) return { kind: 'wait', wave, reason: 'upgrading', untilMs: null };",
+    to: '',
+  },
+  {
+    name: 'one more may fail than may',
+    seed: 7,
+    file: VERDICT,
+    from: "return failures > (kind === 'count' ? max : max * judged);",
+    to: "return failures - 1 > (kind === 'count' ? max : max * judged);",
+  },
+  {
+    name: 'test mode forgets who is under way',
+    seed: 39,
+    file: VERDICT,
+    from: 'spec.pauseAfter - doneSince - total.upgrading;',
+    to: 'spec.pauseAfter - doneSince;',
+  },
+  {
+    name: 'who was rolled back is done',
+    seed: 3,
+    file: 'core/src/rollout/failures.ts',
+    from: "return { state: 'rolled-back', failure: 'trial' };",
+    to: "return { state: 'done', failure: null };",
+  },
+  {
+    name: 'a late correction corrects no agent',
+    seed: 18,
+    file: 'store/src/operations/rollout-members.ts',
+    from: "if (command.state === 'expired' && member.state === 'parked') return;",
+    to: 'if (member.ended_ms !== null) return;',
+  },
+  {
+    name: 'whoever leaves a wave parked stays in its counter',
+    file: ROWS,
+    from: '[from]: plus(from, -1),',
+    to: "[from]: plus(from, from === 'parked' ? 0 : -1),",
+  },
+  {
+    name: 'two rollouts have one agent',
+    seed: 5,
+    file: 'store/src/operations/rollout-starting.ts',
+    from: ".where('other.state', 'in', ['waiting', 'upgrading', 'parked'])",
+    to: ".where('other.state', 'in', ['upgrading'])",
+  },
+  {
+    name: 'a store that was put back starts agents before it is adopted',
+    file: STEP,
+    from: 'if (await isHeldByRestore(context.db)) {',
+    to: "if (row.id === '') {",
+  },
+];
+
+export const PLANTED_ROLLOUTS: readonly Planted[] = DEFECTS.map((defect) => ({
+  ...defect,
+  lives: 'rollouts',
+}));
