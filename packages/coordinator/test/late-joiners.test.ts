@@ -51,6 +51,8 @@ test('P3: whoever came between plan and start is taken along, too', async () => 
   await fixture.call('POST', '/v1/rollouts', { body });
   await (await up('eu-2', 'eu')).expect('hold');
   expect(await agentsOf('early')).toEqual(['eu-1']);
-  await fixture.call('POST', '/v1/rollouts/early/start', { body: {} });
+  const asPlanned = { body: { asPlanned: true } };
+  const started = await fixture.call('POST', '/v1/rollouts/early/start', asPlanned);
+  expect(started.status).toBe(200);
   await expect.poll(() => agentsOf('early'), { timeout: 10_000 }).toEqual(['eu-1', 'eu-2']);
 });
