@@ -120,8 +120,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'cleaning up keeps only what runs',
     file: 'agent/src/cleanup.ts',
-    from: 'if (recorded.has(dir) || isOwn(dir)) continue;',
-    to: 'if (isOwn(dir)) continue;',
+    from: 'if (recorded.has(dir) || isOwn(dir) || isReady(component, dir)) continue;',
+    to: 'if (isOwn(dir) || isReady(component, dir)) continue;',
   },
   {
     name: 'an outage is held against a launcher on trial',
@@ -156,9 +156,9 @@ export const PLANTED: readonly Planted[] = [
   {
     name: 'everybody has a turn',
     lives: 'fleet',
-    file: 'store/src/operations/dispatch.ts',
-    from: "isTurnTaken: command.origin !== 'manual' && (await isTurnTaken(db, { instance, command })),",
-    to: 'isTurnTaken: command.id === instance.id && (await isTurnTaken(db, { instance, command })),',
+    file: 'store/src/operations/hold-facts.ts',
+    from: "return of.command.origin !== 'manual' && (await isTurnTaken(db, of));",
+    to: 'return of.command.id === of.instance.id && (await isTurnTaken(db, of));',
   },
   {
     name: 'the coordinator acknowledges output that it has not stored',
@@ -203,9 +203,9 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'draining does not wait for tasks',
-    file: 'agent/src/upgrade/workers.ts',
-    from: 'await options.quiet({ signal, onBusy: () => options.link.send(busyWith(order)) });',
-    to: 'options.link.send(busyWith(order));',
+    file: 'agent/src/upgrade/draining.ts',
+    from: 'if (!isTooLate) await options.quiet({ signal, onBusy });',
+    to: 'if (!isTooLate) onBusy();',
   },
   ...PLANTED_ROLLOUTS,
 ];

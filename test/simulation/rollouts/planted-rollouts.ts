@@ -93,7 +93,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
     name: 'two rollouts have one agent',
     seed: 5,
     file: 'store/src/operations/rollout-starting.ts',
-    from: ".where('other.state', 'in', ['waiting', 'upgrading', 'parked'])",
+    from: ".where('other.state', 'in', ['parked', ...ON_THE_WAY])",
     to: ".where('other.state', 'in', ['upgrading'])",
   },
   {

@@ -88,6 +88,8 @@ const othersDownIn = prepared((db, of: Turn) =>
     .where('commands.component', '=', of.component)
     .where('commands.instance_id', '<>', of.instanceId)
     .where('attempts.drained_ms', 'is not', null)
+    // RO24: a soft one that has gone back to its host's work gave its place back.
+    .where('commands.has_place', '=', 1)
     .limit(upTo(of.most)),
 );
 
