@@ -7,6 +7,11 @@ import { kyselyOver } from './adapter.ts';
 /** "Molt" in ASCII: tells our files from other programs' (PRAGMA application_id). */
 const APPLICATION_ID = 0x4d6f6c74;
 const BUSY_MS = 5_000;
+/**
+ * Of the one that writes. A batch of a hundred writes touches a thousand pages of 4 KiB: what finds no room is put into the log
+ * before its time, and read back from it. With 2 MiB, SQLite's own, 4,000 upgrades took a fifth longer.
+ */
+const CACHE_KIB = 32_768;
 const TYPES = { autoPosition: 'integer', bytes: 'blob' } as const;
 
 /** SQLite's primary result codes. */
@@ -54,6 +59,7 @@ export async function openForWriting(path: string): Promise<DatabaseSync> {
       requireSound(connection, path);
       const from = schemaOf(connection, path);
       connection.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;');
+      connection.exec(`PRAGMA cache_size=-${CACHE_KIB}`);
       if (from < SCHEMA) await bringUp(connection, from);
       return connection;
     } catch (error) {

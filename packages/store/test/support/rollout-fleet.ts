@@ -75,7 +75,10 @@ export class Fleet {
 
   /** Where something was freed; null: anywhere. */
   async step(groups: readonly string[] | null = null): Promise<void> {
-    await this.#store.write('stepRollout', { id: this.rollout, groups, nowMs: NOW });
+    const stepping = { id: this.rollout, nowMs: NOW };
+    let { isMore } = await this.#store.write('stepRollout', { ...stepping, groups });
+    // As the coordinator does.
+    while (isMore) ({ isMore } = await this.#store.write('stepRollout', stepping));
   }
 
   async view() {
