@@ -130,7 +130,10 @@ export class RolloutFleet {
     const ended = await this.#when(rollout, ({ state }) => state !== 'running');
     const after = await this.#server.gauge();
     // Who has not found back to a coordinator that was killed is upgraded when it comes.
-    const { counts } = await this.#when(rollout, (now) => now.counts.parked === 0);
+    const { counts } = await this.#when(
+      rollout,
+      (now) => now.counts.parked + now.counts.upgrading === 0,
+    );
     const executions = await this.#crowd.order({ kind: 'executions' });
     const done = executions.filter((execution) => execution.version === version);
     const members = this.#members(ended.id);

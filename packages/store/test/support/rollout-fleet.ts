@@ -75,10 +75,7 @@ export class Fleet {
 
   /** Where something was freed; null: anywhere. */
   async step(groups: readonly string[] | null = null): Promise<void> {
-    const stepping = { id: this.rollout, nowMs: NOW };
-    let { isMore } = await this.#store.write('stepRollout', { ...stepping, groups });
-    // As the coordinator does.
-    while (isMore) ({ isMore } = await this.#store.write('stepRollout', stepping));
+    await this.#store.write('stepRollout', { id: this.rollout, groups, nowMs: NOW });
   }
 
   async view() {
