@@ -28,6 +28,7 @@ export const BAD = {
   cannotUpgrade: '1.9.5',
   liesAboutDigest: '1.9.6',
   cannotBeExecuted: '1.9.7',
+  crashesOnceCommitted: '1.9.8',
   majorCrashesAtStart: '2.0.0',
 } as const;
 
@@ -90,6 +91,7 @@ const BORROWING: readonly ReleaseSpec[] = [
   },
   ...[
     [BAD.hangs, 'hang-when-it-serves'],
+    [BAD.crashesOnceCommitted, 'crash-once-committed'],
     [BAD.isDeaf, 'deaf-when-it-serves'],
     [BAD.cannotUpgrade, 'cannot-upgrade-when-it-serves'],
     [BAD.liesAboutDigest, 'lies-about-digest'],
