@@ -10,6 +10,7 @@ const SOAK: ResponseOf<'changeSetting'> = {
   default: '0',
   text: 'how long a wave must stay good before the next opens',
   form: 'a duration such as 0, 90s, 10m or 1h',
+  isOfGroups: true,
   changed: { atMs: 0, by: 'ada', why: 'change 42' },
 };
 const LIST = 'GET /v1/settings';

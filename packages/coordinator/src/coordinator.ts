@@ -43,6 +43,7 @@ import { LiveFrames } from './queue/live-frames.ts';
 import { Why } from './queue/why.ts';
 import { Selection } from './registry/selection.ts';
 import { Releases } from './releases.ts';
+import { Following } from './rollouts/following.ts';
 import { Planning } from './rollouts/planning.ts';
 import { Rollouts } from './rollouts/rollouts.ts';
 import { readTrustAnchors } from './trust-anchors.ts';
@@ -105,6 +106,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     onLookedAt: (id) => rollouts.lookAt(id),
   });
   const planning = new Planning({ ...options, sessions, selection, rollouts });
+  const following = new Following({ ...options, sessions, dispatcher, rollouts });
   const why = new Why({ store, sessions, selection });
   const output = new OutputFlow(options);
   const live = new LiveFrames({ ...options, dispatcher, why, waiters: output.waiters });
@@ -140,8 +142,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   await releases.start();
   await dispatcher.start();
   await rollouts.start();
-  planning.start();
-  gateway.start();
+  for (const one of [planning, following, gateway]) one.start();
   await output.start();
   const stop = async (): Promise<void> => {
     isStopping = true;
@@ -149,7 +150,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     await gateway.stop();
     await closeServer(app, { clock, connections });
     await live.settled();
-    for (const one of [planning, rollouts, dispatcher]) await one.stop();
+    for (const one of [following, planning, rollouts, dispatcher]) await one.stop();
     await releases.settled();
   };
   let stopping: Promise<void> | null = null;

@@ -36,6 +36,8 @@ export interface Policy
   readonly rollsOut: boolean;
   /** A rollout that a choice makes starts by itself; else it waits for a person. */
   readonly startsByItself: boolean;
+  /** Unless a version is chosen, the coordinator's own is wanted (H2). */
+  readonly followsCoordinator: boolean;
 }
 
 export interface Setting {
@@ -44,6 +46,8 @@ export interface Setting {
   readonly text: string;
   /** How it is written. */
   readonly form: string;
+  /** A group may have its own. */
+  readonly isOfGroups: boolean;
   readonly default: string;
 }
 
@@ -74,6 +78,7 @@ type Defined = {
     readonly text: string;
     readonly kind: Kind<Policy[Field]>;
     readonly default: Policy[Field];
+    readonly isOfFleetAlone?: true;
   };
 };
 
@@ -154,6 +159,13 @@ const DEFINED: Defined = {
     kind: YES_NO,
     default: true,
   },
+  followsCoordinator: {
+    key: 'choice.follows-coordinator',
+    text: 'where no version is chosen, the agent release of the coordinator’s own version is wanted, once it is published',
+    kind: YES_NO,
+    default: true,
+    isOfFleetAlone: true,
+  },
 };
 
 const FIELDS = Object.keys(DEFINED) as readonly (keyof Policy)[];
@@ -161,8 +173,9 @@ const FIELDS = Object.keys(DEFINED) as readonly (keyof Policy)[];
 export const SETTINGS: readonly Setting[] = FIELDS.map(settingOf);
 
 function settingOf<Field extends keyof Policy>(field: Field): Setting {
-  const { key, text, kind, default: value } = DEFINED[field];
-  return { key, field, text, form: kind.form, default: kind.write(value) };
+  const { key, text, kind, default: value, isOfFleetAlone } = DEFINED[field];
+  const isOfGroups = isOfFleetAlone !== true;
+  return { key, field, text, form: kind.form, isOfGroups, default: kind.write(value) };
 }
 
 /** Throws `setting-unknown`. */
@@ -237,7 +250,12 @@ export function specByPolicy(
     Pick<RolloutSpec, 'component' | 'version'>,
   of: { readonly bySelector: boolean },
 ): RolloutSpec {
-  const { rollsOut: _rolls, startsByItself: _starts, ...spec } = policy;
+  const {
+    rollsOut: _rolls,
+    startsByItself: _starts,
+    followsCoordinator: _follows,
+    ...spec
+  } = policy;
   const { needsSecondPrincipal } = policy;
   // Agents by name, or those of a choice, are joined by nobody else.
   const takesLateJoiners = policy.takesLateJoiners && of.bySelector;

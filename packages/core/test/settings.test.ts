@@ -20,7 +20,7 @@ describe('settings', () => {
   test('unless somebody sets one, a rollout goes on by what it always did', () => {
     const asked = { component: 'agent', version: '2.0.0' } as const;
     expect(specByPolicy(policy(), asked, BY_SELECTOR)).toEqual({ ...DEFAULT_SPEC, ...asked });
-    expect(policy()).toMatchObject({ rollsOut: true, startsByItself: true });
+    expect(policy()).toMatchObject({ startsByItself: true, followsCoordinator: true });
   });
 
   test.each(SETTINGS)('the default of $key is of its form', ({ key, default: text }) => {

@@ -25,6 +25,7 @@ export function choiceRolloutConformance(engine: Engine): void {
     making(() => store);
     givingWay(() => store);
     comingLater(() => store);
+    following(() => store);
   });
 }
 
@@ -265,5 +266,38 @@ function comingLater(opened: () => Store): void {
     await store.write('cancelRollout', { ...order, rollout: fleet.rollout });
     await fleet.enroll('d', 'eu');
     expect(await issue(store, fleet)).toEqual([]);
+  });
+}
+
+function following(opened: () => Store): void {
+  const follow = (store: Store, fleet: Fleet, version: string) =>
+    store.write('followCoordinator', { version, connected: fleet.ids(), nowMs: NOW });
+
+  test('RO55: the fleet goes to the release of the coordinator’s own version, once it is published, and to that of the next', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    expect(await follow(store, fleet, '9.0.0')).toBe(null);
+    const made = await follow(store, fleet, '2.0.0');
+    expect(made?.rollout).toMatchObject({ state: 'running', origin: 'choice', version: '2.0.0' });
+    expect(made?.rollout?.started_by).toBe('coordinator');
+    expect(await follow(store, fleet, '2.0.0')).toBe(null);
+    const next = await follow(store, fleet, '3.0.0');
+    expect(next?.rollout).toMatchObject({ state: 'running', version: '3.0.0' });
+  });
+
+  test('RO55: not where a person has chosen, until that is taken back; not in maintenance, nor where settings say so', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    await choose(store, fleet, null, '1.0.0');
+    expect(await follow(store, fleet, '2.0.0')).toBe(null);
+    await choose(store, fleet, null, null);
+    await store.write('setMaintenance', { ...order, isOn: true, waits: false });
+    expect(await follow(store, fleet, '2.0.0')).toBe(null);
+    await store.write('setMaintenance', { ...order, isOn: false, waits: false });
+    const setting = { ...order, group: null, key: 'choice.follows-coordinator' };
+    await store.write('changeSetting', { ...setting, value: 'no' });
+    expect(await follow(store, fleet, '2.0.0')).toBe(null);
+    await store.write('changeSetting', { ...setting, value: null });
+    expect(await follow(store, fleet, '2.0.0')).not.toBe(null);
   });
 }

@@ -56,10 +56,13 @@ export function settingsConformance(engine: Engine): void {
       expect(await of()).toMatchObject({ onError: 'stop' });
     });
 
-    test('what is no setting, or not of its form, and a group that nobody knows are refused', async () => {
+    test('what is no setting, not of its form, or not a group’s is refused', async () => {
       await Fleet.of(store, { eu: ['a'] });
       await expect(set('rollout.soaks', '1h')).rejects.toMatchObject({ code: 'setting-unknown' });
       await expect(set('rollout.soak', 'long')).rejects.toMatchObject({ code: 'setting-invalid' });
+      await expect(set('choice.follows-coordinator', 'no', 'eu')).rejects.toMatchObject({
+        code: 'setting-invalid',
+      });
       await expect(set('rollout.soak', '1h', 'asia')).rejects.toMatchObject({ code: 'not-found' });
     });
   });

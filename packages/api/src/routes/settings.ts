@@ -11,6 +11,8 @@ const setting = z.object({
   text: z.string(),
   /** How a value is written. */
   form: z.string(),
+  /** A group may have its own. */
+  isOfGroups: z.boolean(),
   /** Null: it is the default. */
   changed: z.object({ atMs: timeMs, by: z.string(), why: z.string() }).nullable(),
 });

@@ -78,7 +78,7 @@ export const ROLLOUT_ERRORS = {
     remedy: 'See all of them, with what they mean: `moult settings list`.',
   },
   'setting-invalid': {
-    text: 'A value is not of the form of its setting.',
+    text: 'A value is not of the form of its setting, or the setting cannot be had there.',
     status: 'invalid-argument',
     retryable: false,
     remedy: 'See the form, and the default: `moult settings get KEY`.',

@@ -17,6 +17,7 @@ import {
   plannedUpgrade,
 } from './commands.ts';
 import { orderControl, removeInstance } from './controls.ts';
+import { followCoordinator, isFollowingDue } from './coordinators-version.ts';
 import { dispatch, lapse, openInstanceIds } from './dispatch.ts';
 import { enroll } from './enrollment.ts';
 import { fleetFacts } from './fleet-facts.ts';
@@ -141,6 +142,7 @@ export interface Reads extends ReportReads {
   readonly openCommandsOfAll: typeof openCommandsOfAll;
   readonly policyForAgents: typeof policyForAgents;
   readonly settings: typeof settings;
+  readonly isFollowingDue: typeof isFollowingDue;
   readonly maintenance: typeof maintenance;
   readonly missingRelease: typeof missingRelease;
   readonly neededReleases: typeof neededReleases;
@@ -198,6 +200,7 @@ export interface Writes {
   readonly beginRun: typeof beginRun;
   readonly choose: typeof chooseAlone;
   readonly chooseForMany: typeof chooseForMany;
+  readonly followCoordinator: typeof followCoordinator;
   readonly confirmAttempt: typeof confirmAttempt;
   readonly createToken: typeof createToken;
   readonly decidePermission: typeof decidePermission;
@@ -274,6 +277,7 @@ export const READS: Reads = {
   openCommandsOfAll,
   policyForAgents,
   settings,
+  isFollowingDue,
   maintenance,
   missingRelease,
   neededReleases,
@@ -331,6 +335,7 @@ export const WRITES: Writes = {
   beginRun,
   choose: chooseAlone,
   chooseForMany,
+  followCoordinator,
   confirmAttempt,
   createToken,
   decidePermission,

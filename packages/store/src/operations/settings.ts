@@ -1,4 +1,5 @@
 /* Settings that operators edit (core/settings): what was set, for the fleet and for groups; what nobody set is the default. */
+import { CodedError } from '@moult/core/errors';
 import {
   type Policy,
   policyOf,
@@ -81,7 +82,9 @@ export interface ChangingSetting extends Order {
 /** Again is no error, and no history. Throws `setting-unknown`, `setting-invalid`, `not-found` for an unknown group. */
 export async function changeSetting(context: WriteContext, args: ChangingSetting): Promise<null> {
   const { key, group, nowMs, principal, why } = args;
-  settingNamed(key);
+  const setting = settingNamed(key);
+  if (group !== null && !setting.isOfGroups)
+    throw new CodedError('setting-invalid', `${key} is of the fleet, and a group has none`);
   if (group !== null) await requireGroup(context.db, group);
   const value = args.value === null ? null : settingValue(key, args.value);
   const name = group ?? FLEET;

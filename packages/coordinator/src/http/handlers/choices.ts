@@ -6,15 +6,10 @@ import { CodedError } from '@moult/core/errors';
 import { sumOf } from '@moult/core/rollout';
 import { compareVersions } from '@moult/core/versions';
 import type { Clock } from '@moult/runtime/clock';
-import {
-  type ChoiceView,
-  type CommandTable,
-  countsOf,
-  type Store,
-  type WriteArgs,
-} from '@moult/store';
+import { type ChoiceView, countsOf, type Store, type WriteArgs } from '@moult/store';
 import type { Sessions } from '../../gateway/sessions.ts';
 import type { Dispatcher } from '../../queue/dispatcher.ts';
+import { issueWantedOf } from '../../rollouts/issuing.ts';
 import type { Rollouts } from '../../rollouts/rollouts.ts';
 import type { Caller } from '../authentication.ts';
 import type { Handlers } from '../handler.ts';
@@ -27,9 +22,6 @@ export interface ChoiceHandlersOptions {
   readonly sessions: Sessions;
   readonly rollouts: Pick<Rollouts, 'changed'>;
 }
-
-/** Instances whose commands are issued in one transaction: others must not wait for a whole fleet. */
-const ISSUE_PAGE = 100;
 
 type ChoiceHandlers = Pick<
   Handlers,
@@ -82,7 +74,7 @@ function choiceViewOf({ choice, agents }: ChoiceView) {
   return { scope, subject, component, version, agents, position, ...made };
 }
 
-/** Makes the choice and its rollout, then issues its commands page by page. What a crash leaves out is issued when the host reports or checks. */
+/** Makes the choice and its rollout, then issues its commands. */
 async function choose(
   options: ChoiceHandlersOptions,
   choice: {
@@ -99,14 +91,7 @@ async function choose(
   const { principal } = choice.caller;
   const chosen = { nowMs: clock.nowMs(), principal, why, scope, subject, component, version };
   const rollout = await madeBy(store, { ...chosen, connected: sessions.instanceIds() });
-  const issued: CommandTable[] = [];
-  for (let after = ''; ; ) {
-    const page = { scope, subject, after, limit: ISSUE_PAGE };
-    const instanceIds = await store.read('instanceIdPage', page);
-    issued.push(...(await store.write('issueWanted', { instanceIds, nowMs: clock.nowMs() })));
-    after = instanceIds.at(-1) ?? '';
-    if (instanceIds.length < ISSUE_PAGE) break;
-  }
+  const issued = await issueWantedOf(options, { scope, subject });
   await rollouts.changed();
   const commands = await afterDispatch(options, issued);
   return { commands, rollout: rollout === null ? null : await rolloutOf(store, rollout.id) };
