@@ -67,13 +67,15 @@ export const ROLLOUT_GOES: Readonly<Record<string, readonly string[]>> = {
 /** RO3; to done also from what had ended (RO7), and from nothing that is done. */
 export const MEMBER_GOES: Readonly<Record<string, readonly string[]>> = {
   waiting: ['upgrading', 'skipped', 'stopped', 'done'],
-  upgrading: ['done', 'failed', 'rolled-back', 'skipped', 'stopped', 'parked'],
+  upgrading: ['to-roll-back', 'done', 'failed', 'rolled-back', 'skipped', 'stopped', 'parked'],
   parked: ['upgrading', 'done', 'failed', 'rolled-back', 'skipped', 'stopped'],
-  failed: ['waiting', 'done'],
-  'rolled-back': ['waiting'],
+  failed: ['waiting', 'done', 'to-roll-back'],
+  'rolled-back': ['waiting', 'to-roll-back'],
+  'to-roll-back': ['rolling-back', 'rolled-back', 'done', 'failed', 'stopped'],
+  'rolling-back': ['to-roll-back', 'rolled-back', 'done', 'failed', 'stopped'],
   skipped: ['done'],
   stopped: ['done'],
-  done: [],
+  done: ['to-roll-back', 'failed'],
 };
 
 export function countOf(rollout: KnownRollout, state: string, wave: number | null = null): number {

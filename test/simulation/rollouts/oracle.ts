@@ -38,6 +38,7 @@ type Of<K extends Change['on']> = Extract<Change, { readonly on: K }>;
 /** A permission that was given before its group was made smaller is used within this time. */
 const GRANT_MS_MAX = 120_000;
 const KEYS = 12;
+const GOES_BACK: ReadonlySet<string> = new Set(['to-roll-back', 'rolling-back']);
 
 export class RolloutOracle implements Watch {
   readonly rollouts = new Map<string, KnownRollout>();
@@ -410,7 +411,9 @@ export class RolloutOracle implements Watch {
   #mayGoOn(commandId: string, who: string): void {
     const member = this.#memberOf.get(commandId);
     const rollout = member === undefined ? undefined : this.rollouts.get(member.rollout);
-    if (rollout === undefined) return;
+    if (rollout === undefined || member === undefined) return;
+    // What is to go back goes, whatever became of its rollout (R8).
+    if (GOES_BACK.has(member.state)) return;
     if (rollout.state === 'running') return;
     if (rollout.state === 'ended') {
       if (!rollout.isUncertain && isTooMuch(rollout).halts)

@@ -87,5 +87,8 @@ function memberUnrest(rollout: KnownRollout, agent: LightAgent): string | null {
   if (state === 'waiting' || state === 'upgrading')
     return `${agent.name} of ${rollout.name} is ${state}, and that is ${rollout.state}`;
   const isGiven = !rollout.wasRestored && command !== null && agent.upgrade.given.has(command);
-  return isGiven && state !== 'done' ? `${agent.name} did it, and is ${state}` : null;
+  // The way back is an order, too.
+  return isGiven && state !== 'done' && state !== 'rolled-back'
+    ? `${agent.name} did it, and is ${state}`
+    : null;
 }
