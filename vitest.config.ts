@@ -35,6 +35,8 @@ const LONG = [
   'test/e2e/cuts.test.ts',
   'test/e2e/rollout-fleet.test.ts',
   'test/e2e/rollouts.test.ts',
+  'test/e2e/rollout-back.test.ts',
+  'test/e2e/rollout-paces.test.ts',
   'test/e2e/bundle.test.ts',
   'test/e2e/upgrade.test.ts',
   'test/e2e/states.test.ts',
