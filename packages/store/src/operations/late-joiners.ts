@@ -13,6 +13,7 @@ import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { instanceById } from './instances.ts';
 import { rolloutCandidates } from './rollout-candidates.ts';
+import { waitingMember } from './rollout-plan-rows.ts';
 import { addWave, wavesOf } from './rollout-rows.ts';
 
 const ACTIVE: RolloutState[] = ['running', 'paused', 'halted'];
@@ -107,26 +108,7 @@ export async function addLateMember(
   const wave = await lastWave(context, { row, spec });
   await context.db
     .insertInto('rollout_members')
-    .values({
-      rollout_id: row.id,
-      instance_id: instanceId,
-      agent_name: candidate.agentName,
-      group_name: candidate.group,
-      wave,
-      place: await nextPlace(context.db, row.id),
-      state: 'waiting',
-      hold_reason: null,
-      command_id: null,
-      tries: 0,
-      from_version: candidate.version,
-      started_ms: null,
-      ended_ms: null,
-      code: null,
-      message: null,
-      failure: null,
-      is_forgiven: 0,
-      was_parked: 0,
-    })
+    .values(waitingMember(row.id, { candidate, wave, place: await nextPlace(context.db, row.id) }))
     .execute();
   await context.db
     .updateTable('rollout_waves')

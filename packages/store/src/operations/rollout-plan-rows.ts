@@ -4,6 +4,7 @@ import {
   differenceOf,
   type Plan,
   type PlanDifference,
+  type PlannedMember,
   planOf,
   type RolloutSpec,
 } from '@moult/core/rollout';
@@ -87,29 +88,35 @@ export async function replacePlan(
 ): Promise<void> {
   await dropPlan(context, of.rolloutId);
   const { rolloutId, plan } = of;
-  const members = plan.members.map(
-    ({ candidate, wave, place }): RolloutMemberTable => ({
-      rollout_id: rolloutId,
-      instance_id: candidate.instanceId,
-      agent_name: candidate.agentName,
-      group_name: candidate.group,
-      wave,
-      place,
-      state: 'waiting',
-      hold_reason: null,
-      command_id: null,
-      tries: 0,
-      from_version: candidate.version,
-      started_ms: null,
-      ended_ms: null,
-      code: null,
-      message: null,
-      failure: null,
-      is_forgiven: 0,
-      was_parked: 0,
-    }),
-  );
+  const members = plan.members.map((member) => waitingMember(rolloutId, member));
   await insertMembers(context, members);
+}
+
+/** One that has not had its turn. */
+export function waitingMember(
+  rolloutId: string,
+  { candidate, wave, place }: PlannedMember,
+): RolloutMemberTable {
+  return {
+    rollout_id: rolloutId,
+    instance_id: candidate.instanceId,
+    agent_name: candidate.agentName,
+    group_name: candidate.group,
+    wave,
+    place,
+    state: 'waiting',
+    hold_reason: null,
+    command_id: null,
+    tries: 0,
+    from_version: candidate.version,
+    started_ms: null,
+    ended_ms: null,
+    code: null,
+    message: null,
+    failure: null,
+    is_forgiven: 0,
+    was_parked: 0,
+  };
 }
 
 export async function dropPlan({ db }: WriteContext, rolloutId: string): Promise<void> {
