@@ -7,6 +7,7 @@ import type { Host } from '../../scripts/fleet/host.ts';
 import { until } from '../../scripts/fleet/until.ts';
 import { GOOD } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
+import { RolloutWatch } from '../support/rollout-watch.ts';
 import { shellTask, taskHost } from '../support/task-host.ts';
 
 const ROLLOUT_MS = 150_000;
@@ -16,9 +17,11 @@ const GATE = shellTask('while [ ! -e "$1" ]; do sleep 0.05; done', { file: {} })
 const SAY = shellTask('echo said');
 
 let fleet: RealFleet;
+let watch: RolloutWatch;
 let busy: Host;
 beforeAll(async () => {
   fleet = await RealFleet.open('rollout-paces');
+  watch = new RolloutWatch(fleet, { timeoutMs: ROLLOUT_MS });
   [busy] = await Promise.all([
     taskHost(fleet, 'busy', { gate: GATE, say: SAY }),
     fleet.host('free'),
@@ -32,40 +35,18 @@ async function moult(...args: readonly string[]): Promise<string> {
   return await fleet.coordinator.moultOk(args);
 }
 
-async function whenRollout(name: string, what: string, isSo: (rollout: Rollout) => boolean) {
-  let last: Rollout | null = null;
-  return await until(
-    `the rollout ${name} ${what}`,
-    async () => {
-      last = await fleet.coordinator.client.getRollout({ params: { rollout: name } });
-      return isSo(last) ? last : null;
-    },
-    { timeoutMs: ROLLOUT_MS, detail: () => JSON.stringify(last) },
-  );
-}
-
 const isEnded = ({ state }: Rollout): boolean => state === 'ended';
-
-async function agentsOf(rollout: string) {
-  const query = { params: { rollout }, query: {} };
-  return (await fleet.coordinator.client.listRolloutAgents(query)).agents;
-}
-
-async function versionOf(name: string): Promise<string | undefined> {
-  const { components } = await fleet.coordinator.client.getAgent({ params: { name } });
-  return components.find(({ component }) => component === 'agent')?.current?.version;
-}
 
 test(
   'P3 P5 H13: what was made ready is not given, and the rollout that comes fetches nothing; a soft one waits for the task that runs, and lets others begin; who enrolls meanwhile is taken along',
   async () => {
     const { client } = fleet.coordinator;
-    const before = await versionOf('free');
+    const before = await watch.version('free');
     const create = ['rollouts', 'create', 'agent=*', '--to', GOOD[0], '--waves', 'rest', '--start'];
     await moult(...create, '--name', 'ready', '--fetch-only');
-    const ready = await whenRollout('ready', 'is over', isEnded);
+    const ready = await watch.when('ready', 'is over', isEnded);
     expect(ready).toMatchObject({ outcome: 'ended-ok', counts: { done: 2 } });
-    expect([await versionOf('free'), await versionOf('busy')]).toEqual([before, before]);
+    expect([await watch.version('free'), await watch.version('busy')]).toEqual([before, before]);
     const gate = join(dirname(busy.layout.tasksPath), 'gate');
     await moult('tasks', 'run', 'busy', 'gate', '-p', `file=${gate}`);
     await busy.whenAgent(fleet.coordinator, 'is busy', ({ marks }) => marks.includes('busy'));
@@ -74,7 +55,7 @@ test(
     await until(
       'busy waits',
       async () => {
-        const waits = (await agentsOf('soft')).find(({ agent }) => agent === 'busy');
+        const waits = (await watch.members('soft')).find(({ agent }) => agent === 'busy');
         return waits?.state === 'parked' && waits.holdReason === 'busy' ? waits : null;
       },
       WITHIN,
@@ -84,15 +65,15 @@ test(
     await until(
       'late is of it',
       async () => {
-        return (await agentsOf('soft')).some(({ agent }) => agent === 'late') ? true : null;
+        return (await watch.members('soft')).some(({ agent }) => agent === 'late') ? true : null;
       },
       WITHIN,
     );
-    expect(await versionOf('busy')).toBe(before);
+    expect(await watch.version('busy')).toBe(before);
     await writeFile(gate, '');
-    await whenRollout('soft', 'has everybody', ({ counts }) => counts.done === 3);
-    for (const name of ['free', 'busy', 'late']) expect(await versionOf(name)).toBe(GOOD[0]);
-    for (const { agent, commandId } of await agentsOf('soft')) {
+    await watch.when('soft', 'has everybody', ({ counts }) => counts.done === 3);
+    for (const name of ['free', 'busy', 'late']) expect(await watch.version(name)).toBe(GOOD[0]);
+    for (const { agent, commandId } of await watch.members('soft')) {
       if (agent === 'late' || commandId === null) continue;
       const { attempts } = await client.getCommand({ params: { id: commandId } });
       expect(attempts.map(({ bytesFetched }) => bytesFetched)).toEqual([0]);

@@ -6,16 +6,19 @@ import { until } from '../../scripts/fleet/until.ts';
 import { expectClearFailure } from '../support/clear-failure.ts';
 import { BAD, GOOD } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
+import { RolloutWatch } from '../support/rollout-watch.ts';
 
 const ROLLOUT_MS = 150_000;
 const GROUPS = ['eu', 'us'] as const;
 const EACH = 2;
 
 let fleet: RealFleet;
+let watch: RolloutWatch;
 const hosts = new Map<string, Host>();
 
 beforeAll(async () => {
   fleet = await RealFleet.open('rollouts');
+  watch = new RolloutWatch(fleet, { timeoutMs: ROLLOUT_MS });
   const names = GROUPS.flatMap((group) =>
     Array.from({ length: EACH }, (_, index) => ({ group, name: `${group}-${index + 1}` })),
   );
@@ -36,35 +39,6 @@ async function moult(...args: readonly string[]): Promise<string> {
   return await fleet.coordinator.moultOk(['rollouts', ...args]);
 }
 
-async function whenRollout(
-  name: string,
-  what: string,
-  isSo: (rollout: Rollout) => boolean,
-): Promise<Rollout> {
-  let last: Rollout | null = null;
-  return await until(
-    `the rollout ${name} ${what}`,
-    async () => {
-      last = await fleet.coordinator.client.getRollout({ params: { rollout: name } });
-      return isSo(last) ? last : null;
-    },
-    { timeoutMs: ROLLOUT_MS, detail: () => JSON.stringify(last) },
-  );
-}
-
-async function statesOf(name: string): Promise<Readonly<Record<string, string>>> {
-  const { agents } = await fleet.coordinator.client.listRolloutAgents({
-    params: { rollout: name },
-    query: {},
-  });
-  return Object.fromEntries(agents.map(({ agent, state }) => [agent, state]));
-}
-
-async function versionOf(name: string): Promise<string | undefined> {
-  const { components } = await fleet.coordinator.client.getAgent({ params: { name } });
-  return components.find(({ component }) => component === 'agent')?.current?.version;
-}
-
 /** Refused while the canary is upgrading; whoever waits has it, and nobody of the next wave starts. */
 async function maintenanceBetweenWaves(rollout: string): Promise<void> {
   const { coordinator } = fleet;
@@ -79,7 +53,7 @@ async function maintenanceBetweenWaves(rollout: string): Promise<void> {
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('eu-1 is upgrading');
   expect(await maintenance('on', '--wait', '--why', 'to 2')).toMatchObject({ code: 0 });
-  const held = await whenRollout(rollout, 'is held', ({ waitsFor }) => waitsFor !== null);
+  const held = await watch.when(rollout, 'is held', ({ waitsFor }) => waitsFor !== null);
   expect(held.waitsFor).toMatchObject({ reason: 'coordinator-upgrading' });
   expect(held.counts).toMatchObject({ done: 1, upgrading: 0, waiting: 3 });
   expect(await coordinator.moultOk(['rollouts', 'why', rollout])).toContain('maintenance off');
@@ -149,9 +123,9 @@ test(
     expect(made).toMatchObject({ state: 'pending', counts: { waiting: 4 } });
     await client.startRollout({ params: { rollout: 'good' }, body: {} });
     await maintenanceBetweenWaves('good');
-    const end = await whenRollout('good', 'is over', ({ state }) => state === 'ended');
+    const end = await watch.when('good', 'is over', ({ state }) => state === 'ended');
     expect(end).toMatchObject({ outcome: 'ended-ok', counts: { done: 4 } });
-    for (const name of hosts.keys()) expect(await versionOf(name)).toBe(GOOD[0]);
+    for (const name of hosts.keys()) expect(await watch.version(name)).toBe(GOOD[0]);
     const { agents } = await client.listRolloutAgents({ params: { rollout: 'good' }, query: {} });
     const times = (agent: string) => agents.find((one) => one.agent === agent);
     const [canary, ...others] = agents;
@@ -172,7 +146,7 @@ test(
     });
     expect(waited.code).toBe(5);
     expect(waited.stdout).toMatch(/halted.*1 failed, 0 may/s);
-    expect(await statesOf('bad')).toEqual({
+    expect(await watch.states('bad')).toEqual({
       'eu-1': 'rolled-back',
       'eu-2': 'waiting',
       'us-1': 'waiting',
@@ -184,7 +158,7 @@ test(
     expect(await moult('report', 'bad')).toMatch(/eu-1 .*rolled/);
     const cancelled = await moult('cancel', 'bad', '-m', 'bad release');
     expect(cancelled).toMatch(/eu-2.*stopped/);
-    for (const name of hosts.keys()) expect(await versionOf(name)).toBe(GOOD[0]);
+    for (const name of hosts.keys()) expect(await watch.version(name)).toBe(GOOD[0]);
   },
   ROLLOUT_MS,
 );
@@ -243,26 +217,26 @@ test(
     });
     expect(waited.code).toBe(8);
     expect(waited.stderr).toContain('tested waits for a person: moult rollouts resume tested');
-    const paused = await whenRollout('tested', 'pauses', ({ state }) => state === 'paused');
+    const paused = await watch.when('tested', 'pauses', ({ state }) => state === 'paused');
     expect(paused).toMatchObject({ counts: { done: 1, waiting: 3 } });
     expect(paused.stateWhy).toMatch(/test mode/);
     await moult('resume', 'tested');
     const isPausedAgain = ({ state, counts }: Rollout) => state === 'paused' && counts.done > 1;
-    const again = await whenRollout('tested', 'pauses again', isPausedAgain);
+    const again = await watch.when('tested', 'pauses again', isPausedAgain);
     expect(again.counts.done).toBeLessThan(4);
     await moult('resume', 'tested');
     await coordinator.kill();
     await coordinator.start();
-    const end = await whenRollout('tested', 'is over', ({ state, counts }) => {
+    const end = await watch.when('tested', 'is over', ({ state, counts }) => {
       return state === 'ended' || (state === 'paused' && counts.done === 3);
     });
     if (end.state === 'paused') await moult('resume', 'tested');
-    await whenRollout('tested', 'has ended', ({ state }) => state === 'ended');
-    expect(await statesOf('tested')).toMatchObject({ 'us-2': 'parked' });
-    expect(await versionOf('us-2')).toBe(GOOD[0]);
+    await watch.when('tested', 'has ended', ({ state }) => state === 'ended');
+    expect(await watch.states('tested')).toMatchObject({ 'us-2': 'parked' });
+    expect(await watch.version('us-2')).toBe(GOOD[0]);
     away?.start();
-    await whenRollout('tested', 'has everybody', ({ counts }) => counts.done === 4);
-    expect(await versionOf('us-2')).toBe(GOOD[1]);
+    await watch.when('tested', 'has everybody', ({ counts }) => counts.done === 4);
+    expect(await watch.version('us-2')).toBe(GOOD[1]);
     const { entries } = await coordinator.client.listHistory({ query: { limit: 1000 } });
     const pauses = entries.filter(({ kind }) => kind === 'rollout-paused');
     expect(pauses.map(({ detail }) => detail['rollout'])).toContain('tested');
@@ -274,7 +248,7 @@ test(
   'R4 R5 R7 R9 N6: a draft is edited, supposed, planned and split; its parts go one by one, and what one has upgraded is taken back',
   async () => {
     const { coordinator } = fleet;
-    const before = await versionOf('eu-1');
+    const before = await watch.version('eu-1');
     await moult('create', EVERYBODY, '--to', GOOD[2], '--name', 'drafted', '--draft');
     await moult('edit', 'drafted', '--waves', 'rest', '-m', 'all at once', '--draft');
     expect(await moult('plan', 'drafted')).toMatch(/4 agents go, in 1 wave.*start drafted/s);
@@ -290,14 +264,14 @@ test(
     const again = await coordinator.moult(['rollouts', 'split', 'drafted-1', '--into', '2']);
     expect(again.code).not.toBe(0);
     expect(again.stderr).toContain('only what is pending is split');
-    const second = await whenRollout('drafted-2', 'has ended', ({ state }) => state === 'ended');
+    const second = await watch.when('drafted-2', 'has ended', ({ state }) => state === 'ended');
     expect(second).toMatchObject({ outcome: 'ended-ok', startsAfter: 'drafted-1' });
-    for (const name of hosts.keys()) expect(await versionOf(name)).toBe(GOOD[2]);
+    for (const name of hosts.keys()) expect(await watch.version(name)).toBe(GOOD[2]);
     await moult('revert', 'drafted-1', '--waves', 'rest', '--start', '-m', 'leaks');
-    const back = await whenRollout('drafted-1-revert', 'is over', ({ state }) => state === 'ended');
+    const back = await watch.when('drafted-1-revert', 'is over', ({ state }) => state === 'ended');
     expect(back).toMatchObject({ outcome: 'ended-ok', reverts: 'drafted-1', version: before });
-    expect(await statesOf('drafted-1-revert')).toEqual({ 'eu-1': 'done', 'us-1': 'done' });
-    const versions = await Promise.all([...hosts.keys()].sort().map(versionOf));
+    expect(await watch.states('drafted-1-revert')).toEqual({ 'eu-1': 'done', 'us-1': 'done' });
+    const versions = await Promise.all([...hosts.keys()].sort().map((name) => watch.version(name)));
     expect(versions).toEqual([before, GOOD[2], before, GOOD[2]]);
   },
   ROLLOUT_MS * 2,

@@ -4,16 +4,15 @@ import type { Client } from '@moult/api/client';
 import { until } from '../../scripts/fleet/until.ts';
 import type { RealFleet } from './real-fleet.ts';
 
-/** Many upgrades in a row, on a machine that does other things as well. */
-export const ROLLOUT_MS = 240_000;
-
 type Member = Awaited<ReturnType<Client['listRolloutAgents']>>['agents'][number];
 
 export class RolloutWatch {
   readonly #fleet: RealFleet;
+  readonly #timeoutMs: number;
 
-  constructor(fleet: RealFleet) {
+  constructor(fleet: RealFleet, options: { readonly timeoutMs: number }) {
     this.#fleet = fleet;
+    this.#timeoutMs = options.timeoutMs;
   }
 
   /** Waits through restarts of the coordinator. */
@@ -25,7 +24,7 @@ export class RolloutWatch {
         last = await this.#client.getRollout({ params: { rollout: name } });
         return isSo(last) ? last : null;
       },
-      { timeoutMs: ROLLOUT_MS, detail: () => JSON.stringify(last) },
+      { timeoutMs: this.#timeoutMs, detail: () => JSON.stringify(last) },
     );
   }
 
