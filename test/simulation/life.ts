@@ -6,6 +6,7 @@ import { leftByOwner } from '@moult/core/boot';
 import type { Component } from '@moult/core/component';
 import { drawFaults, type Fault } from './faults.ts';
 import { installFirst } from './install-first.ts';
+import type { Violation } from './life-log.ts';
 import type { OrderRow } from './order-row.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { mend } from './strike.ts';
@@ -18,7 +19,7 @@ import {
   REHEARSALS,
   type SimRelease,
 } from './versions.ts';
-import { type Violation, World } from './world.ts';
+import { World } from './world.ts';
 
 export interface LifeResult {
   readonly seed: number;

@@ -2,6 +2,7 @@
  * One host, its network and its coordinator, and what goes wrong with them. Everything that happens comes from the
  * scheduler; everything that is left to chance comes from the seed.
  */
+
 import type { LauncherLog } from '@moult/launcher';
 import type { Logger } from '@moult/runtime/logger';
 import { HostDatabase } from './agent-store.ts';
@@ -10,6 +11,7 @@ import { type Fault, isCrash } from './faults.ts';
 import { FileSystem } from './file-system.ts';
 import { HostClock } from './host-clock.ts';
 import { Invariants } from './invariants.ts';
+import { LifeLog, type Violation } from './life-log.ts';
 import { Network, type ServerEnd, type ServerListener } from './network.ts';
 import { SimOwner } from './owner.ts';
 import { Scheduler } from './scheduler.ts';
@@ -28,11 +30,6 @@ const CLOCK_MS_OFF_MAX = 365 * 86_400_000;
 const EVENTS_KEPT = 60;
 
 /** What a run of a seed found wrong: an invariant's id, and how it showed. */
-export interface Violation {
-  readonly invariant: string;
-  readonly message: string;
-}
-
 /** The coordinator as the hosts of a world come to it. */
 export interface Door {
   isListening(): boolean;
@@ -103,14 +100,12 @@ export class World {
   isRecordUnsyncable = false;
   /** Of the kind that a program is started with. */
   isOutOfHandles = false;
-  violation: Violation | null = null;
   /** Everything works again: no fault strikes any more. */
   isMended = false;
   readonly struck: string[] = [];
   #pids = 100;
   #boots = 1;
-  readonly #say: ((line: string) => void) | null;
-  readonly #events: string[] = [];
+  readonly #log: LifeLog;
   readonly #due: { readonly fault: Fault; left: number }[];
 
   constructor(options: WorldOptions) {
@@ -122,7 +117,8 @@ export class World {
     this.hostClock = new HostClock(this.scheduler);
     this.files = new FileSystem(new SeededRandom(options.seed, 4));
     this.tally = options.tally;
-    this.#say = options.say;
+    const { scheduler } = this;
+    this.#log = new LifeLog({ scheduler, linesKept: EVENTS_KEPT, say: options.say });
     this.network = new Network(this);
     this.coordinator = new CoordinatorModel(this);
     this.door = this.place?.door() ?? this.coordinator;
@@ -142,7 +138,7 @@ export class World {
   }
 
   get isVerbose(): boolean {
-    return this.#say !== null;
+    return this.#log.isHeard;
   }
 
   /** Whether an authenticated answer can be had at all. */
@@ -171,7 +167,7 @@ export class World {
   }
 
   get events(): readonly string[] {
-    return this.#events;
+    return this.#log.lines;
   }
 
   nextPid(): number {
@@ -210,10 +206,12 @@ export class World {
     for (const { process } of [...this.agents.values()]) process.kill();
   }
 
+  get violation(): Violation | null {
+    return this.#log.violation;
+  }
+
   fail(invariant: string, message: string): void {
-    if (this.violation !== null) return;
-    this.trace(`VIOLATION ${invariant}`, message);
-    this.violation = { invariant, message };
+    this.#log.fail(invariant, message);
   }
 
   /** A program rejected: legal where the world made it so (a full disk), otherwise a defect. */
@@ -224,11 +222,7 @@ export class World {
   }
 
   trace(what: string, detail?: unknown): void {
-    const time = (this.scheduler.nowMs / 1_000).toFixed(3).padStart(10);
-    const line = detail === undefined ? `${time} ${what}` : `${time} ${what} ${briefly(detail)}`;
-    this.#events.push(line);
-    if (this.#events.length > EVENTS_KEPT) this.#events.shift();
-    this.#say?.(line);
+    this.#log.trace(what, detail);
   }
 
   logOf(process: SimProcess): Logger {
@@ -273,9 +267,4 @@ export class World {
     this.tally.struck(fault.kind);
     strike(this, fault);
   }
-}
-
-function briefly(detail: unknown): string {
-  const text = typeof detail === 'string' ? detail : JSON.stringify(detail);
-  return text === undefined ? '' : text.slice(0, 600);
 }

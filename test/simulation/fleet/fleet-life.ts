@@ -7,6 +7,7 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'nod
 import { drawFaults, type Fault } from '../faults.ts';
 import { installFirst } from '../install-first.ts';
 import type { LifeResult } from '../life.ts';
+import { LifeLog } from '../life-log.ts';
 import type { ServerEnd, ServerListener } from '../network.ts';
 import { Scheduler } from '../scheduler.ts';
 import { SeededRandom } from '../seeded-random.ts';
@@ -14,7 +15,7 @@ import { mend } from '../strike.ts';
 import { countCells, type Tally } from '../tally.ts';
 import { baseOf } from '../variation.ts';
 import { AGENT_CHARACTERS, REHEARSALS, Releases, type SimRelease } from '../versions.ts';
-import { type Violation, World } from '../world.ts';
+import { World } from '../world.ts';
 import {
   drawFleetFaults,
   type FleetFault,
@@ -65,12 +66,11 @@ class FleetLife {
   readonly #releases = new Releases();
   readonly #published: SimRelease[] = [];
   readonly #hosts: FleetHost[] = [];
-  readonly #events: string[] = [];
+  readonly #log: LifeLog;
   readonly #hostFaults = new Map<World, readonly Fault[]>();
   #faults: readonly FleetFault[] = [];
   #oracle: Oracle;
   #operator: Operator;
-  #violation: Violation | null = null;
   #isMended = false;
 
   constructor(seed: number, options: FleetLifeOptions) {
@@ -78,8 +78,13 @@ class FleetLife {
     this.#options = options;
     this.#random = new SeededRandom(baseOf(seed), 11);
     this.#scheduler = new Scheduler(new SeededRandom(seed, 12));
-    const trace = (what: string, detail?: unknown) => this.#trace(what, detail);
-    const fail = (invariant: string, message: string) => this.#fail(invariant, message);
+    this.#log = new LifeLog({
+      scheduler: this.#scheduler,
+      linesKept: EVENTS_KEPT,
+      say: options.say ?? null,
+    });
+    const trace = (what: string, detail?: unknown) => this.#log.trace(what, detail);
+    const fail = (invariant: string, message: string) => this.#log.fail(invariant, message);
     this.#coordinator = new RealCoordinator({
       scheduler: this.#scheduler,
       random: new SeededRandom(seed, 13),
@@ -122,8 +127,8 @@ class FleetLife {
     await this.#rest('after one more upgrade');
     for (const { name, world } of this.#hosts) {
       const { version } = world.invariants.record?.components.agent.committed ?? {};
-      if (this.#violation !== null || version === last.slot.version) continue;
-      this.#fail('U17', `a good version, in a good world, did not come to ${name}: ${version}`);
+      if (this.#log.violation !== null || version === last.slot.version) continue;
+      this.#log.fail('U17', `a good version, in a good world, did not come to ${name}: ${version}`);
     }
   }
 
@@ -136,8 +141,8 @@ class FleetLife {
 
   result(): LifeResult {
     const { steps, nowMs } = this.#scheduler;
-    const violation = this.#violation;
-    return { seed: this.#seed, violation, events: this.#events, steps, virtualMs: nowMs };
+    const violation = this.#log.violation;
+    return { seed: this.#seed, violation, events: this.#log.lines, steps, virtualMs: nowMs };
   }
 
   async close(): Promise<void> {
@@ -210,8 +215,8 @@ class FleetLife {
     this.#hosts.push({ name, group: of.group, instanceId, world });
     this.#oracle = new Oracle({
       hosts: this.#hosts,
-      fail: (invariant, message) => this.#fail(invariant, message),
-      trace: (what, detail) => this.#trace(what, detail),
+      fail: (invariant, message) => this.#log.fail(invariant, message),
+      trace: (what, detail) => this.#log.trace(what, detail),
     });
   }
 
@@ -277,7 +282,7 @@ class FleetLife {
 
   #strike(fault: FleetFault): void {
     if (this.#isMended) return;
-    this.#trace(`FAULT ${fault.kind}`, fault.durationMs);
+    this.#log.trace(`FAULT ${fault.kind}`, fault.durationMs);
     this.#options.tally.struck(`fleet: ${fault.kind}`);
     strikeFleet(fault, {
       coordinator: this.#coordinator,
@@ -291,7 +296,7 @@ class FleetLife {
   #startAgain(): void {
     if (this.#isMended) return;
     this.#coordinator.start().catch((error: unknown) => {
-      if (!this.#coordinator.isDiskFull) this.#fail('C3', String(error));
+      if (!this.#coordinator.isDiskFull) this.#log.fail('C3', String(error));
       this.#coordinator.kill();
       this.#scheduler.after(RESTART_MS, () => this.#startAgain());
     });
@@ -300,7 +305,7 @@ class FleetLife {
   /** The oracle begins anew with what is in place then: what came after the backup is lost, and that is no fault. */
   async #putBack(backup: { readonly path: string; readonly isSaid: boolean }): Promise<void> {
     if (this.#isMended) return;
-    this.#trace('a backup is put back', backup.isSaid);
+    this.#log.trace('a backup is put back', backup.isSaid);
     await this.#coordinator.putBack(backup.path, async (store) => {
       await this.#oracle.begin(store);
       if (!backup.isSaid) return;
@@ -325,7 +330,7 @@ class FleetLife {
 
   async #mend(): Promise<void> {
     this.#isMended = true;
-    this.#trace('the world is mended');
+    this.#log.trace('the world is mended');
     mendFleet(this.#coordinator);
     await this.#coordinator.start();
     for (const { world } of this.#hosts) {
@@ -336,12 +341,12 @@ class FleetLife {
   }
 
   async #rest(when: string): Promise<void> {
-    if (this.#violation !== null) return;
+    if (this.#log.violation !== null) return;
     const unrest = () => unrestOf(this.#hosts, this.#coordinator, this.#releases);
     await this.#goOn(REST_MS_MAX, async () => (await unrest()) === null);
-    if (this.#violation !== null) return;
+    if (this.#log.violation !== null) return;
     const left = await unrest();
-    if (left !== null) this.#fail('U17', `no rest ${when}: ${left}`);
+    if (left !== null) this.#log.fail('U17', `no rest ${when}: ${left}`);
   }
 
   /** Time passes until it is done: handlers wait for the clock as all else does. */
@@ -358,11 +363,11 @@ class FleetLife {
     const alarm = this.#scheduler.after(ms, () => {
       isDue = true;
     });
-    while (!isDue && this.#violation === null) {
+    while (!isDue && this.#log.violation === null) {
       if (!(await this.#scheduler.step())) break;
       this.#checkHosts();
       if (this.#scheduler.steps > STEPS_MAX) {
-        this.#fail('U3', `still busy after ${STEPS_MAX} steps: something spins`);
+        this.#log.fail('U3', `still busy after ${STEPS_MAX} steps: something spins`);
       }
       if (this.#scheduler.steps % 256 === 0 && (await isOver())) break;
     }
@@ -374,27 +379,12 @@ class FleetLife {
       world.stepped(this.#hostFaults.get(world) ?? []);
       world.invariants.check();
       if (world.violation === null) continue;
-      this.#fail(world.violation.invariant, `${name}: ${world.violation.message}`);
+      this.#log.fail(world.violation.invariant, `${name}: ${world.violation.message}`);
     }
   }
 
   #wallMs(): number {
     return Math.floor(WALL_BEGIN_MS + this.#scheduler.nowMs);
-  }
-
-  #fail(invariant: string, message: string): void {
-    if (this.#violation !== null) return;
-    this.#trace(`VIOLATION ${invariant}`, message);
-    this.#violation = { invariant, message };
-  }
-
-  #trace(what: string, detail?: unknown): void {
-    const time = (this.#scheduler.nowMs / 1_000).toFixed(3).padStart(10);
-    const text = detail === undefined ? '' : ` ${JSON.stringify(detail).slice(0, 300)}`;
-    const line = `${time} ${what}${text}`;
-    this.#events.push(line);
-    if (this.#events.length > EVENTS_KEPT) this.#events.shift();
-    this.#options.say?.(line);
   }
 }
 

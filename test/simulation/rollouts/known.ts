@@ -29,6 +29,8 @@ export interface KnownRollout {
   /** By wave: when the last of its agents went through. */
   readonly lastWentMs: Map<number, number>;
   doneAtResume: number;
+  /** RO37: somebody could not go back, and nobody has resumed it since. */
+  isWayBackLost: boolean;
   /** It came out of a backup: which of its failures were forgiven nobody knows, until somebody resumes it. */
   isUncertain: boolean;
   /** It came out of a backup: what hosts had said since is lost. */
@@ -46,6 +48,8 @@ export interface KnownCommand {
 }
 
 export const FAILURES: ReadonlySet<string> = new Set(['failed', 'rolled-back']);
+/** They have gone through, and are not to stay (R8). */
+export const GOES_BACK: ReadonlySet<string> = new Set(['to-roll-back', 'rolling-back']);
 export const WENT_THROUGH: ReadonlySet<string> = new Set(['done', ...FAILURES]);
 export const ON_THE_WAY: ReadonlySet<string> = new Set(['waiting', 'upgrading', 'parked']);
 export const IN_FLIGHT: ReadonlySet<string> = new Set(['sent', 'accepted', 'running']);
@@ -87,23 +91,21 @@ export function countOf(rollout: KnownRollout, state: string, wave: number | nul
 
 export function wentThrough(rollout: KnownRollout, wave: number | null = null): number {
   let sum = 0;
-  for (const state of WENT_THROUGH) sum += countOf(rollout, state, wave);
+  for (const state of [...WENT_THROUGH, ...GOES_BACK]) sum += countOf(rollout, state, wave);
   return sum;
 }
 
-/** RO4: those that nobody has forgiven, of those that went through. */
+/** RO4, RO38: those that nobody has forgiven, of those that went through. */
 export function failuresOf(rollout: KnownRollout): {
   readonly failures: number;
   readonly judged: number;
   readonly sample: number;
 } {
-  const failed = countOf(rollout, 'failed') + countOf(rollout, 'rolled-back');
-  const failures = failed - rollout.forgiven.size;
-  return {
-    failures,
-    judged: countOf(rollout, 'done') + failures,
-    sample: wentThrough(rollout),
-  };
+  const counted = rollout.spec?.goesOnAfterRollBack ? ['failed'] : [...FAILURES, ...GOES_BACK];
+  const failed = counted.reduce((sum, state) => sum + countOf(rollout, state), 0);
+  const sample = wentThrough(rollout);
+  const { size: forgiven } = rollout.forgiven;
+  return { failures: failed - forgiven, judged: sample - forgiven, sample };
 }
 
 /** More than may, of a sample that is large enough to halt. */
@@ -122,4 +124,50 @@ export function isTooMuch(rollout: KnownRollout): {
   }
   const is = failures > allowed.max * judged;
   return { is, halts: is && sample >= allowed.minimumSample };
+}
+
+/** Of a database that was put back nobody knows which failures were forgiven, and when waves were over. */
+export function beginAnew(rollout: KnownRollout, nowMs: number): void {
+  for (const { wave, state } of rollout.members.values()) {
+    if (state !== 'waiting' && state !== 'skipped' && state !== 'stopped') rollout.begun.add(wave);
+  }
+  rollout.doneAtResume = countOf(rollout, 'done');
+  for (const wave of rollout.lastWentMs.keys()) rollout.lastWentMs.set(wave, nowMs - 1e12);
+}
+
+export function specIn(text: string): RolloutSpec | null {
+  const spec = JSON.parse(text) as RolloutSpec & { readonly gateOfTomorrow?: unknown };
+  return spec.gateOfTomorrow === undefined ? spec : null;
+}
+
+export function setIn(all: Map<string, Set<string>>, key: string): Set<string> {
+  const own = all.get(key) ?? new Set();
+  all.set(key, own);
+  return own;
+}
+
+export function raise(counts: Map<string, number>, key: string, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by);
+}
+
+/** As it was first seen; `isOld`: in a database that was put back. */
+export function newRollout(
+  of: Pick<KnownRollout, 'id' | 'name' | 'component' | 'version' | 'state'> & {
+    readonly spec: string;
+  },
+  isOld: boolean,
+): KnownRollout {
+  const { id, name, component, version, state, spec } = of;
+  return {
+    ...{ id, name, component, version, state, spec: specIn(spec) },
+    ...{ members: new Map(), counts: new Map(), forgiven: new Set(), approved: new Set() },
+    ...{ begun: new Set(), lastWentMs: new Map(), doneAtResume: 0 },
+    isWayBackLost: false,
+    ...{ isUncertain: isOld, wasRestored: isOld },
+  };
+}
+
+/** RO4, RO37 */
+export function mayHalt(rollout: KnownRollout): boolean {
+  return rollout.isWayBackLost || isTooMuch(rollout).halts;
 }

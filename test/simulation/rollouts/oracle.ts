@@ -2,27 +2,35 @@
  * docs/spec/rollout.md, held against what is committed and against what the agents themselves run. It reads the few rows
  * that are new after each step, counts by itself, and calls nothing of what it judges.
  */
-import type { RolloutSpec } from '@moult/core/rollout';
+import { GroupLimits } from './group-limits.ts';
 import type { Change, Journal } from './journal.ts';
 import { COUNTED_STATES } from './journal.ts';
 import {
   ACTIVE,
+  beginAnew,
   countOf,
   FAILURES,
+  GOES_BACK,
   IN_FLIGHT,
   isTooMuch,
   type KnownCommand,
   type KnownMember,
   type KnownRollout,
   MEMBER_GOES,
+  mayHalt,
+  newRollout,
   ON_THE_WAY,
   OPEN,
   ROLLOUT_GOES,
+  raise,
+  setIn,
+  specIn,
   WENT_THROUGH,
   wentThrough,
 } from './known.ts';
 import type { LightAgent, Watch } from './light-agent.ts';
 import type { Job } from './light-upgrade.ts';
+import { againstOpening } from './opening.ts';
 
 export interface RolloutOracleOptions {
   readonly agents: readonly LightAgent[];
@@ -35,11 +43,6 @@ export interface RolloutOracleOptions {
 
 type Of<K extends Change['on']> = Extract<Change, { readonly on: K }>;
 
-/** A permission that was given before its group was made smaller is used within this time. */
-const GRANT_MS_MAX = 120_000;
-const KEYS = 12;
-const GOES_BACK: ReadonlySet<string> = new Set(['to-roll-back', 'rolling-back']);
-
 export class RolloutOracle implements Watch {
   readonly rollouts = new Map<string, KnownRollout>();
   readonly commands = new Map<string, KnownCommand>();
@@ -49,7 +52,7 @@ export class RolloutOracle implements Watch {
   /** By group and component: commands on their way, and members that have a place. */
   readonly #inFlight = new Map<string, Set<string>>();
   readonly #upgrading = new Map<string, Set<string>>();
-  readonly #max = new Map<string, { readonly max: number; readonly sinceMs: number }[]>();
+  readonly #limits = new GroupLimits();
   readonly #switchGranted = new Set<string>();
   /** Of those whoever cancelled was told that they were stopped. */
   #stopped = new Set<string>();
@@ -70,7 +73,7 @@ export class RolloutOracle implements Watch {
     this.#journal = journal;
     if (isEmpty) return;
     for (const map of [this.rollouts, this.commands, this.#memberOf]) map.clear();
-    for (const map of [this.#inFlight, this.#upgrading, this.#max]) map.clear();
+    for (const map of [this.#inFlight, this.#upgrading, this.#limits]) map.clear();
     this.#stopped = new Set();
     for (const change of journal.all()) this.#take(change, true);
     this.#unmoved.clear();
@@ -100,14 +103,7 @@ export class RolloutOracle implements Watch {
       const isCounted = own !== undefined && own.origin !== 'manual' && OPEN.has(own.state);
       return other !== agent && other.group === group && other.upgrade.isDown && isCounted;
     });
-    const nowMs = this.#options.nowMs();
-    const limits = (this.#max.get(group) ?? []).filter(
-      ({ sinceMs }, index, all) =>
-        sinceMs > nowMs - GRANT_MS_MAX ||
-        index === all.length - 1 ||
-        isLastBefore(all, index, nowMs),
-    );
-    const max = Math.max(1, ...limits.map((limit) => limit.max));
+    const max = this.#limits.lately(group, this.#options.nowMs());
     if (others.length >= max) {
       const names = [agent, ...others].map(({ name }) => name).join(', ');
       this.#fail('RO1', `${names} of ${group} do not work at once, ${max} may`);
@@ -162,32 +158,19 @@ export class RolloutOracle implements Watch {
       case 'grant':
         this.#granted(change);
         return;
-      case 'group': {
-        const all = this.#max.get(change.group) ?? [];
-        all.push({ max: change.max, sinceMs: this.#options.nowMs() });
-        this.#max.set(change.group, all.slice(-KEYS));
+      case 'group':
+        this.#limits.set(change.group, { max: change.max, sinceMs: this.#options.nowMs() });
         return;
-      }
       case 'life':
         this.isHolding = change.adopted === 0;
     }
   }
 
   #rollout(change: Of<'rollout'>, isOld: boolean): void {
-    const { id, name, component, version, state, from } = change;
+    const { id, name, state, from } = change;
     const known = this.rollouts.get(id);
     if (known === undefined) {
-      this.rollouts.set(id, {
-        ...{ id, name, component, version, state, spec: specIn(change.spec) },
-        ...{ members: new Map(), counts: new Map(), forgiven: new Set(), approved: new Set() },
-        ...{
-          begun: new Set(),
-          lastWentMs: new Map(),
-          doneAtResume: 0,
-          isUncertain: isOld,
-          wasRestored: isOld,
-        },
-      });
+      this.rollouts.set(id, newRollout(change, isOld));
       return;
     }
     known.spec = specIn(change.spec);
@@ -197,7 +180,7 @@ export class RolloutOracle implements Watch {
       this.#fail('RO3', `${name} goes from ${known.state} to ${state}`);
     known.state = state;
     if (state === 'running') this.#runs(known, from);
-    else if (state === 'halted' && !known.isUncertain && !isTooMuch(known).halts)
+    else if (state === 'halted' && !known.isUncertain && !mayHalt(known))
       this.#fail('RO4', `${name} is halted, and no more failed than may`);
     else if (state === 'ended') this.#ended(known);
   }
@@ -208,6 +191,7 @@ export class RolloutOracle implements Watch {
       for (const { instance, state } of rollout.members.values())
         if (FAILURES.has(state)) rollout.forgiven.add(instance);
       rollout.isUncertain = false;
+      rollout.isWayBackLost = false;
     }
     rollout.doneAtResume = countOf(rollout, 'done');
   }
@@ -260,6 +244,7 @@ export class RolloutOracle implements Watch {
         this.#fail('RO3', `${this.#name(member)} goes from ${from} to ${state}`);
       if (from === 'waiting' && state === 'upgrading') this.#starts(rollout, member);
       if (state === 'done') this.#done(member);
+      if (GOES_BACK.has(from) && state === 'failed') rollout.isWayBackLost = true;
     }
     this.#count(rollout, member, state);
   }
@@ -319,7 +304,7 @@ export class RolloutOracle implements Watch {
     let others = 0;
     for (const id of setIn(this.#inFlight, key))
       if (this.commands.get(id)?.origin !== 'rollout') others += 1;
-    const max = this.#maxOf(member.group);
+    const max = this.#limits.now(member.group);
     if (places + others >= max)
       this.#fail(
         'RO1',
@@ -329,27 +314,9 @@ export class RolloutOracle implements Watch {
 
   /** RO5, RO6 */
   #opens(rollout: KnownRollout, wave: number, who: string): void {
-    const { spec } = rollout;
-    if (spec === null) return;
-    const isApproved = rollout.approved.has(wave);
-    this.#options.met(isApproved ? 'wave: opens approved' : 'wave: opens');
-    for (let before = 0; before < wave; before++) {
-      for (const state of ['waiting', 'upgrading']) {
-        if (countOf(rollout, state, before) > 0)
-          this.#fail('RO5', `${who}: in wave ${before + 1} some are ${state}`);
-      }
-      const soakedMs = this.#options.nowMs() - (rollout.lastWentMs.get(before) ?? 0);
-      if (soakedMs < spec.soakMs)
-        this.#fail('RO5', `${who}: wave ${before + 1} has soaked ${soakedMs} of ${spec.soakMs} ms`);
-    }
-    if (isApproved) return;
-    if (spec.needsApproval) this.#fail('RO5', `${who}, and nobody has approved wave ${wave + 1}`);
-    const judged = wentThrough(rollout, wave - 1);
-    if (judged === 0) this.#fail('RO6', `${who}, and nobody went through wave ${wave}`);
-    else if (countOf(rollout, 'done', wave - 1) / judged < spec.successShareMin)
-      this.#fail('RO5', `${who}, and too few of wave ${wave} are done`);
-    if (!rollout.isUncertain && isTooMuch(rollout).is)
-      this.#fail('RO6', `${who}, and too many of too few have failed`);
+    this.#options.met(rollout.approved.has(wave) ? 'wave: opens approved' : 'wave: opens');
+    for (const { invariant, why } of againstOpening(rollout, wave, this.#options.nowMs()))
+      this.#fail(invariant, `${who}${why}`);
   }
 
   /** RO7: by what the host itself has committed. */
@@ -391,7 +358,7 @@ export class RolloutOracle implements Watch {
   #sent(command: KnownCommand, flying: ReadonlySet<string>): void {
     if (command.origin === 'manual') return;
     const who = `${command.id} of ${this.#byInstance.get(command.instance)?.name} is sent`;
-    const max = this.#maxOf(command.group);
+    const max = this.#limits.now(command.group);
     const others = flying.size - Number(flying.has(command.id));
     if (others >= max) this.#fail('RO1', `${who}: ${others} are in flight, ${max} may`);
     this.#mayGoOn(command.id, who);
@@ -424,10 +391,6 @@ export class RolloutOracle implements Watch {
     this.#fail(invariant, `${who}, and ${rollout.name} is ${rollout.state}`);
   }
 
-  #maxOf(group: string): number {
-    return this.#max.get(group)?.at(-1)?.max ?? 1;
-  }
-
   #name(member: KnownMember): string {
     return this.#byInstance.get(member.instance)?.name ?? member.instance;
   }
@@ -435,38 +398,4 @@ export class RolloutOracle implements Watch {
   #fail(invariant: string, message: string): void {
     this.#options.fail(invariant, message);
   }
-}
-
-/** It was in force when the time began that counts. */
-function isLastBefore(
-  all: readonly { readonly sinceMs: number }[],
-  index: number,
-  nowMs: number,
-): boolean {
-  const next = all[index + 1];
-  return next !== undefined && next.sinceMs > nowMs - GRANT_MS_MAX;
-}
-
-/** Of a database that was put back nobody knows which failures were forgiven, and when waves were over. */
-function beginAnew(rollout: KnownRollout, nowMs: number): void {
-  for (const { wave, state } of rollout.members.values()) {
-    if (state !== 'waiting' && state !== 'skipped' && state !== 'stopped') rollout.begun.add(wave);
-  }
-  rollout.doneAtResume = countOf(rollout, 'done');
-  for (const wave of rollout.lastWentMs.keys()) rollout.lastWentMs.set(wave, nowMs - 1e12);
-}
-
-function specIn(text: string): RolloutSpec | null {
-  const spec = JSON.parse(text) as RolloutSpec & { readonly gateOfTomorrow?: unknown };
-  return spec.gateOfTomorrow === undefined ? spec : null;
-}
-
-function setIn(all: Map<string, Set<string>>, key: string): Set<string> {
-  const own = all.get(key) ?? new Set();
-  all.set(key, own);
-  return own;
-}
-
-function raise(counts: Map<string, number>, key: string, by: number): void {
-  counts.set(key, (counts.get(key) ?? 0) + by);
 }

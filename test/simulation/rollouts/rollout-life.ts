@@ -6,11 +6,11 @@
 import type { Rollout } from '@moult/api';
 import { RealCoordinator } from '../fleet/real-coordinator.ts';
 import type { LifeResult } from '../life.ts';
+import { LifeLog } from '../life-log.ts';
 import { Scheduler } from '../scheduler.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import type { Tally } from '../tally.ts';
 import { baseOf } from '../variation.ts';
-import type { Violation } from '../world.ts';
 import { AgentTroubles } from './agent-troubles.ts';
 import { CoordinatorTroubles } from './coordinator-troubles.ts';
 import { Journal } from './journal.ts';
@@ -55,13 +55,12 @@ class RolloutLife {
   readonly #coordinator: RealCoordinator;
   readonly #agents: LightAgent[] = [];
   readonly #releases: LightRelease[] = [];
-  readonly #events: string[] = [];
+  readonly #log: LifeLog;
   readonly #oracle: RolloutOracle;
   readonly #operator: RolloutOperator;
   readonly #agentTroubles: AgentTroubles;
   readonly #coordinatorTroubles: CoordinatorTroubles;
   #journal: Journal | null = null;
-  #violation: Violation | null = null;
   #isMended = false;
 
   constructor(seed: number, options: RolloutLifeOptions) {
@@ -69,8 +68,13 @@ class RolloutLife {
     this.#options = options;
     this.#random = new SeededRandom(baseOf(seed), 21);
     this.#scheduler = new Scheduler(new SeededRandom(seed, 22));
-    const trace = (what: string, detail?: unknown) => this.#trace(what, detail);
-    const fail = (invariant: string, message: string) => this.#fail(invariant, message);
+    this.#log = new LifeLog({
+      scheduler: this.#scheduler,
+      linesKept: EVENTS_KEPT,
+      say: options.say ?? null,
+    });
+    const trace = (what: string, detail?: unknown) => this.#log.trace(what, detail);
+    const fail = (invariant: string, message: string) => this.#log.fail(invariant, message);
     const met = (what: string) => options.tally.ended(`rollouts: ${what}`);
     this.#coordinator = new RealCoordinator({
       scheduler: this.#scheduler,
@@ -125,10 +129,10 @@ class RolloutLife {
         this.#scheduler.stall(90_000_000),
       );
     await this.#goOn(troubleMs, async () => false);
-    if (this.#violation !== null) return;
+    if (this.#log.violation !== null) return;
     await this.#mend();
     await this.#rest('after the world was mended');
-    if (this.#violation !== null) return;
+    if (this.#log.violation !== null) return;
     const last = drawRelease(random, { version: '9.0.0', isGood: true });
     await this.#publish(last);
     await this.#during(this.#operator.rollOutToAll(last.version));
@@ -138,8 +142,8 @@ class RolloutLife {
 
   result(): LifeResult {
     const { steps, nowMs } = this.#scheduler;
-    const violation = this.#violation;
-    return { seed: this.#seed, violation, events: this.#events, steps, virtualMs: nowMs };
+    const violation = this.#log.violation;
+    return { seed: this.#seed, violation, events: this.#log.lines, steps, virtualMs: nowMs };
   }
 
   async close(): Promise<void> {
@@ -232,7 +236,7 @@ class RolloutLife {
   }
 
   #tamper(rollout: string): void {
-    this.#trace('a spec of tomorrow', rollout);
+    this.#log.trace('a spec of tomorrow', rollout);
     this.#journal?.write(
       "UPDATE rollouts SET spec = json_set(spec, '$.gateOfTomorrow', 1) WHERE id = ?",
       rollout,
@@ -246,14 +250,14 @@ class RolloutLife {
 
   async #mend(): Promise<void> {
     this.#isMended = true;
-    this.#trace('the world is mended');
+    this.#log.trace('the world is mended');
     await this.#coordinatorTroubles.mend();
     this.#agentTroubles.mend();
   }
 
   /** Until nothing is left that a person or time could move. */
   async #rest(when: string): Promise<void> {
-    for (let round = 1; round <= ROUNDS_MAX && this.#violation === null; round++) {
+    for (let round = 1; round <= ROUNDS_MAX && this.#log.violation === null; round++) {
       await this.#during(this.#operator.adopt());
       await this.#during(this.#operator.help());
       const before = this.#scheduler.nowMs;
@@ -263,9 +267,9 @@ class RolloutLife {
       const isStuck = unrest === 'busy' && this.#scheduler.nowMs - before >= ROUND_MS_MAX;
       if (isStuck && round > 3) break;
     }
-    if (this.#violation !== null) return;
+    if (this.#log.violation !== null) return;
     const unrest = await unrestOf(this.#agents, this.#coordinator, this.#oracle);
-    this.#fail('RO3', `no rest ${when}: ${unrest.why}`);
+    this.#log.fail('RO3', `no rest ${when}: ${unrest.why}`);
   }
 
   /** `busy`: it moves by itself; `waits`: for a person; null: at rest. */
@@ -274,19 +278,19 @@ class RolloutLife {
   }
 
   async #reached(last: LightRelease): Promise<void> {
-    if (this.#violation !== null) return;
+    if (this.#log.violation !== null) return;
     const rollout = (await this.#operator.call('getRollout', {
       params: { rollout: LAST },
     })) as Rollout | null;
     const living = this.#agents.filter(({ isRemoved }) => !isRemoved);
     const behind = living.filter(({ upgrade }) => upgrade.committed.version !== last.version);
     for (const { name, upgrade } of behind)
-      this.#fail(
+      this.#log.fail(
         'U17',
         `a good version, in a good world, did not come to ${name}: ${upgrade.committed.version}`,
       );
     if (living.length > 0 && rollout?.outcome !== 'ended-ok')
-      this.#fail(
+      this.#log.fail(
         'RO3',
         `a rollout that reached everybody is ${rollout?.state}, ${rollout?.outcome}`,
       );
@@ -307,11 +311,11 @@ class RolloutLife {
     const alarm = this.#scheduler.after(ms, () => {
       isDue = true;
     });
-    while (!isDue && this.#violation === null) {
+    while (!isDue && this.#log.violation === null) {
       if (!(await this.#scheduler.step())) break;
       this.#oracle.look();
       if (this.#scheduler.steps > STEPS_MAX)
-        this.#fail('U3', `still busy after ${STEPS_MAX} steps: something spins`);
+        this.#log.fail('U3', `still busy after ${STEPS_MAX} steps: something spins`);
       if (this.#scheduler.steps % every === 0 && (await isOver())) break;
     }
     alarm.cancel();
@@ -319,20 +323,5 @@ class RolloutLife {
 
   #wallMs(): number {
     return Math.floor(WALL_BEGIN_MS + this.#scheduler.nowMs);
-  }
-
-  #fail(invariant: string, message: string): void {
-    if (this.#violation !== null) return;
-    this.#trace(`VIOLATION ${invariant}`, message);
-    this.#violation = { invariant, message };
-  }
-
-  #trace(what: string, detail?: unknown): void {
-    const time = (this.#scheduler.nowMs / 1_000).toFixed(3).padStart(10);
-    const text = detail === undefined ? '' : ` ${JSON.stringify(detail).slice(0, 300)}`;
-    const line = `${time} ${what}${text}`;
-    this.#events.push(line);
-    if (this.#events.length > EVENTS_KEPT) this.#events.shift();
-    this.#options.say?.(line);
   }
 }

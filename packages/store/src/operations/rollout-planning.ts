@@ -90,7 +90,10 @@ function selectorAfter(row: RolloutTable, { agents, selector }: RolloutEdit): st
 export function specOf(row: RolloutTable): RolloutSpec {
   const spec = readSpec(row.spec);
   if (spec !== null) return spec;
-  throw new CodedError('rollout-spec-invalid', `what ${row.name} was told cannot be read any more`);
+  throw new CodedError(
+    'rollout-spec-invalid',
+    `what ${row.name} was told cannot be read any more: cancel it, and make another one`,
+  );
 }
 
 /** Of a draft, or of what is pending, anew. Again while it is planning is no error. Throws `rollout-state`. */
