@@ -15,6 +15,8 @@ export function playOnLines(options: {
     '  ./moult history web-1',
     '  ./moult why',
     '  ./moult agents upgrade web-1 --to 1.0.0 --wait',
+    "  ./moult rollouts create 'agent=*' --to 1.0.0 --name back --start",
+    '  ./moult rollouts watch back',
     '  ./moult agents desired --fleet --to 1.1.0',
     `  ./moult agent status --root ${quoted(`${dir}/agents/web-2`)}`,
     `  kill -9 $(sed 's/[^0-9]*\\([0-9]*\\).*/\\1/' ${quoted(`${dir}/agents/web-2/var/lib/moult/holder.json`)})`,
