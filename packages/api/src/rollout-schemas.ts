@@ -207,7 +207,7 @@ export const rollout = z.object({
   reverts: z.string().nullable(),
   startedMs: timeMs.nullable(),
   endedMs: timeMs.nullable(),
-  outcome: z.enum(['ended-ok', 'ended-not-ok']).nullable(),
+  outcome: z.enum(['ended-ok', 'ended-not-ok', 'superseded']).nullable(),
   /** Why nobody starts for now; null: it goes on, or has nothing to go on with. */
   waitsFor: z.object({ reason: z.string(), untilMs: timeMs.nullable() }).nullable(),
   /** Of all waves. */

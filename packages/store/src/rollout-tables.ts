@@ -32,7 +32,8 @@ export interface RolloutTable {
   readonly started_ms: number | null;
   readonly started_by: string | null;
   readonly ended_ms: number | null;
-  readonly outcome: 'ended-ok' | 'ended-not-ok' | null;
+  /** Superseded: cancelled by a newer choice, and by no person. */
+  readonly outcome: 'ended-ok' | 'ended-not-ok' | 'superseded' | null;
   readonly revision: number;
   /** What made it: a person, a changed choice (R15) or a revert (R9). */
   readonly origin: 'person' | 'choice' | 'revert';

@@ -151,6 +151,44 @@ function givingWay(opened: () => Store): void {
     expect(Object.values(await fleet.states()).sort()).toEqual(['upgrading', 'waiting', 'waiting']);
   });
 
+  test('RO10, RO52: who goes away before its switch while its rollout has given way is ordered nothing of it anew, and keeps its newer order', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'], us: ['b'] });
+    await store.write('setGroup', { ...order, group: 'eu', unavailableMax: 2 });
+    await choose(store, fleet, null, '2.0.0');
+    const first = fleet.rollout;
+    await fleet.send('a');
+    await fleet.progress('a', 'fetching');
+    await choose(store, fleet, null, '3.0.0');
+    const second = fleet.rollout;
+    // It waits behind what the host has.
+    const newer = await fleet.lastCommandOf('a');
+    await fleet.send('a', { isConnected: false, nowMs: NOW + 600_000 });
+    fleet.rollout = first;
+    expect(await fleet.view()).toMatchObject({ state: 'cancelled' });
+    expect(await fleet.states()).toMatchObject({ a: 'stopped' });
+    expect(await fleet.commandOf('a')).toBe(newer);
+    fleet.rollout = second;
+    await fleet.send('a', { nowMs: NOW + 600_000 });
+    expect(await fleet.states()).toMatchObject({ a: 'upgrading' });
+    expect(await store.read('commandById', newer)).toMatchObject({
+      ...{ state: 'sent', version: '3.0.0' },
+    });
+  });
+
+  test('RO52: so it is where the rollout goes on with others', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'], us: ['b'] });
+    await choose(store, fleet, null, '2.0.0');
+    await fleet.send('a');
+    await fleet.progress('a', 'fetching');
+    expect(await choose(store, fleet, 'eu', '3.0.0')).toBe(null);
+    await fleet.send('a', { isConnected: false, nowMs: NOW + 600_000 });
+    expect(await fleet.view()).toMatchObject({ state: 'running' });
+    expect(await fleet.states()).toEqual({ a: 'stopped', b: 'waiting' });
+    expect(await issue(store, fleet)).toEqual(['a 3.0.0']);
+  });
+
   test('RO52: a nearer choice takes its agents out of the fleet’s rollout, which goes on with the others', async () => {
     const store = opened();
     const fleet = await Fleet.of(store, { eu: ['a', 'b'], us: ['c', 'd'] });
@@ -250,6 +288,21 @@ function comingLater(opened: () => Store): void {
     fleet.rollout = all;
     expect(await fleet.states()).toMatchObject({ b: 'waiting' });
     expect(await fleet.commandOf('b')).toBe('');
+  });
+
+  test('RO54: what gave way to a choice that is taken back was cancelled by nobody: agents have commands for what holds again', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    await choose(store, fleet, null, '2.0.0');
+    const first = fleet.rollout;
+    await choose(store, fleet, 'eu', '3.0.0');
+    fleet.rollout = first;
+    expect(await fleet.view()).toMatchObject({ state: 'cancelled', outcome: 'superseded' });
+    const no = { ...order, group: null, key: 'choice.rolls-out', value: 'no' };
+    await store.write('changeSetting', no);
+    expect(await choose(store, fleet, 'eu', null)).toBe(null);
+    await fleet.enroll('c', 'eu');
+    for (const name of ['a', 'b', 'c']) expect(await fleet.commandOf(name)).not.toBe('');
   });
 
   test('RO54: of a rollout that was cancelled nobody follows, and of one that was halted nobody starts', async () => {

@@ -18,10 +18,12 @@ import {
 import { specByPolicy } from '@moult/core/settings';
 import type { Version } from '@moult/core/versions';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
+import { choicesOf, desiredAmong } from './choices.ts';
 import { type Choosing, choose } from './choosing.ts';
-import { applyEvent } from './command-rows.ts';
+import { applyEvent, type Ending } from './command-rows.ts';
 import { commandById } from './commands.ts';
 import { COORDINATOR, type Order, type ReadContext, type WriteContext } from './context.ts';
+import type { InstanceRow } from './instances.ts';
 import { addLateMember } from './late-joiners.ts';
 import { prepared } from './prepared.ts';
 import { createRollout } from './rollout-making.ts';
@@ -55,6 +57,10 @@ const SUPERSEDABLE: RolloutState[] = [
 const NOT_ON_HOST: readonly CommandState[] = ['queued', 'sent'];
 const ANOTHER = 'another version was chosen';
 const NO_CODE = { code: null, message: null } as const;
+/** Of an order that gave way to another choice. */
+export const GAVE_WAY: Ending = {
+  ...{ outcome: OUTDATED, code: OUTDATED, message: ANOTHER, principal: COORDINATOR },
+};
 
 /** For one agent: it makes no rollout. Throws what choosing throws; gives the position of the choice. */
 export async function chooseAlone(context: WriteContext, args: Choosing): Promise<number> {
@@ -160,8 +166,26 @@ async function supersede(
     const isLeft = leaving.length > 0 && leaving.length === members.length;
     // An agent may come back to the choice that its own one hides: then it has its place here.
     if (!isLeft || row.state === 'ended' || of.scope === 'agent') continue;
-    await moveRollout(context, row, { ...of, event: 'cancelled', why: ANOTHER });
+    const set = { outcome: 'superseded' } as const;
+    await moveRollout(context, row, { ...of, event: 'cancelled', why: ANOTHER, set });
   }
+}
+
+/** RO52: of an agent whose host has begun, and stays in it so long: what it was chosen for holds here no more. */
+export async function isSuperseded(
+  db: ReadContext,
+  of: { readonly row: RolloutTable; readonly instance: InstanceRow },
+): Promise<boolean> {
+  const { row, instance } = of;
+  if (row.origin !== 'choice') return false;
+  const { id: instanceId, agent_name: agentName, group_name: group } = instance;
+  const { desired, choice } = desiredAmong(await choicesOf(db, { group, agentName }), {
+    ...{ instanceId, agentName, group, component: row.component },
+    ...{ row: null, manualCommand: null, runningRollout: null },
+  });
+  if (desired === null || choice === null || !('position' in desired)) return true;
+  // As `wayOfChoice` finds it.
+  return row.choice_position !== choice.position && row.choice_position !== desired.position;
 }
 
 /** Whom the host has begun with goes on to its end, which counts there. */
@@ -174,9 +198,8 @@ async function leave(
   const isOpen = command !== null && !isEnded(command.state);
   if (isOpen && !NOT_ON_HOST.includes(command.state)) return;
   if (isOpen) {
-    const ending = { outcome: OUTDATED, code: OUTDATED, message: ANOTHER, principal: COORDINATOR };
     const event = command.state === 'queued' ? 'skipped' : 'revoked';
-    await applyEvent(context, command, { event, nowMs, ending });
+    await applyEvent(context, command, { event, nowMs, ending: GAVE_WAY });
   } else {
     const set = { code: OUTDATED, message: ANOTHER };
     await moveMember(context, member, { state: 'stopped', nowMs, set });
@@ -295,7 +318,8 @@ export async function wayOfChoice(
     .where('instance_id', '=', instanceId)
     .executeTakeFirst();
   const hasLeft = member?.code === OUTDATED;
-  if (row.state === 'ended') {
+  // Nobody has stopped what gave way: where that choice holds again, it holds for everybody.
+  if (row.state === 'ended' || row.outcome === 'superseded') {
     // Done, and seen with another version since: it was not the rollout that took it there.
     return member === undefined || member.state === 'done' || hasLeft ? 'command' : 'none';
   }

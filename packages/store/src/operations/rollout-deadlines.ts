@@ -13,6 +13,7 @@ import {
 import type { CommandTable } from '../database.ts';
 import type { RolloutMemberTable } from '../rollout-tables.ts';
 import { attemptOf } from './attempt-rows.ts';
+import { GAVE_WAY, isSuperseded } from './choice-rollouts.ts';
 import { applyEvent, type Ending } from './command-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import type { InstanceRow } from './instances.ts';
@@ -154,6 +155,10 @@ async function orderAnew(
   const tries = member.tries + 1;
   const { version } = command;
   const isRevert = member.state === 'rolling-back';
+  // RO10, RO52: it went on there because its host had begun, and no other order gives way to that any more.
+  const isOver = !isRevert && (await isSuperseded(context.db, { row, instance }));
+  if (row.state === 'cancelled' || isOver)
+    return await applyEvent(context, command, { event: 'revoked', nowMs, ending: GAVE_WAY });
   const order = await orderVersion(context, { row, instance, tries, version, isRevert, nowMs });
   // First: what becomes of the old order is nothing to the member any more.
   await moveMember(context, member, {
