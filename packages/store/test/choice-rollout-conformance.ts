@@ -100,6 +100,18 @@ function making(opened: () => Store): void {
     expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'waiting' });
   });
 
+  test('RO42, RO51: where one of its groups asks for a second principal, the fleet’s waits for one', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'], us: ['b'] });
+    const yes = { ...order, group: 'eu', key: 'rollout.second-principal', value: 'yes' };
+    await store.write('changeSetting', yes);
+    expect(await choose(store, fleet, null, '2.0.0')).toBe('fleet-agent-2.0.0');
+    expect(await fleet.view()).toMatchObject({ state: 'pending' });
+    await store.write('approveRollout', { ...order, principal: 'bob', rollout: fleet.rollout });
+    const start = store.write('startRollout', { ...order, rollout: fleet.rollout });
+    expect(await start).toMatchObject({ state: 'running' });
+  });
+
   test('RO51: where settings say so a choice orders, as for one agent; who runs it is asked for nothing', async () => {
     const store = opened();
     const fleet = await Fleet.of(store, { eu: ['a', 'b'] });

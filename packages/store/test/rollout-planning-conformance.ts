@@ -251,6 +251,32 @@ function approvals(opened: () => Store): void {
     expect(await again('a', 'b')).toBeNull();
   });
 
+  test('RO42: what settings ask for is not edited away, and not by the fleet’s policy of agents of two groups', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'], us: ['b'], asia: ['c', 'd'] });
+    const key = 'rollout.second-principal';
+    await store.write('changeSetting', { ...order, group: 'eu', key, value: 'yes' });
+    const made = await fleet.make({ waves: REST, needsSecondPrincipal: true }, ['a']);
+    const spec = { needsSecondPrincipal: false };
+    await store.write('editRollout', { ...of(made.id), spec, isPlanned: true });
+    await store.write('finishPlan', { rollout: made.id, agents: asked(fleet, 'a'), nowMs: NOW });
+    const both = await fleet.make({ waves: REST }, ['a', 'b']);
+    for (const id of [made.id, both.id]) {
+      const start = store.write('startRollout', of(id));
+      await expect(start).rejects.toMatchObject({ code: 'rollout-not-approved' });
+      expect(await store.read('rolloutView', id)).toMatchObject({ needsSecondPrincipal: true });
+    }
+    await store.write('approveRollout', of(both.id, 'bob'));
+    expect(await store.write('startRollout', of(both.id))).toMatchObject({ state: 'running' });
+    // A group's own word comes before the fleet's, where it is for nobody else.
+    const others = await fleet.make({ waves: REST }, ['c']);
+    await store.write('changeSetting', { ...order, group: null, key, value: 'yes' });
+    const start = () => store.write('startRollout', of(others.id));
+    await expect(start()).rejects.toMatchObject({ code: 'rollout-not-approved' });
+    await store.write('changeSetting', { ...order, group: 'asia', key, value: 'no' });
+    expect(await start()).toMatchObject({ state: 'running' });
+  });
+
   test('what needs no approval has none', async () => {
     const store = opened();
     const fleet = await Fleet.of(store, { eu: ['a'] });
@@ -281,6 +307,21 @@ function times(opened: () => Store): void {
     });
     expect((await kindsOf(store)).slice(-2)).toEqual(['rollout-planned-anew', 'rollout-running']);
     expect((await store.read('rolloutView', id)).waves).toMatchObject([{ waiting: 2 }]);
+  });
+
+  test('RO42, RO43: what waits for an approval that settings asked for is looked at again once they do not', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'] });
+    const { id } = await fleet.make({ waves: REST });
+    await store.write('setRolloutStart', { ...of(id), startsMs: LATER });
+    const setting = { ...order, group: 'eu', key: 'rollout.second-principal' };
+    await store.write('changeSetting', { ...setting, value: 'yes' });
+    const start = { rollout: id, agents: asked(fleet, 'a'), nowMs: LATER };
+    expect(await store.write('startDueRollout', start)).toBe(false);
+    expect(await isAt(store, id)).toMatchObject({ waits_reason: 'awaiting-approval' });
+    await store.write('changeSetting', { ...setting, value: null });
+    expect((await due(store, LATER)).due).toEqual([id]);
+    expect(await store.write('startDueRollout', start)).toBe(true);
   });
 
   test('RO42, RO43: with another plan than was approved it waits for another approval', async () => {

@@ -29,6 +29,7 @@ import { prepared } from './prepared.ts';
 import { createRollout } from './rollout-making.ts';
 import { freeRolloutName, moveMember, moveRollout } from './rollout-rows.ts';
 import { startRollout } from './rollout-starting.ts';
+import { needsSecondPrincipal } from './second-principal.ts';
 import { policyFor } from './settings.ts';
 
 export interface Chosen {
@@ -85,7 +86,8 @@ export async function chooseForMany(context: WriteContext, args: ChoosingForMany
   const spec = specByPolicy(policy, what, { bySelector: false });
   const rollout = await rolloutFor(context, { ...args, spec, position, concerned });
   if (rollout === null) return { position, rollout };
-  if (!policy.startsByItself || spec.needsSecondPrincipal) return { position, rollout };
+  const isHeld = !policy.startsByItself || (await needsSecondPrincipal(context.db, rollout));
+  if (isHeld) return { position, rollout };
   const { nowMs, principal, why } = args;
   const order = { rollout: rollout.id, nowMs, principal, why };
   return { position, rollout: await startRollout(context, order) };

@@ -27,6 +27,7 @@ import {
   storedDifference,
 } from './rollout-plan-rows.ts';
 import { freeRolloutName, moveRollout, rolloutOf } from './rollout-rows.ts';
+import { needsSecondPrincipal } from './second-principal.ts';
 
 export interface RolloutEdit extends Order {
   readonly rollout: string;
@@ -171,7 +172,7 @@ export async function approveStart(
   args: Order & { readonly row: RolloutTable },
 ): Promise<RolloutTable> {
   const { row, nowMs, principal, why } = args;
-  if (!specOf(row).needsSecondPrincipal)
+  if (!(await needsSecondPrincipal(context.db, row)))
     throw new CodedError('rollout-state', `${row.name} needs no approval to be started`);
   const maker = [row.created_by, row.edited_by].find((one) => one === principal);
   if (maker !== undefined) {

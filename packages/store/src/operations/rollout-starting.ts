@@ -25,6 +25,7 @@ import {
 } from './rollout-plan-rows.ts';
 import { specOf } from './rollout-planning.ts';
 import { moveRollout, rolloutOf } from './rollout-rows.ts';
+import { needsSecondPrincipal } from './second-principal.ts';
 
 /** Of those that stand against a rollout, so many are named. */
 const NAMED_MAX = 3;
@@ -46,7 +47,7 @@ export async function startRollout(
 ): Promise<RolloutTable> {
   const row = await rolloutOf(context.db, args.rollout);
   if (row.state !== 'pending') requireMovable(row);
-  requireApproved(row);
+  await requireApproved(context.db, row);
   await requirePublishedStill(context.db, row);
   await requireApart(context.db, row);
   if (args.agents !== undefined) await requireFresh(context.db, row, args.agents);
@@ -67,13 +68,13 @@ function requireMovable({ name, state }: RolloutTable): void {
     );
 }
 
-function isApproved(row: RolloutTable): boolean {
-  return readSpec(row.spec)?.needsSecondPrincipal === false || row.approved_by !== null;
+async function isApproved(db: ReadContext, row: RolloutTable): Promise<boolean> {
+  return row.approved_by !== null || !(await needsSecondPrincipal(db, row));
 }
 
 /** RO42 */
-function requireApproved(row: RolloutTable): void {
-  if (row.state !== 'pending' || isApproved(row)) return;
+async function requireApproved(db: ReadContext, row: RolloutTable): Promise<void> {
+  if (row.state !== 'pending' || (await isApproved(db, row))) return;
   throw new CodedError(
     'rollout-not-approved',
     `${row.name} needs the approval of a second principal (awaiting-approval)`,
@@ -221,7 +222,7 @@ export async function startDueRollout(
   if (!(await isPublished(context.db, before))) return await wait('release-withdrawn');
   const row = await plannedAnew(context, { row: before, agents, nowMs });
   if (row === null) return await wait('plan-empty');
-  if (!isApproved(row)) return await wait('awaiting-approval');
+  if (!(await isApproved(context.db, row))) return await wait('awaiting-approval');
   if ((await overlapsOf(context.db, row)).length > 0) return await wait('agent-in-rollout');
   await moveRollout(context, row, {
     ...{ event: 'started', nowMs, principal: row.started_by ?? row.created_by },

@@ -10,6 +10,7 @@ import {
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import type { ReadContext } from './context.ts';
 import { countsOf, rolloutOf, wavesOf } from './rollout-rows.ts';
+import { needsSecondPrincipal } from './second-principal.ts';
 
 /** Those on their way back have failed, most of them. */
 const FAILED_STATES = ['failed', 'rolled-back', 'to-roll-back', 'rolling-back'] as const;
@@ -21,6 +22,8 @@ export interface RolloutView {
   readonly failures: readonly { readonly kind: FailureKind; readonly count: number }[];
   /** Those that its row names: what it was split from, follows or takes back. */
   readonly related: readonly Pick<RolloutTable, 'id' | 'name' | 'outcome'>[];
+  /** RO42, of one that is pending; of others it is asked when they are. */
+  readonly needsSecondPrincipal: boolean;
 }
 
 /** By its id or its name. Throws `not-found`. */
@@ -31,7 +34,9 @@ export async function rolloutView(db: ReadContext, idOrName: string): Promise<Ro
 async function viewOf(db: ReadContext, row: RolloutTable): Promise<RolloutView> {
   const waves = await wavesOf(db, row.id);
   const failures = await failuresOf(db, { rolloutId: row.id, waves });
-  return { row, waves, failures, related: await relatedOf(db, row) };
+  const needsSecond = row.state === 'pending' && (await needsSecondPrincipal(db, row));
+  const related = await relatedOf(db, row);
+  return { row, waves, failures, related, needsSecondPrincipal: needsSecond };
 }
 
 async function failuresOf(

@@ -18,7 +18,7 @@ import { addHistory } from './history.ts';
 /** Of one query: engines limit their parameters. */
 const CHUNK = 500;
 /** In `group_name`: the fleet's. */
-const FLEET = '';
+export const FLEET = '';
 
 export interface SettingView extends SettingInForce {
   /** Null: it is the default. */
@@ -109,9 +109,20 @@ export async function changeSetting(context: WriteContext, args: ChangingSetting
       .values({ key, group_name: name, ...row })
       .onConflict((conflict) => conflict.columns(['key', 'group_name']).doUpdateSet(row))
       .execute();
+  if (setting.field === 'needsSecondPrincipal') await lookAgain(context);
   const detail = { key, group, from, value };
   await addHistory(context, { nowMs, kind: 'setting-changed', principal, why, detail });
   return null;
+}
+
+/** What waits to start by itself for an approval may need none any more. */
+async function lookAgain({ db }: WriteContext): Promise<void> {
+  await db
+    .updateTable('rollouts')
+    .set({ waits_reason: null, waits_until_ms: null })
+    .where('state', '=', 'pending')
+    .where('waits_reason', '=', 'awaiting-approval')
+    .execute();
 }
 
 function rowsFor(db: ReadContext, group: string | null): Promise<readonly SettingTable[]> {

@@ -85,14 +85,14 @@ export function viewOf(view: RolloutView): Rollout {
   };
 }
 
-function waitsFor({ row, related }: RolloutView): Rollout['waitsFor'] {
+function waitsFor({ row, related, needsSecondPrincipal }: RolloutView): Rollout['waitsFor'] {
   const stored =
     row.waits_reason === null ? null : { reason: row.waits_reason, untilMs: row.waits_until_ms };
   if (isActive(row.state)) return stored;
   if (row.state !== 'pending') return null;
   const sibling = related.find(({ id }) => id === row.starts_after);
   const hold = startHoldOf({
-    needsSecondPrincipal: readSpec(row.spec)?.needsSecondPrincipal === true,
+    needsSecondPrincipal,
     isApproved: row.approved_by !== null,
     startsMs: row.starts_ms,
     isSiblingOver: row.starts_after === null ? null : sibling?.outcome === 'ended-ok',
