@@ -245,9 +245,12 @@ function refusing(opened: () => Store): void {
     const fleet = await Fleet.of(store, { eu: ['a'] });
     const make = (set: Partial<RolloutSpec>) => fleet.make(set, ['a']);
     await expect(make({ waves: [] })).rejects.toMatchObject({ code: 'rollout-spec-invalid' });
-    await expect(make({ version: '9.9.9' })).rejects.toMatchObject({
-      code: 'desired-version-invalid',
-    });
+    for (const set of [{ version: '9.9.9' }, { rollBackTo: '9.9.9' }]) {
+      await expect(make(set)).rejects.toMatchObject({
+        code: 'desired-version-invalid',
+        message: 'agent 9.9.9 is not a published release',
+      });
+    }
     await expect(make({ version: '1.0.0' })).rejects.toMatchObject({
       code: 'rollout-empty',
       message: 'nobody would be upgraded to agent 1.0.0: 1 run it already, 0 cannot',

@@ -114,6 +114,7 @@ function drafts(opened: () => Store): void {
     const wrong = { ...of('autumn'), isPlanned: false };
     for (const [set, code] of [
       [{ version: '9.9.9' }, 'desired-version-invalid'],
+      [{ rollBackTo: '9.9.9' }, 'desired-version-invalid'],
       [{ successShareMin: 2 }, 'rollout-spec-invalid'],
     ] as const)
       await expect(store.write('editRollout', { ...wrong, spec: set })).rejects.toMatchObject({

@@ -165,20 +165,6 @@ function standing(opened: () => Store): void {
     });
   });
 
-  test('RO37: so does one that leads nowhere, and says so', async () => {
-    const store = opened();
-    const fleet = await upgraded(store, { onError: 'continue', rollBackTo: '1.7.0' });
-    await judge(store, fleet, 'a', CRASHES);
-    await fleet.step();
-    expect(await fleet.failures()).toMatchObject({ a: 'roll-back' });
-    expect(await fleet.view()).toMatchObject({
-      state: 'halted',
-      state_why: 'a could not go back: agent 1.7.0 is not published any more',
-    });
-    const a = (await fleet.members()).find(({ agent_name: name }) => name === 'a');
-    expect(a).toMatchObject({ state: 'failed', code: 'no-way-back' });
-  });
-
   test('RO35: who is away on its way back keeps nobody’s place', async () => {
     const store = opened();
     const fleet = await upgraded(store, { rollBack: 'all' });

@@ -26,12 +26,13 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function set(state: 'imported' | 'published'): Promise<void> {
+async function set(state: 'imported' | 'published', version = '2.0.0'): Promise<void> {
   await store.close();
   const database = new DatabaseSync(join(dir, 'store.db'));
-  database.exec(`UPDATE releases SET state = '${state}' WHERE version = '2.0.0'`);
+  database.exec(`UPDATE releases SET state = '${state}' WHERE version = '${version}'`);
   database.close();
   store = await open();
+  fleet.reopened(store);
 }
 
 const waiting = async (rollout: string) =>
@@ -62,4 +63,21 @@ test('RO6: withdrawn while it runs it goes to nobody more, and on when it is pub
   await set('published');
   expect(await step()).toBe(1);
   expect(await waiting(id)).toBe(null);
+});
+
+test('RO37: a way back that leads nowhere halts, also one that continues, and says so', async () => {
+  await fleet.rollOut({ waves: [{ kind: 'rest' }], onError: 'continue' });
+  await fleet.upgrade('a');
+  await set('imported', '1.0.0');
+  const crashes = { awaySinceMs: null, lossesMs: Array(5).fill(NOW), nowMs: NOW };
+  const of = { rolloutId: fleet.rollout, instanceId: fleet.id('a') };
+  await store.write('judgeDone', { ...of, ...crashes });
+  await fleet.step();
+  expect(await fleet.failures()).toMatchObject({ a: 'roll-back' });
+  expect(await fleet.view()).toMatchObject({
+    state: 'halted',
+    state_why: 'a could not go back: agent 1.0.0 is not published any more',
+  });
+  const a = (await fleet.members()).find(({ agent_name: name }) => name === 'a');
+  expect(a).toMatchObject({ state: 'failed', code: 'no-way-back' });
 });

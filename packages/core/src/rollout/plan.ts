@@ -15,6 +15,8 @@ export interface Candidate {
   /** Null: it was never seen with it. */
   readonly version: Version | null;
   readonly isConnected: boolean;
+  /** Something keeps it from beginning now: it goes with those that are away, whose time nobody knows. Absent: not known. */
+  readonly isHeld?: boolean;
   /** The release was built for its platform. */
   readonly hasPlatform: boolean;
   /** The agent declared that it can upgrade itself; null: no session of it was ever seen. */
@@ -116,9 +118,13 @@ function warningsOf(spec: RolloutSpec, going: readonly Candidate[]): readonly Pl
 /** Those that are there first, so that the first waves can tell something: of each group one, then the next of each. */
 function inOrder(going: readonly Candidate[]): readonly Candidate[] {
   return [
-    ...inTurns(going.filter(({ isConnected }) => isConnected)),
-    ...inTurns(going.filter(({ isConnected }) => !isConnected)),
+    ...inTurns(going.filter(canBegin)),
+    ...inTurns(going.filter((candidate) => !canBegin(candidate))),
   ];
+}
+
+function canBegin({ isConnected, isHeld = false }: Candidate): boolean {
+  return isConnected && !isHeld;
 }
 
 /** By name within a group, and groups by theirs. */

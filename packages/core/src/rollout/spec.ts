@@ -142,6 +142,7 @@ function rollBackTroubles({ rollBack, rollBackTo, version, pace }: RolloutSpec):
   if (typeof rollBackTo !== 'string' || !isVersion(rollBackTo))
     troubles.push(`${rollBackTo} is no version to go back to`);
   if (rollBackTo === version) troubles.push(`${version} is the version that would be left`);
+  if (rollBack === 'none') troubles.push(`nobody goes back, and ${rollBackTo} is where they would`);
   return troubles;
 }
 

@@ -91,6 +91,15 @@ describe('in which order', () => {
     expect(plan.members.map(({ wave }) => wave)).toEqual([0, 1, 1]);
   });
 
+  test('one that is held goes after those that could begin, and is not said to be away', () => {
+    const plan = planOf(SPEC, [
+      candidate({ agentName: 'a1', isHeld: true }),
+      candidate({ agentName: 'a2' }),
+    ]);
+    expect(namesOf(plan)).toEqual(['a2', 'a1']);
+    expect(plan.warnings).toEqual([]);
+  });
+
   test('two instances of one agent have an order, too', () => {
     const [one, two] = ['i1', 'i2'].map((instanceId) =>
       candidate({ agentName: 'n', instanceId }),

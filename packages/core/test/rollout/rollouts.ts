@@ -94,9 +94,10 @@ const anySpecs: fc.Arbitrary<RolloutSpec> = fc.record({
   needsSecondPrincipal: fc.boolean(),
 });
 
-/** Where versions are only fetched nothing goes back. */
+/** Where versions are only fetched nothing goes back; and nobody goes back to a version where nobody goes. */
 export const specs: fc.Arbitrary<RolloutSpec> = anySpecs.filter(
-  ({ pace, rollBack }) => pace !== 'fetch-only' || rollBack !== 'all',
+  ({ pace, rollBack, rollBackTo }) =>
+    (pace !== 'fetch-only' || rollBack !== 'all') && (rollBack !== 'none' || rollBackTo === null),
 );
 
 export const candidates: fc.Arbitrary<readonly Candidate[]> = fc

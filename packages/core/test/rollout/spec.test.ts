@@ -87,6 +87,11 @@ describe('what is wrong with a spec', () => {
     expect(specTroubles({ ...SPEC, soakMs: -1, pauseAfter: 0 })).toHaveLength(2);
   });
 
+  test('where nobody goes back there is no version to go back to', () => {
+    const troubles = specTroubles({ ...SPEC, rollBack: 'none', rollBackTo: '1.0.0' });
+    expect(troubles).toEqual(['nobody goes back, and 1.0.0 is where they would']);
+  });
+
   test('nothing is, at the limits', () => {
     const waves = [
       ...Array(WAVES_MAX - 1).fill({ kind: 'percent', percent: 100 }),

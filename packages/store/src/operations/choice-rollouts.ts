@@ -240,8 +240,9 @@ async function rolloutFor(
     .filter((one) => isGood(one) && !busy.has(one.instanceId))
     .map((one) => ({
       instanceId: one.instanceId,
+      isConnected: connected.has(one.instanceId),
       // Who could begin now goes first: a canary that waits for its owner tells nothing.
-      isConnected: connected.has(one.instanceId) && one.state === 'Up' && one.marks === '[]',
+      isHeld: one.state !== 'Up' || one.marks !== '[]',
     }));
   const whom = scope === 'group' ? subject : scope;
   const base = `${whom}-${spec.component}-${spec.version.replaceAll('+', '-')}`;

@@ -17,7 +17,12 @@ export interface CandidatesAsked {
   readonly pace: Pace;
   /** Where all would go back to; null or absent: each to what it runs. */
   readonly rollBackTo?: Version | null;
-  readonly agents: readonly { readonly instanceId: string; readonly isConnected: boolean }[];
+  readonly agents: readonly {
+    readonly instanceId: string;
+    readonly isConnected: boolean;
+    /** It could not begin now (core/rollout, Candidate). */
+    readonly isHeld?: boolean;
+  }[];
 }
 
 /** In the order asked for, without those that are gone. */
@@ -50,7 +55,7 @@ export async function rolloutCandidates(
   for (let from = 0; from < agents.length; from += CHUNK) {
     const part = agents.slice(from, from + CHUNK);
     const rows = await rowsOf(db, component, part);
-    for (const { instanceId, isConnected } of part) {
+    for (const { instanceId, isConnected, isHeld = false } of part) {
       const row = rows.get(instanceId);
       if (row === undefined) continue;
       const release = built.get(row.platform);
@@ -64,6 +69,7 @@ export async function rolloutCandidates(
         platform: row.platform,
         version: row.current_version,
         isConnected,
+        isHeld,
         hasPlatform: release !== undefined,
         isCapable: isUnknown ? null : capabilities.includes('auto-upgrade'),
         isPaceKnown: knowsPace(isUnknown ? null : capabilities, asked.pace),

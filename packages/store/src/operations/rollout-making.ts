@@ -114,7 +114,7 @@ export async function rolloutPlan(
   of: { readonly spec: RolloutSpec; readonly selector: string | null; readonly agents: Asked },
 ): Promise<Plan> {
   requireSpec(of.spec, of.selector);
-  await requirePublished(db, of.spec);
+  await requireVersions(db, of.spec);
   return await planNow(db, of);
 }
 
@@ -134,7 +134,16 @@ export async function rolloutByKey(
 async function requireMakeable(db: ReadContext, args: Made): Promise<void> {
   requireSpec(args.spec, args.selector);
   requireToCome(args.extras?.starts_ms ?? null, args.nowMs);
-  await requirePublished(db, args.spec);
+  await requireVersions(db, args.spec);
+}
+
+/** What it brings, and where it may go back to. Throws `desired-version-invalid`. */
+export async function requireVersions(
+  db: ReadContext,
+  { component, version, rollBackTo }: RolloutSpec,
+): Promise<void> {
+  await requirePublished(db, { component, version });
+  if (rollBackTo !== null) await requirePublished(db, { component, version: rollBackTo });
 }
 
 export function requireSpec(spec: RolloutSpec, selector: string | null): void {

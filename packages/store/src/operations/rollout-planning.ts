@@ -11,10 +11,9 @@ import {
   readSpec,
 } from '@moult/core/rollout';
 import type { RolloutTable } from '../rollout-tables.ts';
-import { requirePublished } from './choosing.ts';
 import type { Order, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
-import { requireSpec, requireToCome } from './rollout-making.ts';
+import { requireSpec, requireToCome, requireVersions } from './rollout-making.ts';
 import {
   type Asked,
   dropPlan,
@@ -53,7 +52,7 @@ export async function editRollout(context: WriteContext, args: RolloutEdit): Pro
   const spec = { ...specOf(row), ...args.spec };
   requireSpec(spec, selectorAfter(row, args));
   requireToCome(args.startsMs ?? null, nowMs);
-  await requirePublished(context.db, spec);
+  await requireVersions(context.db, spec);
   const name =
     args.name === undefined || args.name === row.name
       ? row.name
@@ -156,7 +155,7 @@ async function tryPlan(
 ) {
   try {
     const spec = specOf(of.row);
-    await requirePublished(context.db, spec);
+    await requireVersions(context.db, spec);
     const plan = await planNow(context.db, { spec, agents: of.agents });
     const trouble = emptyPlanTrouble(plan, spec);
     return trouble === null ? plan : new CodedError('rollout-empty', trouble);

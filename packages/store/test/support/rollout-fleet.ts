@@ -11,7 +11,7 @@ interface Slot {
 }
 
 export class Fleet {
-  readonly #store: Store;
+  #store: Store;
   readonly #ids = new Map<string, string>();
   readonly #sequences = new Map<string, number>();
   rollout = '';
@@ -19,6 +19,11 @@ export class Fleet {
   selector: string | null = null;
 
   private constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** The same database was opened again. */
+  reopened(store: Store): void {
     this.#store = store;
   }
 
