@@ -82,7 +82,8 @@ function splitting(opened: () => Store): void {
     expect(await fleet.view()).toMatchObject({ outcome: 'ended-ok' });
     expect(await due()).toEqual([second?.id]);
     fleet.rollout = second?.id ?? '';
-    const start = { rollout: fleet.rollout, agents: asked(fleet, 'b'), nowMs: NOW };
+    const { revision } = await fleet.view();
+    const start = { rollout: fleet.rollout, revision, agents: asked(fleet, 'b'), nowMs: NOW };
     expect(await store.write('startDueRollout', start)).toBe(true);
     await fleet.step();
     await fleet.send('b');

@@ -48,6 +48,23 @@ const of = (rollout: string, principal: string = order.principal) => ({
   principal,
 });
 
+interface Found {
+  readonly rollout: string;
+  readonly agents: ReturnType<typeof asked>;
+  readonly nowMs: number;
+}
+
+/** As a coordinator does that was not interrupted. */
+async function finishPlan(store: Store, found: Found) {
+  const { revision } = await isAt(store, found.rollout);
+  return await store.write('finishPlan', { ...found, revision });
+}
+
+async function startDue(store: Store, found: Found) {
+  const { revision } = await isAt(store, found.rollout);
+  return await store.write('startDueRollout', { ...found, revision });
+}
+
 async function isAt(store: Store, rollout: string) {
   return (await store.read('rolloutView', rollout)).row;
 }
@@ -72,10 +89,10 @@ function drafts(opened: () => Store): void {
       ...{ planning: [id], due: [] },
     });
     const finish = { rollout: id, agents: asked(fleet, 'a', 'b'), nowMs: NOW };
-    const { row, plan } = await store.write('finishPlan', finish);
+    const { row, plan } = await finishPlan(store, finish);
     expect(row).toMatchObject({ state: 'pending', planned_ms: NOW });
     expect(plan?.members).toHaveLength(2);
-    expect((await store.write('finishPlan', finish)).plan).toBeNull();
+    expect((await finishPlan(store, finish)).plan).toBeNull();
     expect(await store.read('unsettledRollouts', { nowMs: NOW })).toMatchObject({ planning: [] });
     expect(await kindsOf(store)).toEqual(['rollout-draft', 'rollout-planning', 'rollout-pending']);
     const view = await store.read('rolloutView', id);
@@ -87,7 +104,7 @@ function drafts(opened: () => Store): void {
     await Fleet.of(store, { eu: ['a'] });
     const { id } = await draft(store);
     await store.write('orderPlan', of(id));
-    const { trouble } = await store.write('finishPlan', { rollout: id, agents: [], nowMs: NOW });
+    const { trouble } = await finishPlan(store, { rollout: id, agents: [], nowMs: NOW });
     expect(trouble).toMatchObject({ code: 'rollout-empty' });
     expect(await isAt(store, id)).toMatchObject({
       ...{ state: 'draft', state_why: expect.stringContaining('nobody would be upgraded') },
@@ -110,7 +127,7 @@ function drafts(opened: () => Store): void {
     expect((await store.read('rolloutView', made.id)).waves).toEqual([]);
     const again = store.write('editRollout', { ...edit, isPlanned: false });
     await expect(again).rejects.toMatchObject({ code: 'rollout-state' });
-    await store.write('finishPlan', { rollout: made.id, agents: asked(fleet, 'a'), nowMs: NOW });
+    await finishPlan(store, { rollout: made.id, agents: asked(fleet, 'a'), nowMs: NOW });
     const wrong = { ...of('autumn'), isPlanned: false };
     for (const [set, code] of [
       [{ version: '9.9.9' }, 'desired-version-invalid'],
@@ -197,7 +214,7 @@ function staleness(opened: () => Store): void {
     expect(await isAt(store, made.id)).toMatchObject({ state: 'pending' });
     await store.write('orderPlan', of(made.id));
     const finish = { rollout: made.id, agents: asked(fleet, 'a', 'c'), nowMs: NOW };
-    const { difference } = await store.write('finishPlan', finish);
+    const { difference } = await finishPlan(store, finish);
     expect(difference).toEqual({ alreadyThere: ['a'], cannot: [], gone: ['b'], added: ['c'] });
     expect(await store.write('startRollout', now)).toMatchObject({ state: 'running' });
   });
@@ -228,7 +245,7 @@ function approvals(opened: () => Store): void {
     expect(await isAt(store, id)).toMatchObject({ approved_by: 'bob', approved_ms: NOW });
     const edit = { ...of(id, 'bob'), spec: { soakMs: 1 }, isPlanned: true };
     await store.write('editRollout', edit);
-    await store.write('finishPlan', { rollout: id, agents: asked(fleet, 'a'), nowMs: NOW });
+    await finishPlan(store, { rollout: id, agents: asked(fleet, 'a'), nowMs: NOW });
     await expect(start()).rejects.toMatchObject({ code: 'rollout-not-approved' });
     const editor = store.write('approveRollout', of(id, 'bob'));
     await expect(editor).rejects.toMatchObject({
@@ -246,7 +263,7 @@ function approvals(opened: () => Store): void {
     const again = async (...names: readonly string[]) => {
       await store.write('orderPlan', of(id));
       const finish = { rollout: id, agents: asked(fleet, ...names), nowMs: NOW };
-      return (await store.write('finishPlan', finish)).row.approved_by;
+      return (await finishPlan(store, finish)).row.approved_by;
     };
     expect(await again('a')).toBe('bob');
     expect(await again('a', 'b')).toBeNull();
@@ -260,7 +277,7 @@ function approvals(opened: () => Store): void {
     const made = await fleet.make({ waves: REST, needsSecondPrincipal: true }, ['a']);
     const spec = { needsSecondPrincipal: false };
     await store.write('editRollout', { ...of(made.id), spec, isPlanned: true });
-    await store.write('finishPlan', { rollout: made.id, agents: asked(fleet, 'a'), nowMs: NOW });
+    await finishPlan(store, { rollout: made.id, agents: asked(fleet, 'a'), nowMs: NOW });
     const both = await fleet.make({ waves: REST }, ['a', 'b']);
     for (const id of [made.id, both.id]) {
       const start = store.write('startRollout', of(id));
@@ -300,9 +317,9 @@ function times(opened: () => Store): void {
     await store.write('setRolloutStart', { ...of(id, 'bob'), startsMs: LATER });
     expect((await due(store, LATER - 1)).due).toEqual([]);
     const early = { rollout: id, agents: asked(fleet, 'a', 'b'), nowMs: LATER - 1 };
-    expect(await store.write('startDueRollout', early)).toBe(false);
+    expect(await startDue(store, early)).toBe(false);
     expect((await due(store, LATER)).due).toEqual([id]);
-    expect(await store.write('startDueRollout', { ...early, nowMs: LATER })).toBe(true);
+    expect(await startDue(store, { ...early, nowMs: LATER })).toBe(true);
     expect(await isAt(store, id)).toMatchObject({
       ...{ state: 'running', started_by: 'bob', started_ms: LATER },
     });
@@ -318,11 +335,11 @@ function times(opened: () => Store): void {
     const setting = { ...order, group: 'eu', key: 'rollout.second-principal' };
     await store.write('changeSetting', { ...setting, value: 'yes' });
     const start = { rollout: id, agents: asked(fleet, 'a'), nowMs: LATER };
-    expect(await store.write('startDueRollout', start)).toBe(false);
+    expect(await startDue(store, start)).toBe(false);
     expect(await isAt(store, id)).toMatchObject({ waits_reason: 'awaiting-approval' });
     await store.write('changeSetting', { ...setting, value: null });
     expect((await due(store, LATER)).due).toEqual([id]);
-    expect(await store.write('startDueRollout', start)).toBe(true);
+    expect(await startDue(store, start)).toBe(true);
   });
 
   test('RO42, RO43: with another plan than was approved it waits for another approval', async () => {
@@ -332,14 +349,35 @@ function times(opened: () => Store): void {
     await store.write('approveRollout', of(id, 'bob'));
     await store.write('setRolloutStart', { ...of(id), startsMs: LATER });
     const start = { rollout: id, agents: asked(fleet, 'a', 'b'), nowMs: LATER };
-    expect(await store.write('startDueRollout', start)).toBe(false);
+    expect(await startDue(store, start)).toBe(false);
     expect(await isAt(store, id)).toMatchObject({
       ...{ state: 'pending', waits_reason: 'awaiting-approval', approved_by: null },
     });
     expect((await due(store, LATER + 86_400_000)).due).toEqual([]);
     await store.write('approveRollout', of(id, 'bob'));
     expect((await due(store, LATER)).due).toEqual([id]);
-    expect(await store.write('startDueRollout', start)).toBe(true);
+    expect(await startDue(store, start)).toBe(true);
+  });
+
+  test('RO43: agents that were found for it before an edit are neither planned nor started', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'], us: ['b'] });
+    const { id } = await fleet.make({ waves: REST }, ['a']);
+    await store.write('setRolloutStart', { ...of(id), startsMs: LATER });
+    const found = async (name: string) => {
+      const { revision } = await isAt(store, id);
+      return { rollout: id, agents: asked(fleet, name), revision, nowMs: LATER };
+    };
+    const before = await found('a');
+    const edit = { ...of(id), spec: {}, agents: ['b'], isPlanned: true };
+    const planning = await store.write('editRollout', edit);
+    expect(await store.write('finishPlan', before)).toMatchObject({ row: planning, plan: null });
+    await store.write('finishPlan', await found('b'));
+    expect(await store.write('startDueRollout', before)).toBe(false);
+    fleet.rollout = id;
+    expect(await fleet.states()).toEqual({ b: 'waiting' });
+    expect(await isAt(store, id)).toMatchObject({ state: 'pending', waits_reason: null });
+    expect(await store.write('startDueRollout', await found('b'))).toBe(true);
   });
 
   test('RO43: what stands against it is said, and looked at again', async () => {
@@ -348,7 +386,7 @@ function times(opened: () => Store): void {
     const { id } = await fleet.make({ waves: REST }, ['a']);
     await store.write('setRolloutStart', { ...of(id), startsMs: LATER });
     const start = (nowMs: number, ...names: readonly string[]) =>
-      store.write('startDueRollout', { rollout: id, agents: asked(fleet, ...names), nowMs });
+      startDue(store, { rollout: id, agents: asked(fleet, ...names), nowMs });
     await start(LATER);
     expect(await isAt(store, id)).toMatchObject({ state: 'pending', waits_reason: 'plan-empty' });
     expect((await due(store, LATER + 1)).due).toEqual([]);

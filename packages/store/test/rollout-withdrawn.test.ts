@@ -48,7 +48,8 @@ test('RO6: a release that is withdrawn between plan and start is started by nobo
     message: 'agent 2.0.0 is not published any more: agent-2.0.0 does not start',
   });
   const agents = [{ instanceId: fleet.id('a'), isConnected: true }];
-  const due = { rollout: id, agents, nowMs: startsMs };
+  const { revision } = (await store.read('rolloutView', id)).row;
+  const due = { rollout: id, revision, agents, nowMs: startsMs };
   expect(await store.write('startDueRollout', due)).toBe(false);
   expect(await waiting(id)).toBe('release-withdrawn');
 });

@@ -96,15 +96,19 @@ export class Planning {
   async #finish(id: string): Promise<Planned> {
     const { store, clock } = this.#options;
     const { row } = await store.read('rolloutView', id);
-    const agents = await this.agentsOf(row);
-    return await store.write('finishPlan', { rollout: id, agents, nowMs: clock.nowMs() });
+    const found = await this.#foundFor(row);
+    return await store.write('finishPlan', { ...found, nowMs: clock.nowMs() });
   }
 
   async #startDue(id: string): Promise<void> {
     const { store, clock, rollouts } = this.#options;
     const { row } = await store.read('rolloutView', id);
-    const agents = await this.agentsOf(row);
-    const due = { rollout: id, agents, nowMs: clock.nowMs() };
+    const due = { ...(await this.#foundFor(row)), nowMs: clock.nowMs() };
     if (await store.write('startDueRollout', due)) await rollouts.changed();
+  }
+
+  /** Page by page: it may be edited meanwhile, and is for others then. */
+  async #foundFor(row: RolloutTable) {
+    return { rollout: row.id, revision: row.revision, agents: await this.agentsOf(row) };
   }
 }

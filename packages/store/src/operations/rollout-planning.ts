@@ -116,14 +116,20 @@ export interface Planned {
   readonly difference: PlanDifference | null;
 }
 
-/** Does what `orderPlan` ordered. Level-triggered: of what is not planning it changes nothing. */
-export async function finishPlan(
-  context: WriteContext,
-  args: { readonly rollout: string; readonly agents: Asked; readonly nowMs: number },
-): Promise<Planned> {
-  const { agents, nowMs } = args;
+export interface FoundFor {
+  readonly rollout: string;
+  /** Of the row that said whom it is for: one that was edited while they were looked up is for others. */
+  readonly revision: number;
+  readonly agents: Asked;
+  readonly nowMs: number;
+}
+
+/** Does what `orderPlan` ordered. Level-triggered: of what is not planning, or not that any more, it changes nothing. */
+export async function finishPlan(context: WriteContext, args: FoundFor): Promise<Planned> {
+  const { agents, nowMs, revision } = args;
   const row = await rolloutOf(context.db, args.rollout);
-  if (row.state !== 'planning') return { row, plan: null, trouble: null, difference: null };
+  if (row.state !== 'planning' || row.revision !== revision)
+    return { row, plan: null, trouble: null, difference: null };
   const made = await tryPlan(context, { row, agents });
   if (made instanceof CodedError) {
     const why = made.message;

@@ -23,7 +23,7 @@ import {
   replacePlan,
   storedDifference,
 } from './rollout-plan-rows.ts';
-import { specOf } from './rollout-planning.ts';
+import { type FoundFor, specOf } from './rollout-planning.ts';
 import { moveRollout, rolloutOf } from './rollout-rows.ts';
 import { needsSecondPrincipal } from './second-principal.ts';
 
@@ -205,17 +205,14 @@ export async function unsettledRollouts(
 }
 
 /**
- * RO43: planned anew, and started if nothing stands against it; else it waits, with the reason. Level-triggered. Gives whether it
- * was started.
+ * RO43: planned anew, and started if nothing stands against it; else it waits, with the reason. Level-triggered: of one that was
+ * changed meanwhile nothing is done. Gives whether it was started.
  */
-export async function startDueRollout(
-  context: WriteContext,
-  args: { readonly rollout: string; readonly agents: Asked; readonly nowMs: number },
-): Promise<boolean> {
+export async function startDueRollout(context: WriteContext, args: FoundFor): Promise<boolean> {
   const { agents, nowMs } = args;
   const { planning: _, due } = await unsettledRollouts(context.db, args);
   const before = await rolloutOf(context.db, args.rollout);
-  if (!due.includes(before.id)) return false;
+  if (!due.includes(before.id) || before.revision !== args.revision) return false;
   const wait = (reason: HoldReason) => noteStartWait(context, before, { reason, nowMs });
   if (await isHeldByRestore(context.db)) return await wait('coordinator-restored');
   if (readSpec(before.spec) === null) return await wait('plan-empty');
