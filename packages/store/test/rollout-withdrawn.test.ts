@@ -66,6 +66,18 @@ test('RO6: withdrawn while it runs it goes to nobody more, and on when it is pub
   expect(await waiting(id)).toBe(null);
 });
 
+test('RO6, RO22: what was withdrawn keeps no places from another rollout, though it comes before it', async () => {
+  await publish(store, [['3.0.0', '3'.repeat(64)]]);
+  const before = await fleet.make({ version: '3.0.0', priority: 9 }, ['a']);
+  await store.write('startRollout', { ...order, rollout: before.id });
+  const { id } = await fleet.make({}, ['b']);
+  await store.write('startRollout', { ...order, rollout: id });
+  const step = async () => (await store.write('stepRollout', { id, nowMs: NOW })).issued.length;
+  expect(await step()).toBe(0);
+  await set('imported', '3.0.0');
+  expect(await step()).toBe(1);
+});
+
 test('RO37: a way back that leads nowhere halts, also one that continues, and says so', async () => {
   await fleet.rollOut({ waves: [{ kind: 'rest' }], onError: 'continue' });
   await fleet.upgrade('a');

@@ -106,6 +106,7 @@ export {
   isOverBudget,
   type MemberCounts,
   NO_MEMBERS,
+  type RolloutCounters,
   type RolloutStatus,
   slotsFree,
   sumOf,

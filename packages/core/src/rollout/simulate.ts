@@ -56,7 +56,9 @@ export function simulate(asked: SimulatedRollout): Simulation {
   // Each turn starts somebody, ends somebody, resumes, lets a wave soak or approves one; the last finds the end.
   const turnsMax = 3 * asked.members.length + 2 * asked.spec.waves.length + 1;
   for (let turn = 0; turn < turnsMax; turn++) {
-    const verdict = verdictOf({ ...course, spec: asked.spec, failuresForgiven: 0 }, course.nowMs);
+    const { spec } = asked;
+    const status = { ...course, spec, failuresForgiven: 0, isPublished: true };
+    const verdict = verdictOf(status, course.nowMs);
     if (!takeTurn(course, verdict)) break;
   }
   const { upgrades, approvals, resumes } = course;

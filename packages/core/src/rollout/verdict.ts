@@ -36,10 +36,15 @@ export interface RolloutStatus {
   readonly failuresForgiven: number;
   /** Upgrades that ended well when it was started or resumed last: test mode counts from there. */
   readonly doneAtResume: number;
+  /** The release: what was withdrawn goes to nobody more. */
+  readonly isPublished: boolean;
 }
 
+/** What is said of it by its own rows. */
+export type RolloutCounters = Omit<RolloutStatus, 'isPublished'>;
+
 /** RO4, also of one that is over: more have failed than may, of a sample that is large enough. */
-export function isOverBudget(status: Omit<RolloutStatus, 'doneAtResume'>): boolean {
+export function isOverBudget(status: RolloutCounters): boolean {
   const { spec, waves, failuresForgiven } = status;
   if (spec === null) return true;
   const tally = tallyOf(spec, sumOf(waves.map(({ counts }) => counts)), failuresForgiven);
@@ -80,7 +85,7 @@ export function verdictOf(status: RolloutStatus, nowMs: number): Verdict {
   if (spec.pauseAfter !== null && doneSince >= spec.pauseAfter)
     return { kind: 'pause', why: `test mode: ${doneSince} upgrades are done` };
   const atMost = spec.pauseAfter === null ? null : spec.pauseAfter - doneSince - total.upgrading;
-  return nextStart({ spec, waves, tally, atMost, nowMs });
+  return nextStart({ spec, waves, tally, atMost, nowMs, isPublished: status.isPublished });
 }
 
 /** Where all are away nothing is known of the version, and whoever comes first can still halt the others (RO6). */
@@ -102,6 +107,7 @@ interface Next {
   readonly tally: Tally;
   readonly atMost: number | null;
   readonly nowMs: number;
+  readonly isPublished: boolean;
 }
 
 /**
@@ -123,6 +129,8 @@ function nextStart(next: Next): Verdict {
   }
   if (atMost !== null && atMost <= 0)
     return { kind: 'wait', wave, reason: 'upgrading', untilMs: null };
+  // RO6, RO22: asked here, so that it keeps no places from others either.
+  if (!next.isPublished) return { kind: 'wait', wave, reason: 'release-withdrawn', untilMs: null };
   return { kind: 'start', wave, atMost };
 }
 

@@ -43,6 +43,7 @@ export function statusOf(
   return {
     failuresForgiven: 0,
     doneAtResume: 0,
+    isPublished: true,
     ...some,
     spec: { ...SPEC, ...some.spec },
     waves: waves.map(({ lastEndMs = null, isApproved = false, ...counts }) => ({

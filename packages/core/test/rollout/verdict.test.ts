@@ -33,6 +33,16 @@ function check(cases: readonly [string, RolloutStatus, Verdict][]): void {
 
 describe('who starts', () => {
   check([
+    [
+      'RO6: nobody of what was withdrawn, also of an open wave',
+      statusOf([{ waiting: 1, done: 1 }], { isPublished: false }),
+      wait('release-withdrawn', { wave: 0 } as Partial<Verdict>),
+    ],
+    [
+      'RO6: and it ends, where everybody has it',
+      statusOf([{ done: 1 }], { isPublished: false }),
+      { kind: 'end', isOk: true },
+    ],
     ['the first wave', statusOf([{ waiting: 1 }, { waiting: 2 }]), START],
     ['the others of a wave', statusOf([{ waiting: 1, upgrading: 1, done: 1 }]), START],
     [

@@ -138,6 +138,11 @@ export async function releaseOf(db: ReadContext, name: ReleaseName): Promise<Rel
   return row ?? null;
 }
 
+/** RO6: what was withdrawn goes to nobody more. */
+export async function isPublished(db: ReadContext, name: ReleaseName): Promise<boolean> {
+  return (await releaseOf(db, name))?.state === 'published';
+}
+
 /** One platform of a release, published or not; null: not built for it. */
 export async function platformOf(
   db: ReadContext,

@@ -6,10 +6,10 @@ import type { Version } from '@moult/core/versions';
 import type { RolloutTable } from '../rollout-tables.ts';
 import { requirePublished } from './choosing.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
+import { isPublished } from './releases.ts';
 import { createRollout } from './rollout-making.ts';
 import type { Asked } from './rollout-plan-rows.ts';
 import { rolloutOf } from './rollout-rows.ts';
-import { isPublished } from './rollout-starting.ts';
 
 /** Of those that cannot, so many are named. */
 const NAMED_MAX = 5;

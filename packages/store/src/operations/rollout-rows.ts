@@ -7,17 +7,20 @@ import {
   type MemberCounts,
   type MemberState,
   ON_THE_WAY,
+  type RolloutCounters,
   type RolloutEvent,
-  type RolloutStatus,
   readSpec,
   rolloutAfter,
   stateRemedyOf,
+  type Verdict,
+  verdictOf,
 } from '@moult/core/rollout';
 import { type RawBuilder, sql } from 'kysely';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { preparedByNames } from './prepared.ts';
+import { isPublished } from './releases.ts';
 
 type Column = Exclude<
   keyof RolloutWaveTable,
@@ -100,8 +103,21 @@ export async function addWave(
     .execute();
 }
 
+/** What core makes of it now. */
+export async function judged(
+  db: ReadContext,
+  of: {
+    readonly row: RolloutTable;
+    readonly waves: readonly RolloutWaveTable[];
+    readonly nowMs: number;
+  },
+): Promise<Verdict> {
+  const { row, waves, nowMs } = of;
+  return verdictOf({ ...countersOf(row, waves), isPublished: await isPublished(db, row) }, nowMs);
+}
+
 /** As core judges it. */
-export function statusOf(row: RolloutTable, waves: readonly RolloutWaveTable[]): RolloutStatus {
+export function countersOf(row: RolloutTable, waves: readonly RolloutWaveTable[]): RolloutCounters {
   return {
     spec: readSpec(row.spec),
     waves: waves.map((wave) => ({

@@ -13,7 +13,7 @@ import type { RolloutTable } from '../rollout-tables.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { isHeldByRestore } from './lives.ts';
-import { releaseOf } from './releases.ts';
+import { isPublished } from './releases.ts';
 import { requireToCome } from './rollout-making.ts';
 import {
   type Asked,
@@ -88,14 +88,6 @@ async function requirePublishedStill(db: ReadContext, row: RolloutTable): Promis
     'desired-version-invalid',
     `${row.component} ${row.version} is not published any more: ${row.name} does not start`,
   );
-}
-
-/** RO6: what was withdrawn goes to nobody more. */
-export async function isPublished(
-  db: ReadContext,
-  row: Pick<RolloutTable, 'component' | 'version'>,
-): Promise<boolean> {
-  return (await releaseOf(db, row))?.state === 'published';
 }
 
 /** RO41 */

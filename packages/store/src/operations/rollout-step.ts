@@ -2,7 +2,7 @@
  * One step of a running rollout: reads its counters, lets core judge, and writes what follows in one transaction. Level-
  * triggered: it may be called at any time, by whomever, and orders nothing twice.
  */
-import { FETCHES_MAX, hasBegun, isActive, type Verdict, verdictOf } from '@moult/core/rollout';
+import { FETCHES_MAX, hasBegun, isActive, type Verdict } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import type { WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
@@ -12,8 +12,7 @@ import { prepared, upTo } from './prepared.ts';
 import { haltRollout, sendBackIfSo } from './rollout-halt.ts';
 import { orderVersion } from './rollout-orders.ts';
 import { roomsFor, takesPlaces } from './rollout-rooms.ts';
-import { countsOf, moveMember, moveRollout, rolloutOf, statusOf, wavesOf } from './rollout-rows.ts';
-import { isPublished } from './rollout-starting.ts';
+import { countsOf, judged, moveMember, moveRollout, rolloutOf, wavesOf } from './rollout-rows.ts';
 import { rollBackSome } from './rollout-way-back.ts';
 
 /** In one transaction: others want to write, too. */
@@ -70,17 +69,12 @@ async function goOn(
   context: WriteContext,
   of: Stepping & Pick<Judged<Verdict>, 'row' | 'waves'>,
 ): Promise<Stepped> {
-  const { row, waves } = of;
+  const { row } = of;
   if (row.state === 'halted') return NOTHING;
-  const verdict = judged(row, waves, of.nowMs);
+  const verdict = await judged(context.db, of);
   // RO2: what goes on past a pause can halt it, and nothing more.
   if (row.state === 'paused' && verdict.kind !== 'halt') return NOTHING;
   return await carryOut(context, { ...of, verdict });
-}
-
-/** What core makes of its counters. */
-function judged(row: RolloutTable, waves: readonly RolloutWaveTable[], nowMs: number): Verdict {
-  return verdictOf(statusOf(row, waves), nowMs);
 }
 
 interface Judged<V extends Verdict> extends Stepping {
@@ -110,11 +104,6 @@ async function carryOut(context: WriteContext, of: Judged<Verdict>): Promise<Ste
     case 'start': {
       if (await isInMaintenance(context.db, nowMs)) {
         await noteWait(context, row, { reason: 'coordinator-upgrading', untilMs: null });
-        return NOTHING;
-      }
-      // RO6: what was withdrawn goes to nobody more.
-      if (!(await isPublished(context.db, row))) {
-        await noteWait(context, row, { reason: 'release-withdrawn', untilMs: null });
         return NOTHING;
       }
       const { issued, isMore } = await startSome(context, { ...of, verdict });
@@ -159,7 +148,10 @@ async function startSome(
     open,
     // All that there are wait for a wave to open.
     groups: isOpening ? null : (of.groups ?? null),
-    verdictOf: async (other) => judged(other, await wavesOf(context.db, other.id), nowMs),
+    verdictOf: async (other) => {
+      const waves = await wavesOf(context.db, other.id);
+      return await judged(context.db, { row: other, waves, nowMs });
+    },
   });
   const issued: string[] = [];
   for (const { group, free } of rooms) {

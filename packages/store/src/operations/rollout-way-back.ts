@@ -17,11 +17,11 @@ import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
 import { isInMaintenance } from './maintenance.ts';
+import { isPublished } from './releases.ts';
 import { correctMember, failWayBack } from './rollout-members.ts';
 import { orderVersion } from './rollout-orders.ts';
 import { roomIn } from './rollout-rooms.ts';
 import { moveMember, rolloutOf } from './rollout-rows.ts';
-import { isPublished } from './rollout-starting.ts';
 
 /** In one transaction: others want to write, too. */
 const ORDERS_MAX = 64;

@@ -9,14 +9,13 @@ import {
   readSpec,
   stateRemedyOf,
   sumOf,
-  verdictOf,
 } from '@moult/core/rollout';
 import type { RolloutTable } from '../rollout-tables.ts';
 import type { Order, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { keepThose } from './rollout-halt.ts';
 import { approveStart } from './rollout-planning.ts';
-import { countsOf, moveMember, moveRollout, rolloutOf, statusOf, wavesOf } from './rollout-rows.ts';
+import { countsOf, judged, moveMember, moveRollout, rolloutOf, wavesOf } from './rollout-rows.ts';
 
 const FAILURES = MEMBER_STATES.filter(isFailure);
 /** RO4: those on their way back, too. */
@@ -68,7 +67,7 @@ export async function approveRollout(
   const row = await rolloutOf(context.db, args.rollout);
   if (row.state === 'pending') return await approveStart(context, { ...args, row });
   const waves = await wavesOf(context.db, row.id);
-  const verdict = verdictOf(statusOf(row, waves), nowMs);
+  const verdict = await judged(context.db, { row, waves, nowMs });
   const next = verdict.kind === 'wait' && isGate(verdict.reason) ? waves[verdict.wave] : undefined;
   if (!isActive(row.state) || next === undefined)
     throw new CodedError('rollout-state', `no wave of ${row.name} waits for an approval`, {

@@ -8,7 +8,7 @@ import type { ReadContext } from './context.ts';
 import { unavailableMaxOf } from './groups.ts';
 import type { InstanceRow } from './instances.ts';
 import { ONE, prepared, upTo } from './prepared.ts';
-import { statusOf, wavesOf } from './rollout-rows.ts';
+import { countersOf, wavesOf } from './rollout-rows.ts';
 
 export type InFlight = Pick<CommandTable, 'id' | 'created_ms' | 'has_place'>;
 
@@ -35,7 +35,7 @@ export async function rolloutHoldOf(
   if (row?.state === 'paused') return 'rollout-paused';
   if (row?.state === 'halted') return 'rollout-halted';
   if (row?.state !== 'ended') return null;
-  return isOverBudget(statusOf(row, await wavesOf(db, row.id))) ? 'rollout-failed' : null;
+  return isOverBudget(countersOf(row, await wavesOf(db, row.id))) ? 'rollout-failed' : null;
 }
 
 const rolloutFor = prepared((db, of: { readonly commandId: string }) =>
