@@ -215,10 +215,11 @@ describe('why a rollout does not move', () => {
     expect(whyLines({ rollout: HALTED, reasons }, AT_MS).join('\n')).toBe(
       [
         'spring: halted: 1 failed, 0 may',
-        '  freed by: moult rollouts resume spring',
         '1 agent: failed (crashed): it ended: db-1',
-        '  next: Look at its log.',
         '  evidence: moult rollouts report spring --agent db-1',
+        '  next: Look at its log.',
+        'the rollout (rollout-halted)',
+        '  freed by: moult rollouts resume spring',
         '500 agents: the rollout was halted (rollout-halted): w-1, w-2 and 498 more',
         '1 agent: the agent is paused (paused): web-1',
         '  freed by: moult agents resume web-1',

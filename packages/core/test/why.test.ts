@@ -26,6 +26,7 @@ const OPEN: OpenCommand = {
   rollout: null,
   id: 'c1',
   isInFlight: true,
+  isWayBack: false,
   holdReason: null,
   hostHoldReason: null,
   notBeforeMs: 0,
@@ -138,6 +139,15 @@ describe('a command that the host has', () => {
       reason: 'agent-down',
       detail: `the host has command c1; last seen ${SEEN}`,
       freedBy: 'moult commands revoke c1',
+    });
+  });
+
+  test('of a way back is never offered to be taken back', () => {
+    const away = inFlight({ isWayBack: true }, { isDown: true, version: '1.0.0' });
+    expect(away).toEqual({
+      reason: 'agent-down',
+      detail: `it goes back to 1.0.0 as soon as it comes; last seen ${SEEN}`,
+      freedBy: expect.stringMatching(/^moult agent status \(on the host.+moult agent rollback/),
     });
   });
 

@@ -90,6 +90,13 @@ function goingBack(opened: () => Store): void {
       b: 'to-roll-back',
       c: 'rolled-back',
     });
+    // R23: who has failed, and who goes back with it.
+    const alike = await store.read('unfinishedMembers', fleet.rollout);
+    expect(alike.map(({ state, failure }) => [state, failure]).sort()).toEqual([
+      ['rolled-back', 'trial'],
+      ['rolling-back', null],
+      ['to-roll-back', null],
+    ]);
     await fleet.send('a');
     await fleet.finish('a', { attests: true, slot: { version: '1.0.0', digest: D1 } });
     await fleet.step();

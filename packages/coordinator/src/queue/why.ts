@@ -158,6 +158,7 @@ export class Why {
       kind: 'open',
       id: command.id,
       isInFlight: isInFlight(command),
+      isWayBack: command.is_revert === 1,
       rollout: await this.#rolloutOf(command),
       holdReason: command.hold_reason as HoldReason | null,
       hostHoldReason: command.host_hold_reason as HoldReason | null,

@@ -235,6 +235,10 @@ export const HOLD_REASONS = {
   },
 } as const;
 
+/** Where one that is to go back never comes. */
+export const BACK_BY_HAND =
+  'moult agent status (on the host, if it never comes; there moult agent rollback takes it back by hand)';
+
 export type HoldReason = keyof typeof HOLD_REASONS;
 
 export function isHoldReason(text: string | null): text is HoldReason {

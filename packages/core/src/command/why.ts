@@ -8,7 +8,7 @@
  */
 import type { AgentState } from '../agent-state.ts';
 import type { Component } from '../component.ts';
-import { HOLD_REASONS, type HoldReason, type HoldReasonText } from './reasons.ts';
+import { BACK_BY_HAND, HOLD_REASONS, type HoldReason, type HoldReasonText } from './reasons.ts';
 import type { RepairVerdict } from './repair.ts';
 
 /** Times are wall clock, ms. */
@@ -34,6 +34,8 @@ export interface OpenCommand {
   readonly id: string;
   /** The host has it, or is being told of it. */
   readonly isInFlight: boolean;
+  /** It takes back what was given before: its end leaves the host on that. */
+  readonly isWayBack: boolean;
   /** Name of the rollout that ordered it; null: none did. */
   readonly rollout: string | null;
   readonly holdReason: HoldReason | null;
@@ -158,8 +160,12 @@ function explainInFlight(facts: WhyFacts, open: OpenCommand): Found {
     return { reason: 'awaiting-start', detail };
   }
   if (facts.isDown) {
-    const detail = `the host has command ${id}; ${seenText(facts.lastSeenMs)}`;
-    return { reason: 'agent-down', detail, id };
+    const seen = seenText(facts.lastSeenMs);
+    if (open.isWayBack) {
+      const detail = `it goes back to ${facts.version} as soon as it comes; ${seen}`;
+      return { reason: 'agent-down', detail, freedBy: BACK_BY_HAND };
+    }
+    return { reason: 'agent-down', detail: `the host has command ${id}; ${seen}`, id };
   }
   const { hostHoldReason } = open;
   if (progress === null) return { reason: hostHoldReason ?? 'upgrading' };

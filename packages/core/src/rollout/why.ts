@@ -2,11 +2,13 @@
  * Why agents of a rollout do not have the version yet (R23): of each one reason, those with the same reason together, with
  * what frees them as it can be typed. What keeps the rollout as a whole comes first.
  *
- *   failed     how it ended, by its code
- *   held       waiting, parked or under way: what the queue, the host, its wave or the rollout says
+ *   failed     how it ended, by its kind and code; also of those that go back for it, from the failure on
+ *   held       waiting, parked, under way or on the way back: what the queue, the host, its wave or the rollout says; also
+ *              those that went back with the others and had not failed
  *   over       it has the version, or a person has left it out: there is nothing to free
  */
 import {
+  BACK_BY_HAND,
   HOLD_REASONS,
   type HoldReason,
   type HoldReasonText,
@@ -59,6 +61,8 @@ export interface MembersAlike {
   /** Of its command, or why it is parked; null: nothing is said. */
   readonly holdReason: string | null;
   readonly code: string | null;
+  /** The kind of its failure; null: it has not failed. */
+  readonly failure: string | null;
   readonly count: number;
   /** The first of them, `NAMED_MAX` at most, in the order of their turns. */
   readonly some: readonly SomeMember[];
@@ -91,16 +95,55 @@ export function whyOf(
   rollout: RolloutFacts,
   members: readonly MembersAlike[],
 ): readonly RolloutReason[] {
-  const failed = members.filter(({ state }) => KIND_OF[state] === 'failed');
+  const failed = members.filter(hasFailed);
   const held = members.filter(({ state }) => KIND_OF[state] === 'held');
+  const wentBack = members.filter(
+    (alike) => KIND_OF[alike.state] === 'failed' && !hasFailed(alike),
+  );
   const keyOf = (alike: MembersAlike) => memberReasonOf(rollout, alike) ?? 'upgrading';
   return [
     ...ofRollout(rollout),
-    ...together(failed, ({ state, code }) => `${state} ${code}`).map((all) =>
+    ...together(failed, (alike) => `${failureWord(alike)} ${alike.code}`).map((all) =>
       failureReason(rollout, all),
     ),
-    ...together(held, keyOf).map((all) => holdReason(rollout, keyOf(all), all)),
+    ...together(held, (alike) => `${isGoingBack(alike)} ${keyOf(alike)}`).map((all) =>
+      holdReason(rollout, keyOf(all), all),
+    ),
+    ...together(wentBack, () => '').map(wentBackReason),
   ];
+}
+
+function isGoingBack({ state }: Pick<MembersAlike, 'state'>): boolean {
+  return state === 'to-roll-back' || state === 'rolling-back';
+}
+
+/** Of `--roll-back all` also those go back that are well: they have neither kind nor code. */
+function hasFailed(alike: MembersAlike): boolean {
+  const { state, failure, code } = alike;
+  if (isGoingBack(alike)) return failure !== null;
+  if (state === 'rolled-back') return failure !== null || code !== null;
+  return KIND_OF[state] === 'failed';
+}
+
+/** `failed, fetch`, `rolled back`, `failed, after commit, and goes back`. */
+function failureWord(alike: MembersAlike): string {
+  const { state, failure } = alike;
+  const word = isGoingBack(alike) ? 'failed' : state.replaceAll('-', ' ');
+  // That a version was rolled back says how it failed.
+  const isSaid = failure === null || (state === 'rolled-back' && failure === 'trial');
+  const kind = isSaid ? '' : `, ${failure.replaceAll('-', ' ')}`;
+  return `${word}${kind}${isGoingBack(alike) ? ', and goes back' : ''}`;
+}
+
+function wentBackReason(all: MembersAlike): RolloutReason {
+  return {
+    about: 'held',
+    reason: null,
+    text: 'went back with the others, and had not failed',
+    untilMs: null,
+    freedBy: null,
+    ...concerned(all),
+  };
 }
 
 /** What one agent waits for: a hold reason, or what a newer host says; null: it is under way, or over. */
@@ -191,7 +234,7 @@ const NOBODY: Alike = { count: 0, some: [] };
 type Alike = Pick<MembersAlike, 'count' | 'some'>;
 
 function failureReason(rollout: RolloutFacts, all: MembersAlike): RolloutReason {
-  const { state, code, some } = all;
+  const { code, some } = all;
   const message = some[0]?.message ?? null;
   const named = code === null ? '' : ` (${code})`;
   const why = message === null ? '' : `: ${message}`;
@@ -203,9 +246,10 @@ function failureReason(rollout: RolloutFacts, all: MembersAlike): RolloutReason 
   return {
     about: 'failed',
     reason: code,
-    text: `${state.replaceAll('-', ' ')}${named}${why}`,
+    text: `${failureWord(all)}${named}${why}`,
     untilMs: null,
-    freedBy: typed(told ?? again, rollout, all),
+    // What is to be done of those that go back is said where they are held.
+    freedBy: isGoingBack(all) ? null : typed(told ?? again, rollout, all),
     ...concerned(all),
   };
 }
@@ -218,16 +262,22 @@ const OF_WAVES: readonly string[] = [
 ] satisfies readonly HoldReason[];
 
 function holdReason(rollout: RolloutFacts, reason: string, all: MembersAlike): RolloutReason {
-  const known = knownReason(reason);
+  const text = knownReason(reason)?.text ?? reason;
   return {
     about: 'held',
     reason,
-    text: known?.text ?? reason,
+    text: isGoingBack(all) ? `${onTheWayBack(reason)}: ${text}` : text,
     untilMs: null,
     freedBy: heldFreedBy(rollout, reason, all),
     ...concerned(all),
   };
 }
+
+function onTheWayBack(reason: string): string {
+  return reason === 'agent-down' ? 'on the way back as soon as it comes' : 'on the way back';
+}
+
+const ENDS_WAY_BACK = /^moult (?:commands revoke|agents upgrade)\b/;
 
 function heldFreedBy(rollout: RolloutFacts, reason: string, all: MembersAlike): string | null {
   const { freedBy = null, freedWhere } = knownReason(reason) ?? {};
@@ -235,7 +285,10 @@ function heldFreedBy(rollout: RolloutFacts, reason: string, all: MembersAlike): 
   if (reason === 'rollout-halted') return typed('moult rollouts resume ROLLOUT', rollout, all);
   if (OF_WAVES.includes(reason))
     return rollout.waitsFor?.reason === reason ? typed(freedBy, rollout, all) : null;
-  const isUnderWay = all.state === 'upgrading' || all.state === 'rolling-back';
+  // Their commands are the way back, and another order ends them: they would stay on what they are not to keep.
+  if (isGoingBack(all) && ENDS_WAY_BACK.test(freedBy))
+    return reason === 'agent-down' ? BACK_BY_HAND : null;
+  const isUnderWay = all.state === 'upgrading';
   // Another order would be refused, or wait behind this one: only an end makes way.
   const command =
     isUnderWay && freedBy.startsWith('moult agents upgrade') ? 'moult commands revoke ID' : freedBy;

@@ -22,7 +22,16 @@ function alike(count: number, of: Partial<MembersAlike> = {}): MembersAlike {
     ...{ agent: `a${n + 1}`, platform: 'linux-x64', commandId: `c${n + 1}` },
     message: of.code === undefined ? null : 'it ended',
   }));
-  return { state: 'waiting', wave: 0, holdReason: null, code: null, count, some, ...of };
+  return {
+    state: 'waiting',
+    wave: 0,
+    holdReason: null,
+    code: null,
+    failure: null,
+    count,
+    some,
+    ...of,
+  };
 }
 
 const freedBy = (rollout: RolloutFacts, all: MembersAlike) =>
@@ -146,6 +155,75 @@ describe('what frees agents of a rollout', () => {
   test('what only a newer host says is told as it said it', () => {
     const [said] = whyOf(RUNNING, [alike(1, { state: 'parked', holdReason: 'full-moon' })]);
     expect(said).toMatchObject({ reason: 'full-moon', text: 'full-moon', freedBy: null });
+  });
+});
+
+describe('agents that go back', () => {
+  const failed = { code: 'failed-after-commit', failure: 'after-commit' };
+  const say = (...all: readonly MembersAlike[]) =>
+    whyOf(HALTED, all)
+      .slice(1)
+      .map(({ about, text, agents, freedBy: by }) => [about, text, agents, by]);
+
+  test('R23: what failed is said from the failure on, and that they go back beside it', () => {
+    expect(
+      say(
+        alike(1, { state: 'to-roll-back', ...failed }),
+        alike(2, { state: 'rolling-back', ...failed }),
+      ),
+    ).toEqual([
+      ['failed', 'failed, after commit, and goes back (failed-after-commit): it ended', 3, null],
+      ['held', 'on the way back: the agent is upgrading', 2, null],
+      [
+        'held',
+        'on the way back: as many agents of its group as may be are upgrading already',
+        1,
+        null,
+      ],
+    ]);
+  });
+
+  test.each(Object.keys(HOLD_REASONS) as HoldReason[])(
+    'R23: held by %s, nothing is offered that would leave them where they are',
+    (holdReason) => {
+      for (const state of ['to-roll-back', 'rolling-back'] as const)
+        expect(say(alike(2, { state, holdReason }))[0]?.[3] ?? '').not.toMatch(
+          /commands revoke|agents upgrade/,
+        );
+    },
+  );
+
+  test('R23: one that is away goes back when it comes; there is a word for its host if it never does', () => {
+    const [away, other] = say(
+      alike(2, { state: 'to-roll-back', holdReason: 'agent-down' }),
+      alike(1, { state: 'parked', holdReason: 'agent-down' }),
+    );
+    expect(away).toEqual([
+      'held',
+      'on the way back as soon as it comes: the agent is not connected',
+      2,
+      expect.stringMatching(/^moult agent status \(on the host.+moult agent rollback/),
+    ]);
+    expect(other?.[3]).toMatch(/^moult commands revoke c1/);
+  });
+
+  test('R23: one that went back with the others is not told as failed', () => {
+    expect(
+      say(
+        alike(1, { state: 'rolled-back' }),
+        alike(1, { state: 'rolled-back', failure: 'trial', code: 'crashed' }),
+        alike(2, { state: 'rolled-back', ...failed }),
+      ),
+    ).toEqual([
+      [
+        'failed',
+        'rolled back, after commit (failed-after-commit): it ended',
+        2,
+        expect.stringContaining('`moult agents show a1 a2`'),
+      ],
+      ['failed', 'rolled back (crashed): it ended', 1, 'moult rollouts retry spring'],
+      ['held', 'went back with the others, and had not failed', 1, null],
+    ]);
   });
 });
 

@@ -16,7 +16,8 @@ export async function unfinishedMembers(
     .leftJoin('commands', 'commands.id', 'member.command_id')
     .leftJoin('instances', 'instances.id', 'member.instance_id')
     .select(['member.state', 'member.wave', 'member.place', 'member.agent_name'])
-    .select(['member.command_id', 'member.code', 'member.message', 'instances.platform'])
+    .select(['member.command_id', 'member.code', 'member.message', 'member.failure'])
+    .select('instances.platform')
     .select(({ fn }) =>
       fn
         .coalesce('member.hold_reason', 'commands.hold_reason', 'commands.host_hold_reason')
@@ -29,8 +30,8 @@ export async function unfinishedMembers(
     .selectFrom(members)
     .selectAll()
     .select([
-      sql<number>`count(*) OVER (PARTITION BY state, wave, reason, code)`.as('alike'),
-      sql<number>`row_number() OVER (PARTITION BY state, wave, reason, code ORDER BY place)`.as(
+      sql<number>`count(*) OVER (PARTITION BY state, wave, reason, code, failure)`.as('alike'),
+      sql<number>`row_number() OVER (PARTITION BY state, wave, reason, code, failure ORDER BY place)`.as(
         'nth',
       ),
     ])
@@ -43,16 +44,17 @@ export async function unfinishedMembers(
     .execute();
   const groups = new Map<string, MembersAlike>();
   for (const row of rows) {
-    const { state, wave, reason, code } = row;
-    const key = JSON.stringify([state, wave, reason, code]);
+    const { state, wave, reason, code, failure } = row;
+    const key = JSON.stringify([state, wave, reason, code, failure]);
     const one = {
       agent: row.agent_name,
       platform: row.platform ?? '',
       commandId: row.command_id,
       message: row.message,
     };
+    const count = Number(row.alike);
     const some = [...(groups.get(key)?.some ?? []), one];
-    groups.set(key, { state, wave, holdReason: reason, code, count: Number(row.alike), some });
+    groups.set(key, { state, wave, holdReason: reason, code, failure, count, some });
   }
   return [...groups.values()];
 }

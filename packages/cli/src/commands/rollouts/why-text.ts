@@ -1,6 +1,6 @@
 /*
- * Why a rollout's agents do not have the version, in few lines: one for each reason, with how many it concerns, a few of
- * their names, and what frees them.
+ * Why a rollout's agents do not have the version, in few lines: what has failed, with its evidence, before anything that
+ * would go on; one for each reason, with how many it concerns, a few of their names, and what frees them.
  */
 import type { ResponseOf } from '@moult/api/client';
 import { agentsText } from '../../terminal/names.ts';
@@ -11,17 +11,26 @@ type Reason = Why['reasons'][number];
 
 export function whyLines({ rollout, reasons }: Why, nowMs: number): readonly string[] {
   const told = new Set<string>();
+  const failed = reasons.filter(({ about }) => about === 'failed');
+  const others = reasons.filter(({ about }) => about !== 'failed');
   return [
     `${rollout.name}: ${stateText(rollout)}`,
-    ...reasons.flatMap((reason) => [
-      // Its state is said above.
-      ...(reason.reason?.startsWith('rollout-') === true && reason.about === 'rollout'
-        ? []
-        : [textOf(reason, nowMs)]),
+    ...[...failed, ...others].flatMap((reason) => [
+      ...textLines(reason, { hasFailures: failed.length > 0, nowMs }),
       ...nextLines(reason, told, rollout),
     ]),
     ...(reasons.length === 0 ? ['Nobody fails, and nobody waits.'] : []),
   ];
+}
+
+function textLines(
+  reason: Reason,
+  { hasFailures, nowMs }: { readonly hasFailures: boolean; readonly nowMs: number },
+): readonly string[] {
+  const isState = reason.about === 'rollout' && reason.reason?.startsWith('rollout-') === true;
+  if (!isState) return [textOf(reason, nowMs)];
+  // Its state is said above, and what frees it stands below the last failure.
+  return hasFailures ? [`the rollout (${reason.reason})`] : [];
 }
 
 /** `waits for: a person must approve (awaiting-approval)`, `2 agents: the agent is paused (paused): web-1, web-3`. */
@@ -43,9 +52,9 @@ function nextLines(
   const isTold = freedBy === null || told.has(freedBy);
   if (freedBy !== null) told.add(freedBy);
   return [
-    ...(isTold ? [] : [`  ${about === 'failed' ? 'next' : 'freed by'}: ${freedBy}`]),
     ...(about === 'failed' && first !== undefined
       ? [`  evidence: moult rollouts report ${name} --agent ${first}`]
       : []),
+    ...(isTold ? [] : [`  ${about === 'failed' ? 'next' : 'freed by'}: ${freedBy}`]),
   ];
 }
