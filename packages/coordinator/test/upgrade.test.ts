@@ -124,7 +124,9 @@ test('R23: what a host has refused is held, with the command that frees it as it
   expect(body.reasons).toMatchObject([
     {
       reason: 'refused-here',
-      freedBy: 'moult agents upgrade web-1 --to 2.0.0 --force',
+      freedBy: expect.stringMatching(
+        /^moult history web-1 \(.+good after all, moult agents upgrade web-1 --to 2.0.0 --force\)$/,
+      ),
     },
   ]);
   await order(true);

@@ -124,8 +124,11 @@ describe('a command that waits in the queue', () => {
 
   test('for a launcher is freed by an order for the launcher', () => {
     const launcher = { component: 'launcher' } as const;
-    expect(queued({ holdReason: 'refused-here' }, launcher).freedBy).toBe(
-      'moult agents upgrade web-1 --to 2.0.0 --force --component launcher',
+    expect(queued({ holdReason: 'retry-backoff' }, launcher).freedBy).toBe(
+      'moult agents upgrade web-1 --to 2.0.0 --component launcher',
+    );
+    expect(queued({ holdReason: 'refused-here' }, launcher).freedBy).toMatch(
+      /web-1 --to OTHER --component launcher, .+web-1 --to 2.0.0 --force --component launcher\)$/,
     );
     expect(queued({ holdReason: 'launcher-too-old' }, launcher).freedBy).toBe(
       'moult agents upgrade web-1 --component launcher',
@@ -200,6 +203,10 @@ test('a trial of what a restored coordinator does not have names it', () => {
   });
 });
 
+/** What has just failed here is forced last, and under a condition. */
+const REFUSED =
+  'moult history web-1 (the evidence; then another version, moult agents upgrade web-1 --to OTHER, or the choice taken back, moult agents desired (--unset); if the release is good after all, moult agents upgrade web-1 --to 2.0.0 --force)';
+
 describe('with no command', () => {
   const skipped = { state: 'skipped', outcome: 'skipped', message: 'skipped by ann' };
   const failed = { state: 'failed', outcome: 'rolled-back', message: 'crashed' };
@@ -215,10 +222,7 @@ describe('with no command', () => {
       { reason: 'no-platform', freedBy: 'moult release build --platform linux-x64' },
     ],
     [{ isRefusedHere: true, last: failed }, { reason: 'refused-here' }],
-    [
-      { repair: 'refused-here' },
-      { reason: 'refused-here', freedBy: 'moult agents upgrade web-1 --to 2.0.0 --force' },
-    ],
+    [{ repair: 'refused-here' }, { reason: 'refused-here', freedBy: REFUSED }],
     [
       { repair: 'repair-exhausted' },
       { reason: 'repair-exhausted', freedBy: 'moult agents upgrade web-1 --force' },

@@ -144,7 +144,9 @@ export const HOLD_REASONS = {
   },
   'refused-here': {
     text: 'this host has refused that version',
-    freedBy: 'moult agents upgrade AGENT --to VERSION --force',
+    // What has just failed is forced last, by who has read why.
+    freedBy:
+      'moult history AGENT (the evidence; then another version, moult agents upgrade AGENT --to OTHER, or the choice taken back, moult agents desired (--unset); if the release is good after all, moult agents upgrade AGENT --to VERSION --force)',
     isWaitingForHost: false,
   },
   pinned: {

@@ -230,7 +230,7 @@ function filledIn(template: string, facts: WhyFacts, found: Found): string {
   };
   const text = template.replace(/\b[A-Z]{2,}\b/g, (word) => names[word] ?? word);
   const isForAgent = facts.component === 'agent' || text.includes('--component');
-  return text.startsWith('moult agents upgrade') && !isForAgent
-    ? `${text} --component ${facts.component}`
-    : text;
+  return isForAgent ? text : text.replaceAll(UPGRADE, `$& --component ${facts.component}`);
 }
+
+const UPGRADE = /moult agents upgrade [\w.-]+(?: --to [\w.+-]+)?(?: --force)?/g;

@@ -17,6 +17,7 @@ import {
 import type { Component } from '../component.ts';
 import { toldIn } from '../errors/told.ts';
 import type { Version } from '../versions.ts';
+import type { FailureKind } from './failures.ts';
 import { isActive, type MemberState, type RolloutState } from './machine.ts';
 
 const KIND_OF: Readonly<Record<MemberState, 'failed' | 'held' | 'over'>> = {
@@ -239,19 +240,30 @@ function failureReason(rollout: RolloutFacts, all: MembersAlike): RolloutReason 
   const named = code === null ? '' : ` (${code})`;
   const why = message === null ? '' : `: ${message}`;
   const told = toldIn(`${code}: ${message}`)?.remedy;
-  // Of a rollout that is over nobody is taken again.
-  const again = isActive(rollout.state)
-    ? 'moult rollouts retry ROLLOUT'
-    : 'moult agents upgrade AGENT --to VERSION --force';
   return {
     about: 'failed',
     reason: code,
     text: `${failureWord(all)}${named}${why}`,
     untilMs: null,
     // What is to be done of those that go back is said where they are held.
-    freedBy: isGoingBack(all) ? null : typed(told ?? again, rollout, all),
+    freedBy: isGoingBack(all) ? null : typed(told ?? againText(rollout, all), rollout, all),
     ...concerned(all),
   };
+}
+
+/** What has run, or was to, and was not kept: the release is bad until a person says otherwise. */
+const OF_RELEASE: readonly (string | null)[] = [
+  'rehearsal',
+  'trial',
+  'after-commit',
+] satisfies readonly FailureKind[];
+
+/** Of a rollout that is over nobody is taken again. */
+function againText(rollout: RolloutFacts, { state, failure }: MembersAlike): string {
+  if (isActive(rollout.state)) return 'moult rollouts retry ROLLOUT';
+  return state === 'rolled-back' || OF_RELEASE.includes(failure)
+    ? HOLD_REASONS['refused-here'].freedBy
+    : 'moult agents upgrade AGENT --to VERSION';
 }
 
 /** They wait for the wave before, which the rollout's own reason tells of. */
@@ -277,7 +289,7 @@ function onTheWayBack(reason: string): string {
   return reason === 'agent-down' ? 'on the way back as soon as it comes' : 'on the way back';
 }
 
-const ENDS_WAY_BACK = /^moult (?:commands revoke|agents upgrade)\b/;
+const ENDS_WAY_BACK = /moult (?:commands revoke|agents upgrade)\b/;
 
 function heldFreedBy(rollout: RolloutFacts, reason: string, all: MembersAlike): string | null {
   const { freedBy = null, freedWhere } = knownReason(reason) ?? {};
@@ -291,7 +303,7 @@ function heldFreedBy(rollout: RolloutFacts, reason: string, all: MembersAlike): 
   const isUnderWay = all.state === 'upgrading';
   // Another order would be refused, or wait behind this one: only an end makes way.
   const command =
-    isUnderWay && freedBy.startsWith('moult agents upgrade') ? 'moult commands revoke ID' : freedBy;
+    isUnderWay && freedBy.includes('moult agents upgrade') ? 'moult commands revoke ID' : freedBy;
   const hasIds = all.some.some(({ commandId }) => commandId !== null);
   if (/\bID\b/.test(command) && (!hasIds || reason === 'awaiting-turn')) return null;
   return typed(freedWhere === undefined ? command : `${command} (${freedWhere})`, rollout, all);
@@ -306,7 +318,7 @@ function concerned({ count, some }: Alike): Pick<RolloutReason, 'agents' | 'name
 }
 
 /** They take one agent, and not several. */
-const FOR_ONE = /^moult agents (?:show|release-quarantine)\b/;
+const FOR_ONE = /^moult (?:agents (?:show|release-quarantine)|history)\b/;
 
 /** Each placeholder by its name, of as many agents as are typed into one command. */
 function typed(template: string, { name, version, component }: RolloutFacts, of: Alike): string {

@@ -119,8 +119,11 @@ describe('what frees agents of a rollout', () => {
 
   test('of another component says so', () => {
     const rollout: RolloutFacts = { ...RUNNING, component: 'launcher' };
-    expect(freedBy(rollout, parked(1, 'refused-here'))).toBe(
-      'moult agents upgrade --component launcher a1 --to 1.4.0 --force',
+    expect(freedBy(rollout, parked(1, 'retry-backoff'))).toBe(
+      'moult agents upgrade --component launcher a1 --to 1.4.0',
+    );
+    expect(freedBy(rollout, parked(2, 'refused-here'))).toMatch(
+      /^moult history a1 .+--component launcher a1 --to OTHER.+--component launcher a1 --to 1.4.0 --force\)/,
     );
   });
 
@@ -147,9 +150,18 @@ describe('what frees agents of a rollout', () => {
     expect(freedBy(RUNNING, failed)).toContain('`moult agents upgrade a1`');
     const crashed = alike(1, { state: 'rolled-back', code: 'crashed' });
     expect(freedBy(HALTED, crashed)).toBe('moult rollouts retry spring');
-    expect(freedBy({ ...RUNNING, state: 'ended' }, crashed)).toBe(
-      'moult agents upgrade a1 --to 1.4.0 --force',
-    );
+  });
+
+  test('after the end is another version; what has just failed is forced last, where it is good after all', () => {
+    const ended: RolloutFacts = { ...RUNNING, state: 'ended' };
+    const bad =
+      'moult history a1 (the evidence; then another version, moult agents upgrade a1 --to OTHER, or the choice taken back, moult agents desired (--unset); if the release is good after all, moult agents upgrade a1 --to 1.4.0 --force)';
+    const of = (state: 'failed' | 'rolled-back', failure: string | null) =>
+      freedBy(ended, alike(1, { state, failure, code: 'ended-so' }));
+    expect(of('rolled-back', 'trial')).toBe(bad);
+    expect(of('rolled-back', null)).toBe(bad);
+    expect(of('failed', 'after-commit')).toBe(bad);
+    expect(of('failed', 'fetch')).toBe('moult agents upgrade a1 --to 1.4.0');
   });
 
   test('what only a newer host says is told as it said it', () => {
