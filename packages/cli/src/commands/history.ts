@@ -8,10 +8,13 @@ import { ABSENT, formatTime } from '../terminal/format.ts';
 interface HistoryOptions {
   readonly of: 'upgrades' | 'all';
   readonly rollout?: string;
-  readonly limit: number;
+  readonly limit?: number;
 }
 
+/** As many as a screen takes. */
 const LIMIT = 20;
+/** Of one rollout nothing is left out, unless it is more than the coordinator gives at once: the oldest says who made it. */
+const LIMIT_MAX = 1_000;
 
 export function addHistory(program: Command, shell: Shell): void {
   const command = program
@@ -22,7 +25,11 @@ export function addHistory(program: Command, shell: Shell): void {
       choice('--of <what>', 'upgrades, or every entry', ['upgrades', 'all']).default('upgrades'),
     )
     .option('--rollout <rollout>', 'only of one rollout, by name or id')
-    .option('--limit <count>', 'how many at most', wholeNumber, LIMIT);
+    .option(
+      '--limit <count>',
+      `how many at most, the newest (${LIMIT}; of one rollout ${LIMIT_MAX})`,
+      wholeNumber,
+    );
   withExamples(withOutput(withConnection(command)), [
     { does: 'upgrades of one agent, with the evidence of failures', line: 'moult history web-1' },
     {
@@ -32,7 +39,7 @@ export function addHistory(program: Command, shell: Shell): void {
     { does: 'who did what', line: 'moult history --of all --limit 50' },
   ]).action(
     shell.action<HistoryOptions, [string | undefined]>(async (run, options, [agent]) => {
-      const { rollout, limit } = options;
+      const { rollout, limit = rollout === undefined ? LIMIT : LIMIT_MAX } = options;
       if (options.of === 'all') await showEntries(run, { agent, rollout, limit });
       else await showAttempts(run, { agent, rollout, limit });
       return EXIT.ok;
@@ -61,6 +68,14 @@ async function showAttempts(run: Run, query: Wanted): Promise<void> {
           ...attemptLines(attempt),
         ]),
   );
+  noteMore(run, answer.attempts.length, answer.next !== null);
+}
+
+/** What is left out is the oldest. */
+function noteMore(run: Run, shown: number, isMore: boolean): void {
+  if (!isMore) return;
+  const next = shown < LIMIT_MAX ? ': --limit N' : '';
+  run.output.notice(`${shown} of more, the newest${next}`);
 }
 
 async function showEntries(run: Run, query: Wanted): Promise<void> {
@@ -80,6 +95,7 @@ async function showEntries(run: Run, query: Wanted): Promise<void> {
     answer.entries,
     'Nothing has happened yet.',
   );
+  noteMore(run, answer.entries.length, answer.next !== null);
 }
 
 function detailText(detail: Readonly<Record<string, unknown>>, why: string): string {
