@@ -2,7 +2,7 @@
 import { CHANGE_KINDS } from '@moult/core/changed-files';
 import { COMMAND_KINDS, COMMAND_STATES } from '@moult/core/command';
 import { COMPONENTS } from '@moult/core/component';
-import { NAME } from '@moult/core/name';
+import { NAME, NAME_FORM } from '@moult/core/name';
 import { PLATFORMS } from '@moult/core/platform';
 import { PACES } from '@moult/core/upgrade';
 import { isVersion } from '@moult/core/versions';
@@ -16,10 +16,7 @@ export const version = z
   .max(64)
   .refine(isVersion, { error: 'not a version (SemVer without leading v or build metadata)' });
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-export const name = z.string().regex(NAME, {
-  error:
-    'letters, digits, dot, dash and underscore, at most 63, beginning and ending with a letter or digit',
-});
+export const name = z.string().regex(NAME, { error: NAME_FORM });
 export const id = z.string().regex(/^[0-9a-z]{4,40}$/);
 /** Unix time in ms. */
 export const timeMs = z.number().int().nonnegative();

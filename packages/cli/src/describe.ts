@@ -1,5 +1,7 @@
 /* The parts that commands share: examples in their help, and the flags that mean the same everywhere. */
+import { isName, NAME_FORM } from '@moult/core/name';
 import type { Pace } from '@moult/core/upgrade';
+import { isVersion, type Version } from '@moult/core/versions';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 export interface Example {
@@ -53,6 +55,24 @@ export function durationMs(text: string): number {
   const ms = Number(amount) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
   if (Number.isSafeInteger(Math.round(ms)) && ms > 0) return Math.round(ms);
   throw new InvalidArgumentError('Give a duration such as 90s, 10m, 1h or 7d.');
+}
+
+/** What the coordinator would refuse is refused here, by the name of its option. */
+export function nameOf(text: string): string {
+  if (isName(text)) return text;
+  throw new InvalidArgumentError(`Give a name: ${NAME_FORM}.`);
+}
+
+export function versionOf(text: string): Version {
+  if (isVersion(text)) return text;
+  throw new InvalidArgumentError('Give a version such as 1.4.0, without a leading v.');
+}
+
+/** 1 or more. */
+export function countOf(text: string): number {
+  const count = wholeNumber(text);
+  if (count > 0) return count;
+  throw new InvalidArgumentError('Give a whole number, 1 or more.');
 }
 
 export function wholeNumber(text: string): number {

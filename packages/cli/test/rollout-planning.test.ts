@@ -55,6 +55,15 @@ describe('moult rollouts create', () => {
     [['--at', 'tomorrow'], 'Give a time with its zone'],
     [['--at', '2026-12-01T02:00'], 'Give a time with its zone'],
     [['--draft', '--start'], 'cannot be used with'],
+    [
+      ['--name', 'Bad Name!'],
+      "'--name <name>' argument 'Bad Name!' is invalid. Give a name: letters",
+    ],
+    [
+      ['--roll-back-to', 'v1'],
+      "'--roll-back-to <version>' argument 'v1' is invalid. Give a version",
+    ],
+    [['--to', '1.4'], "'--to <version>' argument '1.4' is invalid. Give a version such as 1.4.0"],
   ])('asks nothing where %j is wrong', async (args, says) => {
     await using coordinator = await startCoordinator({});
     const ended = await moult(coordinator, 'create', 'x', '--to', '1.4.0', ...args);

@@ -391,5 +391,10 @@ describe('moult groups', () => {
     expect(ended.out).toBe('eu: 3 of 30 agents may be upgrading at once\n');
     expect(coordinator.bodies.at(-1)).toEqual({ unavailableMax: 3, why: 'grown' });
     expect((await moult(coordinator, 'groups', 'set', 'eu')).exitCode).toBe(2);
+    const none = await moult(coordinator, 'groups', 'set', 'eu', '--max-unavailable', '0');
+    expect(none.exitCode).toBe(2);
+    expect(none.err).toMatch(
+      /'--max-unavailable <count>' argument '0' is invalid. Give a whole number, 1 or more/,
+    );
   });
 });

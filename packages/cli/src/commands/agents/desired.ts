@@ -3,7 +3,7 @@ import type { Client } from '@moult/api/client';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import type { Command } from 'commander';
-import { choice, withConnection, withExamples, withOutput } from '../../describe.ts';
+import { choice, versionOf, withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { Run, Shell } from '../../shell.ts';
 import { formatTime } from '../../terminal/format.ts';
@@ -29,7 +29,7 @@ export function addAgentsDesired(group: Command, shell: Shell): void {
       'show or choose desired versions: an agent’s choice goes before its group’s, that before the fleet’s; a choice for a group or the fleet makes a rollout, which starts at once',
     )
     .argument('[agent]', 'the agent; without one, every choice that stands')
-    .option('--to <version>', 'choose this version')
+    .option('--to <version>', 'choose this version', versionOf)
     .option('--unset', 'take the choice back: what is chosen farther away holds again')
     .option('--fleet', 'choose for the fleet')
     .option('--group <group>', 'show or choose for this group')

@@ -7,6 +7,7 @@ import {
   durationMs,
   type PaceOptions,
   paceOf,
+  versionOf,
   withConnection,
   withExamples,
   withOutput,
@@ -39,7 +40,7 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
     .command('upgrade')
     .description('order an upgrade now')
     .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
-    .option('--to <version>', 'the version; without it, the desired one')
+    .option('--to <version>', 'the version; without it, the desired one', versionOf)
     .addOption(choice('--component <component>', 'what to upgrade', COMPONENTS).default('agent'))
     .option(
       '--force',

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { wholeNumber, withConnection, withExamples, withOutput } from '../../describe.ts';
+import { countOf, withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
 import { agentsText } from '../../terminal/names.ts';
@@ -16,7 +16,7 @@ export function addGroupsSet(group: Command, shell: Shell): void {
     .argument('<group>', 'name of the group')
     .addOption(
       new Option('--max-unavailable <count>', 'how many, 1 or more')
-        .argParser(wholeNumber)
+        .argParser(countOf)
         .makeOptionMandatory(),
     )
     .option('--why <text>', 'kept in the history');

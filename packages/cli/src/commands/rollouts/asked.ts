@@ -17,6 +17,7 @@ import {
   durationMs,
   type PaceOptions,
   paceOf,
+  versionOf,
   wholeNumber,
   withPace,
 } from '../../describe.ts';
@@ -54,7 +55,7 @@ export function withAsked(
   command: Command,
   { isVersionNeeded }: { readonly isVersionNeeded: boolean } = { isVersionNeeded: true },
 ): Command {
-  const to = new Option('--to <version>', 'the version that they get');
+  const to = new Option('--to <version>', 'the version that they get').argParser(versionOf);
   return withSpec(
     command
       .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
@@ -135,6 +136,7 @@ function withGates(command: Command): Command {
     .option(
       '--roll-back-to <version>',
       'the version that they go back to (each to what it ran before)',
+      versionOf,
     )
     .option(
       '--go-on-after-rollback',

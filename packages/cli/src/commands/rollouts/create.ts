@@ -1,7 +1,7 @@
 import type { Rollout } from '@moult/api';
 import type { Client } from '@moult/api/client';
 import { type Command, Option } from 'commander';
-import { timeOf, withConnection, withExamples, withOutput } from '../../describe.ts';
+import { nameOf, timeOf, withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { newKey, ordering } from '../../ordering.ts';
 import type { Run, Shell } from '../../shell.ts';
@@ -26,7 +26,7 @@ export function addRolloutsCreate(group: Command, shell: Shell): void {
   const command = withAsked(
     group.command('create').description('make a rollout and plan it; it waits to be started'),
   )
-    .option('--name <name>', 'unlike any other rollout’s; without it one is made')
+    .option('--name <name>', 'unlike any other rollout’s; without it one is made', nameOf)
     .option('-m, --why <text>', 'kept in the history')
     .option('--start', 'start it at once')
     .addOption(

@@ -1,7 +1,15 @@
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import { type Command, Option } from 'commander';
-import { choice, timeOf, withConnection, withExamples, withOutput } from '../../describe.ts';
+import {
+  choice,
+  nameOf,
+  timeOf,
+  versionOf,
+  withConnection,
+  withExamples,
+  withOutput,
+} from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
 import { pointingAt } from '../../targets.ts';
@@ -29,9 +37,9 @@ export function addRolloutsEdit(group: Command, shell: Shell): void {
       .argument('<rollout>', 'its name or id')
       .option('--select <selector>', 'for these agents instead (docs/selectors.md)')
       .addOption(new Option('--agent <name...>', 'for these agents instead').conflicts('select'))
-      .option('--to <version>', 'the version that they get')
+      .option('--to <version>', 'the version that they get', versionOf)
       .addOption(choice('--component <component>', 'what to upgrade', COMPONENTS))
-      .option('--name <name>', 'another name for it'),
+      .option('--name <name>', 'another name for it', nameOf),
   )
     .option('--no-approval', 'no person opens its waves')
     .option('--no-force', 'it is not forced')

@@ -1,6 +1,6 @@
 import type { Rollout } from '@moult/api';
 import type { Command } from 'commander';
-import { withConnection, withExamples, withOutput } from '../../describe.ts';
+import { nameOf, versionOf, withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import { newKey, ordering } from '../../ordering.ts';
 import type { Shell } from '../../shell.ts';
@@ -24,8 +24,8 @@ export function addRolloutsRevert(group: Command, shell: Shell): void {
         'take back what a rollout has upgraded, by rollouts of their own: each agent to the version that it ran before, or all to one; of what is over, paused or halted',
       )
       .argument('<rollout>', 'its name or id')
-      .option('--to <version>', 'all to this one; without it each to what it ran before')
-      .option('--name <name>', 'of what is made; without it NAME-revert'),
+      .option('--to <version>', 'all to this one; without it each to what it ran before', versionOf)
+      .option('--name <name>', 'of what is made; without it NAME-revert', nameOf),
   )
     .option('--start', 'start it at once')
     .option('--key <key>', 'the same key makes nothing twice')
