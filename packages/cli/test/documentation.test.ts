@@ -28,6 +28,8 @@ describe('every command', () => {
       expect(command.description()).toMatch(/^[^A-Z].*[^.]$/);
       expect(helpOf(command)).toContain('Examples:\n  # ');
       expect(helpOf(command)).toContain(`  moult ${path}`);
+      const why = command.options.find(({ long }) => long === '--why');
+      if (why !== undefined) expect(why.short).toBe('-m');
     },
   );
 });

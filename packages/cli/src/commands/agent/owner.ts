@@ -61,7 +61,7 @@ function ownerCommand(
   const command = group
     .command(about.name)
     .description(about.does)
-    .option('--why <text>', 'for whoever looks after the fleet')
+    .option('-m, --why <text>', 'for whoever looks after the fleet')
     .option('--root <dir>', 'the instance lives under this directory (MOULT_ROOT)');
   return withExamples(withOutput(command), about.examples);
 }

@@ -16,7 +16,7 @@ export function addAgentRollback(group: Command, shell: Shell): void {
     .description(
       'back to the version that ran before, without the coordinator, for seven days after an upgrade; what is left comes back only if an operator forces it',
     )
-    .option('--why <text>', 'for whoever looks after the fleet')
+    .option('-m, --why <text>', 'for whoever looks after the fleet')
     .option(
       '--force',
       'also later, and though the version before might not serve here; gives up an upgrade that has not switched yet',

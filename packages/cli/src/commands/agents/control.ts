@@ -35,7 +35,7 @@ export function addAgentsControl(group: Command, shell: Shell, action: ControlKi
         .argParser(durationMs)
         .default(TIMEOUT_MS, '5m'),
     )
-    .option('--why <text>', 'kept in the history')
+    .option('-m, --why <text>', 'kept in the history')
     .option('--key <key>', 'the same key orders nothing twice');
   withExamples(withOutput(withConnection(command)), [
     { does: 'two agents', line: `moult agents ${action} web-1 web-2 --why "change 42"` },

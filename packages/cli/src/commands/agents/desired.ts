@@ -34,7 +34,7 @@ export function addAgentsDesired(group: Command, shell: Shell): void {
     .option('--fleet', 'choose for the fleet')
     .option('--group <group>', 'show or choose for this group')
     .addOption(choice('--component <component>', 'the component', COMPONENTS).default('agent'))
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'what is chosen, for whom and by whom', line: 'moult agents desired' },
     { does: 'what can be chosen', line: 'moult agents versions' },

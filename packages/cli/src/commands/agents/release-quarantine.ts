@@ -14,7 +14,7 @@ export function addAgentsReleaseQuarantine(group: Command, shell: Shell): void {
       'let an agent of which two copies were seen come back: first stop the copy that is to go, and enroll it anew if it stays',
     )
     .argument('<agent>', 'its name')
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     {
       does: 'the copy is switched off',

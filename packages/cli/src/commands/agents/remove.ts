@@ -16,7 +16,7 @@ export function addAgentsRemove(group: Command, shell: Shell): void {
       'decommission agents: they get nothing any more, and their keys are refused for ever',
     )
     .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'a host that was scrapped', line: 'moult agents remove web-7 --why "scrapped"' },
   ]).action(

@@ -13,7 +13,7 @@ export function addAgentsRename(group: Command, shell: Shell): void {
     .description('give an agent another name: its orders, choices and history go along')
     .argument('<agent>', 'its name until now')
     .argument('<name>', 'its new name')
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'after a move', line: 'moult agents rename web-1 web-berlin-1' },
   ]).action(

@@ -57,7 +57,7 @@ export function addAgentsUpgrade(group: Command, shell: Shell): void {
         .argParser(durationMs)
         .default(TIMEOUT_MS, '30m'),
     )
-    .option('--why <text>', 'kept in the history')
+    .option('-m, --why <text>', 'kept in the history')
     .option('--key <key>', 'the same key orders nothing twice');
   withExamples(withOutput(withConnection(withPace(command))), [
     { does: 'to the desired version', line: 'moult agents upgrade web-1' },

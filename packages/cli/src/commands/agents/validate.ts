@@ -14,7 +14,7 @@ export function addAgentsValidate(group: Command, shell: Shell): void {
     .command('validate')
     .description('accept enrolled agents: from now on they get commands')
     .argument('<agent...>', `names of agents, or ${SELECTOR_HELP}`)
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'accept two agents', line: 'moult agents validate web-1 web-2 --why "new rack"' },
     { does: 'accept a whole group', line: 'moult agents validate "group=eu and validated=no"' },

@@ -23,7 +23,7 @@ export function addCommandsTakeBack(group: Command, shell: Shell, verb: Verb): v
     .command(verb)
     .description(TEXTS[verb])
     .argument('<command...>', 'ids of commands')
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'one of them', line: `moult commands ${verb} 01kq3v8m6t5n9y2x --why "wrong version"` },
   ]).action(

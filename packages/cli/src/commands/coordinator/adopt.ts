@@ -12,7 +12,7 @@ export function addCoordinatorAdopt(group: Command, shell: Shell): void {
   const command = group
     .command('adopt')
     .description('lift the hold of a restored coordinator: from now on it orders and permits again')
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'see first what it means', line: 'moult coordinator status' },
     { does: 'go on', line: 'moult coordinator adopt --why "restored after the disk failed"' },

@@ -19,7 +19,7 @@ export function addGroupsSet(group: Command, shell: Shell): void {
         .argParser(countOf)
         .makeOptionMandatory(),
     )
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     {
       does: 'three at a time',

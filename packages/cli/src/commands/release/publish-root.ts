@@ -22,7 +22,7 @@ export function addReleasePublishRoot(group: Command, shell: Shell): void {
     )
     .option('--keys <dir>', 'holds root.json and roots/ (`moult keys rotate`)', 'keys')
     .option('--release-keys <dir...>', 'where the release keys are (the directory of --keys)')
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'after a rotation', line: 'moult release publish-root --keys keys' },
     {

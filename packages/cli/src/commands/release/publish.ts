@@ -47,7 +47,7 @@ export function addReleasePublish(group: Command, shell: Shell): void {
       '--digest <sha256...>',
       'digests of imported packs that are not at hand, checked by you',
     )
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     {
       does: 'publish what was just built',

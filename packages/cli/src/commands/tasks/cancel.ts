@@ -18,7 +18,7 @@ export function addTasksCancel(group: Command, shell: Shell): void {
     .command('cancel')
     .description('take runs back: one that waits never starts, one that runs is asked to end')
     .argument('<run...>', 'ids of runs or of their commands')
-    .option('--why <text>', 'kept in the history');
+    .option('-m, --why <text>', 'kept in the history');
   withExamples(withOutput(withConnection(command)), [
     { does: 'one of them', line: 'moult tasks cancel 01kq3v8m6t5n9y2x --why "wrong day"' },
   ]).action(

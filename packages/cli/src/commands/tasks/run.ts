@@ -45,7 +45,7 @@ export function addTasksRun(group: Command, shell: Shell): void {
         .argParser(durationMs)
         .default(TIMEOUT_MS, '1d'),
     )
-    .option('--why <text>', 'kept in the history')
+    .option('-m, --why <text>', 'kept in the history')
     .option('--key <key>', 'the same key orders nothing twice');
   withExamples(withOutput(withConnection(command)), [
     {
