@@ -188,6 +188,29 @@ function standing(opened: () => Store): void {
     expect(await fleet.states()).toMatchObject({ a: 'rolling-back', b: 'rolled-back' });
   });
 
+  test('RO1, RO34: one that was held, and has its order all the same, takes its place and goes back', async () => {
+    const store = opened();
+    const fleet = await upgraded(store, { rollBack: 'all' });
+    await judge(store, fleet, 'a', CRASHES);
+    await fleet.step();
+    await fleet.step();
+    const first = await fleet.commandOf('a');
+    await fleet.send('a', { isConnected: false });
+    expect(await fleet.states()).toMatchObject({ a: 'to-roll-back', b: 'to-roll-back' });
+    await fleet.progress('a', 'fetching');
+    expect(await fleet.states()).toMatchObject({ a: 'rolling-back' });
+    await fleet.step();
+    expect(await fleet.states()).toMatchObject({ a: 'rolling-back', b: 'to-roll-back' });
+    await fleet.send('a', { isConnected: false, nowMs: NOW + 10 * MINUTE });
+    expect(await fleet.states()).toMatchObject({ a: 'to-roll-back' });
+    const command = await store.read('commandById', await fleet.lastCommandOf('a'));
+    expect(command?.id).not.toBe(first);
+    expect(command).toMatchObject({ version: '1.0.0', is_revert: 1 });
+    await fleet.send('a');
+    await fleet.finish('a', { attests: true, slot: { version: '1.0.0', digest: D1 } });
+    expect(await fleet.states()).toMatchObject({ a: 'rolled-back' });
+  });
+
   test('RO35: whoever resumes keeps the version for those that had not failed', async () => {
     const store = opened();
     const fleet = await upgraded(store, { rollBack: 'all' });

@@ -38,6 +38,7 @@ export { lateStandingOf, lateWaveOf } from './late.ts';
 export {
   isActive,
   isFailure,
+  isOnWayBack,
   isOver,
   MEMBER_STATES,
   type MemberState,
@@ -49,6 +50,7 @@ export {
   type RolloutEvent,
   type RolloutState,
   rolloutAfter,
+  WAY_BACK,
 } from './machine.ts';
 export { ARRIVING_MS, isParkedFor } from './parking.ts';
 export {

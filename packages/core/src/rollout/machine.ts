@@ -137,6 +137,13 @@ export const ON_THE_WAY: readonly MemberState[] = [
   'rolling-back',
 ];
 
+/** What it was given is not to stay: it waits for its turn to go back, or is under way. */
+export const WAY_BACK: readonly ['to-roll-back', 'rolling-back'] = ['to-roll-back', 'rolling-back'];
+
+export function isOnWayBack(state: MemberState): boolean {
+  return state === 'to-roll-back' || state === 'rolling-back';
+}
+
 /** They count against what a rollout allows: a version that does not stay is bad, also where the host has saved itself. */
 export function isFailure(state: MemberState): boolean {
   return state === 'failed' || state === 'rolled-back';

@@ -3,7 +3,7 @@
  * often. A check that cannot decide does not go on (RO6), and a verdict has a reason also where nothing changes.
  */
 import type { HoldReason } from '../command/reasons.ts';
-import type { MemberState } from './machine.ts';
+import { type MemberState, WAY_BACK } from './machine.ts';
 import type { RolloutSpec } from './spec.ts';
 
 export type MemberCounts = Readonly<Record<MemberState, number>>;
@@ -178,7 +178,7 @@ export function failuresOf(spec: RolloutSpec, counts: MemberCounts): number {
 }
 
 function goingBackIn(counts: MemberCounts): number {
-  return counts['to-roll-back'] + counts['rolling-back'];
+  return WAY_BACK.reduce((sum, state) => sum + counts[state], 0);
 }
 
 function goesBack({ counts }: WaveStatus): boolean {

@@ -1,6 +1,12 @@
 import type { Component } from '@moult/core/component';
 import { type Desired, type DesiredScope, desiredVersionOf } from '@moult/core/desired';
-import { type MemberState, type RolloutState, readSpec, wayBackOf } from '@moult/core/rollout';
+import {
+  isOnWayBack,
+  type MemberState,
+  type RolloutState,
+  readSpec,
+  wayBackOf,
+} from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { ChoiceTable, InstanceComponentTable } from '../database.ts';
@@ -126,7 +132,7 @@ function wantedBy(row: {
   readonly state: MemberState;
   readonly from_version: Version | null;
 }): Version {
-  if (row.state !== 'to-roll-back' && row.state !== 'rolling-back') return row.version;
+  if (!isOnWayBack(row.state)) return row.version;
   const spec = readSpec(row.spec);
   return (spec === null ? null : wayBackOf(spec, { from: row.from_version })) ?? row.version;
 }

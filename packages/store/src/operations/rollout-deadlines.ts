@@ -5,6 +5,7 @@
 import {
   DEADLINE_MS_MIN,
   DEADLINE_PASSED,
+  isOnWayBack,
   MEASURED_MAX,
   type Overdue,
   overdueOf,
@@ -154,7 +155,7 @@ async function orderAnew(
   const row = await rolloutOf(context.db, member.rollout_id);
   const tries = member.tries + 1;
   const { version } = command;
-  const isRevert = member.state === 'rolling-back';
+  const isRevert = isOnWayBack(member.state);
   // RO10, RO52: it went on there because its host had begun, and no other order gives way to that any more.
   const isOver = !isRevert && (await isSuperseded(context.db, { row, instance }));
   if (row.state === 'cancelled' || isOver)

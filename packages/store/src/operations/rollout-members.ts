@@ -1,6 +1,7 @@
 /* What becomes of the members of rollouts when their commands end, or are held. */
 import type { EndedState, HoldReason } from '@moult/core/command';
 import {
+  isOnWayBack,
   isParkedFor,
   lastStepOf,
   type MemberState,
@@ -38,7 +39,7 @@ export async function noteMemberEnd(
   if (member === null) return;
   // Its time in the queue has passed while it was away: it never had its turn.
   if (command.state === 'expired' && member.state === 'parked') return;
-  if (isOnWayBack(member)) return await noteWayBackEnd(context, { member, command, nowMs });
+  if (hasGoneBack(member)) return await noteWayBackEnd(context, { member, command, nowMs });
   const { code, message } = command;
   const step = command.state === 'succeeded' ? null : await lastStep(context.db, command);
   const { state, failure } = memberEndOf({ ...command, step });
@@ -65,8 +66,8 @@ export async function correctMember(
 }
 
 /** Or its way back has failed, and may be corrected still. */
-function isOnWayBack({ state, failure }: RolloutMemberTable): boolean {
-  return state === 'rolling-back' || state === 'to-roll-back' || failure === 'roll-back';
+function hasGoneBack({ state, failure }: RolloutMemberTable): boolean {
+  return isOnWayBack(state) || failure === 'roll-back';
 }
 
 /** RO35, RO37: it is back, or it stays what it was, and a way back that failed halts its rollout. */
@@ -142,14 +143,15 @@ const GOES_ON_AS: Readonly<Partial<Record<MemberState, MemberState>>> = {
   'to-roll-back': 'rolling-back',
 };
 
-/** RO1: a parked one whose host has its order all the same takes its place. */
+/** RO1: one that was held, and whose host has its order all the same, takes its place. */
 export async function noteMemberTaken(
   context: WriteContext,
   of: { readonly commandId: string; readonly nowMs: number },
 ): Promise<void> {
   const member = await memberOfCommand(context.db, of.commandId);
-  if (member?.state !== 'parked') return;
-  await moveMember(context, member, { state: 'upgrading', nowMs: of.nowMs });
+  const state = member === null ? undefined : GOES_ON_AS[member.state];
+  if (member === null || state === undefined) return;
+  await moveMember(context, member, { state, nowMs: of.nowMs });
 }
 
 /** What the queue says of a member's command: away when its turn came, it is parked and takes nobody's place. */

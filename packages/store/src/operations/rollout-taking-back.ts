@@ -1,7 +1,7 @@
 /* Leaving agents of a rollout out: one, until its fetching starts (R11), or all that have no permission for the switch (R5). */
 import { isEnded } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
-import { type MemberState, ON_THE_WAY } from '@moult/core/rollout';
+import { isOnWayBack, type MemberState, ON_THE_WAY } from '@moult/core/rollout';
 import type { CommandTable } from '../database.ts';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
 import { attemptOf } from './attempt-rows.ts';
@@ -73,7 +73,7 @@ const CAN_BE_STOPPED: readonly MemberState[] = ['parked', ...ON_THE_WAY];
 
 /** RO35: whoever is not brought back stays what it was. */
 function stoppedAs({ state, failure }: RolloutMemberTable): MemberState {
-  if (state !== 'to-roll-back' && state !== 'rolling-back') return 'stopped';
+  if (!isOnWayBack(state)) return 'stopped';
   return failure === null ? 'done' : 'failed';
 }
 

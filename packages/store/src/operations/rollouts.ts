@@ -9,6 +9,7 @@ import {
   readSpec,
   stateRemedyOf,
   sumOf,
+  WAY_BACK,
 } from '@moult/core/rollout';
 import type { RolloutTable } from '../rollout-tables.ts';
 import type { Order, WriteContext } from './context.ts';
@@ -19,7 +20,7 @@ import { countsOf, judged, moveMember, moveRollout, rolloutOf, wavesOf } from '.
 
 const FAILURES = MEMBER_STATES.filter(isFailure);
 /** RO4: those on their way back, too. */
-const COUNTED = [...FAILURES, 'to-roll-back', 'rolling-back'] as const;
+const COUNTED = [...FAILURES, ...WAY_BACK] as const;
 
 export interface RolloutOrder extends Order {
   readonly rollout: string;

@@ -1,7 +1,7 @@
 /* Whose turn it is: of a group as many at a time as it can spare, and of a rollout that stands nobody. */
 import type { HoldReason } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
-import { isOverBudget } from '@moult/core/rollout';
+import { isOnWayBack, isOverBudget } from '@moult/core/rollout';
 import type { CommandTable } from '../database.ts';
 import { IN_FLIGHT_STATES, KIND } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
@@ -31,7 +31,7 @@ export async function rolloutHoldOf(
 ): Promise<HoldReason | null> {
   const [row] = await rolloutFor(db, { commandId });
   // RO35: who goes back does so while its rollout stands.
-  if (row?.member_state === 'rolling-back' || row?.member_state === 'to-roll-back') return null;
+  if (row !== undefined && isOnWayBack(row.member_state)) return null;
   if (row?.state === 'paused') return 'rollout-paused';
   if (row?.state === 'halted') return 'rollout-halted';
   if (row?.state !== 'ended') return null;
