@@ -211,6 +211,34 @@ function standing(opened: () => Store): void {
     expect(await fleet.states()).toMatchObject({ a: 'rolled-back' });
   });
 
+  test('RO4, RO35: who was forgiven on its way back, and keeps the version after all, forgives no other one', async () => {
+    const store = opened();
+    const fleet = await upgraded(store, { rollBack: 'all' });
+    await fleet.step();
+    await fleet.send('c');
+    await fleet.finish('c', { attests: false, outcome: 'rolled-back' });
+    await fleet.step();
+    await fleet.step();
+    expect(await fleet.states()).toMatchObject({ a: 'rolling-back', b: 'to-roll-back' });
+    await store.write('resumeRollout', { ...order, rollout: fleet.rollout });
+    expect(await fleet.view()).toMatchObject({ failures_forgiven: 2 });
+    await store.write('skipRolloutAgent', { ...order, rollout: fleet.rollout, agentName: 'a' });
+    expect(await fleet.states()).toMatchObject({ a: 'done', b: 'done', c: 'rolled-back' });
+    expect(await fleet.view()).toMatchObject({ failures_forgiven: 1 });
+  });
+
+  test('RO4, RO38: nor does one that was forgiven as failed, and is no failure any more', async () => {
+    const store = opened();
+    const fleet = await upgraded(store, { goesOnAfterRollBack: true });
+    await judge(store, fleet, 'a', { awaySinceMs: NOW, nowMs: NOW + 10 * MINUTE });
+    await fleet.step();
+    await store.write('resumeRollout', { ...order, rollout: fleet.rollout });
+    expect(await fleet.view()).toMatchObject({ failures_forgiven: 1 });
+    await judge(store, fleet, 'a', CRASHES);
+    expect(await fleet.states()).toMatchObject({ a: 'to-roll-back' });
+    expect(await fleet.view()).toMatchObject({ failures_forgiven: 0 });
+  });
+
   test('RO35: whoever resumes keeps the version for those that had not failed', async () => {
     const store = opened();
     const fleet = await upgraded(store, { rollBack: 'all' });

@@ -105,6 +105,7 @@ export {
   failuresIn,
   failuresOf,
   hasBegun,
+  isCountedFailure,
   isOverBudget,
   type MemberCounts,
   NO_MEMBERS,

@@ -177,6 +177,12 @@ export function failuresOf(spec: RolloutSpec, counts: MemberCounts): number {
   return failuresIn(counts) + goingBackIn(counts);
 }
 
+/** Whether one in that state is among these; where the spec cannot be read, it is in doubt. */
+export function isCountedFailure(spec: RolloutSpec | null, state: MemberState): boolean {
+  const one = { ...NO_MEMBERS, [state]: 1 };
+  return (spec === null ? failuresIn(one) + goingBackIn(one) : failuresOf(spec, one)) > 0;
+}
+
 function goingBackIn(counts: MemberCounts): number {
   return WAY_BACK.reduce((sum, state) => sum + counts[state], 0);
 }

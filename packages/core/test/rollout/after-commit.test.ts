@@ -5,6 +5,8 @@ import {
   type DoneFacts,
   type FailureKind,
   failuresOf,
+  isCountedFailure,
+  MEMBER_STATES,
   type MemberState,
   NO_MEMBERS,
   type RolloutSpec,
@@ -79,5 +81,12 @@ test('RO38: who is back on a working version is no failure where it goes on afte
     'rolling-back': 8,
   };
   expect(failuresOf(SPEC, counts)).toBe(15);
-  expect(failuresOf({ ...SPEC, goesOnAfterRollBack: true }, counts)).toBe(1);
+  const goesOn = { ...SPEC, goesOnAfterRollBack: true };
+  expect(failuresOf(goesOn, counts)).toBe(1);
+  const countedBy = (spec: RolloutSpec | null) =>
+    MEMBER_STATES.filter((state) => isCountedFailure(spec, state));
+  const all = ['to-roll-back', 'rolling-back', 'failed', 'rolled-back'];
+  expect(countedBy(SPEC)).toEqual(all);
+  expect(countedBy(null)).toEqual(all);
+  expect(countedBy(goesOn)).toEqual(['failed']);
 });

@@ -9,7 +9,6 @@ import {
   readSpec,
   stateAfterFailure,
 } from '@moult/core/rollout';
-import { sql } from 'kysely';
 import type { CommandTable } from '../database.ts';
 import type { RolloutMemberTable } from '../rollout-tables.ts';
 import type { ReadContext, WriteContext } from './context.ts';
@@ -43,8 +42,7 @@ export async function noteMemberEnd(
   const { code, message } = command;
   const step = command.state === 'succeeded' ? null : await lastStep(context.db, command);
   const { state, failure } = memberEndOf({ ...command, step });
-  await correctMember(context, member, failure);
-  const set = { code, message, failure, ...(failure === null ? { is_forgiven: 0 as const } : {}) };
+  const set = { code, message, failure };
   if (failure !== 'trial' || state !== 'rolled-back') {
     await moveMember(context, member, { state, nowMs, set });
     return;
@@ -53,16 +51,6 @@ export async function noteMemberEnd(
   const from = member.from_version;
   const after = spec === null ? state : stateAfterFailure(spec, { kind: failure, from });
   await moveMember(context, member, { state: after, nowMs, set });
-}
-
-/** RO4: what was forgiven is no failure any more, and must not forgive another one. */
-export async function correctMember(
-  context: WriteContext,
-  member: RolloutMemberTable,
-  failure: string | null,
-): Promise<void> {
-  if (member.is_forgiven === 1 && failure === null)
-    await forgive(context, { rolloutId: member.rollout_id, count: -1 });
 }
 
 /** Or its way back has failed, and may be corrected still. */
@@ -120,17 +108,6 @@ async function lastStep(db: ReadContext, command: CommandTable): Promise<string 
     .where('attempt', '=', command.attempt)
     .executeTakeFirst();
   return row === undefined ? null : lastStepOf(JSON.parse(row.steps) as { step: string }[]);
-}
-
-async function forgive(
-  context: WriteContext,
-  of: { readonly rolloutId: string; readonly count: number },
-): Promise<void> {
-  await context.db
-    .updateTable('rollouts')
-    .set({ failures_forgiven: sql<number>`failures_forgiven + ${of.count}` })
-    .where('id', '=', of.rolloutId)
-    .execute();
 }
 
 /** Where one is that does not go on for its host's sake: it takes nobody's place. */

@@ -2,6 +2,7 @@
 
 import { CodedError } from '@moult/core/errors';
 import {
+  isCountedFailure,
   isFailure,
   isOver,
   type MemberCounts,
@@ -210,6 +211,7 @@ export async function moveMember(
     hold_reason: null,
     ended_ms: isEnd ? nowMs : null,
     ...set,
+    ...(await correction(context, { member, state })),
     state,
   };
   await changeMember(context.db, after);
@@ -229,6 +231,23 @@ export async function moveMember(
     .where('wave', '=', member.wave)
     .execute();
   return after;
+}
+
+/** RO4: what was forgiven is no failure any more, and must not forgive another one. */
+async function correction(
+  context: WriteContext,
+  of: { readonly member: RolloutMemberTable; readonly state: MemberState },
+): Promise<Partial<RolloutMemberTable>> {
+  const { member, state } = of;
+  if (member.is_forgiven === 0) return {};
+  const { id, spec } = await rolloutOf(context.db, member.rollout_id);
+  if (isCountedFailure(readSpec(spec), state)) return {};
+  await context.db
+    .updateTable('rollouts')
+    .set({ failures_forgiven: sql<number>`failures_forgiven - 1` })
+    .where('id', '=', id)
+    .execute();
+  return { is_forgiven: 0 };
 }
 
 /** RO5: who comes late does not make a wave soak anew. */

@@ -18,7 +18,7 @@ import type { ReadContext, WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
 import { isInMaintenance } from './maintenance.ts';
 import { isPublished } from './releases.ts';
-import { correctMember, failWayBack } from './rollout-members.ts';
+import { failWayBack } from './rollout-members.ts';
 import { orderVersion } from './rollout-orders.ts';
 import { roomIn } from './rollout-rooms.ts';
 import { moveMember, rolloutOf } from './rollout-rows.ts';
@@ -120,8 +120,7 @@ export async function judgeDone(context: WriteContext, args: JudgingDone): Promi
   if (isAsBefore) return;
   const member = await memberOf(context.db, args);
   if (verdict.kind === 'good') {
-    await correctMember(context, member, null);
-    const set = { code: null, message: null, failure: null, is_forgiven: 0 } as const;
+    const set = { code: null, message: null, failure: null };
     await moveMember(context, member, { state: 'done', nowMs, set });
     return;
   }

@@ -119,20 +119,12 @@ export async function retryRollout(
     await moveMember(context, member, {
       state: 'waiting',
       nowMs,
-      set: { is_forgiven: 0, was_parked: 0, failure: null },
+      set: { was_parked: 0, failure: null },
     });
   const agents = failed.map((member) => member.agent_name);
-  // They are no failures any more: what was forgiven must not be forgiven twice.
-  const { count } = await context.db
-    .selectFrom('rollout_members')
-    .select(({ fn }) => fn.countAll<number>().as('count'))
-    .where('rollout_id', '=', row.id)
-    .where('state', 'in', COUNTED)
-    .where('is_forgiven', '=', 1)
-    .executeTakeFirstOrThrow();
   await context.db
     .updateTable('rollouts')
-    .set({ failures_forgiven: Number(count), revision: row.revision + 1 })
+    .set({ revision: row.revision + 1 })
     .where('id', '=', row.id)
     .execute();
   await addHistory(context, {
