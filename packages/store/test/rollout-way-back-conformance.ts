@@ -249,6 +249,11 @@ function standing(opened: () => Store): void {
     expect(await fleet.states()).toMatchObject({ a: 'rolling-back', b: 'done' });
     expect((await fleet.waves())[0]).toMatchObject({ done: 1, to_roll_back: 0, rolling_back: 1 });
     expect(await fleet.view()).toMatchObject({ state: 'running', failures_forgiven: 1 });
+    // RO36: what its upgrade lost is not taken for what it lost since.
+    const done = await store.read('doneMembers', null);
+    expect(done).toMatchObject([{ instanceId: fleet.id('b'), isDone: true, endedMs: order.nowMs }]);
+    const lately = { rolloutId: fleet.rollout, limit: 5 };
+    expect(await store.read('rolloutMembersLately', lately)).toMatchObject([{ agent_name: 'b' }]);
   });
 
   test('RO35: whoever cancels hears of those on their way back, and they stay what they are', async () => {

@@ -33,32 +33,29 @@ export async function sendBackIfSo(context: WriteContext, row: RolloutTable): Pr
 }
 
 /** RO35: a person goes on with the version: those that had not failed, and have not begun to go back, keep it. */
-export async function keepThose(context: WriteContext, row: RolloutTable): Promise<void> {
-  const keeping = context.db
-    .selectFrom('rollout_members')
+export async function keepThose(
+  context: WriteContext,
+  of: { readonly row: RolloutTable; readonly nowMs: number },
+): Promise<void> {
+  const { row, nowMs } = of;
+  const kept = await context.db
+    .updateTable('rollout_members')
+    // RO36: what they lost before, the person has seen.
+    .set({ state: 'done', ended_ms: nowMs })
     .where('rollout_id', '=', row.id)
     .where('state', '=', 'to-roll-back')
     .where('failure', 'is', null)
-    .where('hold_reason', 'is', null);
-  const waves = await keeping
-    .select(['wave', ({ fn }) => fn.countAll<number>().as('count')])
-    .groupBy('wave')
+    .where('hold_reason', 'is', null)
+    .returning('wave')
     .execute();
-  for (const { wave, count } of waves) {
-    await context.db
-      .updateTable('rollout_members')
-      .set({ state: 'done' })
-      .where('rollout_id', '=', row.id)
-      .where('wave', '=', wave)
-      .where('state', '=', 'to-roll-back')
-      .where('failure', 'is', null)
-      .where('hold_reason', 'is', null)
-      .execute();
+  const counts = new Map<number, number>();
+  for (const { wave } of kept) counts.set(wave, (counts.get(wave) ?? 0) + 1);
+  for (const [wave, count] of counts) {
     await context.db
       .updateTable('rollout_waves')
       .set({
-        to_roll_back: sql<number>`to_roll_back - ${Number(count)}`,
-        done: sql<number>`done + ${Number(count)}`,
+        to_roll_back: sql<number>`to_roll_back - ${count}`,
+        done: sql<number>`done + ${count}`,
       })
       .where('rollout_id', '=', row.id)
       .where('wave', '=', wave)

@@ -40,7 +40,7 @@ export async function resumeRollout(
   args: RolloutOrder,
 ): Promise<RolloutTable> {
   const row = await rolloutOf(context.db, args.rollout);
-  await keepThose(context, row);
+  await keepThose(context, { row, nowMs: args.nowMs });
   const total = sumOf((await wavesOf(context.db, row.id)).map(countsOf));
   const spec = readSpec(row.spec);
   await context.db
