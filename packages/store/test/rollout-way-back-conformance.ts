@@ -104,6 +104,30 @@ function goingBack(opened: () => Store): void {
     expect(await fleet.failures()).toEqual({ a: null, b: null, c: 'trial' });
   });
 
+  test('RO35: so does who is done later, and nobody whom a person took back from its way', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'], us: ['b'], asia: ['c'] });
+    await fleet.rollOut({ waves: EVERYBODY, rollBack: 'all' });
+    for (const name of ['a', 'b', 'c']) await fleet.send(name);
+    await fleet.upgrade('c');
+    await judge(store, fleet, 'c', { awaySinceMs: NOW, nowMs: NOW + 10 * MINUTE });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'upgrading', c: 'failed' });
+    expect(await fleet.view()).toMatchObject({ state: 'halted' });
+    await fleet.finish('a', { attests: true });
+    await fleet.finish('b', { attests: true });
+    await judge(store, fleet, 'c', {});
+    expect(await fleet.states()).toEqual({
+      a: 'to-roll-back',
+      b: 'to-roll-back',
+      c: 'to-roll-back',
+    });
+    expect(await store.read('judgedRolloutIds', null)).toEqual([fleet.rollout]);
+    await store.write('skipRolloutAgent', { ...order, rollout: fleet.rollout, agentName: 'a' });
+    await fleet.step();
+    expect(await fleet.states()).toEqual({ a: 'done', b: 'rolling-back', c: 'rolling-back' });
+  });
+
   test('RO36: who shows another version has failed, and is back already where it runs that', async () => {
     const store = opened();
     const fleet = await upgraded(store);

@@ -1,9 +1,9 @@
 /* Halting a rollout, and what follows from it for those that it has upgraded (R8). */
 import { readSpec } from '@moult/core/rollout';
 import { sql } from 'kysely';
-import type { RolloutTable } from '../rollout-tables.ts';
+import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
 import type { WriteContext } from './context.ts';
-import { moveRollout } from './rollout-rows.ts';
+import { moveMember, moveRollout, rolloutOf } from './rollout-rows.ts';
 
 export async function haltRollout(
   context: WriteContext,
@@ -11,13 +11,27 @@ export async function haltRollout(
   of: { readonly nowMs: number; readonly why: string },
 ): Promise<RolloutTable> {
   const after = await moveRollout(context, row, { event: 'failures-exceeded', ...of });
-  await sendBackIfSo(context, after);
+  if (sendsBack(after)) await sendAllBack(context, after);
   return after;
 }
 
-/** RO35: all that a halted rollout has upgraded so far, where that was asked for; those that are done later, too. */
-export async function sendBackIfSo(context: WriteContext, row: RolloutTable): Promise<void> {
-  if (row.state !== 'halted' || readSpec(row.spec)?.rollBack !== 'all') return;
+/** RO35: all that it has upgraded, where that was asked for. */
+function sendsBack(row: RolloutTable): boolean {
+  return row.state === 'halted' && readSpec(row.spec)?.rollBack === 'all';
+}
+
+/** RO35: one that is done once its rollout is halted goes the way of those before it. */
+export async function moveToDone(
+  context: WriteContext,
+  member: RolloutMemberTable,
+  to: { readonly nowMs: number; readonly set: Partial<RolloutMemberTable> },
+): Promise<void> {
+  const done = await moveMember(context, member, { ...to, state: 'done' });
+  if (sendsBack(await rolloutOf(context.db, member.rollout_id)))
+    await moveMember(context, done, { state: 'to-roll-back', nowMs: to.nowMs });
+}
+
+async function sendAllBack(context: WriteContext, row: RolloutTable): Promise<void> {
   const { numUpdatedRows } = await context.db
     .updateTable('rollout_members')
     .set({ state: 'to-roll-back', ended_ms: null, hold_reason: null })

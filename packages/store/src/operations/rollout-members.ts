@@ -13,7 +13,7 @@ import type { CommandTable } from '../database.ts';
 import type { RolloutMemberTable } from '../rollout-tables.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { prepared } from './prepared.ts';
-import { haltRollout } from './rollout-halt.ts';
+import { haltRollout, moveToDone } from './rollout-halt.ts';
 import { moveMember, rolloutOf } from './rollout-rows.ts';
 
 export async function memberOfCommand(
@@ -43,6 +43,7 @@ export async function noteMemberEnd(
   const step = command.state === 'succeeded' ? null : await lastStep(context.db, command);
   const { state, failure } = memberEndOf({ ...command, step });
   const set = { code, message, failure };
+  if (state === 'done') return await moveToDone(context, member, { nowMs, set });
   if (failure !== 'trial' || state !== 'rolled-back') {
     await moveMember(context, member, { state, nowMs, set });
     return;

@@ -9,7 +9,7 @@ import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
 import { isInMaintenance } from './maintenance.ts';
 import { prepared, upTo } from './prepared.ts';
-import { haltRollout, sendBackIfSo } from './rollout-halt.ts';
+import { haltRollout } from './rollout-halt.ts';
 import { orderVersion } from './rollout-orders.ts';
 import { roomsFor, takesPlaces } from './rollout-rooms.ts';
 import { countsOf, judged, moveMember, moveRollout, rolloutOf, wavesOf } from './rollout-rows.ts';
@@ -57,8 +57,7 @@ export async function stepRollout(context: WriteContext, args: Stepping): Promis
   // Of most nobody goes back, and nothing is read twice.
   const goesBack = row.state === 'halted' || waves.some(({ to_roll_back: some }) => some > 0);
   if (!goesBack) return await goOn(context, { row, waves, ...args });
-  await sendBackIfSo(context, row);
-  const back = await rollBackSome(context, { row, waves: await wavesOf(context.db, id), nowMs });
+  const back = await rollBackSome(context, { row, waves, nowMs });
   // A way back that failed has halted it.
   const after = { row: await rolloutOf(context.db, id), waves: await wavesOf(context.db, id) };
   const stepped = await goOn(context, { ...after, ...args });

@@ -18,6 +18,7 @@ import type { ReadContext, WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
 import { isInMaintenance } from './maintenance.ts';
 import { isPublished } from './releases.ts';
+import { moveToDone } from './rollout-halt.ts';
 import { failWayBack } from './rollout-members.ts';
 import { orderVersion } from './rollout-orders.ts';
 import { roomIn } from './rollout-rooms.ts';
@@ -121,7 +122,7 @@ export async function judgeDone(context: WriteContext, args: JudgingDone): Promi
   const member = await memberOf(context.db, args);
   if (verdict.kind === 'good') {
     const set = { code: null, message: null, failure: null };
-    await moveMember(context, member, { state: 'done', nowMs, set });
+    await moveToDone(context, member, { nowMs, set });
     return;
   }
   const spec = readSpec((await rolloutOf(context.db, rolloutId)).spec);
