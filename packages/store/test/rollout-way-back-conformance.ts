@@ -263,6 +263,42 @@ function standing(opened: () => Store): void {
     expect(await fleet.view()).toMatchObject({ failures_forgiven: 0 });
   });
 
+  test('RO35, C24: nobody is ordered back in maintenance, and that is why', async () => {
+    const store = opened();
+    const fleet = await upgraded(store);
+    await judge(store, fleet, 'a', CRASHES);
+    await store.write('setMaintenance', { ...order, isOn: true, waits: false });
+    await fleet.step();
+    await fleet.step();
+    expect(await fleet.states()).toMatchObject({ a: 'to-roll-back' });
+    expect(await fleet.view()).toMatchObject({
+      state: 'halted',
+      waits_reason: 'coordinator-upgrading',
+    });
+    await store.write('setMaintenance', { ...order, isOn: false, waits: false });
+    await fleet.step();
+    expect(await fleet.states()).toMatchObject({ a: 'rolling-back' });
+    expect(await fleet.view()).toMatchObject({ state: 'halted', waits_reason: null });
+  });
+
+  test('RO35: of many that go back at once some are ordered at a time, and the rest is not left for later', async () => {
+    const store = opened();
+    const names = Array.from({ length: 66 }, (_, index) => `a${index}`);
+    const fleet = await Fleet.of(store, { eu: names });
+    await store.write('setGroup', { ...order, group: 'eu', unavailableMax: 66 });
+    await fleet.rollOut({ waves: EVERYBODY, rollBack: 'all' });
+    await fleet.step();
+    for (const name of names) await fleet.upgrade(name);
+    const [first = ''] = names;
+    await judge(store, fleet, first, CRASHES);
+    await fleet.step();
+    const stepping = { id: fleet.rollout, groups: null, nowMs: NOW };
+    const one = await store.write('stepRollout', stepping);
+    expect([one.issued.length, one.isMore]).toEqual([64, true]);
+    const other = await store.write('stepRollout', stepping);
+    expect([other.issued.length, other.isMore]).toEqual([1, false]);
+  });
+
   test('RO35: whoever resumes keeps the version for those that had not failed', async () => {
     const store = opened();
     const fleet = await upgraded(store, { rollBack: 'all' });

@@ -159,7 +159,7 @@ export function memberReasonOf(
     case 'parked':
       return said ?? 'agent-down';
     case 'to-roll-back':
-      return said ?? 'awaiting-turn';
+      return said ?? reasonOfAll(rollout) ?? 'awaiting-turn';
     default:
       return said;
   }
@@ -171,14 +171,20 @@ const OF_ALL: readonly string[] = [
   'coordinator-upgrading',
 ] satisfies readonly HoldReason[];
 
+function reasonOfAll({ waitsFor }: RolloutFacts): string | null {
+  const reason = waitsFor?.reason ?? null;
+  return reason !== null && OF_ALL.includes(reason) ? reason : null;
+}
+
 /** Of one that has no command yet: what keeps its rollout, its wave or its group. */
 function waitingReason(rollout: RolloutFacts, wave: number): string | null {
   const { state, waitsFor } = rollout;
   if (state === 'pending' && waitsFor !== null) return waitsFor.reason;
   if (state !== 'running') return STATE_REASONS[state];
-  const reason = waitsFor?.reason ?? null;
-  if (reason !== null && OF_ALL.includes(reason)) return reason;
+  const ofAll = reasonOfAll(rollout);
+  if (ofAll !== null) return ofAll;
   if (rollout.wave !== null && wave > rollout.wave) return 'awaiting-gate';
+  const reason = waitsFor?.reason ?? null;
   // Others upgrade: it waits for them, not for an upgrade of its own.
   return reason === null || reason === 'upgrading' ? 'awaiting-turn' : reason;
 }

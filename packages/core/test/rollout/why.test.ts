@@ -271,6 +271,10 @@ describe('what one agent waits for', () => {
     expect(reason({ waitsFor: { reason: 'awaiting-soak', untilMs: 7 } })).toBe('awaiting-soak');
     const restored = { reason: 'coordinator-restored', untilMs: null };
     expect(reason({ waitsFor: restored }, 1)).toBe('coordinator-restored');
+    const back = { state: 'to-roll-back', wave: 0, holdReason: null } as const;
+    expect(memberReasonOf(HALTED, back)).toBe('awaiting-turn');
+    const waitsFor = { reason: 'coordinator-upgrading', untilMs: null };
+    expect(memberReasonOf({ ...HALTED, waitsFor }, back)).toBe('coordinator-upgrading');
     expect(reason({ state: 'pending' })).toBe('rollout-pending');
     expect(reason({ state: 'draft' })).toBe('rollout-draft');
     const timed = { reason: 'awaiting-time', untilMs: 7 };

@@ -2,6 +2,7 @@
  * One step of a running rollout: reads its counters, lets core judge, and writes what follows in one transaction. Level-
  * triggered: it may be called at any time, by whomever, and orders nothing twice.
  */
+import type { HoldReason } from '@moult/core/command';
 import { FETCHES_MAX, hasBegun, isActive, type Verdict } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
 import type { WriteContext } from './context.ts';
@@ -31,6 +32,8 @@ export interface Stepped {
 
 type Start = Extract<Verdict, { readonly kind: 'start' }>;
 
+const UPGRADING: HoldReason = 'coordinator-upgrading';
+
 const NOTHING: Stepped = { issued: [], untilMs: null, isMore: false };
 
 export interface Stepping {
@@ -41,7 +44,7 @@ export interface Stepping {
 }
 
 export async function stepRollout(context: WriteContext, args: Stepping): Promise<Stepped> {
-  const { id, nowMs } = args;
+  const { id } = args;
   const row = await context.db
     .selectFrom('rollouts')
     .selectAll()
@@ -55,13 +58,30 @@ export async function stepRollout(context: WriteContext, args: Stepping): Promis
   }
   const waves = await wavesOf(context.db, id);
   // Of most nobody goes back, and nothing is read twice.
-  const goesBack = row.state === 'halted' || waves.some(({ to_roll_back: some }) => some > 0);
+  const goesBack = waves.some(({ to_roll_back: some }) => some > 0);
   if (!goesBack) return await goOn(context, { row, waves, ...args });
-  const back = await rollBackSome(context, { row, waves, nowMs });
+  return await goBackAndOn(context, { row, ...args });
+}
+
+async function goBackAndOn(
+  context: WriteContext,
+  of: Stepping & { readonly row: RolloutTable },
+): Promise<Stepped> {
+  const { id, nowMs } = of;
+  const isHeld = await isInMaintenance(context.db, nowMs);
+  const back = isHeld ? NOTHING : await rollBackSome(context, of);
   // A way back that failed has halted it.
   const after = { row: await rolloutOf(context.db, id), waves: await wavesOf(context.db, id) };
-  const stepped = await goOn(context, { ...after, ...args });
-  return { ...stepped, issued: [...back, ...stepped.issued] };
+  const stepped = await goOn(context, { ...of, ...after });
+  // One that stands has no other reason to tell.
+  const row = await rolloutOf(context.db, id);
+  if (isHeld || row.state !== 'running')
+    await noteWait(context, row, { reason: isHeld ? UPGRADING : null, untilMs: null });
+  return {
+    ...stepped,
+    issued: [...back.issued, ...stepped.issued],
+    isMore: back.isMore || stepped.isMore,
+  };
 }
 
 async function goOn(
@@ -102,7 +122,7 @@ async function carryOut(context: WriteContext, of: Judged<Verdict>): Promise<Ste
       return { ...NOTHING, untilMs: verdict.untilMs };
     case 'start': {
       if (await isInMaintenance(context.db, nowMs)) {
-        await noteWait(context, row, { reason: 'coordinator-upgrading', untilMs: null });
+        await noteWait(context, row, { reason: UPGRADING, untilMs: null });
         return NOTHING;
       }
       const { issued, isMore } = await startSome(context, { ...of, verdict });

@@ -12,11 +12,10 @@ import {
   wayBackOf,
 } from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
-import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
+import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
 import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
-import { isInMaintenance } from './maintenance.ts';
 import { isPublished } from './releases.ts';
 import { moveToDone } from './rollout-halt.ts';
 import { failWayBack } from './rollout-members.ts';
@@ -146,18 +145,22 @@ async function memberOf(
     .executeTakeFirstOrThrow();
 }
 
-/** RO1, RO35: of each group as many as it can spare. Gives those that have a command now. */
+export interface RolledBack {
+  /** Instances that have a command to be sent now. */
+  readonly issued: readonly string[];
+  /** More could be issued at once. */
+  readonly isMore: boolean;
+}
+
+/** RO1, RO35: of each group as many as it can spare. */
 export async function rollBackSome(
   context: WriteContext,
   of: {
     readonly row: RolloutTable;
-    readonly waves: readonly RolloutWaveTable[];
     readonly nowMs: number;
   },
-): Promise<readonly string[]> {
-  const { row, waves, nowMs } = of;
-  if (!waves.some(({ to_roll_back: count }) => count > 0)) return [];
-  if (await isInMaintenance(context.db, nowMs)) return [];
+): Promise<RolledBack> {
+  const { row, nowMs } = of;
   const members = await context.db
     .selectFrom('rollout_members')
     .selectAll()
@@ -180,7 +183,7 @@ export async function rollBackSome(
     rooms.set(group, free - 1);
     issued.push(member.instance_id);
   }
-  return issued;
+  return { issued, isMore: issued.length >= ORDERS_MAX };
 }
 
 /** False: there is nothing to order. */
