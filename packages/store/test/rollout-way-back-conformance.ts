@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../src/index.ts';
 import type { Engine } from './conformance.ts';
 import { Fleet } from './support/rollout-fleet.ts';
-import { D1, NOW, order, publish, session } from './support/rows.ts';
+import { D1, D2, finish, NOW, order, publish, report, session } from './support/rows.ts';
 
 const EVERYBODY = [{ kind: 'rest' }] as const;
 const MINUTE = 60_000;
@@ -139,6 +139,34 @@ function goingBack(opened: () => Store): void {
     await fleet.step();
     await fleet.step();
     expect(await fleet.states()).toMatchObject({ a: 'rolled-back' });
+  });
+
+  test('RO36: what a later order brings, or fails at, is no matter of the rollout before it', async () => {
+    const store = opened();
+    const later = { version: '2.1.0', digest: '3'.repeat(64) };
+    await publish(store, [[later.version, later.digest]]);
+    const fleet = await upgraded(store);
+    const wanted = { agentName: 'a', component: 'agent', isForced: false, key: null } as const;
+    const { command } = await store.write('orderUpgrade', { ...order, ...wanted, ...later });
+    const asItWas = async () => {
+      await judge(store, fleet, 'a', {});
+      return (await fleet.states())['a'];
+    };
+    await fleet.send('a');
+    await fleet.progress('a', 'probation');
+    const on = (counter: number, slot: { readonly version: string; readonly digest: string }) =>
+      session(store, { instanceId: fleet.id('a'), counter, commandNonce: command.nonce, slot });
+    await on(9, later);
+    expect(await asItWas()).toBe('done');
+    await on(10, { version: '2.0.0', digest: D2 });
+    await report(store, fleet.id('a'), [], { state: 'Upgrade Failed' });
+    expect(await asItWas()).toBe('done');
+    const end = { instanceId: fleet.id('a'), commandId: command.id, sequence: 9 };
+    await finish(store, { ...end, outcome: 'rolled-back' });
+    expect(await store.read('commandById', command.id)).toMatchObject({ state: 'failed' });
+    expect(await asItWas()).toBe('done');
+    await on(11, { version: '1.0.0', digest: D1 });
+    expect(await asItWas()).toBe('to-roll-back');
   });
 
   test('RO36: who is gone has failed until it comes back and is well', async () => {

@@ -8,6 +8,7 @@
  *     └── comes ────┘
  */
 import type { AgentState } from '../agent-state.ts';
+import type { Component } from '../component.ts';
 import type { Version } from '../versions.ts';
 import type { FailureKind } from './failures.ts';
 import type { MemberState } from './machine.ts';
@@ -23,10 +24,13 @@ export const LOSSES_WITHIN_MS: number = 10 * MINUTE_MS;
 
 /** Of an agent that was done. */
 export interface DoneFacts {
+  readonly component: Component;
   /** What the rollout gave it. */
   readonly given: Version;
   /** What it shows; null: nothing is known. */
   readonly shown: Version | null;
+  /** What later orders of the component bring, which its host may have begun with, and which have not ended well. */
+  readonly orderedSince: readonly Version[];
   /** As it says itself. */
   readonly state: AgentState;
   /** How long it is away; null: it is there. */
@@ -46,7 +50,7 @@ export const FAILED_AFTER = 'failed-after-commit';
 export const NO_WAY_BACK = 'no-way-back';
 
 export function afterCommitOf(facts: DoneFacts, nowMs: number): AfterCommit {
-  const { given, shown, state, awayMs } = facts;
+  const { component, given, shown, orderedSince, state, awayMs } = facts;
   const lost = facts.lossesMs.filter((atMs) => nowMs - atMs < LOSSES_WITHIN_MS).length;
   if (lost >= LOSSES_MAX)
     return { kind: 'bad', message: `its session ended ${lost} times within ten minutes` };
@@ -55,9 +59,11 @@ export function afterCommitOf(facts: DoneFacts, nowMs: number): AfterCommit {
     const since = new Date(nowMs - awayMs).toISOString();
     return { kind: 'gone', message: `it was upgraded, and not seen since ${since}` };
   }
-  if (shown !== null && shown !== given)
+  // What is on trial is a matter of the order that brings it.
+  if (shown !== null && shown !== given && !orderedSince.includes(shown))
     return { kind: 'bad', message: `it was given ${given}, and shows ${shown}` };
-  if (state === 'Upgrade Failed')
+  // It is the agent's own, says nothing of a launcher, and may be of a later attempt.
+  if (state === 'Upgrade Failed' && component === 'agent' && orderedSince.length === 0)
     return { kind: 'bad', message: 'it was upgraded, and reports Upgrade Failed' };
   return { kind: 'good' };
 }

@@ -20,8 +20,10 @@ const MINUTE = 60_000;
 
 describe('RO36: who is done is looked at still', () => {
   const good: DoneFacts = {
+    component: 'agent',
     given: '2.0.0',
     shown: '2.0.0',
+    orderedSince: [],
     state: 'Up',
     awayMs: null,
     lossesMs: [],
@@ -33,6 +35,14 @@ describe('RO36: who is done is looked at still', () => {
     ['paused by a person', { state: 'Paused' }, 'good'],
     ['that shows another version', { shown: '1.0.0' }, 'bad'],
     ['that reports a failure', { state: 'Upgrade Failed' }, 'bad'],
+    ['whose launcher was upgraded', { component: 'launcher', state: 'Upgrade Failed' }, 'good'],
+    [
+      'that a later order brings another version',
+      { shown: '2.1.0', orderedSince: ['2.1.0'] },
+      'good',
+    ],
+    ['that shows what nobody ordered', { shown: '1.0.0', orderedSince: ['2.1.0'] }, 'bad'],
+    ['whose later order failed', { state: 'Upgrade Failed', orderedSince: ['2.1.0'] }, 'good'],
     [
       'that is away for a moment, whatever it showed',
       { awayMs: 10 * MINUTE - 1, shown: '1.0.0' },

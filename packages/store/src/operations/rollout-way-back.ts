@@ -4,6 +4,7 @@
  */
 import {
   afterCommitOf,
+  type DoneFacts,
   FAILED_AFTER,
   GONE,
   NO_WAY_BACK,
@@ -12,7 +13,9 @@ import {
   wayBackOf,
 } from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
+import { type RawBuilder, sql } from 'kysely';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
+import { IN_FLIGHT_STATES, KIND } from './command-rows.ts';
 import { componentRow } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { instanceById } from './instances.ts';
@@ -40,15 +43,12 @@ function watched(db: ReadContext) {
     );
 }
 
-export interface DoneMember {
+export interface DoneMember extends Omit<DoneFacts, 'awayMs' | 'lossesMs'> {
   readonly rolloutId: string;
   readonly instanceId: string;
   /** False: it counts as gone. */
   readonly isDone: boolean;
   readonly endedMs: number;
-  readonly given: Version;
-  readonly shown: Version | null;
-  readonly state: 'Up' | 'Paused' | 'Upgrading' | 'Upgrade Failed' | 'Down';
   readonly lastSeenMs: number;
 }
 
@@ -68,12 +68,26 @@ function doneMembersAmong(db: ReadContext) {
         'rollout_members.instance_id',
         'rollout_members.state as member_state',
         'rollout_members.ended_ms',
+        'rollouts.component',
         'rollouts.version',
         'own.attested_version',
         'instances.state',
         'instances.last_seen_ms',
+        orderedSince().as('ordered_since'),
       ])
   );
+}
+
+/** As JSON. Most are as they were given, and nothing is looked for. */
+function orderedSince(): RawBuilder<string> {
+  const states = sql.join([...IN_FLIGHT_STATES, 'failed', 'expired']);
+  return sql`CASE WHEN own.attested_version <> rollouts.version OR instances.state = 'Upgrade Failed' THEN (
+    SELECT json_group_array(commands.version) FROM commands
+    WHERE commands.instance_id = rollout_members.instance_id AND ${KIND} = 'autoUpgrade'
+      AND commands.component = rollouts.component
+      AND commands.position > (SELECT given.position FROM commands AS given WHERE given.id = rollout_members.command_id)
+      AND commands.state IN (${states})
+  ) ELSE '[]' END`;
 }
 
 type DoneRow = Awaited<ReturnType<ReturnType<typeof doneMembersAmong>['execute']>>[number];
@@ -84,8 +98,10 @@ function doneMemberOf(row: DoneRow): DoneMember {
     instanceId: row.instance_id,
     isDone: row.member_state === 'done',
     endedMs: row.ended_ms ?? 0,
+    component: row.component,
     given: row.version,
     shown: row.attested_version,
+    orderedSince: JSON.parse(row.ordered_since) as readonly Version[],
     state: row.state,
     lastSeenMs: row.last_seen_ms ?? 0,
   };
