@@ -348,6 +348,9 @@ function following(opened: () => Store): void {
     expect(await follow(store, fleet, '2.0.0')).toBe(null);
     const next = await follow(store, fleet, '3.0.0');
     expect(next?.rollout).toMatchObject({ state: 'running', version: '3.0.0' });
+    // A coordinator that was taken back.
+    const back = await follow(store, fleet, '2.0.0');
+    expect(back?.rollout).toMatchObject({ state: 'running', version: '2.0.0' });
   });
 
   test('RO55: not where a person has chosen, until that is taken back; not in maintenance, nor where settings say so', async () => {

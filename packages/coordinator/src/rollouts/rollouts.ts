@@ -11,7 +11,7 @@ import type { Selection } from '../registry/selection.ts';
 import { DoneWatch } from './done-watch.ts';
 import { LateJoiners } from './late-joiners.ts';
 
-/** Soaks end by the clock alone, and other coordinators start rollouts. */
+/** Soaks end by the clock alone, and a touch can be lost. */
 const LOOK_MS = 1_000;
 /** Of one rollout in one go; then others have their turn. */
 const STEPS_MAX = 50;

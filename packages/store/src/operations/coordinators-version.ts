@@ -14,7 +14,8 @@ export interface FollowingAsked {
 
 /**
  * Whether the fleet has still to be brought to it. A person's choice stands; one that the coordinator has made is no
- * choice of anybody's, and gives way to the next.
+ * choice of anybody's, and gives way to the next: also to an older one, since a coordinator that was taken back need not
+ * understand newer agents. Two of different versions on one store would take turns; SQLite lets one work on it (`database-locked`).
  */
 export async function isFollowingDue(db: ReadContext, of: FollowingAsked): Promise<boolean> {
   const row = await db
