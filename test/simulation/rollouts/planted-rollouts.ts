@@ -92,9 +92,9 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   {
     name: 'two rollouts have one agent',
     seed: 5,
-    file: 'store/src/operations/rollout-starting.ts',
-    from: ".where('other.state', 'in', ['parked', ...ON_THE_WAY])",
-    to: ".where('other.state', 'in', ['upgrading'])",
+    file: 'store/src/operations/claims.ts',
+    from: ".where('rollout_members.state', 'in', UNSETTLED)",
+    to: ".where('rollout_members.state', 'in', ['upgrading'])",
   },
   {
     name: 'a store that was put back starts agents before it is adopted',

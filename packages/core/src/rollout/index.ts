@@ -36,6 +36,7 @@ export {
 } from './failures.ts';
 export { lateStandingOf, lateWaveOf } from './late.ts';
 export {
+  ACTIVE_STATES,
   isActive,
   isFailure,
   isOnWayBack,
@@ -50,6 +51,7 @@ export {
   type RolloutEvent,
   type RolloutState,
   rolloutAfter,
+  UNSETTLED,
   WAY_BACK,
 } from './machine.ts';
 export { ARRIVING_MS, isParkedFor } from './parking.ts';

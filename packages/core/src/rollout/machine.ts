@@ -100,8 +100,10 @@ export function rolloutAfter(state: RolloutState, event: RolloutEvent): RolloutS
 }
 
 /** Its agents are its own: no other rollout may start with one of them. */
+export const ACTIVE_STATES: readonly RolloutState[] = ['running', 'paused', 'halted'];
+
 export function isActive(state: RolloutState): boolean {
-  return state === 'running' || state === 'paused' || state === 'halted';
+  return ACTIVE_STATES.includes(state);
 }
 
 export function isOver(state: RolloutState): boolean {
@@ -129,13 +131,16 @@ export const MEMBER_STATES = [
 
 export type MemberState = (typeof MEMBER_STATES)[number];
 
-/** The rollout has still something to do with them. */
+/** They are in the line, or at work. */
 export const ON_THE_WAY: readonly MemberState[] = [
   'waiting',
   'upgrading',
   'to-roll-back',
   'rolling-back',
 ];
+
+/** The rollout has still something to do with them: with those that are away, too. */
+export const UNSETTLED: readonly MemberState[] = [...ON_THE_WAY, 'parked'];
 
 /** What it was given is not to stay: it waits for its turn to go back, or is under way. */
 export const WAY_BACK: readonly ['to-roll-back', 'rolling-back'] = ['to-roll-back', 'rolling-back'];

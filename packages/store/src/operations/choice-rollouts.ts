@@ -10,16 +10,17 @@ import { CodedError } from '@moult/core/errors';
 import {
   isActive,
   type MemberState,
-  ON_THE_WAY,
   type RolloutSpec,
   type RolloutState,
   readSpec,
+  UNSETTLED,
 } from '@moult/core/rollout';
 import { specByPolicy } from '@moult/core/settings';
 import type { Version } from '@moult/core/versions';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
 import { choicesOf, desiredAmong } from './choices.ts';
 import { type Choosing, choose } from './choosing.ts';
+import { claimed } from './claims.ts';
 import { applyEvent, type Ending } from './command-rows.ts';
 import { commandById } from './commands.ts';
 import { COORDINATOR, type Order, type ReadContext, type WriteContext } from './context.ts';
@@ -159,7 +160,7 @@ async function supersede(
       .selectFrom('rollout_members')
       .selectAll()
       .where('rollout_id', '=', row.id)
-      .where('state', 'in', [...ON_THE_WAY, 'parked'])
+      .where('state', 'in', UNSETTLED)
       .execute();
     const leaving = members.filter(
       (member) => ids.has(member.instance_id) && GIVING_WAY.includes(member.state),
@@ -271,14 +272,9 @@ async function busyElsewhere(
   const busy = new Set<string>();
   for (let from = 0; from < of.concerned.length; from += CHUNK) {
     const ids = of.concerned.slice(from, from + CHUNK).map(({ instanceId }) => instanceId);
-    const rows = await db
-      .selectFrom('rollout_members')
-      .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
+    const rows = await claimed(db, of.component)
       .select('rollout_members.instance_id')
       .where('rollout_members.instance_id', 'in', ids)
-      .where('rollout_members.state', 'in', [...ON_THE_WAY, 'parked'])
-      .where('rollouts.component', '=', of.component)
-      .where('rollouts.state', 'in', ['running', 'paused', 'halted'])
       .execute();
     for (const row of rows) busy.add(row.instance_id);
   }

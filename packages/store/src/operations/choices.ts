@@ -1,10 +1,12 @@
 import type { Component } from '@moult/core/component';
 import { type Desired, type DesiredScope, desiredVersionOf } from '@moult/core/desired';
 import {
+  ACTIVE_STATES,
   isOnWayBack,
   type MemberState,
   type RolloutState,
   readSpec,
+  UNSETTLED,
   wayBackOf,
 } from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
@@ -32,22 +34,14 @@ export interface DesiredSubject {
 /** A choice that stands, or (version null) one that was withdrawn. */
 export type ChoiceRow = Omit<ChoiceTable, 'version'> & { readonly version: Version | null };
 
-/** Of a rollout's agents those that it has still to do with. */
-const ON_THE_WAY: MemberState[] = [
-  'waiting',
-  'upgrading',
-  'parked',
-  'to-roll-back',
-  'rolling-back',
-];
-/** Of an ended one those that were away, and will be upgraded when they come. */
 const WANTING = [
   'rollouts.version',
   'rollouts.spec',
   'rollout_members.state',
   'rollout_members.from_version',
 ] as const;
-const BINDING: RolloutState[] = ['running', 'paused', 'halted', 'ended'];
+/** Of an ended one those that were away, and will be upgraded when they come. */
+const BINDING: readonly RolloutState[] = [...ACTIVE_STATES, 'ended'];
 /** P5: what is only made ready is not given. As text: nothing else of a spec can say that. */
 const IS_FETCH_ONLY = '%"pace":"fetch-only"%';
 const SCOPES = ['fleet', 'group', 'agent'] as const;
@@ -120,7 +114,7 @@ const rolloutsFor = prepared((db, of: { readonly instanceId: string }) =>
     .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
     .select(['rollouts.id', 'rollouts.component', ...WANTING])
     .where('rollout_members.instance_id', '=', of.instanceId)
-    .where('rollout_members.state', 'in', ON_THE_WAY)
+    .where('rollout_members.state', 'in', UNSETTLED)
     .where('rollouts.state', 'in', BINDING)
     .where('rollouts.spec', 'not like', IS_FETCH_ONLY),
 );
@@ -246,7 +240,7 @@ async function rolloutVersions(
       'in',
       of.subjects.map(({ instanceId }) => instanceId),
     )
-    .where('rollout_members.state', 'in', ON_THE_WAY)
+    .where('rollout_members.state', 'in', UNSETTLED)
     .where('rollouts.component', '=', of.component)
     .where('rollouts.state', 'in', BINDING)
     .where('rollouts.spec', 'not like', IS_FETCH_ONLY)

@@ -1,30 +1,20 @@
 /* RO21: agents that match the selector of a rollout after its start (P3). Who matches is the caller's to find: presence is in no table. */
 import {
+  ACTIVE_STATES,
   byPriority,
   lateStandingOf,
   lateWaveOf,
-  type MemberState,
   type RolloutSpec,
-  type RolloutState,
   readSpec,
 } from '@moult/core/rollout';
 import type { RolloutTable } from '../rollout-tables.ts';
+import { claimed } from './claims.ts';
 import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { instanceById } from './instances.ts';
 import { rolloutCandidates } from './rollout-candidates.ts';
 import { waitingMember } from './rollout-plan-rows.ts';
 import { addWave, wavesOf } from './rollout-rows.ts';
-
-const ACTIVE: RolloutState[] = ['running', 'paused', 'halted'];
-/** A rollout that has still to do with an agent. */
-const CLAIMING: readonly MemberState[] = [
-  'waiting',
-  'upgrading',
-  'to-roll-back',
-  'rolling-back',
-  'parked',
-];
 
 export interface OpenRollout {
   readonly id: string;
@@ -36,7 +26,7 @@ export async function openToJoiners(db: ReadContext, _: null): Promise<readonly 
   const rows = await db
     .selectFrom('rollouts')
     .select(['id', 'selector', 'spec'])
-    .where('state', 'in', ACTIVE)
+    .where('state', 'in', ACTIVE_STATES)
     .where('selector', 'is not', null)
     .execute();
   return rows
@@ -79,7 +69,7 @@ export async function joinRollout(
     .selectFrom('rollouts')
     .selectAll()
     .where('id', '=', of.rollout)
-    .where('state', 'in', ACTIVE)
+    .where('state', 'in', ACTIVE_STATES)
     .executeTakeFirst();
   const spec = row === undefined ? null : readSpec(row.spec);
   if (row === undefined || spec === null || !spec.takesLateJoiners) return false;
@@ -131,27 +121,24 @@ export async function addLateMember(
 
 /** RO8: another active one has to do with it. And who was in a sibling was planned: it came to nothing there, or has its end. */
 async function isClaimed(db: ReadContext, row: RolloutTable, instanceId: string): Promise<boolean> {
+  const claim = await claimed(db, row.component)
+    .select('rollouts.id')
+    .where('rollout_members.instance_id', '=', instanceId)
+    .limit(1)
+    .executeTakeFirst();
+  if (claim !== undefined) return true;
   const family = row.split_of ?? row.id;
-  const others = await db
+  const had = await db
     .selectFrom('rollout_members')
     .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
-    .select([
-      'rollouts.id',
-      'rollouts.split_of',
-      'rollouts.component',
-      'rollouts.state as rollout_state',
-      'rollout_members.state',
-    ])
+    .select('rollouts.id')
     .where('rollout_members.instance_id', '=', instanceId)
-    .execute();
-  return others.some(
-    (other) =>
-      other.id === row.id ||
-      (other.split_of ?? other.id) === family ||
-      (other.component === row.component &&
-        ACTIVE.includes(other.rollout_state) &&
-        CLAIMING.includes(other.state)),
-  );
+    .where(({ or, eb }) =>
+      or([eb('rollouts.id', 'in', [row.id, family]), eb('rollouts.split_of', '=', family)]),
+    )
+    .limit(1)
+    .executeTakeFirst();
+  return had !== undefined;
 }
 
 /** Made where the plan had fewer waves than were asked for. */

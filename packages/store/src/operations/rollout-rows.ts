@@ -7,12 +7,12 @@ import {
   isOver,
   type MemberCounts,
   type MemberState,
-  ON_THE_WAY,
   type RolloutCounters,
   type RolloutEvent,
   readSpec,
   rolloutAfter,
   stateRemedyOf,
+  UNSETTLED,
   type Verdict,
   verdictOf,
 } from '@moult/core/rollout';
@@ -205,7 +205,7 @@ export async function moveMember(
   },
 ): Promise<RolloutMemberTable> {
   const { state, nowMs, set } = to;
-  const isEnd = !ON_THE_WAY.includes(state) && state !== 'parked';
+  const isEnd = !UNSETTLED.includes(state);
   const after: RolloutMemberTable = {
     ...member,
     hold_reason: null,

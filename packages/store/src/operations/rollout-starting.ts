@@ -2,14 +2,9 @@
 
 import type { HoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
-import {
-  differenceText,
-  isSamePlan,
-  ON_THE_WAY,
-  type PlanDifference,
-  readSpec,
-} from '@moult/core/rollout';
+import { differenceText, isSamePlan, type PlanDifference, readSpec } from '@moult/core/rollout';
 import type { RolloutTable } from '../rollout-tables.ts';
+import { claimed } from './claims.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { isHeldByRestore } from './lives.ts';
@@ -118,16 +113,11 @@ async function requireApart(db: ReadContext, row: RolloutTable): Promise<void> {
 }
 
 function overlapsOf(db: ReadContext, row: RolloutTable) {
-  return db
-    .selectFrom('rollout_members as own')
-    .innerJoin('rollout_members as other', 'other.instance_id', 'own.instance_id')
-    .innerJoin('rollouts', 'rollouts.id', 'other.rollout_id')
+  return claimed(db, row.component)
+    .innerJoin('rollout_members as own', 'own.instance_id', 'rollout_members.instance_id')
     .select(['own.agent_name', 'rollouts.name'])
     .where('own.rollout_id', '=', row.id)
-    .where('other.rollout_id', '<>', row.id)
-    .where('other.state', 'in', ['parked', ...ON_THE_WAY])
-    .where('rollouts.component', '=', row.component)
-    .where('rollouts.state', 'in', ['running', 'paused', 'halted'])
+    .where('rollout_members.rollout_id', '<>', row.id)
     .limit(NAMED_MAX)
     .execute();
 }

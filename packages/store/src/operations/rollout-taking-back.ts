@@ -1,7 +1,7 @@
 /* Leaving agents of a rollout out: one, until its fetching starts (R11), or all that have no permission for the switch (R5). */
 import { isEnded } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
-import { isOnWayBack, type MemberState, ON_THE_WAY } from '@moult/core/rollout';
+import { isOnWayBack, type MemberState, UNSETTLED } from '@moult/core/rollout';
 import type { CommandTable } from '../database.ts';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
 import { attemptOf } from './attempt-rows.ts';
@@ -49,7 +49,7 @@ async function stopMember(
 ): Promise<{ readonly answer: CancelAnswer; readonly command: CommandTable | null }> {
   const { nowMs, principal, why } = args;
   if (member.state === 'done') return { answer: 'done', command: null };
-  if (!CAN_BE_STOPPED.includes(member.state)) return { answer: 'over', command: null };
+  if (!UNSETTLED.includes(member.state)) return { answer: 'over', command: null };
   const command =
     member.command_id === null ? null : await commandById(context.db, member.command_id);
   if (command === null || isEnded(command.state)) {
@@ -68,8 +68,6 @@ async function stopMember(
   });
   return { answer: 'stopped', command: after };
 }
-
-const CAN_BE_STOPPED: readonly MemberState[] = ['parked', ...ON_THE_WAY];
 
 /** RO35: whoever is not brought back stays what it was. */
 function stoppedAs({ state, failure }: RolloutMemberTable): MemberState {
@@ -92,7 +90,7 @@ export async function skipRolloutAgent(
     .executeTakeFirst();
   if (member === undefined)
     throw new CodedError('not-found', `${agentName} is not in the rollout ${row.name}`);
-  if (!CAN_BE_STOPPED.includes(member.state))
+  if (!UNSETTLED.includes(member.state))
     throw new CodedError('rollout-state', `${agentName} is over in ${row.name}: ${member.state}`, {
       remedy: `See how it ended: \`moult rollouts report ${row.name} --agent ${agentName}\`.`,
     });

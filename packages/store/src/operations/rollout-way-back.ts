@@ -3,6 +3,7 @@
  * back has its turn as anybody has (RO1), also while the rollout stands.
  */
 import {
+  ACTIVE_STATES,
   afterCommitOf,
   type DoneFacts,
   FAILED_AFTER,
@@ -34,7 +35,7 @@ function watched(db: ReadContext) {
   return db
     .selectFrom('rollout_members')
     .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
-    .where('rollouts.state', 'in', ['running', 'paused', 'halted'])
+    .where('rollouts.state', 'in', ACTIVE_STATES)
     .where(({ or, and, eb }) =>
       or([
         eb('rollout_members.state', '=', 'done'),

@@ -1,0 +1,19 @@
+/* RO8: an agent is in one rollout of a component at a time. */
+import type { Component } from '@moult/core/component';
+import { ACTIVE_STATES, UNSETTLED } from '@moult/core/rollout';
+import type { SelectQueryBuilder } from 'kysely';
+import type { Database } from '../database.ts';
+import type { ReadContext } from './context.ts';
+
+/** Members of active rollouts that these have still to do with. */
+export function claimed(
+  db: ReadContext,
+  component: Component,
+): SelectQueryBuilder<Database, 'rollout_members' | 'rollouts', object> {
+  return db
+    .selectFrom('rollout_members')
+    .innerJoin('rollouts', 'rollouts.id', 'rollout_members.rollout_id')
+    .where('rollout_members.state', 'in', UNSETTLED)
+    .where('rollouts.component', '=', component)
+    .where('rollouts.state', 'in', ACTIVE_STATES);
+}
