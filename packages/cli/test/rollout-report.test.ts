@@ -140,11 +140,30 @@ const TIMES = '2023-11-14T22:13:20.000Z,2023-11-14T22:13:20.100Z,2023-11-14T22:1
 describe('the rows of a report', () => {
   it('show an agent that is in the line again below how it ended before', () => {
     const again = member('web-2', { place: 1, commandId: failed.commandId });
-    const rows = reportRows([again], [given(failed, ended)]);
+    const rows = reportRows([again], [given(failed, ended)], '1.4.0');
     expect(rows.map(({ nth, state }) => [nth, state])).toEqual([
       [1, 'failed'],
       [0, 'waiting'],
     ]);
+  });
+});
+
+describe('what an agent ran, in the rows of a report,', () => {
+  const back = member('web-2', { state: 'to-roll-back', commandId: '01kq3v8m6t5n9y21' });
+  const up = given(back, { commandId: '01kq3v8m6t5n9y20', from: null });
+  const down = given(back, { to: '1.3.0', from: null, startedMs: null, endedMs: null });
+  const froms = (...all: (typeof up)[]) =>
+    reportRows([back], all, '1.4.0').map(({ from, given: of }) => [from, of?.to]);
+
+  it('is not what it goes back to, before its host has begun', () => {
+    expect(froms(up, down)).toEqual([
+      ['1.3.0', '1.4.0'],
+      [null, '1.3.0'],
+    ]);
+  });
+
+  it('is what its host has said once it has', () => {
+    expect(froms(up, { ...down, from: '1.4.0' })[1]).toEqual(['1.4.0', '1.3.0']);
   });
 });
 

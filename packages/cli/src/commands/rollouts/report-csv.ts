@@ -28,7 +28,7 @@ const ROW_COLUMNS: readonly Column<ReportRow>[] = [
   { title: 'group', cell: ({ member }) => member.group },
   { title: 'platform', cell: ({ member }) => member.platform },
   { title: 'try', cell: ({ nth }) => (nth === 0 ? '' : String(nth)) },
-  { title: 'from', cell: ({ member, given }) => given?.from ?? member.from ?? '' },
+  { title: 'from', cell: ({ from }) => from ?? '' },
   { title: 'to', cell: ({ given }) => given?.to ?? '' },
   { title: 'state', cell: ({ state }) => state },
   { title: 'failure', cell: ({ failure }) => failure ?? '' },

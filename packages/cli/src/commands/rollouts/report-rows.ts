@@ -14,6 +14,8 @@ export interface ReportRow {
   /** 1: the first; 0: it was given none. */
   readonly nth: number;
   readonly given: Given | null;
+  /** What it ran then; null: nobody knows. */
+  readonly from: string | null;
   readonly state: string;
   /** In words, with the reason. */
   readonly text: string;
@@ -42,9 +44,11 @@ export async function allGiven(
   return given;
 }
 
+/** Of a rollout to `version`. */
 export function reportRows(
   members: readonly Member[],
   given: readonly Given[],
+  version: string,
 ): readonly ReportRow[] {
   const byPlace = new Map(
     groupedBy(given, ({ place }) => String(place)).map((list) => [list[0].place, list]),
@@ -55,17 +59,19 @@ export function reportRows(
     const isOnlyNow = list.at(-1)?.commandId !== member.commandId || list.length === 0;
     const standing = isOnlyNow || member.state === 'waiting';
     return [
-      ...list.map((one, index) =>
-        !standing && index === list.length - 1
+      ...list.map((one, index) => ({
+        ...(!standing && index === list.length - 1
           ? rowOfMember(member, one, index + 1)
-          : rowOfGiven(member, one, index + 1),
-      ),
-      ...(standing ? [rowOfMember(member, null, 0)] : []),
+          : rowOfGiven(member, one, index + 1)),
+        // Of a way back that has not begun nobody has said yet what the host runs.
+        from: one.from ?? (one.to === version ? member.from : null),
+      })),
+      ...(standing ? [{ ...rowOfMember(member, null, 0), from: member.from }] : []),
     ];
   });
 }
 
-function rowOfMember(member: Member, given: Given | null, nth: number): ReportRow {
+function rowOfMember(member: Member, given: Given | null, nth: number): Omit<ReportRow, 'from'> {
   const { state, failure, holdReason, code, message } = member;
   return {
     member,
@@ -80,7 +86,7 @@ function rowOfMember(member: Member, given: Given | null, nth: number): ReportRo
   };
 }
 
-function rowOfGiven(member: Member, given: Given, nth: number): ReportRow {
+function rowOfGiven(member: Member, given: Given, nth: number): Omit<ReportRow, 'from'> {
   const { code, message } = given;
   const state = given.outcome ?? given.state;
   const text = memberText({ state, holdReason: null, code, message, failure: null });

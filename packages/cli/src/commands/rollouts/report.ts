@@ -54,7 +54,7 @@ async function showAll(
   const { id: rollout } = report.rollout;
   const agents = await allMembers(client, { rollout }, run.stop);
   const commands = await allGiven(client, { rollout }, run.stop);
-  const rows = reportRows(agents, commands);
+  const rows = reportRows(agents, commands, report.rollout.version);
   if (options.output === 'csv') {
     run.output.result(null, () => rowCsv(rows));
     return;
@@ -103,7 +103,7 @@ async function showAgent(
     return;
   }
   run.output.result({ rollout, agents: members, commands, attempts }, () => [
-    ...rowLines(reportRows(members, commands)),
+    ...rowLines(reportRows(members, commands, rollout.version)),
     ...attempts.flatMap((attempt) => ['', ...attemptLines(attempt)]),
     ...(attempts.length === 0 ? ['', `Nothing of ${agent} has run yet.`] : []),
   ]);
