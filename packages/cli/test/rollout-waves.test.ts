@@ -25,7 +25,7 @@ describe('waves', () => {
     ['1,10%', 'he last wave must be the rest'],
     ['0,rest', 'wave of 0 agents is none'],
     ['0%,rest', 'wave of 0 % is none'],
-    ['101%,rest', 'wave of 101 % is none'],
+    ['101%,rest', 'wave of 101 % is none: more than 0 %, 100 % at most. Give sizes'],
     ['-1,rest', '-1 is no wave'],
     ['1.5,rest', '1.5 is no wave'],
     ['1e3,rest', '1e3 is no wave'],

@@ -156,10 +156,10 @@ export function waveTroubles(waves: readonly WaveSize[]): readonly string[] {
   for (const wave of waves) {
     if (wave.kind === 'count') {
       if (!isWhole(wave.count, 1, Number.MAX_SAFE_INTEGER))
-        troubles.push(`a wave of ${wave.count} agents is none`);
+        troubles.push(`a wave of ${wave.count} agents is none: 1 or more`);
     } else if (wave.kind === 'percent') {
       if (!isNumber(wave.percent, 0, 100) || wave.percent === 0)
-        troubles.push(`a wave of ${wave.percent} % is none`);
+        troubles.push(`a wave of ${wave.percent} % is none: more than 0 %, 100 % at most`);
     } else if (wave.kind !== 'rest') troubles.push('a wave is a count, a percentage or the rest');
   }
   return troubles;
