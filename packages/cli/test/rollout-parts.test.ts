@@ -39,6 +39,23 @@ describe('moult rollouts split', () => {
   });
 });
 
+describe('what is next after a split', () => {
+  it('is an approval where a second principal has to give it', async () => {
+    const waitsFor = { reason: 'awaiting-approval', untilMs: null };
+    const rollouts = [
+      { ...PENDING, name: 'spring-1', splitOf: 'spring', waitsFor },
+      { ...PENDING, name: 'spring-2', splitOf: 'spring', waitsFor },
+    ];
+    await using coordinator = await startCoordinator({
+      'POST /v1/rollouts/spring/split': is({ rollouts }, 201),
+    });
+    const ended = await moult(coordinator, 'split', 'spring', '--into', '2');
+    expect(ended.out).toContain(
+      'next: somebody else looks at it and says: moult rollouts approve spring-1\n',
+    );
+  });
+});
+
 describe('moult rollouts revert', () => {
   it('makes what takes it back, starts it, and names who cannot', async () => {
     const made = { ...PENDING, name: 'spring-revert', version: '1.3.0', reverts: 'spring' };

@@ -63,6 +63,17 @@ function splitting(opened: () => Store): void {
     expect(await fleet.states()).toEqual({ b: 'waiting', d: 'waiting' });
   });
 
+  test('RO44: the parts are listed by their numbers', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b', 'c', 'd', 'e', 'f'] });
+    const made = await fleet.make({ waves: REST });
+    const parts = await store.write('splitRollout', { ...of(made.id), ...SPLIT, into: 6 });
+    const page = { state: 'pending', before: null, limit: 10 } as const;
+    // Newest first, as all are.
+    const listed = (await store.read('rolloutPage', page)).map(({ row }) => row.name);
+    expect(listed.toReversed()).toEqual(parts.map(({ name }) => name));
+  });
+
   test('RO44: one by one each starts when the one before it has ended well, and not otherwise', async () => {
     const store = opened();
     const fleet = await Fleet.of(store, { eu: ['a', 'b', 'c'] });

@@ -43,9 +43,12 @@ export async function splitRollout(
   const split = await partsOf(context, row, args);
   await dropPlan(context, row.id);
   const made: RolloutTable[] = [];
-  for (const members of split) {
+  // Made in one moment, which leaves their order to chance: they are listed by their ids, and so by their numbers.
+  const ids = split.map(() => context.newId(nowMs)).sort();
+  for (const [index, members] of split.entries()) {
     const before = args.isOneByOne ? (made.at(-1)?.id ?? null) : null;
-    made.push(await addPart(context, { ...args, row, members, number: made.length + 1, before }));
+    const id = ids[index] ?? context.newId(nowMs);
+    made.push(await addPart(context, { ...args, row, id, members, number: index + 1, before }));
   }
   const names = made.map(({ name }) => name).join(', ');
   await moveRollout(context, row, {
@@ -83,13 +86,14 @@ async function addPart(
   context: WriteContext,
   of: RolloutSplit & {
     readonly row: RolloutTable;
+    readonly id: string;
     readonly members: readonly RolloutMemberTable[];
     readonly number: number;
     /** The sibling that it follows. */
     readonly before: string | null;
   },
 ): Promise<RolloutTable> {
-  const { row, members, number, before, nowMs, principal, why } = of;
+  const { row, id, members, number, before, nowMs, principal, why } = of;
   // It is for agents by name: nobody can come late to it.
   const spec: RolloutSpec = { ...specOf(row), takesLateJoiners: false };
   const name = `${row.name}-${number}`;
@@ -97,7 +101,7 @@ async function addPart(
   const starter = before === null ? row.started_by : principal;
   const part: RolloutTable = {
     ...row,
-    id: context.newId(nowMs),
+    id,
     name: await freeRolloutName(context.db, { wanted: name, base: name }),
     ...{ selector: null, agents: JSON.stringify(members.map((one) => one.agent_name).sort()) },
     spec: JSON.stringify(spec),

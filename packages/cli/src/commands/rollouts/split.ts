@@ -4,6 +4,7 @@ import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
 import { agentsText } from '../../terminal/names.ts';
 import { sizeOf } from './bar.ts';
+import { nextOf } from './create.ts';
 
 interface SplitOptions {
   readonly into: number;
@@ -40,7 +41,7 @@ export function addRolloutsSplit(group: Command, shell: Shell): void {
           const when = startsAfter === null ? '' : `, once ${startsAfter} has ended well`;
           return `${name}: ${agentsText(sizeOf(counts))}${when}`;
         }),
-        `next: moult rollouts start ${answer.rollouts[0]?.name}`,
+        ...answer.rollouts.slice(0, 1).map((first) => `next: ${nextOf(first)}`),
       ]);
       return EXIT.ok;
     }),
