@@ -73,6 +73,34 @@ test('R23: who waits for a turn in a rollout is told so by why, and a paused one
   expect(await why()).toEqual([]);
 });
 
+test('R23: an agent that has failed in a rollout is told so by why, and nobody else is', async () => {
+  const agent = await up('web-1');
+  await up('web-2');
+  await rollOut('spring', { waves: [{ kind: 'count', count: 1 }, { kind: 'rest' }] });
+  const command = await agent.expect('command');
+  const { commandId, attempt } = command;
+  agent.send({ kind: 'accept', message: { commandId, attempt } });
+  agent.finish(command, { outcome: 'rolled-back', code: 'crashed', message: 'it ended' });
+  await agent.expect('outputAck');
+  const why = async (name: string) =>
+    (await fixture.call('GET', `/v1/agents/${name}/why`)).body.reasons;
+  const view = async () => (await fixture.call('GET', '/v1/rollouts/spring')).body.state;
+  await expect.poll(view).toBe('halted');
+  expect(await why('web-1')).toMatchObject([
+    {
+      ...{ reason: 'failed-in-rollout', commandId, component: 'agent' },
+      detail: 'spring: rolled back (crashed): it ended',
+      freedBy: 'moult rollouts report spring --agent web-1',
+    },
+  ]);
+  expect(await why('web-2')).toMatchObject([{ reason: 'rollout-halted' }]);
+  // It waits for nothing, and is told nothing of it.
+  agent.send({ kind: 'check', message: { isFirst: false } });
+  expect(await agent.expect('hold')).toMatchObject({ reason: '' });
+  await act('spring', 'cancel');
+  expect(await why('web-1')).toEqual([]);
+});
+
 test('R23: a command that a paused rollout holds names the rollout, and so does a refused order', async () => {
   await up('web-1', 'Paused');
   await rollOut('spring', { waves: [{ kind: 'rest' }] });

@@ -195,6 +195,16 @@ describe('a command that the host has', () => {
   });
 });
 
+test('R23: one that has failed in a rollout names it, how, and where the evidence is', () => {
+  const failure = 'rolled back (crashed): it ended';
+  const about = { kind: 'failed-in-rollout', rollout: 'spring', failure } as const;
+  expect(explain({ ...FACTS, about })).toEqual({
+    reason: 'failed-in-rollout',
+    detail: `spring: ${failure}`,
+    freedBy: 'moult rollouts report spring --agent web-1',
+  });
+});
+
 test('a trial of what a restored coordinator does not have names it', () => {
   expect(explain({ ...FACTS, about: { kind: 'release-missing' } })).toEqual({
     reason: 'release-missing',

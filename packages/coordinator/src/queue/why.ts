@@ -13,12 +13,14 @@ import {
 } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
+import { failureText } from '@moult/core/rollout';
 import type { Selector } from '@moult/core/selector';
 import { nextTurn } from '@moult/runtime/clock';
 import type {
   AgentView,
   CommandTable,
   DesiredOf,
+  FailedMember,
   InstanceRow,
   ReportedUpgrade,
   Slot,
@@ -92,9 +94,10 @@ export class Why {
     return { reasons, agents: names.length, next: isMore ? (names.at(-1) ?? null) : null };
   }
 
-  /** The first reason, for the answer to a check; empty when it runs what it should. */
+  /** The first reason, for the answer to a check; empty when it runs what it should, and waits for nothing. */
   async reasonOf(agentName: string): Promise<string> {
-    return (await this.reasonsOf(agentName))[0]?.reason ?? '';
+    const reasons = await this.reasonsOf(agentName);
+    return reasons.find(({ reason }) => reason !== 'failed-in-rollout')?.reason ?? '';
   }
 
   /** Agent by agent, in their order. */
@@ -102,6 +105,7 @@ export class Why {
     const { store } = this.#options;
     const ids = views.map(({ instance }) => instance.id);
     const open = await store.read('openCommandsOfAll', ids);
+    const failed = await store.read('failedMembersAmong', ids);
     const byAgent = new Map<string, Reason[]>(ids.map((id) => [id, []]));
     for (const component of COMPONENTS) {
       const subjects = views.map((view) => subjectOf(view, component));
@@ -124,7 +128,8 @@ export class Why {
           command === null
             ? await this.#reasonWithout(subject, desired[index]?.desired ?? null)
             : await this.#reasonOfOpen(subject, command);
-        if (reason !== null) byAgent.get(id)?.push(reason);
+        const told = reason ?? this.#reasonOfFailed(subject, failed);
+        if (told !== null) byAgent.get(id)?.push(told);
       }
     }
     for (const view of views) {
@@ -229,6 +234,18 @@ export class Why {
       last,
     };
     return this.#reasonOf(subject, { version, commandId: last?.id ?? null, about });
+  }
+
+  /** It runs what it should, for want of what a rollout was to bring; null: it has failed in none. */
+  #reasonOfFailed(subject: Subject, failed: readonly FailedMember[]): Reason | null {
+    const { view, component, row } = subject;
+    const found = failed.find(
+      (one) => one.instanceId === view.instance.id && one.component === component,
+    );
+    if (found === undefined || row?.current_version === found.version) return null;
+    const { rollout, version, commandId } = found;
+    const about = { kind: 'failed-in-rollout', rollout, failure: failureText(found) } as const;
+    return this.#reasonOf(subject, { version, commandId, about });
   }
 
   #reasonOf(

@@ -112,6 +112,11 @@ export const HOLD_REASONS = {
     freedBy: 'moult rollouts why ROLLOUT',
     isWaitingForHost: false,
   },
+  'failed-in-rollout': {
+    text: 'it failed in a rollout that is not over',
+    freedBy: 'moult rollouts report ROLLOUT --agent AGENT',
+    isWaitingForHost: false,
+  },
   'rolling-back': {
     text: 'agents of the rollout go back to another version',
     freedBy: null,

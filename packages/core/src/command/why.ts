@@ -25,6 +25,7 @@ export interface WhyFacts {
   readonly about:
     | OpenCommand
     | NothingOpen
+    | FailedInRollout
     /** It runs, on trial, what a coordinator that was restored does not have. */
     | { readonly kind: 'release-missing' };
 }
@@ -85,6 +86,14 @@ export interface NothingOpen {
   } | null;
 }
 
+/** Nothing else is wanted of it than what it runs. */
+export interface FailedInRollout {
+  readonly kind: 'failed-in-rollout';
+  readonly rollout: string;
+  /** How, in words. */
+  readonly failure: string;
+}
+
 export interface Explained {
   readonly reason: HoldReason;
   /** Who, since when, until when; null: the reason says it all. */
@@ -114,6 +123,8 @@ export function explain(facts: WhyFacts): Explained {
 
 function foundIn(facts: WhyFacts, about: WhyFacts['about']): Found {
   if (about.kind === 'release-missing') return { reason: 'release-missing', detail: facts.version };
+  if (about.kind === 'failed-in-rollout')
+    return { reason: 'failed-in-rollout', detail: `${about.rollout}: ${about.failure}` };
   return about.kind === 'open' ? explainOpen(facts, about) : explainNothing(facts, about);
 }
 
@@ -214,7 +225,7 @@ function timeText(atMs: number): string {
 }
 
 function rolloutIn(about: WhyFacts['about']): string | null {
-  if (about.kind === 'open') return about.rollout;
+  if (about.kind === 'open' || about.kind === 'failed-in-rollout') return about.rollout;
   return about.kind === 'nothing-open' ? (about.rollout?.name ?? null) : null;
 }
 

@@ -120,6 +120,7 @@ export {
   type WaveStatus,
 } from './verdict.ts';
 export {
+  failureText,
   type MembersAlike,
   memberReasonOf,
   NAMED_MAX,

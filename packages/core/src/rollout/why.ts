@@ -127,7 +127,7 @@ function hasFailed(alike: MembersAlike): boolean {
 }
 
 /** `failed, fetch`, `rolled back`, `failed, after commit, and goes back`. */
-function failureWord(alike: MembersAlike): string {
+function failureWord(alike: Pick<MembersAlike, 'state' | 'failure'>): string {
   const { state, failure } = alike;
   const word = isGoingBack(alike) ? 'failed' : state.replaceAll('-', ' ');
   // That a version was rolled back says how it failed.
@@ -240,16 +240,23 @@ const NOBODY: Alike = { count: 0, some: [] };
 
 type Alike = Pick<MembersAlike, 'count' | 'some'>;
 
+/** `rolled back (crashed): it ended`. */
+export function failureText(
+  of: Pick<MembersAlike, 'state' | 'failure' | 'code'> & Pick<SomeMember, 'message'>,
+): string {
+  const { code, message } = of;
+  const named = code === null ? '' : ` (${code})`;
+  return `${failureWord(of)}${named}${message === null ? '' : `: ${message}`}`;
+}
+
 function failureReason(rollout: RolloutFacts, all: MembersAlike): RolloutReason {
   const { code, some } = all;
   const message = some[0]?.message ?? null;
-  const named = code === null ? '' : ` (${code})`;
-  const why = message === null ? '' : `: ${message}`;
   const told = toldIn(`${code}: ${message}`)?.remedy;
   return {
     about: 'failed',
     reason: code,
-    text: `${failureWord(all)}${named}${why}`,
+    text: failureText({ ...all, message }),
     untilMs: null,
     // What is to be done of those that go back is said where they are held.
     freedBy: isGoingBack(all) ? null : typed(told ?? againText(rollout, all), rollout, all),

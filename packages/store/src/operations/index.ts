@@ -91,6 +91,7 @@ import { orderTask, taskOffers } from './tasks.ts';
 import { allTokens, createToken, revokeToken, tokenById } from './tokens.ts';
 import { issueWanted } from './wanted.ts';
 import {
+  failedMembersAmong,
   lastUpgradeTo,
   openCommandsOfAll,
   repairVerdictOf,
@@ -157,6 +158,7 @@ export interface Reads extends ReportReads {
   readonly releaseOf: typeof releaseOf;
   readonly repairVerdictOf: typeof repairVerdictOf;
   readonly rolloutPlaceOf: typeof rolloutPlaceOf;
+  readonly failedMembersAmong: typeof failedMembersAmong;
   readonly runPage: typeof runPage;
   readonly selectionPage: typeof selectionPage;
   readonly restoreSummary: typeof restoreSummary;
@@ -263,6 +265,7 @@ export const READS: Reads = {
   commandsByIds,
   desiredOf,
   desiredOfAll,
+  failedMembersAmong,
   firstVersions,
   fleetFacts,
   forwardPage,

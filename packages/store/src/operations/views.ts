@@ -31,3 +31,4 @@ export type { SettingView } from './settings.ts';
 export type { Slot } from './slot.ts';
 export type { TakenBack } from './taking-back.ts';
 export type { FleetOffer, TaskOffer, TaskOrdered } from './tasks.ts';
+export type { FailedMember } from './why-facts.ts';

@@ -1,7 +1,13 @@
 /* What explains why something waits, beyond what is read anyway (R23). */
 import { type RepairVerdict, repairVerdict } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
-import type { MemberState } from '@moult/core/rollout';
+import {
+  isActive,
+  isFailure,
+  MEMBER_STATES,
+  type MemberState,
+  ROLLOUT_STATES,
+} from '@moult/core/rollout';
 import type { CommandTable } from '../database.ts';
 import { IN_FLIGHT_STATES, KIND, OPEN_STATES } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
@@ -76,6 +82,44 @@ export async function rolloutPlaceOf(
     .executeTakeFirst();
   return row ?? null;
 }
+
+export interface FailedMember {
+  readonly instanceId: string;
+  readonly component: Component;
+  readonly rollout: string;
+  readonly version: string;
+  readonly state: MemberState;
+  readonly failure: string | null;
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly commandId: string | null;
+}
+
+/** In rollouts that are not over, the newest first; at most 1,000 ids at a time. */
+export async function failedMembersAmong(
+  db: ReadContext,
+  instanceIds: readonly string[],
+): Promise<readonly FailedMember[]> {
+  if (instanceIds.length === 0) return [];
+  return (
+    db
+      .selectFrom('rollout_members as member')
+      .innerJoin('rollouts', 'rollouts.id', 'member.rollout_id')
+      .select(['member.instance_id as instanceId', 'member.state', 'member.failure', 'member.code'])
+      .select(['member.message', 'member.command_id as commandId'])
+      .select(['rollouts.component', 'rollouts.name as rollout', 'rollouts.version'])
+      .where('member.instance_id', 'in', [...instanceIds])
+      .where('member.state', 'in', FAILED_STATES)
+      // Who went back with the others had not failed.
+      .where('member.failure', 'is not', null)
+      .where('rollouts.state', 'in', ACTIVE_STATES)
+      .orderBy('rollouts.id', 'desc')
+      .execute()
+  );
+}
+
+const FAILED_STATES = MEMBER_STATES.filter(isFailure);
+const ACTIVE_STATES = ROLLOUT_STATES.filter(isActive);
 
 export type TurnHolder = Pick<
   CommandTable,
