@@ -9,6 +9,8 @@ export interface KnownMember {
   state: string;
   command: string | null;
   wasParked: boolean;
+  /** RO36: it had done it, and was gone then. */
+  isGone: boolean;
 }
 
 export interface KnownRollout {
@@ -95,14 +97,27 @@ export function wentThrough(rollout: KnownRollout, wave: number | null = null): 
   return sum;
 }
 
+/** RO4, RO38: whoever is in one of these has failed. */
+export function countedIn({ spec }: KnownRollout): readonly string[] {
+  return spec?.goesOnAfterRollBack ? ['failed'] : [...FAILURES, ...GOES_BACK];
+}
+
+/** RO4: whoever resumes has seen what failed, and forgives it. */
+export function resume(rollout: KnownRollout): void {
+  const counted = countedIn(rollout);
+  for (const { instance, state } of rollout.members.values())
+    if (counted.includes(state)) rollout.forgiven.add(instance);
+  rollout.isUncertain = false;
+  rollout.isWayBackLost = false;
+}
+
 /** RO4, RO38: those that nobody has forgiven, of those that went through. */
 export function failuresOf(rollout: KnownRollout): {
   readonly failures: number;
   readonly judged: number;
   readonly sample: number;
 } {
-  const counted = rollout.spec?.goesOnAfterRollBack ? ['failed'] : [...FAILURES, ...GOES_BACK];
-  const failed = counted.reduce((sum, state) => sum + countOf(rollout, state), 0);
+  const failed = countedIn(rollout).reduce((sum, state) => sum + countOf(rollout, state), 0);
   const sample = wentThrough(rollout);
   const { size: forgiven } = rollout.forgiven;
   return { failures: failed - forgiven, judged: sample - forgiven, sample };

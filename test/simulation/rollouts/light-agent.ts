@@ -52,6 +52,9 @@ export interface Session {
 const ANSWER_MS_MAX = 10_000;
 const RETRY_MS = { soon: [50, 2_000], backoff: [500, 20_000], slow: [30_000, 90_000] } as const;
 const REPORT_MS = 10_000;
+const UNDER_WAY_MS = 2_000;
+/** By docs/spec/rollout.md. */
+const GONE_MS = 600_000;
 /** How often a connection ends with an order that was just taken. */
 const BREAKS = 0.04;
 const CAPABILITIES = ['auto-upgrade', 'cleanup', 'control', 'output', 'upgrading-state'];
@@ -76,6 +79,8 @@ export class LightAgent {
   #isOn = false;
   #link: LightLink | null = null;
   #isLive = false;
+  /** When it said something last, in a session. */
+  #spokeMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LightAgentOptions, original: LightAgent | null = null) {
     this.#options = options;
@@ -117,6 +122,12 @@ export class LightAgent {
 
   get isLive(): boolean {
     return this.#isLive;
+  }
+
+  /** RO36: it is not gone. What it said just now may be under way. */
+  get hasSpokenLately(): boolean {
+    const quietMs = this.#options.scheduler.nowMs - this.#spokeMs;
+    return quietMs > UNDER_WAY_MS && quietMs < GONE_MS;
   }
 
   get outboxSize(): number {
@@ -352,6 +363,7 @@ export class LightAgent {
   /** Of what has no connection, or no welcome yet, nothing is lost: it is said after the next welcome. */
   #send(frame: AgentFrame): void {
     const isHandshake = frame.kind === 'hello' || frame.kind === 'prove';
+    if (this.#isLive) this.#spokeMs = this.#options.scheduler.nowMs;
     if (this.#link !== null && (this.#isLive || isHandshake)) this.#link.send(frame);
   }
 

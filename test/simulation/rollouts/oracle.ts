@@ -8,8 +8,8 @@ import { COUNTED_STATES } from './journal.ts';
 import {
   ACTIVE,
   beginAnew,
+  countedIn,
   countOf,
-  FAILURES,
   GOES_BACK,
   IN_FLIGHT,
   isTooMuch,
@@ -23,6 +23,7 @@ import {
   OPEN,
   ROLLOUT_GOES,
   raise,
+  resume,
   setIn,
   specIn,
   WENT_THROUGH,
@@ -187,12 +188,7 @@ export class RolloutOracle implements Watch {
 
   #runs(rollout: KnownRollout, from: string | null): void {
     if (from === 'pending') this.#isApart(rollout);
-    else {
-      for (const { instance, state } of rollout.members.values())
-        if (FAILURES.has(state)) rollout.forgiven.add(instance);
-      rollout.isUncertain = false;
-      rollout.isWayBackLost = false;
-    }
+    else resume(rollout);
     rollout.doneAtResume = countOf(rollout, 'done');
   }
 
@@ -231,7 +227,7 @@ export class RolloutOracle implements Watch {
       wave,
       state: '',
       command: null,
-      wasParked: false,
+      ...{ wasParked: false, isGone: false },
     };
     const from = member.state;
     rollout.members.set(instance, member);
@@ -244,6 +240,8 @@ export class RolloutOracle implements Watch {
         this.#fail('RO3', `${this.#name(member)} goes from ${from} to ${state}`);
       if (from === 'waiting' && state === 'upgrading') this.#starts(rollout, member);
       if (state === 'done') this.#done(member);
+      if (from === 'done' && state === 'failed' && this.#byInstance.get(instance)?.hasSpokenLately)
+        this.#fail('RO36', `${this.#name(member)} is said to be gone, and has spoken`);
       if (GOES_BACK.has(from) && state === 'failed') rollout.isWayBackLost = true;
     }
     this.#count(rollout, member, state);
@@ -264,7 +262,8 @@ export class RolloutOracle implements Watch {
     member.state = state;
     if (from !== '') raise(rollout.counts, `${wave} ${from}`, -1);
     raise(rollout.counts, `${wave} ${state}`, 1);
-    if (FAILURES.has(from)) rollout.forgiven.delete(instance);
+    if (!countedIn(rollout).includes(state)) rollout.forgiven.delete(instance);
+    member.isGone = from === 'done' && state === 'failed';
     if (state === 'parked') member.wasParked = true;
     if (state === 'waiting') member.wasParked = false;
     // RO5: who comes late does not make a wave soak anew.

@@ -83,12 +83,13 @@ async function disagreement(
 function memberUnrest(rollout: KnownRollout, agent: LightAgent): string | null {
   const member = rollout.members.get(agent.instanceId);
   if (member === undefined || rollout.state === 'pending') return null;
-  const { state, command } = member;
+  const { state, command, isGone } = member;
   if (state === 'waiting' || state === 'upgrading')
     return `${agent.name} of ${rollout.name} is ${state}, and that is ${rollout.state}`;
   const isGiven = !rollout.wasRestored && command !== null && agent.upgrade.given.has(command);
   // The way back is an order, too.
-  return isGiven && state !== 'done' && state !== 'rolled-back'
+  // RO36: it came when nobody looked for that rollout any more, or by another one's order.
+  return isGiven && state !== 'done' && state !== 'rolled-back' && !isGone
     ? `${agent.name} did it, and is ${state}`
     : null;
 }
