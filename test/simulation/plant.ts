@@ -13,7 +13,8 @@ registerHooks({
     const loaded = nextLoad(url, context);
     if (!url.endsWith(`/packages/${file}`)) return loaded;
     const text = Buffer.from(loaded.source as Uint8Array).toString();
-    if (!text.includes(from)) throw new Error(`${file} no longer has the text to replace`);
+    const times = text.split(from).length - 1;
+    if (times !== 1) throw new Error(`${file} has the text to replace ${times} times, not once`);
     return { ...loaded, source: text.replace(from, () => to) };
   },
 });

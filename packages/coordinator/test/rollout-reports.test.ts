@@ -139,10 +139,11 @@ test('R18: a report has totals, each command and its end, who is at it, and who 
   const { commands, next } = (await fixture.call('GET', '/v1/rollouts/spring/commands')).body;
   expect(next).toBeNull();
   expect(commands).toHaveLength(3);
+  // Who is sent a command is at it, before it has been accepted.
   const one = `/v1/rollouts/spring/commands?agent=web-3`;
-  expect((await fixture.call('GET', one)).body.commands).toMatchObject([
-    { commandId, agent: 'web-3', to: '2.0.0', state: 'accepted', endedMs: null },
-  ]);
+  await expect
+    .poll(async () => (await fixture.call('GET', one)).body.commands)
+    .toMatchObject([{ commandId, agent: 'web-3', to: '2.0.0', state: 'accepted', endedMs: null }]);
   const ofAll = (await fixture.call('GET', '/v1/history?rollout=spring&limit=1000')).body.entries;
   expect(ofAll.map(({ kind }: { kind: string }) => kind)).toContain('command-accepted');
   const attempts = (await fixture.call('GET', '/v1/attempts?rollout=spring')).body.attempts;

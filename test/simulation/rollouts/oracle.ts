@@ -5,6 +5,7 @@
 import { GroupLimits } from './group-limits.ts';
 import type { Change, Journal } from './journal.ts';
 import { COUNTED_STATES } from './journal.ts';
+import { againstEnd, againstOpening } from './judged-anew.ts';
 import {
   ACTIVE,
   beginAnew,
@@ -27,11 +28,9 @@ import {
   setIn,
   specIn,
   WENT_THROUGH,
-  wentThrough,
 } from './known.ts';
 import type { LightAgent, Watch } from './light-agent.ts';
 import type { Job } from './light-upgrade.ts';
-import { againstOpening } from './opening.ts';
 
 export interface RolloutOracleOptions {
   readonly agents: readonly LightAgent[];
@@ -206,10 +205,8 @@ export class RolloutOracle implements Watch {
   }
 
   #ended(rollout: KnownRollout): void {
-    const left = countOf(rollout, 'waiting') + countOf(rollout, 'upgrading');
-    if (left > 0) this.#fail('RO3', `${rollout.name} has ended, and ${left} are on the way`);
-    const isUnknown = countOf(rollout, 'parked') > 0 && wentThrough(rollout) === 0;
-    if (isUnknown) this.#fail('RO6', `${rollout.name} has ended, and nobody went through`);
+    for (const { invariant, why } of againstEnd(rollout, this.#options.nowMs()))
+      this.#fail(invariant, `${rollout.name} has ended${why}`);
   }
 
   #member(change: Of<'member'>, isOld: boolean): void {

@@ -38,8 +38,14 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
     name: 'a wave does not soak',
     seed: 7,
     file: VERDICT,
-    from: 'if (nowMs < soakedMs)',
-    to: 'if (nowMs < soakedMs - spec.soakMs)',
+    from: 'if (nowMs < soakedMs) return',
+    to: 'if (nowMs < soakedMs - spec.soakMs) return',
+  },
+  {
+    name: 'the last wave does not soak',
+    file: VERDICT,
+    from: 'const soakedMs = Math.max(...ends) + (spec?.soakMs ?? 0);',
+    to: 'const soakedMs = Math.max(...ends);',
   },
   {
     name: 'nobody is asked for an approval',

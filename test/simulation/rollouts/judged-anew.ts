@@ -1,8 +1,8 @@
-/* RO5 and RO6, judged anew: what stands against the opening of a wave. */
+/* RO3, RO5, RO6 and RO36, judged anew: what stands against the opening of a wave, and against the end of a rollout. */
 import { countOf, isTooMuch, type KnownRollout, wentThrough } from './known.ts';
 
 interface Against {
-  readonly invariant: 'RO5' | 'RO6';
+  readonly invariant: 'RO3' | 'RO5' | 'RO6' | 'RO36';
   readonly why: string;
 }
 
@@ -33,5 +33,21 @@ export function againstOpening(
     add('RO5', `, and too few of wave ${wave} are done`);
   if (!rollout.isUncertain && isTooMuch(rollout).is)
     add('RO6', ', and too many of too few have failed');
+  return against;
+}
+
+/** Empty: nothing does. */
+export function againstEnd(rollout: KnownRollout, nowMs: number): readonly Against[] {
+  const against: Against[] = [];
+  const left = countOf(rollout, 'waiting') + countOf(rollout, 'upgrading');
+  if (left > 0) against.push({ invariant: 'RO3', why: `, and ${left} are on the way` });
+  if (countOf(rollout, 'parked') > 0 && wentThrough(rollout) === 0)
+    against.push({ invariant: 'RO6', why: ', and nobody went through' });
+  const soakedMs = nowMs - Math.max(0, ...rollout.lastWentMs.values());
+  if (rollout.spec !== null && soakedMs < rollout.spec.soakMs)
+    against.push({
+      invariant: 'RO36',
+      why: `, and was looked at for ${soakedMs} ms after the last`,
+    });
   return against;
 }
