@@ -118,4 +118,4 @@ export function timeOf(text: string): number {
   throw new InvalidArgumentError('Give a time with its zone, such as 2026-12-01T02:00Z.');
 }
 
-const ZONED = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/;
+const ZONED = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;

@@ -52,6 +52,16 @@ describe('moult rollouts create', () => {
   });
 
   it.each([
+    ['2026-12-01T03:00:00+01:00', AT_MS],
+    // As programs write it.
+    ['2026-12-01T02:00:00.250Z', AT_MS + 250],
+  ])('starts at a time as it is written elsewhere: %s', async (at, startsMs) => {
+    await using coordinator = await startCoordinator({ 'POST /v1/rollouts': is(PENDING, 201) });
+    await moult(coordinator, 'create', 'group=eu', '--to', '1.4.0', '--at', at);
+    expect(coordinator.bodies).toMatchObject([{ startsMs }]);
+  });
+
+  it.each([
     [['--at', 'tomorrow'], 'Give a time with its zone'],
     [['--at', '2026-12-01T02:00'], 'Give a time with its zone'],
     [['--draft', '--start'], 'cannot be used with'],
