@@ -15,6 +15,15 @@ export type Change =
       /** Null: it was made. */
       readonly from: string | null;
       readonly state: string;
+      readonly why: string;
+      readonly origin: string;
+      readonly reverts: string | null;
+      readonly splitOf: string | null;
+      readonly startsAfter: string | null;
+      readonly startsMs: number | null;
+      readonly outcome: string | null;
+      readonly makers: readonly string[];
+      readonly approvedBy: string | null;
     }
   | {
       readonly on: 'member';
@@ -40,6 +49,7 @@ export type Change =
       readonly version: string;
       readonly kind: string;
       readonly origin: string;
+      readonly pace: string;
       readonly from: string | null;
       readonly state: string;
     }
@@ -47,7 +57,9 @@ export type Change =
   | { readonly on: 'group'; readonly group: string; readonly max: number }
   /** Planned anew: it is in it no more. */
   | { readonly on: 'gone'; readonly rollout: string; readonly instance: string }
-  | { readonly on: 'life'; readonly adopted: number };
+  | { readonly on: 'life'; readonly adopted: number }
+  /** C24: ordered; of what else is kept there nothing is known here. */
+  | { readonly on: 'kept'; readonly key: string; readonly isThere: number };
 
 export const COUNTED_STATES = [
   ...(['waiting', 'upgrading', 'done', 'failed', 'rolled_back', 'skipped', 'parked'] as const),
@@ -57,12 +69,12 @@ export const COUNTED_STATES = [
 const COUNTS = `json_array(${COUNTED_STATES.map((column) => `NEW.${column}`).join(', ')})`;
 
 const ROLLOUT =
-  "'on', 'rollout', 'id', NEW.id, 'name', NEW.name, 'component', NEW.component, 'version', NEW.version, 'spec', NEW.spec || '', 'state', NEW.state";
+  "'on', 'rollout', 'id', NEW.id, 'name', NEW.name, 'component', NEW.component, 'version', NEW.version, 'spec', NEW.spec || '', 'state', NEW.state, 'why', NEW.why, 'origin', NEW.origin, 'reverts', NEW.reverts, 'splitOf', NEW.split_of, 'startsAfter', NEW.starts_after, 'startsMs', NEW.starts_ms, 'outcome', NEW.outcome, 'makers', json_array(NEW.created_by, NEW.edited_by), 'approvedBy', NEW.approved_by";
 const MEMBER =
   "'on', 'member', 'rollout', NEW.rollout_id, 'instance', NEW.instance_id, 'group', NEW.group_name, 'wave', NEW.wave, 'command', NEW.command_id, 'state', NEW.state";
 const WAVE = `'on', 'wave', 'rollout', NEW.rollout_id, 'wave', NEW.wave, 'approved', NEW.is_approved, 'counts', ${COUNTS}`;
 const COMMAND =
-  "'on', 'command', 'id', NEW.id, 'instance', NEW.instance_id, 'group', NEW.group_name, 'component', NEW.component, 'version', NEW.version, 'kind', NEW.kind, 'origin', NEW.origin, 'state', NEW.state";
+  "'on', 'command', 'id', NEW.id, 'instance', NEW.instance_id, 'group', NEW.group_name, 'component', NEW.component, 'version', NEW.version, 'kind', NEW.kind, 'origin', NEW.origin, 'pace', NEW.pace, 'state', NEW.state";
 
 /** Table, event, when, and the pairs of the JSON object. */
 const TRIGGERS: readonly (readonly [string, string, string, string])[] = [
@@ -70,7 +82,7 @@ const TRIGGERS: readonly (readonly [string, string, string, string])[] = [
   [
     'rollouts',
     'UPDATE',
-    'WHEN OLD.state <> NEW.state OR OLD.spec <> NEW.spec',
+    'WHEN OLD.state <> NEW.state OR OLD.spec <> NEW.spec OR OLD.name <> NEW.name OR OLD.starts_ms IS NOT NEW.starts_ms',
     `${ROLLOUT}, 'from', OLD.state`,
   ],
   ['rollout_members', 'INSERT', '', `${MEMBER}, 'from', NULL`],
@@ -106,6 +118,8 @@ const TRIGGERS: readonly (readonly [string, string, string, string])[] = [
   ['groups', 'UPDATE', '', "'on', 'group', 'group', NEW.name, 'max', NEW.unavailable_max"],
   ['lives', 'INSERT', '', "'on', 'life', 'adopted', NEW.adopted_ms IS NOT NULL"],
   ['lives', 'UPDATE', '', "'on', 'life', 'adopted', NEW.adopted_ms IS NOT NULL"],
+  ['meta', 'INSERT', '', "'on', 'kept', 'key', NEW.key, 'isThere', 1"],
+  ['meta', 'DELETE', '', "'on', 'kept', 'key', OLD.key, 'isThere', 0"],
 ];
 
 export class Journal {

@@ -13,12 +13,25 @@ export interface KnownMember {
   isGone: boolean;
 }
 
-export interface KnownRollout {
+/** As the journal says it. */
+export interface RolloutFacts {
   readonly id: string;
-  readonly name: string;
-  readonly component: string;
-  readonly version: string;
+  name: string;
+  component: string;
+  version: string;
   state: string;
+  why: string;
+  origin: string;
+  reverts: string | null;
+  splitOf: string | null;
+  startsAfter: string | null;
+  startsMs: number | null;
+  /** Who made it, and who edited it last. */
+  makers: readonly string[];
+  approvedBy: string | null;
+}
+
+export interface KnownRollout extends RolloutFacts {
   /** Null: it has a field that nobody knows, and may start nobody. */
   spec: RolloutSpec | null;
   readonly members: Map<string, KnownMember>;
@@ -46,7 +59,10 @@ export interface KnownCommand {
   readonly component: string;
   readonly kind: string;
   readonly origin: string;
+  readonly pace: string;
   state: string;
+  /** RO24: by what it was permitted. */
+  hasPlace: boolean;
 }
 
 export const FAILURES: ReadonlySet<string> = new Set(['failed', 'rolled-back']);
@@ -61,7 +77,7 @@ export const ACTIVE: ReadonlySet<string> = new Set(['running', 'paused', 'halted
 /** By docs/spec/rollout.md, written anew: who goes from where to where. */
 export const ROLLOUT_GOES: Readonly<Record<string, readonly string[]>> = {
   draft: ['draft', 'planning', 'cancelled'],
-  planning: ['pending', 'cancelled'],
+  planning: ['pending', 'draft', 'cancelled'],
   pending: ['planning', 'draft', 'running', 'cancelled'],
   running: ['paused', 'halted', 'cancelled', 'ended'],
   paused: ['running', 'halted', 'cancelled'],
@@ -155,8 +171,8 @@ export function specIn(text: string): RolloutSpec | null {
   return spec.gateOfTomorrow === undefined ? spec : null;
 }
 
-export function setIn(all: Map<string, Set<string>>, key: string): Set<string> {
-  const own = all.get(key) ?? new Set();
+export function setIn<Item>(all: Map<string, Set<Item>>, key: string): Set<Item> {
+  const own = all.get(key) ?? new Set<Item>();
   all.set(key, own);
   return own;
 }
@@ -167,14 +183,12 @@ export function raise(counts: Map<string, number>, key: string, by: number): voi
 
 /** As it was first seen; `isOld`: in a database that was put back. */
 export function newRollout(
-  of: Pick<KnownRollout, 'id' | 'name' | 'component' | 'version' | 'state'> & {
-    readonly spec: string;
-  },
+  of: RolloutFacts & { readonly spec: string },
   isOld: boolean,
 ): KnownRollout {
-  const { id, name, component, version, state, spec } = of;
   return {
-    ...{ id, name, component, version, state, spec: specIn(spec) },
+    ...of,
+    spec: specIn(of.spec),
     ...{ members: new Map(), counts: new Map(), forgiven: new Set(), approved: new Set() },
     ...{ begun: new Set(), lastWentMs: new Map(), doneAtResume: 0 },
     isWayBackLost: false,

@@ -69,6 +69,8 @@ export class LightUpgrade {
   readonly refused: Slot[] = [];
   /** Ids of commands after which it has committed what they ordered, or ran it already. */
   readonly given = new Set<string>();
+  /** What it ran before each of these that gave it something. */
+  readonly formers = new Map<string, Slot>();
   readonly #options: LightUpgradeOptions;
   readonly #ends = new Map<string, FinishMessage>();
   /** Of the version on trial. */
@@ -153,7 +155,7 @@ export class LightUpgrade {
       component: 'agent',
       message: '',
       evidence: null,
-      from: null,
+      from: this.formers.get(of.commandId) ?? null,
       current: this.committed,
       steps: [{ step: 'preflight', startedMs: 1 }],
       ...{ bytesFetched: 10, bytesTotal: 10, rehearsal: 'not-done', wantedVersion: '' },
@@ -228,6 +230,7 @@ export class LightUpgrade {
         return;
       case 'committing':
         this.#later(random.spread(10, 1_000), () => {
+          this.formers.set(job.commandId, this.committed);
           this.committed = this.runs;
           this.#end('succeeded', '');
         });

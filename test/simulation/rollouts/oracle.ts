@@ -2,7 +2,7 @@
  * docs/spec/rollout.md, held against what is committed and against what the agents themselves run. It reads the few rows
  * that are new after each step, counts by itself, and calls nothing of what it judges.
  */
-import { GroupLimits } from './group-limits.ts';
+import { Beginnings } from './beginnings.ts';
 import type { Change, Journal } from './journal.ts';
 import { COUNTED_STATES } from './journal.ts';
 import { againstEnd, againstOpening } from './judged-anew.ts';
@@ -12,7 +12,6 @@ import {
   countedIn,
   countOf,
   GOES_BACK,
-  IN_FLIGHT,
   isTooMuch,
   type KnownCommand,
   type KnownMember,
@@ -25,12 +24,12 @@ import {
   ROLLOUT_GOES,
   raise,
   resume,
-  setIn,
   specIn,
   WENT_THROUGH,
 } from './known.ts';
 import type { LightAgent, Watch } from './light-agent.ts';
 import type { Job } from './light-upgrade.ts';
+import { Places } from './places.ts';
 
 export interface RolloutOracleOptions {
   readonly agents: readonly LightAgent[];
@@ -49,19 +48,24 @@ export class RolloutOracle implements Watch {
   readonly #options: RolloutOracleOptions;
   readonly #byInstance = new Map<string, LightAgent>();
   readonly #memberOf = new Map<string, KnownMember>();
-  /** By group and component: commands on their way, and members that have a place. */
-  readonly #inFlight = new Map<string, Set<string>>();
-  readonly #upgrading = new Map<string, Set<string>>();
-  readonly #limits = new GroupLimits();
+  readonly #places = new Places((id) => this.commands.get(id));
+  readonly #beginnings: Beginnings;
   readonly #switchGranted = new Set<string>();
   /** Of those whoever cancelled was told that they were stopped. */
   #stopped = new Set<string>();
   #unmoved = new Set<string>();
   #journal: Journal | null = null;
   isHolding = false;
+  #isInMaintenance = false;
 
   constructor(options: RolloutOracleOptions) {
     this.#options = options;
+    const { rollouts } = this;
+    this.#beginnings = new Beginnings({
+      ...{ ...options, rollouts },
+      formerOf: (instance, command) =>
+        this.#byInstance.get(instance)?.upgrade.formers.get(command)?.version,
+    });
   }
 
   knows(agent: LightAgent): void {
@@ -73,8 +77,9 @@ export class RolloutOracle implements Watch {
     this.#journal = journal;
     if (isEmpty) return;
     for (const map of [this.rollouts, this.commands, this.#memberOf]) map.clear();
-    for (const map of [this.#inFlight, this.#upgrading, this.#limits]) map.clear();
+    this.#places.clear();
     this.#stopped = new Set();
+    this.#isInMaintenance = false;
     for (const change of journal.all()) this.#take(change, true);
     this.#unmoved.clear();
     for (const rollout of this.rollouts.values()) beginAnew(rollout, this.#options.nowMs());
@@ -87,6 +92,12 @@ export class RolloutOracle implements Watch {
     for (const wave of this.#unmoved)
       this.#fail('RO3', `a member moved, its wave did not: ${wave}`);
     this.#unmoved.clear();
+    this.#beginnings.settle((instance) => this.#nameOf(instance));
+  }
+
+  /** RO43: by a person, before it is. */
+  startOrdered(name: string): void {
+    this.#beginnings.startOrdered(name);
   }
 
   close(): void {
@@ -97,17 +108,9 @@ export class RolloutOracle implements Watch {
   wentDown(agent: LightAgent, job: Job): void {
     const command = this.commands.get(job.commandId);
     if (command === undefined || command.origin === 'manual') return;
-    const { group } = agent;
-    const others = this.#options.agents.filter((other) => {
-      const own = this.commands.get(other.upgrade.job?.commandId ?? '');
-      const isCounted = own !== undefined && own.origin !== 'manual' && OPEN.has(own.state);
-      return other !== agent && other.group === group && other.upgrade.isDown && isCounted;
-    });
-    const max = this.#limits.lately(group, this.#options.nowMs());
-    if (others.length >= max) {
-      const names = [agent, ...others].map(({ name }) => name).join(', ');
-      this.#fail('RO1', `${names} of ${group} do not work at once, ${max} may`);
-    }
+    const { agents, nowMs } = this.#options;
+    const down = this.#places.againstDown(agent, { agents, nowMs: nowMs() });
+    if (down !== null) this.#fail('RO1', down);
   }
 
   switched(agent: LightAgent, { commandId }: Job): void {
@@ -159,7 +162,13 @@ export class RolloutOracle implements Watch {
         this.#granted(change);
         return;
       case 'group':
-        this.#limits.set(change.group, { max: change.max, sinceMs: this.#options.nowMs() });
+        this.#places.limits.set(change.group, {
+          max: change.max,
+          sinceMs: this.#options.nowMs(),
+        });
+        return;
+      case 'kept':
+        if (change.key === 'maintenance') this.#isInMaintenance = change.isThere === 1;
         return;
       case 'life':
         this.isHolding = change.adopted === 0;
@@ -170,15 +179,17 @@ export class RolloutOracle implements Watch {
     const { id, name, state, from } = change;
     const known = this.rollouts.get(id);
     if (known === undefined) {
-      this.rollouts.set(id, newRollout(change, isOld));
+      const made = newRollout(change, isOld);
+      this.rollouts.set(id, made);
+      if (!isOld) this.#beginnings.made(made);
       return;
     }
-    known.spec = specIn(change.spec);
+    const { state: before } = known;
+    Object.assign(known, { ...change, spec: specIn(change.spec) });
     if (isOld || from === state) return;
     this.#options.met(`rollout: ${from} → ${state}`);
-    if (ROLLOUT_GOES[known.state]?.includes(state) !== true)
-      this.#fail('RO3', `${name} goes from ${known.state} to ${state}`);
-    known.state = state;
+    if (ROLLOUT_GOES[before]?.includes(state) !== true)
+      this.#fail('RO3', `${name} goes from ${before} to ${state}`);
     if (state === 'running') this.#runs(known, from);
     else if (state === 'halted' && !known.isUncertain && !mayHalt(known))
       this.#fail('RO4', `${name} is halted, and no more failed than may`);
@@ -186,8 +197,10 @@ export class RolloutOracle implements Watch {
   }
 
   #runs(rollout: KnownRollout, from: string | null): void {
-    if (from === 'pending') this.#isApart(rollout);
-    else resume(rollout);
+    if (from === 'pending') {
+      this.#isApart(rollout);
+      this.#beginnings.starts(rollout);
+    } else resume(rollout);
     rollout.doneAtResume = countOf(rollout, 'done');
   }
 
@@ -198,8 +211,7 @@ export class RolloutOracle implements Watch {
       if (!isOther || !ACTIVE.has(other.state)) continue;
       for (const { instance, state } of other.members.values()) {
         if (!ON_THE_WAY.has(state) || !rollout.members.has(instance)) continue;
-        const { name } = this.#byInstance.get(instance) ?? { name: instance };
-        this.#fail('RO8', `${name} is in ${rollout.name} and in ${other.name}`);
+        this.#fail('RO8', `${this.#nameOf(instance)} is in ${rollout.name} and in ${other.name}`);
       }
     }
   }
@@ -242,6 +254,7 @@ export class RolloutOracle implements Watch {
       if (GOES_BACK.has(from) && state === 'failed') rollout.isWayBackLost = true;
     }
     this.#count(rollout, member, state);
+    if (!isOld && from === '') this.#beginnings.joined(rollout, member, this.#name(member));
   }
 
   #gone({ rollout: id, instance }: Of<'gone'>): void {
@@ -251,11 +264,12 @@ export class RolloutOracle implements Watch {
     if (ACTIVE.has(rollout.state))
       this.#fail('RO3', `${this.#name(member)} is in ${rollout.name} no more, and has no end`);
     rollout.members.delete(instance);
+    this.#beginnings.left(rollout, instance);
     raise(rollout.counts, `${member.wave} ${member.state}`, -1);
   }
 
   #count(rollout: KnownRollout, member: KnownMember, state: string): void {
-    const { wave, instance, group, state: from } = member;
+    const { wave, instance, state: from } = member;
     member.state = state;
     if (from !== '') raise(rollout.counts, `${wave} ${from}`, -1);
     raise(rollout.counts, `${wave} ${state}`, 1);
@@ -266,9 +280,7 @@ export class RolloutOracle implements Watch {
     // RO5: who comes late does not make a wave soak anew.
     const isLate = member.wasParked && rollout.lastWentMs.has(wave);
     if (WENT_THROUGH.has(state) && !isLate) rollout.lastWentMs.set(wave, this.#options.nowMs());
-    const places = setIn(this.#upgrading, `${group} ${rollout.component}`);
-    if (state === 'upgrading') places.add(`${rollout.id} ${instance}`);
-    else places.delete(`${rollout.id} ${instance}`);
+    this.#places.moved(member, rollout.component);
     this.#unmoved.add(`${rollout.id} ${wave}`);
   }
 
@@ -277,11 +289,13 @@ export class RolloutOracle implements Watch {
     const { spec } = rollout;
     if (rollout.state !== 'running') this.#fail('RO2', `${who}, which is ${rollout.state}`);
     if (this.isHolding) this.#fail('RO6', `${who}, and nobody has adopted this store`);
+    if (this.#isInMaintenance) this.#fail('C24', `${who}, and the coordinator is in maintenance`);
     if (spec === null) {
       this.#fail('RO6', `${who}, whose spec nobody can read`);
       return;
     }
-    this.#hasRoom(rollout, member, who);
+    const taken = this.#places.againstStart(member.group, rollout.component);
+    if (spec.pace === 'now' && taken !== null) this.#fail('RO1', `${who}: ${taken}`);
     if (!rollout.isUncertain && isTooMuch(rollout).halts)
       this.#fail('RO4', `${who}, where too many have failed`);
     if (spec.pauseAfter !== null) {
@@ -291,21 +305,6 @@ export class RolloutOracle implements Watch {
     }
     if (member.wave > 0 && !rollout.begun.has(member.wave)) this.#opens(rollout, member.wave, who);
     rollout.begun.add(member.wave);
-  }
-
-  /** RO1 */
-  #hasRoom(rollout: KnownRollout, member: KnownMember, who: string): void {
-    const key = `${member.group} ${rollout.component}`;
-    const places = setIn(this.#upgrading, key).size;
-    let others = 0;
-    for (const id of setIn(this.#inFlight, key))
-      if (this.commands.get(id)?.origin !== 'rollout') others += 1;
-    const max = this.#limits.now(member.group);
-    if (places + others >= max)
-      this.#fail(
-        'RO1',
-        `${who}: ${places} and ${others} of ${member.group} are in flight, ${max} may`,
-      );
   }
 
   /** RO5, RO6 */
@@ -338,25 +337,23 @@ export class RolloutOracle implements Watch {
   }
 
   #command(change: Of<'command'>, isOld: boolean): void {
-    const { id, instance, group, component, kind, origin, state } = change;
-    const known = this.commands.get(id) ?? { id, instance, group, component, kind, origin, state };
-    const from = this.commands.has(id) ? known.state : null;
+    const { id, pace, origin, state } = change;
+    const from = this.commands.get(id)?.state ?? null;
+    const known = this.commands.get(id) ?? { ...change, hasPlace: pace === 'now' };
     this.commands.set(id, known);
     known.state = state;
-    if (kind !== 'autoUpgrade') return;
-    const flying = setIn(this.#inFlight, `${group} ${component}`);
-    if (!isOld && state === 'sent') this.#sent(known, flying);
-    if (IN_FLIGHT.has(state)) flying.add(id);
-    else flying.delete(id);
+    if (known.kind !== 'autoUpgrade') return;
+    if (!isOld && state === 'sent') this.#sent(known);
+    this.#places.changed(known);
     if (!isOld && origin === 'rollout') this.#options.met(`command: ${from ?? 'new'} → ${state}`);
   }
 
-  #sent(command: KnownCommand, flying: ReadonlySet<string>): void {
+  #sent(command: KnownCommand): void {
+    const who = `${command.id} of ${this.#nameOf(command.instance)} is sent`;
+    if (this.#isInMaintenance) this.#fail('C24', `${who}, and the coordinator is in maintenance`);
     if (command.origin === 'manual') return;
-    const who = `${command.id} of ${this.#byInstance.get(command.instance)?.name} is sent`;
-    const max = this.#limits.now(command.group);
-    const others = flying.size - Number(flying.has(command.id));
-    if (others >= max) this.#fail('RO1', `${who}: ${others} are in flight, ${max} may`);
+    const taken = this.#places.againstSending(command);
+    if (command.hasPlace && taken !== null) this.#fail('RO1', `${who}: ${taken}`);
     this.#mayGoOn(command.id, who);
   }
 
@@ -387,8 +384,12 @@ export class RolloutOracle implements Watch {
     this.#fail(invariant, `${who}, and ${rollout.name} is ${rollout.state}`);
   }
 
-  #name(member: KnownMember): string {
-    return this.#byInstance.get(member.instance)?.name ?? member.instance;
+  #name({ instance }: KnownMember): string {
+    return this.#nameOf(instance);
+  }
+
+  #nameOf(instance: string): string {
+    return this.#byInstance.get(instance)?.name ?? instance;
   }
 
   #fail(invariant: string, message: string): void {

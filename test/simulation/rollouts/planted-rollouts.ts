@@ -43,6 +43,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   },
   {
     name: 'the last wave does not soak',
+    seed: 4,
     file: VERDICT,
     from: 'const soakedMs = Math.max(...ends) + (spec?.soakMs ?? 0);',
     to: 'const soakedMs = Math.max(...ends);',
@@ -91,6 +92,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   },
   {
     name: 'whoever leaves a wave parked stays in its counter',
+    seed: 8,
     file: ROWS,
     from: '[from]: plus(from, -1),',
     to: "[from]: plus(from, from === 'parked' ? 0 : -1),",
@@ -107,6 +109,34 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
     file: STEP,
     from: 'if (await isHeldByRestore(context.db)) {',
     to: "if (row.id === '') {",
+  },
+  {
+    name: 'one agent is in two parts of what was split',
+    seed: 16,
+    file: 'core/src/rollout/split.ts',
+    from: 'for (const member of members) parts[partOf(member)]?.push(member);',
+    to: 'for (const [i, member] of members.entries()) for (const part of i === 0 ? parts : [parts[partOf(member)]]) part?.push(member);',
+  },
+  {
+    name: 'a part starts while the one before it runs',
+    seed: 36,
+    file: 'store/src/operations/rollout-starting.ts',
+    from: "eb('sibling.outcome', '=', 'ended-ok')",
+    to: "eb('sibling.state', '<>', 'pending')",
+  },
+  {
+    name: 'maintenance holds no rollout',
+    seed: 3,
+    file: STEP,
+    from: 'if (await isInMaintenance(context.db, nowMs)) {',
+    to: "if (row.id === '') {",
+  },
+  {
+    name: 'a rollout is taken back while it runs',
+    seed: 24,
+    file: 'store/src/operations/rollout-reverting.ts',
+    from: '  requireStill(row);',
+    to: '',
   },
 ];
 

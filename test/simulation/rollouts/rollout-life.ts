@@ -17,6 +17,7 @@ import { Journal } from './journal.ts';
 import { LightAgent } from './light-agent.ts';
 import { drawRelease, type LightRelease } from './light-releases.ts';
 import { RolloutOracle } from './oracle.ts';
+import { RareOrders } from './rare-orders.ts';
 import { LAST, RolloutOperator } from './rollout-operator.ts';
 import { unrestOf } from './rollout-rest.ts';
 
@@ -58,6 +59,7 @@ class RolloutLife {
   readonly #log: LifeLog;
   readonly #oracle: RolloutOracle;
   readonly #operator: RolloutOperator;
+  readonly #rareOrders: RareOrders;
   readonly #agentTroubles: AgentTroubles;
   readonly #coordinatorTroubles: CoordinatorTroubles;
   #journal: Journal | null = null;
@@ -97,6 +99,10 @@ class RolloutLife {
       tamper: (rollout) => this.#tamper(rollout),
     });
     const common = { scheduler: this.#scheduler, trace, isMended: () => this.#isMended };
+    this.#rareOrders = new RareOrders({
+      ...{ ...common, operator: this.#operator, releases: this.#releases },
+      random: new SeededRandom(baseOf(seed), 28),
+    });
     this.#agentTroubles = new AgentTroubles({
       ...{ ...common, agents, met },
       random: new SeededRandom(seed, 25),
@@ -117,7 +123,10 @@ class RolloutLife {
     const troubleMs = random.spread(TROUBLE_MS.shortest, TROUBLE_MS.longest);
     for (const agent of this.#agents) this.#agentTroubles.begin(agent, troubleMs);
     this.#coordinatorTroubles.begin(troubleMs);
-    this.#scheduler.after(random.spread(1, 10_000), () => this.#operator.begin());
+    this.#scheduler.after(random.spread(1, 10_000), () => {
+      if (!this.#rareOrders.begin()) this.#operator.begin();
+    });
+    this.#rareOrders.beside(troubleMs);
     for (let action = random.between(3, 25); action > 0; action--) {
       this.#scheduler.after(random.spread(2_000, troubleMs), () => {
         if (!this.#isMended) this.#operator.actOnce();

@@ -44,6 +44,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'rollout-overlaps',
   'rollout-owns-agent',
   'rollout-state',
+  'agents-in-flight',
 ]);
 
 const ACTIONS = {
@@ -71,6 +72,8 @@ type Action = keyof typeof ACTIONS;
 
 export class RolloutOperator {
   readonly #options: RolloutOperatorOptions;
+  /** It was ordered once: a backup may bring it again. */
+  #isMaintained = false;
 
   constructor(options: RolloutOperatorOptions) {
     this.#options = options;
@@ -88,6 +91,8 @@ export class RolloutOperator {
 
   async adopt(): Promise<void> {
     await this.call('adoptCoordinator', { body: WHY });
+    if (this.#isMaintained)
+      await this.call('setMaintenance', { body: { ...WHY, isOn: false, waits: false } });
     for (const { name, isRemoved } of this.#options.agents) {
       if (isRemoved) continue;
       await this.call('releaseQuarantine', { params: { name }, body: WHY });
@@ -230,9 +235,12 @@ export class RolloutOperator {
 
   /** Those that are not over, and the newest that is. */
   async #rollouts(): Promise<readonly Rollout[]> {
+    return (await this.all()).filter(({ state }, index) => index === 0 || !OVER.has(state));
+  }
+
+  async all(): Promise<readonly Rollout[]> {
     const found = await this.call('listRollouts', { query: { limit: 20 } });
-    const { rollouts } = (found ?? { rollouts: [] }) as { rollouts: readonly Rollout[] };
-    return rollouts.filter(({ state }, index) => index === 0 || !OVER.has(state));
+    return (found as { readonly rollouts: readonly Rollout[] } | null)?.rollouts ?? [];
   }
 
   async #open(): Promise<readonly CommandTable[]> {
@@ -247,6 +255,13 @@ export class RolloutOperator {
     return known.some(({ name, spec }) => name === request.params?.rollout && spec === null);
   }
 
+  #note(name: string, request: Noted): void {
+    const { params, body } = request;
+    if (name === 'setMaintenance') this.#isMaintained = true;
+    if (name === 'startRollout' && body?.startsMs === undefined)
+      this.#options.oracle().startOrdered(params?.rollout ?? '');
+  }
+
   /** Null: refused as may be, or there is nobody who answers. */
   async call(name: string, request: object): Promise<unknown> {
     const { coordinator, fail, trace, met } = this.#options;
@@ -256,6 +271,7 @@ export class RolloutOperator {
     if (handlers === undefined) return null;
     const handler = handlers[name];
     if (handler === undefined) throw new Error(`the coordinator has no handler ${name}`);
+    this.#note(name, request);
     try {
       const done = await handler({ params: {}, query: {}, caller: CALLER, ...request });
       met(`operator: ${name}`);
@@ -269,6 +285,11 @@ export class RolloutOperator {
       return null;
     }
   }
+}
+
+interface Noted {
+  readonly params?: { readonly rollout?: string };
+  readonly body?: { readonly startsMs?: number };
 }
 
 /** Of a rollout whose spec is of a later version, and of no other (RO6). */

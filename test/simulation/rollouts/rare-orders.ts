@@ -1,0 +1,119 @@
+/*
+ * What operators do more rarely: each in a few lives, from chance of its own, so that all others stay what they are. Some begin a
+ * life, in the place of the rollout that would begin it; others come beside what happens.
+ */
+import type { Rollout } from '@moult/api';
+import type { Scheduler } from '../scheduler.ts';
+import type { SeededRandom } from '../seeded-random.ts';
+import { TO_FORMER } from './beginnings.ts';
+import { drawSpec } from './draw-spec.ts';
+import type { LightRelease } from './light-releases.ts';
+import type { RolloutOperator } from './rollout-operator.ts';
+
+export interface RareOrdersOptions {
+  readonly operator: RolloutOperator;
+  readonly random: SeededRandom;
+  readonly scheduler: Scheduler;
+  /** The first is what everybody runs. */
+  readonly releases: readonly LightRelease[];
+  readonly isMended: () => boolean;
+  readonly trace: (what: string, detail?: unknown) => void;
+}
+
+const BEGINNINGS = {
+  none: 12,
+  split: 2,
+} as const;
+
+/** Of so many lives. */
+const BESIDE = {
+  maintenance: 0.12,
+  revert: 0.15,
+} as const;
+
+export class RareOrders {
+  readonly #options: RareOrdersOptions;
+
+  constructor(options: RareOrdersOptions) {
+    this.#options = options;
+  }
+
+  /** False: this life begins as most do. */
+  begin(): boolean {
+    const beginning = this.#options.random.weighted(BEGINNINGS);
+    if (beginning === 'none') return false;
+    this.#options.trace('rare', beginning);
+    void this.#split();
+    return true;
+  }
+
+  beside(troubleMs: number): void {
+    const { random } = this.#options;
+    if (random.chance(BESIDE.maintenance)) {
+      for (let count = random.between(1, 3); count > 0; count--) {
+        const forMs = random.spread(5_000, 300_000);
+        this.#at(random.spread(2_000, troubleMs), () => this.#maintain(true));
+        this.#at(random.spread(2_000, troubleMs) + forMs, () => this.#maintain(false));
+      }
+    }
+    if (random.chance(BESIDE.revert)) {
+      for (let count = random.between(2, 4); count > 0; count--)
+        this.#at(random.spread(troubleMs / 4, troubleMs), () => this.#revert());
+    }
+  }
+
+  #at(ms: number, act: () => Promise<unknown>): void {
+    this.#options.scheduler.after(ms, () => {
+      if (!this.#options.isMended()) void act();
+    });
+  }
+
+  #maintain(isOn: boolean): Promise<unknown> {
+    const waits = isOn && this.#options.random.chance(0.7);
+    return this.#call('setMaintenance', {}, { isOn, waits });
+  }
+
+  /** Of one that has upgraded somebody. It may run still: then it is refused. */
+  async #revert(): Promise<void> {
+    const { random, operator, releases } = this.#options;
+    const all = (await operator.all()).filter(({ counts }) => counts.done > 0);
+    if (all.length === 0) return;
+    const { name } = random.pick(all);
+    const isToFormer = random.chance(0.7);
+    const to = isToFormer ? {} : { version: random.pick(releases).version };
+    const why = isToFormer ? TO_FORMER : 'all to one';
+    // It is for agents by name.
+    const spec = { ...drawSpec(random), takesLateJoiners: false };
+    const body = { ...to, why, spec };
+    const made = await this.#call('revertRollout', { rollout: name }, body);
+    const { rollouts = [] } = (made ?? {}) as { rollouts?: readonly Rollout[] };
+    for (const rollout of rollouts) await this.#start(rollout.name);
+  }
+
+  async #split(): Promise<void> {
+    const { random } = this.#options;
+    const whole = await this.#make();
+    if (whole === null) return;
+    const isOneByOne = random.chance(0.4);
+    const body = { into: random.between(2, 3), isOneByOne, isByGroup: random.chance(0.25) };
+    const made = await this.#call('splitRollout', { rollout: whole.name }, body);
+    const { rollouts: parts = [] } = (made ?? {}) as { rollouts?: readonly Rollout[] };
+    for (const part of isOneByOne ? parts.slice(0, 1) : parts) await this.#start(part.name);
+  }
+
+  async #make(more: object = {}): Promise<Rollout | null> {
+    const { random, releases } = this.#options;
+    const { version } = random.pick(releases.slice(1));
+    const spec = drawSpec(random);
+    const body = { component: 'agent', version, select: 'agent=*', spec, ...more };
+    return (await this.#call('createRollout', {}, body)) as Rollout | null;
+  }
+
+  #start(rollout: string): Promise<unknown> {
+    return this.#call('startRollout', { rollout }, { asPlanned: this.#options.random.chance(0.5) });
+  }
+
+  #call(name: string, params: object, body: object): Promise<unknown> {
+    return this.#options.operator.call(name, { params, body: { why: 'because', ...body } });
+  }
+}
