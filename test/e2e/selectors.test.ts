@@ -1,6 +1,8 @@
 /* Many at once: whom a selector means is decided by the coordinator, and one order reaches all of them. */
+import { appendFile } from 'node:fs/promises';
 import type { Reason } from '@moult/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Host } from '../../scripts/fleet/host.ts';
 import { until } from '../../scripts/fleet/until.ts';
 import { expectClearFailure } from '../support/clear-failure.ts';
 import { BAD, FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
@@ -15,9 +17,10 @@ const BROKEN = BAD.crashesAtStart;
 const ALL = ['many-1', 'many-2', 'many-3'];
 
 let fleet: RealFleet;
+let first: Host;
 beforeAll(async () => {
   fleet = await RealFleet.open('selectors');
-  await Promise.all([
+  [first] = await Promise.all([
     fleet.host('many-1', { group: 'left' }),
     fleet.host('many-2', { group: 'right' }),
     fleet.host('many-3', { group: 'right' }),
@@ -130,3 +133,31 @@ test(
   },
   WAIT_MS,
 );
+
+test('R1: labels of a host and of operators select it, and whoever was put into another group serves there', async () => {
+  await appendFile(first.layout.agentConfigPath, '\nlabels: {role: web, zone: b}\n');
+  expect(await moult('agents', 'restart', 'many-1')).toMatchObject({ code: 0 });
+  const isLabelled = async () =>
+    (await selected('label.zone=b and label.role=web and state=up')).at(0) ?? null;
+  expect(await until('its labels are known', isLabelled, { timeoutMs: HELD_MS })).toBe('many-1');
+  const labelled = await moult('agents', 'label', 'many-1', 'many-2', '--set', 'role=db');
+  expect(labelled).toMatchObject({ code: 0 });
+  expect(labelled.stdout).toContain('2 of 2 labelled');
+  expect(await selected('label.role=db')).toEqual(['many-1', 'many-2']);
+  expect(await selected('label.role=web')).toEqual([]);
+  const { stdout } = await moult('agents', 'show', 'many-1');
+  expect(stdout).toMatch(/labels: +role=db\n/);
+  expect(stdout).toMatch(/labels of the host: +zone=b\n/);
+  expect(await moult('agents', 'label', 'label.role=db', '--remove', 'role')).toMatchObject({
+    code: 0,
+  });
+  expect(await selected('label.role=*')).toEqual(['many-1']);
+
+  const typo = await moult('agents', 'move', 'many-1', '--group', 'rigt');
+  expectClearFailure(typo, { code: 'not-found', exitCode: 1, says: /did you mean right\?/ });
+  expect(await moult('agents', 'move', 'many-1', '--group', 'right')).toMatchObject({ code: 0 });
+  expect(await selected('group=right')).toEqual(ALL);
+  const { groups } = await fleet.coordinator.client.listGroups({});
+  expect(groups).toContainEqual({ name: 'left', agents: 0, unavailableMax: 1 });
+  expect(groups).toContainEqual({ name: 'right', agents: 3, unavailableMax: 1 });
+});

@@ -94,6 +94,7 @@ function portsOf(world: World, program: AgentProgram): AgentPorts {
       platform: 'linux-x64',
       bootId: world.bootId,
       facts: [],
+      labels: {},
       bindsChannel: false,
       sign: (text) => world.place?.sign(text) ?? new Uint8Array(64),
     },

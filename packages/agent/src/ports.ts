@@ -3,9 +3,11 @@
  * so that a simulation can give a network without sockets, a disk that loses power, and a clock without time.
  * The real ones are put together in compose.ts.
  */
+
 import type { AgentPipeMessage, LauncherPipeMessage, Slot } from '@moult/core/boot';
 import type { Keeping, SlotChanges } from '@moult/core/changed-files';
 import type { Component } from '@moult/core/component';
+import type { Labels } from '@moult/core/labels';
 import type { Manifest } from '@moult/core/manifest';
 import type { Platform } from '@moult/core/platform';
 import type { PreflightFacts } from '@moult/core/preflight';
@@ -139,6 +141,8 @@ export interface Self {
   readonly bootId: string;
   /** For display: host name, operating system, kernel. */
   readonly facts: readonly { readonly name: string; readonly value: string }[];
+  /** By its configuration. */
+  readonly labels: Labels;
   /** Whether proofs carry the TLS exporter value. */
   readonly bindsChannel: boolean;
   sign(text: string): Uint8Array;

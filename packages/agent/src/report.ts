@@ -7,6 +7,7 @@ import {
   type SlotChanges,
 } from '@moult/core/changed-files';
 import { COMPONENTS, type Component } from '@moult/core/component';
+import type { Labels } from '@moult/core/labels';
 import type { AgentCondition, BootView, UpgradeState } from '@moult/core/upgrade';
 import type {
   ComponentReport,
@@ -28,6 +29,7 @@ export interface ReportFacts {
   /** Why the upgrade does not go on for now; null: it does. */
   readonly trouble: string | null;
   readonly facts: Report['facts'];
+  readonly labels: Labels;
   readonly owner: Pick<OwnersWord, 'say' | 'facts'>;
   readonly tasks: {
     /** Some run. */
@@ -48,6 +50,7 @@ export function reportOf(facts: ReportFacts): Report {
     upgrade: upgradeOf(facts),
     isIdle: upgrade.kind === 'idle' && !tasks.isBusy,
     facts: [...facts.facts, ...facts.owner.facts],
+    labels: Object.entries(facts.labels).map(([name, value]) => ({ name, value })),
     tasks: tasks.offers,
     configurationTrouble: tasks.configurationTrouble,
     kept: facts.look.kept.slice(-KEEPINGS_REPORTED_MAX).map((keeping) => {

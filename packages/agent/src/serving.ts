@@ -130,7 +130,7 @@ export class Serving {
           look: this.#look,
           spawned,
           ...this.#report,
-          facts: ports.self.facts,
+          ...{ facts: ports.self.facts, labels: ports.self.labels },
           owner: this.#owner.word,
         }),
     });

@@ -100,6 +100,7 @@ describe('a probe', () => {
           platform: 'linux-x64',
           bootId: 'boot-1',
           facts: [],
+          labels: {},
           bindsChannel: false,
           sign: () => new Uint8Array(64),
         },

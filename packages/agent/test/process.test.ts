@@ -146,6 +146,7 @@ describe('TLS', () => {
         platform: 'linux-x64',
         bootId: 'b',
         facts: [],
+        labels: {},
         bindsChannel: true,
         sign: () => new Uint8Array(64),
       },

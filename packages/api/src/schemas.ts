@@ -2,6 +2,7 @@
 import { CHANGE_KINDS } from '@moult/core/changed-files';
 import { COMMAND_KINDS, COMMAND_STATES } from '@moult/core/command';
 import { COMPONENTS } from '@moult/core/component';
+import { labelTrouble } from '@moult/core/labels';
 import { NAME, NAME_FORM } from '@moult/core/name';
 import { PLATFORMS } from '@moult/core/platform';
 import { PACES } from '@moult/core/upgrade';
@@ -90,6 +91,14 @@ export const offeredTask = z.object({
 });
 export type OfferedTask = z.infer<typeof offeredTask>;
 
+/** By name. */
+export const labels = z.record(z.string(), z.string()).superRefine((given, context) => {
+  for (const [name, value] of Object.entries(given)) {
+    const message = labelTrouble(name, value);
+    if (message !== null) context.addIssue({ code: 'custom', message });
+  }
+});
+
 export const agent = z.object({
   name,
   instanceId: id,
@@ -102,6 +111,10 @@ export const agent = z.object({
   lastSeenMs: timeMs.nullable(),
   enrolledMs: timeMs,
   validatedBy: z.string().nullable(),
+  /** What a selector asks for: those of operators, and what its configuration says where these say nothing. */
+  labels: z.record(z.string(), z.string()),
+  /** Those of them that its configuration says. */
+  hostLabels: z.record(z.string(), z.string()),
   facts: z.record(z.string(), z.string()),
   /** Names of what its host offers; null: it has not said, or knows no tasks. */
   tasks: z.array(z.string()).nullable(),

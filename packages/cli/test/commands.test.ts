@@ -30,6 +30,8 @@ const AGENT: Agent = {
   tasks: null,
   configurationTrouble: null,
   kept: [],
+  labels: {},
+  hostLabels: {},
 };
 
 const COMMAND: Command = {

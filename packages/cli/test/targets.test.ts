@@ -50,6 +50,35 @@ it('says that nobody is selected: an empty list is no failure', async () => {
   }
 });
 
+it('says where agents were moved, and what they are labelled by now', async () => {
+  const ends = { selected: 2, refused: [], unfinished: null };
+  const moved = [
+    { agent: 'web-1', from: 'us' },
+    { agent: 'web-2', from: 'eu' },
+  ];
+  const labelled = [
+    { agent: 'web-1', labels: { role: 'db', tier: '1' } },
+    { agent: 'web-2', labels: {} },
+  ];
+  await using coordinator = await startCoordinator({
+    'POST /v1/agents/move': () => ({ status: 200, value: { ...ends, moved } }),
+    'POST /v1/agents/label': () => ({ status: 200, value: { ...ends, labelled } }),
+  });
+  const moult = (...words: readonly string[]) =>
+    runMoult(['agents', ...words, ...connection(coordinator.url)]);
+  expect(await moult('move', 'web-1', 'web-2', '--group', 'eu')).toMatchObject({
+    exitCode: 0,
+    out: 'web-1 is in eu, and was in us\nweb-2 is in eu already\n2 of 2 moved\n',
+  });
+  const label = ['label', 'web-1', 'web-2', '--set', 'role=db', '--set', 'tier=1'];
+  expect(await moult(...label, '--remove', 'old')).toMatchObject({
+    exitCode: 0,
+    out: 'web-1: role=db, tier=1\nweb-2: no label of operators\n2 of 2 labelled\n',
+  });
+  expect(await moult('label', 'web-1')).toMatchObject({ exitCode: 2 });
+  expect((await moult('label', 'web-1', '--set', 'role')).err).toContain('NAME=VALUE');
+});
+
 const CUT_OFF = { code: 'disk-full', message: 'no space', remedy: 'Free some.' };
 const REFUSAL = {
   agent: 'web-2',

@@ -21,6 +21,7 @@ import { createUpgradeListener } from './gateway/web-socket.ts';
 import { Authentication } from './http/authentication.ts';
 import { Connections } from './http/connections.ts';
 import type { Handlers } from './http/handler.ts';
+import { agentWordHandlers } from './http/handlers/agent-words.ts';
 import { agentHandlers } from './http/handlers/agents.ts';
 import { choiceHandlers } from './http/handlers/choices.ts';
 import { commandHandlers } from './http/handlers/commands.ts';
@@ -198,6 +199,7 @@ function handlersOf(parts: Parts): Handlers {
   return {
     ...agentHandlers(parts),
     ...manyHandlers(parts),
+    ...agentWordHandlers(parts),
     ...choiceHandlers(parts),
     ...commandHandlers({ store }),
     ...controlHandlers(parts),

@@ -114,6 +114,8 @@ export interface Report {
   /** Empty: the configuration as it is now is used. */
   readonly configurationTrouble: string;
   readonly kept: readonly KeepingMessage[];
+  /** By the configuration of the host. */
+  readonly labels: readonly { readonly name: string; readonly value: string }[];
 }
 
 export interface TaskOffer {

@@ -22,7 +22,11 @@ export type ConfigKey =
       readonly max?: number;
     }
   | { readonly kind: 'boolean'; readonly default?: boolean }
-  | { readonly kind: 'enum'; readonly values: readonly string[]; readonly default?: string };
+  | { readonly kind: 'enum'; readonly values: readonly string[]; readonly default?: string }
+  /** Texts by name: `labels: {role: db}`; from flag and variable as `role=db,zone=eu`. */
+  | { readonly kind: 'texts'; readonly default?: Texts };
+
+export type Texts = Readonly<Record<string, string>>;
 
 /** Keys by their dotted name in the file (`tls.cert`); the flag is `--tls-cert`, the variable `MOULT_TLS_CERT`. */
 export type ConfigSchema = Readonly<Record<string, ConfigKey>>;
@@ -31,7 +35,9 @@ type ValueOf<K extends ConfigKey> = K['kind'] extends 'number'
   ? number
   : K['kind'] extends 'boolean'
     ? boolean
-    : string;
+    : K['kind'] extends 'texts'
+      ? Texts
+      : string;
 
 /** Null: neither given nor defaulted. */
 export type ConfigValues<S extends ConfigSchema> = {
@@ -60,13 +66,13 @@ export async function readConfig<S extends ConfigSchema>(
   for (const name of Object.keys(options.flags ?? {})) {
     requireKnown(name, schema, 'the command line');
   }
-  const values: Record<string, string | number | boolean | null> = {};
+  const values: Record<string, Value | null> = {};
   for (const [name, key] of Object.entries(schema)) {
     const variable = variableOf(name);
     const candidates = [
       { raw: options.flags?.[name] ?? null, where: `--${name.replaceAll('.', '-')}` },
       { raw: environment(variable), where: variable },
-      { raw: fromFile[name] ?? null, where: `${filePath}: ${name}` },
+      { raw: inFile(key, name, fromFile), where: `${filePath}: ${name}` },
     ];
     const given = candidates.find((candidate) => candidate.raw !== null);
     values[name] =
@@ -112,15 +118,27 @@ function flattened(value: unknown, where: string, prefix = ''): Record<string, u
   return flat;
 }
 
+type Value = string | number | boolean | Texts;
+
+/** Null: the file does not say. */
+function inFile(key: ConfigKey, name: string, file: Readonly<Record<string, unknown>>): unknown {
+  if (key.kind !== 'texts' || Object.hasOwn(file, name)) return file[name] ?? null;
+  const texts = Object.entries(file).filter(([path]) => path.startsWith(`${name}.`));
+  if (texts.length === 0) return null;
+  return Object.fromEntries(texts.map(([path, text]) => [path.slice(name.length + 1), text]));
+}
+
 function requireKnown(name: string, schema: ConfigSchema, where: string): void {
   if (Object.hasOwn(schema, name)) return;
+  const [first = ''] = name.split('.');
+  if (Object.hasOwn(schema, first) && schema[first]?.kind === 'texts') return;
   const nearest = nearestOf(name, Object.keys(schema));
   const hint =
     nearest === null ? `known are ${Object.keys(schema).join(', ')}` : `did you mean ${nearest}?`;
   throw new CodedError('config-invalid', `${where}: unknown key ${name}; ${hint}`);
 }
 
-function typedValueOf(key: ConfigKey, raw: unknown, where: string): string | number | boolean {
+function typedValueOf(key: ConfigKey, raw: unknown, where: string): Value {
   switch (key.kind) {
     case 'string':
       if (typeof raw === 'string' || typeof raw === 'number') return String(raw);
@@ -146,7 +164,26 @@ function typedValueOf(key: ConfigKey, raw: unknown, where: string): string | num
       const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
       return invalid(where, `one of ${key.values.join(', ')}`, raw, hint);
     }
+    case 'texts':
+      return textsIn(raw, where);
   }
+}
+
+const TEXT_OF = /^([^=]+)=(.*)$/;
+
+function textsIn(raw: unknown, where: string): Texts {
+  const wanted = 'names and texts, such as role: db';
+  if (typeof raw === 'string') {
+    const pairs = raw.split(',').map((pair) => TEXT_OF.exec(pair.trim()));
+    return Object.fromEntries(
+      pairs.map((pair) => [pair?.[1] ?? invalid(where, 'such as role=db,zone=eu', raw), pair?.[2]]),
+    ) as Texts;
+  }
+  if (typeof raw !== 'object' || raw === null) return invalid(where, wanted, raw);
+  for (const [name, text] of Object.entries(raw)) {
+    if (Array.isArray(text)) return invalid(`${where}.${name}`, 'a text', text);
+  }
+  return Object.fromEntries(Object.entries(raw).map(([name, text]) => [name, String(text)]));
 }
 
 function invalid(where: string, wanted: string, raw: unknown, hint = ''): never {

@@ -129,6 +129,7 @@ export interface InstanceTable {
   readonly output_bytes: number;
   /** Since schema 7. What its host keeps of changed files, JSON of ReportedKeeping[]; empty: nothing. */
   readonly kept: string;
+  readonly host_labels: string;
 }
 
 export interface InstanceComponentTable {

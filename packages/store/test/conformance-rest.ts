@@ -137,6 +137,7 @@ function reportOf(
     marks: [],
     isIdle: true,
     facts: [],
+    labels: {},
     upgrade: null,
     tasks: [],
     configurationTrouble: '',

@@ -8,6 +8,7 @@ import { systemRandom } from '@moult/runtime/random';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { storeWorkerPath } from '../../../test/support/store-worker.ts';
 import { openInlineSqliteStore, openSqliteStore, SCHEMA, type Store } from '../src/index.ts';
+import { agentWordsConformance } from './agent-words-conformance.ts';
 import { choiceConformance } from './choice-conformance.ts';
 import { choiceRolloutConformance } from './choice-rollout-conformance.ts';
 import { conformance, type Engine } from './conformance.ts';
@@ -62,6 +63,7 @@ for (const engine of ENGINES) {
   conformance(engine);
   restoreConformance(engine);
   identityConformance(engine);
+  agentWordsConformance(engine);
   choiceConformance(engine);
   taskConformance(engine);
   outputConformance(engine);

@@ -229,6 +229,7 @@ export class LightAgent implements LightPeer {
       tasks: [],
       configurationTrouble: '',
       kept: [],
+      labels: [],
       facts: [
         { name: 'hostname', value: name },
         { name: 'os', value: 'Linux 6.18.0' },

@@ -346,7 +346,7 @@ export class LightAgent {
         ],
         upgrade,
         isIdle: true,
-        ...{ facts: [], tasks: [], configurationTrouble: '', kept: [] },
+        ...{ facts: [], labels: [], tasks: [], configurationTrouble: '', kept: [] },
       },
     });
   }

@@ -1,4 +1,5 @@
 import { CodedError } from '@moult/core/errors';
+import { LABELS_MAX, type Labels, labelTrouble } from '@moult/core/labels';
 import type { Layout } from '@moult/core/layout';
 import { byteCountOf, durationMsOf } from '@moult/core/task';
 import { type ConfigSchema, type ConfigValues, readConfig } from '@moult/runtime/config';
@@ -18,6 +19,7 @@ export interface AgentConfigSchema extends ConfigSchema {
   readonly preflight: { readonly kind: 'boolean'; readonly default: boolean };
   readonly outboxBytes: { readonly kind: 'string' };
   readonly outboxAge: { readonly kind: 'string' };
+  readonly labels: { readonly kind: 'texts' };
   readonly logLevel: {
     readonly kind: 'enum';
     readonly values: readonly LogLevel[];
@@ -46,6 +48,8 @@ export const AGENT_CONFIG: AgentConfigSchema = {
   outboxBytes: { kind: 'string' },
   /** How long it waits, such as `30d`. */
   outboxAge: { kind: 'string' },
+  /** Words to select it by, such as `role: db`. */
+  labels: { kind: 'texts' },
   logLevel: { kind: 'enum', values: ['debug', 'info', 'warn', 'error'], default: 'info' },
 };
 
@@ -60,6 +64,7 @@ export interface AgentConfig {
   readonly drainLimitMs: number | null;
   readonly isPreflightOff: boolean;
   readonly outboxLimits: OutboxLimits;
+  readonly labels: Labels;
   readonly logLevel: LogLevel;
 }
 
@@ -89,6 +94,7 @@ export async function readAgentConfig(source: AgentConfigSource): Promise<AgentC
     drainLimitMs: drainLimitMsIn(values.drainLimit),
     isPreflightOff: values.preflight === false,
     outboxLimits: outboxLimitsIn(values),
+    labels: labelsIn(values.labels ?? {}),
     logLevel: (values.logLevel ?? 'info') as LogLevel,
   };
 }
@@ -112,6 +118,21 @@ function drainLimitMsIn(text: string | null): number | null {
     'config-invalid',
     `drainLimit must be a time such as 90s, 30m or 2h, not ${JSON.stringify(text)}`,
   );
+}
+
+function labelsIn(labels: Labels): Labels {
+  const entries = Object.entries(labels);
+  if (entries.length > LABELS_MAX) {
+    throw new CodedError(
+      'config-invalid',
+      `labels are ${entries.length}, and at most ${LABELS_MAX} are taken`,
+    );
+  }
+  for (const [name, value] of entries) {
+    const trouble = labelTrouble(name, value);
+    if (trouble !== null) throw new CodedError('config-invalid', `labels: ${trouble}`);
+  }
+  return labels;
 }
 
 /** What is on its way is never dropped: with less there would be no room for anything else. */

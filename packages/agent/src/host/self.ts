@@ -24,6 +24,7 @@ export function createSelf(config: AgentConfig, key: IdentityKey): Self {
       { name: 'system', value: type() },
       { name: 'kernel', value: release() },
     ],
+    labels: config.labels,
     bindsChannel: config.bindsChannel,
     sign: (text) => key.sign(text),
   };

@@ -201,6 +201,7 @@ export class TestHost {
         agentName: 'web-1',
         platform: 'linux-x64',
         bootId: 'boot-1',
+        labels: {},
         facts: [{ name: 'host', value: 'web-1' }],
         bindsChannel: false,
         sign: (text) => new TextEncoder().encode(text.slice(0, 64).padEnd(64)),

@@ -6,6 +6,7 @@ import {
   component,
   hasOneTarget,
   id,
+  labels,
   name,
   none,
   ONE_TARGET,
@@ -72,6 +73,54 @@ export const upgradeAgents = defineRoute({
         message: z.string(),
       }),
     ),
+  }),
+  isLong: true,
+});
+
+export const moveAgents = defineRoute({
+  id: 'moveAgents',
+  method: 'POST',
+  path: '/v1/agents/move',
+  summary:
+    'Puts many agents into another group: its settings, its choice and its turns are theirs from then on. One that takes a place of its group now is refused.',
+  permission: 'upgrade',
+  params: none,
+  query: none,
+  body: z
+    .object({
+      ...target,
+      group: name,
+      /** The group is made where there is none of that name. */
+      mayMake: z.boolean().default(false),
+      why,
+    })
+    .refine(hasOneTarget, ONE_TARGET),
+  status: 200,
+  response: z.object({
+    ...ends,
+    /** `from` is `group` where nothing had to be done. */
+    moved: z.array(z.object({ agent: name, from: name })),
+  }),
+  isLong: true,
+});
+
+export const labelAgents = defineRoute({
+  id: 'labelAgents',
+  method: 'POST',
+  path: '/v1/agents/label',
+  summary:
+    'Gives many agents labels, or takes away those that were given. What the configuration of a host says stays, and gives way to these.',
+  permission: 'upgrade',
+  params: none,
+  query: none,
+  body: z
+    .object({ ...target, set: labels.default({}), remove: z.array(z.string()).default([]), why })
+    .refine(hasOneTarget, ONE_TARGET),
+  status: 200,
+  response: z.object({
+    ...ends,
+    /** What operators have given each of them by now. */
+    labelled: z.array(z.object({ agent: name, labels })),
   }),
   isLong: true,
 });

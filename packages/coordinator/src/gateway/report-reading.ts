@@ -10,6 +10,7 @@ import {
 } from '@moult/core/changed-files';
 import { HOLD_REASONS } from '@moult/core/command';
 import { COMPONENTS, isComponent } from '@moult/core/component';
+import { labelsAmong } from '@moult/core/labels';
 import { isSha256 } from '@moult/core/manifest';
 import { isName } from '@moult/core/name';
 import { PARAMETERS_MAX, TASKS_MAX } from '@moult/core/task';
@@ -76,6 +77,7 @@ export function readReport(
     tasks: readOffers(report),
     configurationTrouble: cut(report.configurationTrouble),
     kept: readKept(report),
+    labels: labelsAmong(report.labels),
   };
 }
 

@@ -14,6 +14,7 @@ import type { SlotChanges } from '@moult/core/changed-files';
 import { HOLD_REASONS, isHoldReason } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { toldIn } from '@moult/core/errors';
+import { labelsOf } from '@moult/core/labels';
 import { isPlatform } from '@moult/core/platform';
 import {
   type AgentView,
@@ -66,6 +67,7 @@ function plainOf(with_: AgentViews, view: AgentView): Omit<Agent, 'components' |
   const { instance } = view;
   const session = with_.sessions.of(instance.id);
   const isConnected = session !== null;
+  const hostLabels = JSON.parse(instance.host_labels) as Record<string, string>;
   const facts = JSON.parse(instance.facts) as readonly { name: string; value: string }[];
   return {
     name: instance.agent_name,
@@ -77,6 +79,8 @@ function plainOf(with_: AgentViews, view: AgentView): Omit<Agent, 'components' |
     lastSeenMs: isConnected ? with_.nowMs : instance.last_seen_ms,
     enrolledMs: instance.enrolled_ms,
     validatedBy: instance.validated_by,
+    labels: { ...labelsOf({ host: hostLabels, given: JSON.parse(instance.agent_labels) }) },
+    hostLabels,
     facts: Object.fromEntries(facts.map(({ name, value }) => [name, value])),
     tasks: offersOf(instance)?.map(({ name }) => name) ?? null,
     configurationTrouble:

@@ -4,6 +4,7 @@
  * everybody else has a turn on the loop.
  */
 import { CodedError } from '@moult/core/errors';
+import { labelsOf } from '@moult/core/labels';
 import {
   fieldsOf,
   matchesSelector,
@@ -108,7 +109,7 @@ export class Selection {
       launcherVersion: row.launcher_version,
       desired: row.desired,
       waiting: row.waiting,
-      labels: JSON.parse(row.labels) as Readonly<Record<string, string>>,
+      labels: labelsOf({ host: JSON.parse(row.host_labels), given: JSON.parse(row.labels) }),
     };
   }
 }

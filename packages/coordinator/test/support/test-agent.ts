@@ -136,6 +136,7 @@ export class TestAgent {
         upgrade: null,
         isIdle: true,
         facts: [],
+        labels: [],
         tasks: [],
         configurationTrouble: '',
         kept: [],

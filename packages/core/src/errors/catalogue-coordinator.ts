@@ -286,6 +286,18 @@ export const COORDINATOR_ERRORS = {
     retryable: true,
     remedy: 'Agents try again by themselves; mend what keeps them from their WebSocket.',
   },
+  'agent-in-flight': {
+    text: 'The agent is being upgraded, and would leave its group in the middle of it.',
+    status: 'failed-precondition',
+    retryable: true,
+    remedy: 'Ask again when it is over: `moult why AGENT` says how far it is.',
+  },
+  'labels-too-many': {
+    text: 'An agent would have more labels than are kept.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy: 'Take away those that are not needed: `moult agents label AGENT --remove NAME`.',
+  },
   'agents-in-flight': {
     text: 'Agents are upgrading, and maintenance of the coordinator would begin in the middle of it.',
     status: 'failed-precondition',

@@ -1,6 +1,7 @@
 /* What a selector can ask for: one closed list, from which docs/selectors.md is made. Values are lists of texts. */
 import type { AgentMark, AgentState } from '../agent-state.ts';
 import { HOLD_REASONS } from '../command/reasons.ts';
+import { LABEL_NAME } from '../labels.ts';
 import { PLATFORMS } from '../platform.ts';
 import type { Version } from '../versions.ts';
 
@@ -144,7 +145,6 @@ export const SELECTOR_FIELDS: Readonly<Record<string, SelectorField>> = {
 
 /** Labels are named by whoever gives them. */
 export const LABEL_PREFIX = 'label.';
-const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
 
 /** Null: there is no such field. */
 export function fieldNamed(name: string): SelectorField | null {

@@ -14,6 +14,7 @@ import { migrateFourth } from './fourth.ts';
 import { migrateNinth } from './ninth.ts';
 import { migrateSecond } from './second.ts';
 import { migrateSeventh } from './seventh.ts';
+import { migrateSixteenth } from './sixteenth.ts';
 import { migrateSixth } from './sixth.ts';
 import { migrateTenth } from './tenth.ts';
 import { migrateThird } from './third.ts';
@@ -50,10 +51,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 13, readableSince: 1, up: migrateThirteenth },
   { schema: 14, readableSince: 1, up: migrateFourteenth },
   { schema: 15, readableSince: 1, up: migrateFifteenth },
+  { schema: 16, readableSince: 1, up: migrateSixteenth },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 15;
+export const SCHEMA = 16;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

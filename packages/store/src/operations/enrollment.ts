@@ -222,5 +222,6 @@ function newInstance(
     configuration_trouble: '',
     output_bytes: 0,
     kept: '',
+    host_labels: '{}',
   };
 }

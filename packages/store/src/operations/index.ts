@@ -1,4 +1,5 @@
 /* Every operation by its name. Listed twice on purpose: the compiler holds the type and the table together. */
+import { labelAgent, moveAgent } from './agent-words.ts';
 import { isAtRest } from './at-rest.ts';
 import {
   attemptPage,
@@ -211,7 +212,9 @@ export interface Writes {
   readonly dropRuns: typeof dropRuns;
   readonly enroll: typeof enroll;
   readonly issueWanted: typeof issueWanted;
+  readonly labelAgent: typeof labelAgent;
   readonly lapse: typeof lapse;
+  readonly moveAgent: typeof moveAgent;
   readonly openSession: typeof openSession;
   readonly orderControl: typeof orderControl;
   readonly orderTask: typeof orderTask;
@@ -347,7 +350,9 @@ export const WRITES: Writes = {
   dropRuns,
   enroll,
   issueWanted,
+  labelAgent,
   lapse,
+  moveAgent,
   openSession,
   orderControl,
   orderTask,

@@ -6,6 +6,8 @@ import { prepared } from './prepared.ts';
 
 export interface InstanceRow extends InstanceTable {
   readonly group_name: string;
+  /** Of operators, JSON of Labels. */
+  readonly agent_labels: string;
 }
 
 export interface AgentView {
@@ -18,7 +20,7 @@ const byId = prepared((db, of: { readonly id: string }) =>
     .selectFrom('instances')
     .innerJoin('agents', 'agents.name', 'instances.agent_name')
     .selectAll('instances')
-    .select('agents.group_name')
+    .select(['agents.group_name', 'agents.labels as agent_labels'])
     .where('instances.id', '=', of.id),
 );
 
@@ -54,7 +56,7 @@ export async function agentPage(db: ReadContext, page: AgentPage): Promise<reado
     .selectFrom('instances')
     .innerJoin('agents', 'agents.name', 'instances.agent_name')
     .selectAll('instances')
-    .select('agents.group_name')
+    .select(['agents.group_name', 'agents.labels as agent_labels'])
     .where('instances.role', '=', 'active')
     .orderBy('agents.name')
     .limit(page.limit);

@@ -1,6 +1,7 @@
 import type { AgentState } from '@moult/core/agent-state';
 import { changesText, type SlotChanges } from '@moult/core/changed-files';
 import type { Component } from '@moult/core/component';
+import type { Labels } from '@moult/core/labels';
 import type { CommandTable, InstanceComponentTable, InstanceTable } from '../database.ts';
 import { componentsOf, setComponent } from './component-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
@@ -49,6 +50,7 @@ export interface AgentReport {
   /** Empty: the configuration as it is now is used. */
   readonly configurationTrouble: string;
   readonly kept: readonly ReportedKeeping[];
+  readonly labels: Labels;
   readonly nowMs: number;
 }
 
@@ -169,6 +171,7 @@ function instanceSaid(report: AgentReport, instance: InstanceRow) {
     // A version that does not know tasks has said nothing of them, where one that has none says so.
     tasks: knowsTasks(instance) ? JSON.stringify(report.tasks) : '',
     configuration_trouble: report.configurationTrouble,
+    host_labels: JSON.stringify(report.labels),
     kept: report.kept.length === 0 ? '' : JSON.stringify(report.kept),
   } as const;
 }

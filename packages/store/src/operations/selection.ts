@@ -33,6 +33,7 @@ export interface SelectionRow
   > {
   readonly group_name: string;
   readonly labels: string;
+  readonly host_labels: string;
   readonly agent_version: Version | null;
   readonly launcher_version: Version | null;
   /** Of the agent; null also where it was not asked for. */
@@ -97,6 +98,7 @@ function instanceRows(db: ReadContext, page: SelectionPage) {
       'instances.capabilities',
       'agents.group_name',
       'agents.labels',
+      'instances.host_labels',
       'own.current_version as agent_version',
       'own.given_version',
       'own.given_position',

@@ -69,6 +69,7 @@ export async function report(
     marks: [],
     isIdle: true,
     facts: [],
+    labels: {},
     upgrade: null,
     tasks: [],
     configurationTrouble: '',

@@ -18,3 +18,10 @@ export function desiredOf(agent: Agent, component: Component): string {
 function statusOf(agent: Agent, component: Component): Agent['components'][number] | undefined {
   return agent.components.find((status) => status.component === component);
 }
+
+/** `role=db, tier=1`; empty: none. */
+export function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ');
+}

@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import type { Shell } from '../../shell.ts';
 import { addAgentsControl } from './control.ts';
 import { addAgentsDesired } from './desired.ts';
+import { addAgentsLabel } from './label.ts';
 import { addAgentsList } from './list.ts';
+import { addAgentsMove } from './move.ts';
 import { addAgentsReleaseQuarantine } from './release-quarantine.ts';
 import { addAgentsRemove } from './remove.ts';
 import { addAgentsRename } from './rename.ts';
@@ -19,6 +21,8 @@ export function addAgentsGroup(program: Command, shell: Shell): void {
   addAgentsList(group, shell);
   addAgentsShow(group, shell);
   addAgentsValidate(group, shell);
+  addAgentsMove(group, shell);
+  addAgentsLabel(group, shell);
   addAgentsRename(group, shell);
   addAgentsReleaseQuarantine(group, shell);
   addAgentsVersions(group, shell);

@@ -7,7 +7,7 @@ import { withConnection, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
 import type { Shell } from '../../shell.ts';
 import { ABSENT, formatAgo, formatBytes, formatTime, shortDigest } from '../../terminal/format.ts';
-import { stateText } from './agent-text.ts';
+import { labelsText, stateText } from './agent-text.ts';
 
 type Fields = readonly (readonly [string, string])[];
 
@@ -35,6 +35,7 @@ function fieldsOf(agent: Agent, nowMs: number): Fields {
     ['agent', agent.name],
     ['instance', agent.instanceId],
     ['group', agent.group],
+    ...labelFields(agent),
     ['state', stateText(agent)],
     ...tooOldFields(agent),
     ['platform', agent.platform || ABSENT],
@@ -70,6 +71,18 @@ function componentFields(status: Agent['components'][number]): Fields {
 /** It lies on the host. */
 function keptField({ dir, component, version, changed }: Agent['kept'][number]) {
   return ['kept aside', `${component} ${version}: ${changesText(changed)}, in ${dir}`] as const;
+}
+
+/** Where they come from is said of those of the host: they are changed there. */
+function labelFields({ labels, hostLabels }: Agent): Fields {
+  const own = Object.entries(labels).filter(([name, value]) => hostLabels[name] === value);
+  const given = Object.entries(labels).filter(([name, value]) => hostLabels[name] !== value);
+  return [
+    ...(given.length === 0 ? [] : [['labels', labelsText(Object.fromEntries(given))] as const]),
+    ...(own.length === 0
+      ? []
+      : [['labels of the host', labelsText(Object.fromEntries(own))] as const]),
+  ];
 }
 
 function tooOldFields({ marks }: Agent): Fields {

@@ -1,0 +1,112 @@
+/* What operators say of an agent: the group that it serves in, and its labels. */
+import { CodedError } from '@moult/core/errors';
+import { changedLabels, LABELS_MAX, type Labels } from '@moult/core/labels';
+import { ACTIVE_STATES, type RolloutState } from '@moult/core/rollout';
+import { requireGroup } from './choosing.ts';
+import { IN_FLIGHT_STATES, KIND, OPEN_STATES } from './command-rows.ts';
+import type { Order, ReadContext, WriteContext } from './context.ts';
+import { addHistory } from './history.ts';
+import { agentByName } from './instances.ts';
+
+export interface Moving extends Order {
+  readonly name: string;
+  readonly group: string;
+  /** The group is made where there is none of that name. */
+  readonly mayMake: boolean;
+}
+
+export interface Moved {
+  readonly instanceId: string;
+  readonly from: string;
+}
+
+/** Rollouts that have not ended; what has is a record. */
+const TO_COME: readonly RolloutState[] = ['draft', 'planning', 'pending', ...ACTIVE_STATES];
+
+/**
+ * RO56: its open commands, and its place in rollouts that are not over, go along. Throws `not-found`, and
+ * `agent-in-flight` for one that takes a place of its group.
+ */
+export async function moveAgent(context: WriteContext, args: Moving): Promise<Moved> {
+  const { name, group, nowMs, principal, why } = args;
+  const { db } = context;
+  const view = await agentByName(db, name);
+  if (view === null) throw new CodedError('not-found', `there is no agent ${name}`);
+  const { id: instanceId, group_name: from } = view.instance;
+  if (from === group) return { instanceId, from };
+  if (!args.mayMake) await requireGroup(db, group);
+  await requireFree(db, { instanceId, name, from });
+  await db
+    .insertInto('groups')
+    .values({ name: group, created_ms: nowMs, created_by: principal })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await db.updateTable('agents').set({ group_name: group }).where('name', '=', name).execute();
+  await db
+    .updateTable('commands')
+    .set({ group_name: group })
+    .where('agent_name', '=', name)
+    .where('state', 'in', OPEN_STATES)
+    .execute();
+  await db
+    .updateTable('rollout_members')
+    .set({ group_name: group })
+    .where('instance_id', '=', instanceId)
+    .where('rollout_id', 'in', (query) =>
+      query.selectFrom('rollouts').select('id').where('state', 'in', TO_COME),
+    )
+    .execute();
+  const detail = { from, to: group };
+  const about = { nowMs, principal, why, agentName: name, instanceId };
+  await addHistory(context, { ...about, kind: 'group-changed', detail });
+  return { instanceId, from };
+}
+
+/** Whoever left now would make room in a group that it still takes a place of, and take none in the other one. */
+async function requireFree(
+  db: ReadContext,
+  of: { readonly instanceId: string; readonly name: string; readonly from: string },
+): Promise<void> {
+  const upgrade = await db
+    .selectFrom('commands')
+    .select('id')
+    .where('instance_id', '=', of.instanceId)
+    .where('state', 'in', IN_FLIGHT_STATES)
+    .where(KIND, '=', 'autoUpgrade')
+    .where('has_place', '=', 1)
+    .executeTakeFirst();
+  if (upgrade === undefined) return;
+  throw new CodedError(
+    'agent-in-flight',
+    `${of.name} is being upgraded and takes a place of group ${of.from} (command ${upgrade.id})`,
+  );
+}
+
+export interface Labelling extends Order {
+  readonly name: string;
+  readonly set: Labels;
+  /** Names; those that it does not have are no mistake. */
+  readonly remove: readonly string[];
+}
+
+/** SE7. Throws `not-found`, `labels-too-many`. */
+export async function labelAgent(
+  context: WriteContext,
+  args: Labelling,
+): Promise<{ readonly instanceId: string; readonly labels: Labels }> {
+  const { name, set, remove, nowMs, principal, why } = args;
+  const view = await agentByName(context.db, name);
+  if (view === null) throw new CodedError('not-found', `there is no agent ${name}`);
+  const { id: instanceId, agent_labels: before } = view.instance;
+  const labels = changedLabels(JSON.parse(before) as Labels, { set, remove });
+  const count = Object.keys(labels).length;
+  if (count > LABELS_MAX) {
+    throw new CodedError('labels-too-many', `${name} would have ${count} labels of operators`);
+  }
+  const text = JSON.stringify(labels);
+  if (text === before) return { instanceId, labels };
+  await context.db.updateTable('agents').set({ labels: text }).where('name', '=', name).execute();
+  const about = { nowMs, principal, why, agentName: name, instanceId };
+  await addHistory(context, { ...about, kind: 'labelled', detail: { labels } });
+  return { instanceId, labels };
+}

@@ -1,0 +1,104 @@
+/* What operators say of an agent: its group, its labels. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Store } from '../src/index.ts';
+import type { Engine } from './conformance.ts';
+import { Fleet } from './support/rollout-fleet.ts';
+import { order, publish, report } from './support/rows.ts';
+
+export function agentWordsConformance(engine: Engine): void {
+  describe(`groups and labels of agents on ${engine.name}`, () => {
+    let store: Store;
+    let dispose: () => Promise<void>;
+    beforeEach(async () => {
+      const opened = await engine.open();
+      store = opened.store;
+      dispose = () => opened.dispose();
+      await publish(store);
+    });
+    afterEach(() => dispose());
+
+    const move = (name: string, group: string, mayMake = false) =>
+      store.write('moveAgent', { ...order, name, group, mayMake });
+    const label = (name: string, set: Readonly<Record<string, string>>, remove: string[] = []) =>
+      store.write('labelAgent', { ...order, name, set, remove });
+    const historyOf = async (agent: string) => {
+      const page = { agent, before: null, after: null, limit: 9 };
+      return (await store.read('historyPage', page)).map(({ kind }) => kind);
+    };
+    const facts = async () => {
+      const page = { after: null, limit: 9, withDesired: true, withWaiting: false, key: null };
+      return Object.fromEntries(
+        (await store.read('selectionPage', page)).map((row) => [row.agent_name, row]),
+      );
+    };
+
+    test('RO56: an agent that moves takes its turns in its new group, also in a rollout that has begun', async () => {
+      const fleet = await Fleet.of(store, { eu: ['a', 'b'], us: ['c'] });
+      await fleet.rollOut({ waves: [{ kind: 'rest' }] });
+      expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'waiting', c: 'upgrading' });
+      expect(await move('b', 'apart', true)).toEqual({ instanceId: fleet.id('b'), from: 'eu' });
+      await fleet.step();
+      expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'upgrading', c: 'upgrading' });
+      expect(await store.read('allGroups', null)).toEqual(
+        expect.arrayContaining([
+          { name: 'apart', agents: 1, unavailableMax: 1 },
+          { name: 'eu', agents: 1, unavailableMax: 1 },
+        ]),
+      );
+      expect(await historyOf('b')).toContain('group-changed');
+    });
+
+    test('RO56: a turn that is waited for is one of the new group, where somebody has it', async () => {
+      const fleet = await Fleet.of(store, { eu: ['a'], us: ['c', 'd'] });
+      await fleet.rollOut({ waves: [{ kind: 'rest' }] }, ['c', 'd']);
+      expect(await fleet.states()).toEqual({ c: 'upgrading', d: 'waiting' });
+      const upgrade = { ...order, agentName: 'a', component: 'agent', version: '2.0.0' } as const;
+      const { command } = await store.write('orderUpgrade', {
+        ...upgrade,
+        ...{ isForced: false, key: null },
+      });
+      await move('a', 'us');
+      expect(await store.read('commandById', command.id)).toMatchObject({ group_name: 'us' });
+    });
+
+    test('RO56: who takes a place of its group stays until it is over', async () => {
+      const fleet = await Fleet.of(store, { eu: ['a', 'b'], us: ['c'] });
+      await fleet.rollOut({ waves: [{ kind: 'rest' }] }, ['a', 'b']);
+      await fleet.send('a');
+      await expect(move('a', 'us')).rejects.toMatchObject({ code: 'agent-in-flight' });
+      await fleet.finish('a', { attests: true });
+      expect(await move('a', 'us')).toMatchObject({ from: 'eu' });
+    });
+
+    test('RO56: the choice of the new group holds from then on, and a name that is no group is asked about', async () => {
+      await Fleet.of(store, { eu: ['a'], us: ['b'] });
+      const choice = { scope: 'group', subject: 'us', component: 'agent', version: '2.0.0' };
+      await store.write('choose', { ...order, ...choice } as never);
+      await expect(move('a', 'uss')).rejects.toThrow(/no group uss, did you mean us\?/);
+      await expect(move('nobody', 'us')).rejects.toMatchObject({ code: 'not-found' });
+      const { instanceId } = await move('a', 'us');
+      expect((await facts())['a']).toMatchObject({ group_name: 'us', desired: '2.0.0' });
+      const [issued] = await store.write('issueWanted', { instanceIds: [instanceId], nowMs: 1 });
+      expect(issued).toMatchObject({ version: '2.0.0', group_name: 'us' });
+      const before = await historyOf('a');
+      await move('a', 'us');
+      expect(await historyOf('a')).toEqual(before);
+    });
+
+    test('SE7: labels of operators and of the host are kept apart, each change once in history', async () => {
+      const fleet = await Fleet.of(store, { eu: ['a'] });
+      await label('a', { role: 'db', tier: '1' });
+      await label('a', { role: 'db' });
+      expect(await label('a', {}, ['tier', 'none'])).toMatchObject({ labels: { role: 'db' } });
+      await report(store, fleet.id('a'), [], { labels: { role: 'web', zone: 'b' } });
+      expect((await facts())['a']).toMatchObject({
+        labels: '{"role":"db"}',
+        host_labels: '{"role":"web","zone":"b"}',
+      });
+      expect((await historyOf('a')).filter((kind) => kind === 'labelled')).toHaveLength(2);
+      const many = Object.fromEntries(Array.from({ length: 32 }, (_, at) => [`l${at}`, 'x']));
+      await expect(label('a', many)).rejects.toMatchObject({ code: 'labels-too-many' });
+      await expect(label('nobody', {})).rejects.toMatchObject({ code: 'not-found' });
+    });
+  });
+}
