@@ -88,6 +88,8 @@ export const rolloutMember = z.object({
   /** Commands that it was given: a retry gives another. */
   tries: count,
   commandId: id.nullable(),
+  /** Where its host is with that command, as it last said; null: it has not begun, or is over. */
+  step: z.string().nullable(),
   startedMs: z.number().int().nullable(),
   endedMs: z.number().int().nullable(),
   code: z.string().nullable(),

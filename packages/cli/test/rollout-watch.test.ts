@@ -42,6 +42,12 @@ describe('a frame of a rollout', () => {
     expect(shown(180_000)).toEqual([]);
   });
 
+  it('says in which step a slow one is', () => {
+    const slow = { state: 'upgrading', startedMs: AT_MS - 301_000, step: 'waiting-for-permission' };
+    const shown = frame({ members: [member('web-3', slow as never)], usualMs: null }).slice(6);
+    expect(shown).toEqual(['web-3: upgrading, waiting for permission for 5 min 1 s']);
+  });
+
   it.each([1, 2, 3, 5, 8, 12, 24, 60])('fits a screen of %i rows', (rows) => {
     const waves = Array.from({ length: 50 }, () => ({
       counts: counts({ waiting: 3 }),

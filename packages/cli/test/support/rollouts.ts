@@ -93,6 +93,7 @@ export const member = (agent: string, of: Partial<Member> = {}): Member => ({
   code: null,
   message: null,
   failure: null,
+  step: null,
   ...of,
 });
 

@@ -34,7 +34,7 @@ export async function moveAgent(context: WriteContext, args: Moving): Promise<Mo
   if (view === null) throw new CodedError('not-found', `there is no agent ${name}`);
   const { id: instanceId, group_name: from } = view.instance;
   if (from === group) return { instanceId, from };
-  if (!args.mayMake) await requireGroup(db, group);
+  if (!args.mayMake) await requireKnown(db, group);
   await requireFree(db, { instanceId, name, from });
   await db
     .insertInto('groups')
@@ -60,6 +60,16 @@ export async function moveAgent(context: WriteContext, args: Moving): Promise<Mo
   const about = { nowMs, principal, why, agentName: name, instanceId };
   await addHistory(context, { ...about, kind: 'group-changed', detail });
   return { instanceId, from };
+}
+
+/** A typing mistake would take it from its group's settings. */
+async function requireKnown(db: ReadContext, group: string): Promise<void> {
+  try {
+    await requireGroup(db, group);
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    throw new CodedError(error.code, `${error.message}; a new one is made with --new`);
+  }
 }
 
 /** Whoever left now would make room in a group that it still takes a place of, and take none in the other one. */

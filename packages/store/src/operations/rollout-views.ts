@@ -94,6 +94,8 @@ export interface RolloutMemberView extends RolloutMemberTable {
   readonly platform: string | null;
   /** Of its command: what the queue, or the host, says that it waits for. */
   readonly command_hold_reason: string | null;
+  /** Of its instance, JSON of ReportedUpgrade: of whatever command it is. */
+  readonly reported_upgrade: string | null;
 }
 
 /** In their order. */
@@ -133,7 +135,7 @@ function membersOf(db: ReadContext, rolloutId: string) {
     .leftJoin('commands', 'commands.id', 'rollout_members.command_id')
     .leftJoin('instances', 'instances.id', 'rollout_members.instance_id')
     .selectAll('rollout_members')
-    .select('instances.platform')
+    .select(['instances.platform', 'instances.upgrade as reported_upgrade'])
     .select(({ fn }) =>
       fn.coalesce('commands.hold_reason', 'commands.host_hold_reason').as('command_hold_reason'),
     )

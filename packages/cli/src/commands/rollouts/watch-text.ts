@@ -4,7 +4,7 @@ import type { HoldReason } from '@moult/core/command';
 import { isFailure, ON_THE_WAY } from '@moult/core/rollout';
 import { formatDuration } from '../../terminal/format.ts';
 import { barText, countsText, overIn, sizeOf } from './bar.ts';
-import { memberText } from './member-text.ts';
+import { memberText, stepText } from './member-text.ts';
 import type { Member } from './members.ts';
 import { stateText, waitText } from './rollout-text.ts';
 
@@ -110,7 +110,7 @@ function cut(lines: readonly string[], rows: number, rollout: string): readonly 
   return ['', ...shown, `and ${lines.length - shown.length} more: moult rollouts why ${rollout}`];
 }
 
-/** `web-7: upgrading for 3 min 2 s; others took 41.0 s`; none: it is not slow. */
+/** `web-7: upgrading, fetching for 3 min 2 s; others took 41.0 s`; none: it is not slow. */
 function slowLine(member: Member, { usualMs, nowMs }: FrameOf): readonly string[] {
   const { agent, state, startedMs } = member;
   if (startedMs === null || !ON_THE_WAY.includes(state)) return [];
@@ -118,7 +118,8 @@ function slowLine(member: Member, { usualMs, nowMs }: FrameOf): readonly string[
   const slowMs = usualMs === null ? SLOW_MS_UNKNOWN : Math.max(SLOW_MS_MIN, SLOW_TIMES * usualMs);
   if (forMs <= slowMs) return [];
   const others = usualMs === null ? '' : `; others took ${formatDuration(usualMs)}`;
-  return [`${agent}: ${state.replaceAll('-', ' ')} for ${formatDuration(forMs)}${others}`];
+  const word = `${state.replaceAll('-', ' ')}${stepText(member)}`;
+  return [`${agent}: ${word} for ${formatDuration(forMs)}${others}`];
 }
 
 /** The middle one of what upgrades took; null: none is over. */

@@ -2,7 +2,13 @@
 import type { Rollout, RolloutMember } from '@moult/api';
 import type { ResponseOf } from '@moult/api/client';
 import { isFailureKind, memberReasonOf, NO_MEMBERS, whyOf } from '@moult/core/rollout';
-import type { RolloutCommandView, RolloutMemberView, RolloutTotals, Store } from '@moult/store';
+import type {
+  ReportedUpgrade,
+  RolloutCommandView,
+  RolloutMemberView,
+  RolloutTotals,
+  Store,
+} from '@moult/store';
 import type { Handlers } from '../handler.ts';
 import { gapMsOf, historyEntryOf } from '../views.ts';
 import { viewOf } from './rollout-view.ts';
@@ -81,12 +87,22 @@ function memberViewOf(rollout: Rollout, row: RolloutMemberView): RolloutMember {
     from: row.from_version,
     tries: row.tries,
     commandId: row.command_id,
+    step: stepOf(row),
     startedMs: row.started_ms,
     endedMs: row.ended_ms,
     code: row.code,
     message: row.message,
     failure: isFailureKind(row.failure) ? row.failure : null,
   };
+}
+
+/** An agent speaks of one upgrade, which may be another one's. */
+function stepOf({
+  command_id: commandId,
+  reported_upgrade: text,
+}: RolloutMemberView): string | null {
+  const upgrade = text === null ? null : (JSON.parse(text) as ReportedUpgrade);
+  return upgrade?.commandId === commandId ? upgrade.step : null;
 }
 
 function commandViewOf(
