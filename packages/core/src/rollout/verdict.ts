@@ -83,7 +83,7 @@ export function verdictOf(status: RolloutStatus, nowMs: number): Verdict {
   if (total.waiting + total.upgrading === 0) return allOver(status, total, nowMs);
   const doneSince = Math.max(0, total.done - status.doneAtResume);
   if (spec.pauseAfter !== null && doneSince >= spec.pauseAfter)
-    return { kind: 'pause', why: `test mode: ${doneSince} upgrades are done` };
+    return { kind: 'pause', why: `test mode: ${doneText(doneSince)}` };
   const atMost = spec.pauseAfter === null ? null : spec.pauseAfter - doneSince - total.upgrading;
   return nextStart({ spec, waves, tally, atMost, nowMs, isPublished: status.isPublished });
 }
@@ -208,6 +208,10 @@ function exceededText({ failuresAllowed }: RolloutSpec, { failures, judged }: Ta
   if (kind === 'count') return `${failures} failed, ${max} may`;
   // Rounded: 0.07 is not 7.000000000000001 %.
   return `${failures} of ${judged} failed, ${Number((max * 100).toFixed(2))} % may`;
+}
+
+function doneText(count: number): string {
+  return count === 1 ? '1 upgrade is done' : `${count} upgrades are done`;
 }
 
 /** Who went through: what can be told of a version is told by them. */

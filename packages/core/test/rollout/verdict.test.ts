@@ -284,6 +284,11 @@ describe('RO9: test mode', () => {
       { kind: 'pause', why: 'test mode: 2 upgrades are done' },
     ],
     [
+      'says of one that it is done',
+      statusOf([{ waiting: 9, done: 1 }], { spec: { ...spec, pauseAfter: 1 } }),
+      { kind: 'pause', why: 'test mode: 1 upgrade is done' },
+    ],
+    [
       'counts anew from a resume',
       statusOf([{ waiting: 9, done: 3 }], { spec, doneAtResume: 2 }),
       { ...START, atMost: 1 },
