@@ -114,7 +114,7 @@ describe.concurrent('each on a host of its own', () => {
     async () => {
       const { coordinator } = fleet;
       const host = await alone('alone-left');
-      await fleet.host('launched');
+      const launched = await fleet.host('launched');
       const only = ['--to', GOOD[0], '--only-with-launcher'];
       const some = ['agents', 'upgrade', 'agent in (alone-left, launched)', ...only];
       const waited = await coordinator.moult([...some, '--wait'], { timeoutMs: ALONE_MS });
@@ -134,6 +134,22 @@ describe.concurrent('each on a host of its own', () => {
         committed: { version: FIRST_AGENT },
         trial: null,
       });
+
+      const both = 'agent in (alone-left, launched)';
+      const plan = ['rollouts', 'plan', both, '--to', GOOD[1]];
+      expect(await coordinator.moultOk(plan)).toMatch(
+        /2 agents go.*warning, 1 agent: they run without a launcher: .*: alone-left/s,
+      );
+      const create = ['rollouts', 'create', '--to', GOOD[1], '--only-with-launcher', '--start'];
+      expect(await coordinator.moultOk([...create, both, '--name', 'launched'])).toMatch(
+        /for 1 agent in 1 wave; 1 cannot.*only with a launcher.*cannot, 1 agent: .*: alone-left/s,
+      );
+      const status = ['rollouts', 'status', 'launched', '--wait'];
+      await coordinator.moultOk(status, { timeoutMs: ALONE_MS });
+      expect((await launched.bootRecord()).components.agent.committed?.version).toBe(GOOD[1]);
+      const nobody = await coordinator.moult([...create, 'alone-left']);
+      expect(nobody.code).toBe(1);
+      expect(nobody.stderr).toMatch(/alone-left.*no-launcher-selected/s);
       await fleet.leave(host);
     },
     ALONE_MS,

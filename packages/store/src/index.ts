@@ -1,7 +1,7 @@
 export type * from './database.ts';
 export { SCHEMA } from './migrations/index.ts';
 export type { Order } from './operations/context.ts';
-export { changesIn, hasNoLauncher, keptIn } from './operations/host-facts.ts';
+export { changesIn, hasNoLauncher, keptIn, noLauncherSelected } from './operations/host-facts.ts';
 export type * from './operations/index.ts';
 export { TRIAL_STEPS } from './operations/lost-orders.ts';
 export { countsOf } from './operations/rollout-rows.ts';

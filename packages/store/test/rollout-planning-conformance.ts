@@ -172,6 +172,7 @@ function drafts(opened: () => Store): void {
     expect(some.cannot).toMatchObject([{ candidate: { agentName: 'b' }, reason: 'no-launcher' }]);
     await expect(plan(['b'], { isLauncherNeeded: true })).rejects.toMatchObject({
       code: 'no-launcher-selected',
+      message: 'b has no launcher',
     });
   });
 

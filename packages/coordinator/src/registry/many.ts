@@ -5,7 +5,7 @@
  */
 import { CodedError, type Status } from '@moult/core/errors';
 import { nextTurn } from '@moult/runtime/clock';
-import { hasNoLauncher, type Store } from '@moult/store';
+import { hasNoLauncher, noLauncherSelected, type Store } from '@moult/store';
 import { type Selected, type Selection, selectorOf } from './selection.ts';
 
 /** In flight at once: the store makes one commit of them, and others wait no longer than for that. */
@@ -100,8 +100,7 @@ export async function withLauncher<One extends Named>(
     if ((index + 1) % READ_AT_ONCE === 0) await nextTurn();
   }
   if (chosen.length > 0) return { chosen, leftOut };
-  const who = leftOut.length === 1 ? `${leftOut[0]} has` : `all ${leftOut.length} agents have`;
-  throw new CodedError('no-launcher-selected', `${who} no launcher`);
+  throw noLauncherSelected(leftOut);
 }
 
 /** Throws only where nothing was done. */

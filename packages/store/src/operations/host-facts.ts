@@ -2,6 +2,7 @@
 import type { AgentMark } from '@moult/core/agent-state';
 import { NO_CHANGES, type SlotChanges } from '@moult/core/changed-files';
 import type { Component } from '@moult/core/component';
+import { CodedError } from '@moult/core/errors';
 import type { InstanceComponentTable, InstanceTable } from '../database.ts';
 
 /** What a host keeps of files that somebody had changed in a slot. */
@@ -27,4 +28,10 @@ export function keptIn({ kept }: Pick<InstanceTable, 'kept'>): readonly Reported
 export function hasNoLauncher({ marks }: Pick<InstanceTable, 'marks'>): boolean {
   const mark: AgentMark = 'no launcher';
   return (JSON.parse(marks) as readonly string[]).includes(mark);
+}
+
+/** H14: whoever wants only agents with a launcher means none. */
+export function noLauncherSelected(names: readonly string[]): CodedError {
+  const who = names.length === 1 ? `${names[0]} has` : `all ${names.length} agents have`;
+  return new CodedError('no-launcher-selected', `${who} no launcher`);
 }

@@ -1,5 +1,4 @@
 /* A plan as it is stored: members in their waves, counters, and what there is to know before the start. */
-import { CodedError } from '@moult/core/errors';
 import {
   differenceOf,
   type Plan,
@@ -10,6 +9,7 @@ import {
 } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
 import type { ReadContext, WriteContext } from './context.ts';
+import { noLauncherSelected } from './host-facts.ts';
 import { type CandidatesAsked, rolloutCandidates } from './rollout-candidates.ts';
 import { addWave } from './rollout-rows.ts';
 
@@ -27,7 +27,7 @@ export async function planNow(
   const candidates = await rolloutCandidates(db, { ...spec, agents });
   const hasNone = candidates.length > 0 && candidates.every(({ hasLauncher }) => !hasLauncher);
   if (spec.isLauncherNeeded && hasNone)
-    throw new CodedError('no-launcher-selected', `none of the ${candidates.length} has a launcher`);
+    throw noLauncherSelected(candidates.map(({ agentName }) => agentName));
   return planOf(spec, candidates);
 }
 
