@@ -2,15 +2,20 @@
 import type { Rollout } from '@moult/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
+import type { Ran } from '../../scripts/fleet/program.ts';
 import { until } from '../../scripts/fleet/until.ts';
 import { expectClearFailure } from '../support/clear-failure.ts';
 import { BAD, GOOD } from '../support/e2e-releases.ts';
+import { HeldLauncher } from '../support/held-launcher.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 import { RolloutWatch } from '../support/rollout-watch.ts';
 
 const ROLLOUT_MS = 150_000;
 const GROUPS = ['eu', 'us'] as const;
 const EACH = 2;
+const SOAK_MS = 2_000;
+/** Still to come when it has been told, on a machine that does other things as well. */
+const SOON_MS = 8_000;
 
 let fleet: RealFleet;
 let watch: RolloutWatch;
@@ -37,6 +42,13 @@ const EVERYBODY = 'group in (eu, us)';
 
 async function moult(...args: readonly string[]): Promise<string> {
   return await fleet.coordinator.moultOk(['rollouts', ...args]);
+}
+
+/** Until it is over, or waits for a person. */
+async function moultWaits(rollout: string): Promise<Ran> {
+  return await fleet.coordinator.moult(['rollouts', 'status', rollout, '--wait'], {
+    timeoutMs: ROLLOUT_MS,
+  });
 }
 
 /** Refused while the canary is upgrading; whoever waits has it, and nobody of the next wave starts. */
@@ -86,6 +98,18 @@ test(
       expectClearFailure(await as(token, 'start', 'theirs'), denied);
       expect((await as(token, 'status', 'theirs')).stdout).toContain('pending');
     }
+    await as(upgrader, 'edit', 'theirs', '--second-principal');
+    expectClearFailure(await as(upgrader, 'approve', 'theirs'), {
+      code: 'second-principal-needed',
+      exitCode: 4,
+      says: /uma edited theirs: another principal approves it/,
+    });
+    expectClearFailure(await as(upgrader, 'start', 'theirs'), {
+      code: 'rollout-not-approved',
+      exitCode: 1,
+      says: /theirs needs the approval of a second principal/,
+    });
+    expect(await moult('approve', 'theirs')).toContain('theirs: pending');
     await coordinator.moultOk(['principals', 'role', 'uma', 'operator', '-m', 'change of team']);
     expectClearFailure(await as(upgrader, 'start', 'theirs'), denied);
     await coordinator.moultOk(['principals', 'revoke', 'uma', '-m', 'left']);
@@ -139,11 +163,8 @@ test(
 test(
   'R3 R5 R23: a bad release stops at the canary, nobody else is touched, and it is said why',
   async () => {
-    const { coordinator } = fleet;
     await moult('create', EVERYBODY, '--to', BAD.crashesAtStart, '--name', 'bad', '--start');
-    const waited = await coordinator.moult(['rollouts', 'status', 'bad', '--wait'], {
-      timeoutMs: ROLLOUT_MS,
-    });
+    const waited = await moultWaits('bad');
     expect(waited.code).toBe(5);
     expect(waited.stdout).toMatch(/halted.*1 failed, 0 may/s);
     expect(await watch.states('bad')).toEqual({
@@ -198,54 +219,79 @@ test(
     await moult('cancel', 'never');
     const plan = ['rollouts', 'plan', EVERYBODY, '--detailed-exitcode', '--to'];
     expect(await coordinator.moult([...plan, GOOD[1]])).toMatchObject({ code: 8 });
-    expect(await coordinator.moult([...plan, GOOD[0]])).toMatchObject({ code: 0 });
+    const nobody = await coordinator.moult([...plan, GOOD[0]]);
+    expect(nobody).toMatchObject({ code: 0 });
+    expect(nobody.stdout).toContain('there is nothing to do; 4 there already');
+    // RO6: those that have refused it are left out, unless it is forced.
+    const refused = await moult('plan', EVERYBODY, '--to', BAD.crashesAtStart);
+    expect(refused).toMatch(/3 agents go.*; 1 cannot.*cannot, 1 agent: .*refused.*: eu-1/s);
+    const forced = await moult('plan', EVERYBODY, '--to', BAD.crashesAtStart, '--force');
+    expect(forced).toContain('4 agents go');
+  },
+  ROLLOUT_MS,
+);
+
+/** Past its switch, while that is so: resolves with what lets it go on. */
+async function heldPastSwitch(name: string): Promise<() => void> {
+  const host = hosts.get(name);
+  if (host === undefined) throw new Error(`there is no host ${name}`);
+  const launcher = await HeldLauncher.of(host);
+  await launcher.hold(host, 'probation');
+  return () => launcher.release();
+}
+
+test(
+  'R5 R6 H18: a pause lets who is past its switch finish, and nobody takes it away meanwhile; test mode pauses by itself after each; a cancel says of each agent whether it is done, too late or stopped',
+  async () => {
+    const { coordinator } = fleet;
+    await moult('create', EVERYBODY, '--to', GOOD[1], '--name', 'tested', '--pause-after', '1');
+    const canary = heldPastSwitch('eu-1');
+    await moult('start', 'tested');
+    const release = await canary;
+    expect(await moult('pause', 'tested', '-m', 'phone')).toMatch(/paused.*1 upgrading, 3 waiting/);
+    for (const force of [[], ['--force']]) {
+      const order = ['agents', 'upgrade', 'eu-1', '--to', GOOD[2], ...force];
+      expectClearFailure(await coordinator.moult(order), {
+        code: 'rollout-owns-agent',
+        exitCode: 1,
+        says: /the rollout tested.*rollouts skip tested eu-1/s,
+      });
+    }
+    release();
+    const isThrough = ({ counts }: Rollout) => counts.done === 1;
+    const paused = await watch.when('tested', 'is through with its canary', isThrough);
+    expect(paused).toMatchObject({ state: 'paused', counts: { done: 1, waiting: 3 } });
+    expect(await watch.version('eu-1')).toBe(GOOD[1]);
+
+    await moult('resume', 'tested');
+    const waited = await moultWaits('tested');
+    expect(waited.code).toBe(8);
+    expect(waited.stderr).toContain('tested waits for a person: moult rollouts resume tested');
+    const again = await watch.when('tested', 'pauses by itself', ({ state }) => state === 'paused');
+    expect(again).toMatchObject({ counts: { done: 2, waiting: 2 } });
+    expect(again.stateWhy).toMatch(/test mode/);
+
+    const next = heldPastSwitch('us-1');
+    await moult('resume', 'tested');
+    const releaseNext = await next;
+    expect(await moult('cancel', 'tested')).toMatch(
+      /us-1: too late.*us-2: stopped.*eu-1: done before.*eu-2: done before/s,
+    );
+    releaseNext();
+    const hasEnded = ({ counts }: Rollout) => counts.done === 3;
+    await watch.when('tested', 'is through with who was too late', hasEnded);
+    expect(await watch.versions(['us-1', 'us-2'])).toEqual({ 'us-1': GOOD[1], 'us-2': GOOD[0] });
+    const { entries } = await coordinator.client.listHistory({ query: { rollout: 'tested' } });
+    expect(entries.filter(({ kind }) => kind === 'rollout-paused')).toMatchObject([
+      { principal: 'coordinator' },
+      { principal: 'admin', why: 'phone' },
+    ]);
   },
   ROLLOUT_MS,
 );
 
 test(
-  'R5 R6 R10: test mode pauses, the rest goes on when it is resumed, also over a coordinator killed with -9; who is away comes later',
-  async () => {
-    const { coordinator } = fleet;
-    const away = hosts.get('us-2');
-    await away?.stop();
-    await away?.whenAgent(coordinator, 'is Down', ({ state }) => state === 'Down', 90_000);
-    await moult('create', EVERYBODY, '--to', GOOD[1], '--name', 'tested', '--pause-after', '1');
-    await moult('start', 'tested');
-    const waited = await coordinator.moult(['rollouts', 'status', 'tested', '--wait'], {
-      timeoutMs: ROLLOUT_MS,
-    });
-    expect(waited.code).toBe(8);
-    expect(waited.stderr).toContain('tested waits for a person: moult rollouts resume tested');
-    const paused = await watch.when('tested', 'pauses', ({ state }) => state === 'paused');
-    expect(paused).toMatchObject({ counts: { done: 1, waiting: 3 } });
-    expect(paused.stateWhy).toMatch(/test mode/);
-    await moult('resume', 'tested');
-    const isPausedAgain = ({ state, counts }: Rollout) => state === 'paused' && counts.done > 1;
-    const again = await watch.when('tested', 'pauses again', isPausedAgain);
-    expect(again.counts.done).toBeLessThan(4);
-    await moult('resume', 'tested');
-    await coordinator.kill();
-    await coordinator.start();
-    const end = await watch.when('tested', 'is over', ({ state, counts }) => {
-      return state === 'ended' || (state === 'paused' && counts.done === 3);
-    });
-    if (end.state === 'paused') await moult('resume', 'tested');
-    await watch.when('tested', 'has ended', ({ state }) => state === 'ended');
-    expect(await watch.states('tested')).toMatchObject({ 'us-2': 'parked' });
-    expect(await watch.version('us-2')).toBe(GOOD[0]);
-    away?.start();
-    await watch.when('tested', 'has everybody', ({ counts }) => counts.done === 4);
-    expect(await watch.version('us-2')).toBe(GOOD[1]);
-    const { entries } = await coordinator.client.listHistory({ query: { limit: 1000 } });
-    const pauses = entries.filter(({ kind }) => kind === 'rollout-paused');
-    expect(pauses.map(({ detail }) => detail['rollout'])).toContain('tested');
-  },
-  ROLLOUT_MS * 2,
-);
-
-test(
-  'R4 R5 R7 R9 N6: a draft is edited, supposed, planned and split; its parts go one by one, and what one has upgraded is taken back',
+  'R4 R5 R7 R9 P1 N6: a draft is edited, supposed, planned and split; its parts go one by one from the time that was set, and what each has upgraded is taken back, to what ran before or, by waves that soak and that a person opens, to one version',
   async () => {
     const { coordinator } = fleet;
     const before = await watch.version('eu-1');
@@ -260,7 +306,8 @@ test(
     expect(split).toMatch(/drafted-2: 2 agents, once drafted-1 has ended well/);
     const follows = await coordinator.moult(['rollouts', 'status', 'drafted-2']);
     expect(follows.stdout).toContain('has not ended well (awaiting-sibling)');
-    await moult('start', 'drafted-1');
+    await moult('start', 'drafted-1', '--at', new Date(Date.now() + SOON_MS).toISOString());
+    await watch.when('drafted-1', 'starts by itself', ({ state }) => state !== 'pending');
     const again = await coordinator.moult(['rollouts', 'split', 'drafted-1', '--into', '2']);
     expect(again.code).not.toBe(0);
     expect(again.stderr).toContain('only what is pending is split');
@@ -273,6 +320,21 @@ test(
     expect(await watch.states('drafted-1-revert')).toEqual({ 'eu-1': 'done', 'us-1': 'done' });
     const versions = await Promise.all([...hosts.keys()].sort().map((name) => watch.version(name)));
     expect(versions).toEqual([before, GOOD[2], before, GOOD[2]]);
+    // What its agents ran before is not asked; each wave soaks, and a person opens the second.
+    const to = ['--to', GOOD[0], '--soak', '2s', '--approval', '--start'];
+    await moult('revert', 'drafted-2', ...to);
+    const name = 'drafted-2-revert';
+    const shut = await moultWaits(name);
+    expect(shut).toMatchObject({ code: 8 });
+    expect(shut.stderr).toContain(`${name} waits for a person: moult rollouts approve ${name}`);
+    expect(await moult('why', name)).toMatch(/awaiting-approval.*freed by: .*approve drafted-2/s);
+    await moult('approve', name, '-m', 'looks well');
+    const end = await watch.when(name, 'is over', ({ state }) => state === 'ended');
+    expect(end).toMatchObject({ outcome: 'ended-ok', version: GOOD[0], counts: { done: 2 } });
+    const [canary, last] = await watch.members(name);
+    expect(last?.startedMs).toBeGreaterThanOrEqual((canary?.endedMs ?? Number.NaN) + SOAK_MS);
+    expect(end.endedMs).toBeGreaterThanOrEqual((last?.endedMs ?? Number.NaN) + SOAK_MS);
+    expect(await watch.version('eu-2')).toBe(GOOD[0]);
   },
   ROLLOUT_MS * 2,
 );
