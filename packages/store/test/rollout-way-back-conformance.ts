@@ -360,4 +360,19 @@ function standing(opened: () => Store): void {
     expect(await fleet.states()).toEqual({ a: 'failed', b: 'done', c: 'stopped' });
     expect(await fleet.failures()).toMatchObject({ a: 'after-commit', b: null });
   });
+
+  test('RO35: of a rollout that is over nobody is sent to another version, whoever brought it back', async () => {
+    const store = opened();
+    await publish(store, [['1.5.0', '3'.repeat(64)]]);
+    const fleet = await Fleet.of(store, { eu: ['a'] });
+    await fleet.rollOut({ waves: EVERYBODY, rollBackTo: '1.5.0' });
+    await fleet.send('a');
+    const ask = { instanceId: fleet.id('a'), commandId: await fleet.commandOf('a'), attempt: 1 };
+    await store.write('decidePermission', { ...ask, point: 'switch', nowMs: NOW });
+    const { agents } = await store.write('cancelRollout', { ...order, rollout: fleet.rollout });
+    expect(agents).toMatchObject([{ answer: 'too-late' }]);
+    await fleet.finish('a', { attests: false, outcome: 'rolled-back' });
+    expect(await fleet.states()).toEqual({ a: 'rolled-back' });
+    expect(await fleet.failures()).toEqual({ a: 'trial' });
+  });
 }

@@ -1,6 +1,7 @@
 /* What becomes of the members of rollouts when their commands end, or are held. */
 import type { EndedState, HoldReason } from '@moult/core/command';
 import {
+  isActive,
   isOnWayBack,
   isParkedFor,
   lastStepOf,
@@ -48,7 +49,9 @@ export async function noteMemberEnd(
     await moveMember(context, member, { state, nowMs, set });
     return;
   }
-  const spec = readSpec((await rolloutOf(context.db, member.rollout_id)).spec);
+  const row = await rolloutOf(context.db, member.rollout_id);
+  // RO35: of one that is over nobody is ordered anything more.
+  const spec = isActive(row.state) ? readSpec(row.spec) : null;
   const from = member.from_version;
   const after = spec === null ? state : stateAfterFailure(spec, { kind: failure, from });
   await moveMember(context, member, { state: after, nowMs, set });
