@@ -193,6 +193,18 @@ describe('a command that the host has', () => {
     const locked = { ...at('preflight', '/run/lock'), hostHoldReason: 'host-locked' } as const;
     expect(inFlight(locked)).toMatchObject({ reason: 'host-locked', detail: '/run/lock' });
   });
+
+  test('says why it was not permitted to go on, and what frees it', () => {
+    const denied = { ...at('rehearsed'), holdReason: 'rollout-failed' } as const;
+    expect(inFlight(denied)).toEqual({
+      reason: 'rollout-failed',
+      detail: null,
+      freedBy: 'moult commands revoke c1',
+    });
+    const waits = { ...denied, holdReason: 'awaiting-turn', turn: TURN } as const;
+    expect(inFlight(waits)).toMatchObject({ reason: 'awaiting-turn' });
+    expect(inFlight({ ...denied, ...at('draining') }).reason).toBe('upgrading');
+  });
 });
 
 test('R23: one that has failed in a rollout names it, how, and where the evidence is', () => {

@@ -153,6 +153,24 @@ function overrunning(opened: () => Store): void {
     expect(await fleet.states()).toMatchObject({ a: 'done' });
   });
 
+  test('RO33: a step is what the report says, and who waits for our word has no deadline', async () => {
+    const fleet = await Fleet.of(opened(), { eu: ['a'], us: ['b'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    for (const name of ['a', 'b']) {
+      await fleet.send(name);
+      await fleet.progress(name, 'fetching');
+    }
+    await fleet.reportsStep('a', 'rehearsed', NOW + MINUTE);
+    await fleet.reportsStep('b', 'switching', NOW + 45 * MINUTE);
+    for (const name of ['a', 'b']) await fleet.look(name, NOW + 54 * MINUTE);
+    expect(await fleet.failures()).toEqual({ a: null, b: null });
+    await fleet.permission('b');
+    for (const name of ['a', 'b']) await fleet.look(name, NOW + 55 * MINUTE);
+    expect(await fleet.failures()).toEqual({ a: null, b: 'deadline' });
+    await fleet.look('a', NOW + 600 * MINUTE);
+    expect(await fleet.failures()).toMatchObject({ a: null });
+  });
+
   test('RO34: who goes away before its switch is parked, and is ordered anew when it comes', async () => {
     const fleet = await Fleet.of(opened(), { eu: ['a', 'b'] });
     await fleet.rollOut({ waves: EVERYBODY });
@@ -200,5 +218,20 @@ function comingLate(opened: () => Store): void {
     await fleet.finish('b', { attests: false, outcome: 'rolled-back' });
     expect(await fleet.send('c')).toBe('rollout-failed');
     expect(await fleet.states()).toEqual({ a: 'done', b: 'rolled-back', c: 'parked' });
+  });
+
+  test('RO31: one that has its order already is denied, and its order says why', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'], us: ['b'], asia: ['c'] });
+    await fleet.rollOut({ waves: EVERYBODY });
+    for (const name of ['b', 'c']) await fleet.send(name, { isConnected: false });
+    await fleet.upgrade('a');
+    await fleet.step();
+    for (const name of ['b', 'c']) await fleet.send(name);
+    await fleet.finish('b', { attests: false, outcome: 'rolled-back' });
+    const answer = await fleet.permission('c');
+    expect(answer).toEqual({ kind: 'denied', reason: 'rollout-failed', isFinal: false });
+    const command = await store.read('commandById', await fleet.commandOf('c'));
+    expect(command).toMatchObject({ hold_reason: 'rollout-failed' });
   });
 }

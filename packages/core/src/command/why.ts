@@ -182,6 +182,11 @@ function explainInFlight(facts: WhyFacts, open: OpenCommand): Found {
   if (progress === null) return { reason: hostHoldReason ?? 'upgrading' };
   const { step, detail, sinceMs } = progress;
   if (hostHoldReason !== null) return withDetail(hostHoldReason, detail);
+  // It has asked, and was told why not now.
+  if (open.holdReason !== null && STEPS_BEFORE_PERMISSION.includes(step)) {
+    const turn = open.holdReason === 'awaiting-turn' ? open.turn : null;
+    return turn === null ? { reason: open.holdReason, id } : waitingFor(turn);
+  }
   if (PROBATION_STEPS.includes(step)) return withDetail('in-probation', detail);
   // Nothing is asked of a paused agent before it may drain: it will be denied till then.
   if (facts.state === 'Paused' && STEPS_BEFORE_PERMISSION.includes(step))

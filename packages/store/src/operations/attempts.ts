@@ -133,7 +133,7 @@ export async function decidePermission(
   if (refusal !== null) {
     const detail = { point: ask.point, reason: refusal.reason, final: refusal.isFinal };
     await addHistoryOnce(context, { ...about, kind: 'permission-denied', detail });
-    if (refusal.reason === AWAITING_TURN) await noteAwaitedTurn(context, command.id);
+    if (!refusal.isFinal) await noteRefused(context, command.id, refusal.reason);
     return { kind: 'denied', ...refusal };
   }
   if (command.has_place === 0) {
@@ -156,12 +156,15 @@ export async function decidePermission(
   return { kind: 'granted' };
 }
 
-const AWAITING_TURN: HoldReason = 'awaiting-turn';
-
-async function noteAwaitedTurn(context: WriteContext, commandId: string): Promise<void> {
+/** So that people see what it waits for; the next answer takes it away. */
+async function noteRefused(
+  context: WriteContext,
+  commandId: string,
+  reason: HoldReason,
+): Promise<void> {
   await context.db
     .updateTable('commands')
-    .set({ hold_reason: AWAITING_TURN })
+    .set({ hold_reason: reason })
     .where('id', '=', commandId)
     .execute();
 }
@@ -190,7 +193,11 @@ async function refusalOf(
     readonly instance: NonNullable<Awaited<ReturnType<typeof instanceById>>>;
     readonly ask: AttemptRef & { readonly point: 'drain' | 'switch' };
   },
-): Promise<{ readonly reason: string; readonly isFinal: boolean } | null> {
+): Promise<
+  | { readonly reason: string; readonly isFinal: true }
+  | { readonly reason: HoldReason; readonly isFinal: false }
+  | null
+> {
   const { command, instance, ask } = of;
   if (isEnded(command.state)) return { reason: command.state, isFinal: true };
   if (command.kind !== 'autoUpgrade') return { reason: 'no-upgrade', isFinal: true };

@@ -11,7 +11,7 @@ import {
   overdueOf,
   stepMsOf,
 } from '@moult/core/rollout';
-import type { CommandTable } from '../database.ts';
+import type { AttemptTable, CommandTable } from '../database.ts';
 import type { RolloutMemberTable } from '../rollout-tables.ts';
 import { attemptOf } from './attempt-rows.ts';
 import { GAVE_WAY, isSuperseded } from './choice-rollouts.ts';
@@ -19,6 +19,7 @@ import { applyEvent, type Ending } from './command-rows.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import type { InstanceRow } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
+import type { ReportedUpgrade } from './reports.ts';
 import { memberOfCommand } from './rollout-members.ts';
 import { orderVersion } from './rollout-orders.ts';
 import { moveMember, rolloutOf } from './rollout-rows.ts';
@@ -67,9 +68,7 @@ async function judged(
   const { command, member, awaySinceMs, nowMs } = of;
   const attempt = await attemptOf(db, { commandId: command.id, attempt: command.attempt });
   if (attempt === null) return { kind: 'in-time' };
-  const steps = JSON.parse(attempt.steps) as readonly { step: string; startedMs: number }[];
-  // Accepted, and not begun: as long as that it may take.
-  const last = steps.at(-1) ?? { step: 'preflight', startedMs: attempt.started_ms };
+  const last = lastStep(of.instance, attempt);
   const { state } = await rolloutOf(db, member.rollout_id);
   const facts = {
     step: last.step,
@@ -82,6 +81,24 @@ async function judged(
   // Below the floor it is in time, whatever others took.
   if (overdueOf({ ...facts, measuredMs: [] }, nowMs).kind === 'in-time') return { kind: 'in-time' };
   return overdueOf({ ...facts, measuredMs: await measured(db, command, last.step) }, nowMs);
+}
+
+/** Where it is: its report says each step; progress tells of those alone that move, or wait for something. */
+function lastStep(
+  { upgrade, upgrade_since_ms: sinceMs }: InstanceRow,
+  attempt: AttemptTable,
+): StepTime {
+  const said = upgrade === null ? null : (JSON.parse(upgrade) as ReportedUpgrade);
+  const isOfIt = said?.commandId === attempt.command_id && said.attempt === attempt.attempt;
+  if (said !== null && isOfIt && sinceMs !== null) return { step: said.step, startedMs: sinceMs };
+  const steps = JSON.parse(attempt.steps) as readonly StepTime[];
+  // Accepted, and not begun: as long as that it may take.
+  return steps.at(-1) ?? { step: 'preflight', startedMs: attempt.started_ms };
+}
+
+interface StepTime {
+  readonly step: string;
+  readonly startedMs: number;
 }
 
 /** How long the newest upgrades that ended well were in that step. */

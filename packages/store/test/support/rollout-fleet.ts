@@ -153,6 +153,17 @@ export class Fleet {
     await this.#store.write('recordProgress', { ...ref, ...bytes, step, nowMs });
   }
 
+  /** Its report says that step, and nothing else does. */
+  async reportsStep(name: string, step: string, nowMs: number = NOW): Promise<void> {
+    const about = {
+      commandId: await this.commandOf(name),
+      attempt: 1,
+      component: 'agent',
+    } as const;
+    const upgrade = { ...about, step, detail: '', bytesDone: 0, bytesTotal: 0 };
+    await report(this.#store, this.id(name), [], { upgrade, nowMs });
+  }
+
   /** It asks to be let to its switch. */
   async permission(name: string, commandId?: string) {
     const id = commandId ?? (await this.commandOf(name));
