@@ -1,11 +1,12 @@
-/* What the spec says of a rollout before it runs: who may be in it, and when it may start (RO42 to RO45). */
-import { failuresOf, type KnownMember, type KnownRollout } from './known.ts';
+/* What the spec says of a rollout before it runs: who may be in it, and when it may start (RO8, RO42 to RO45). */
+import { ACTIVE, failuresOf, type KnownMember, type KnownRollout, ON_THE_WAY } from './known.ts';
 
 export interface BeginningsOptions {
   readonly rollouts: ReadonlyMap<string, KnownRollout>;
   readonly nowMs: () => number;
   readonly fail: (invariant: string, message: string) => void;
   readonly met: (what: string) => void;
+  readonly nameOf: (instance: string) => string;
   /** What an agent ran before a command, by its own word; undefined: it was never given that. */
   readonly formerOf: (instance: string, command: string) => string | undefined;
 }
@@ -63,6 +64,7 @@ export class Beginnings {
   }
 
   starts(rollout: KnownRollout): void {
+    this.#isApart(rollout);
     const { name, spec, makers, approvedBy } = rollout;
     if (spec?.needsSecondPrincipal && (approvedBy === null || makers.includes(approvedBy)))
       this.#fail('RO42', `${name} starts, made by ${makers.join()}, approved by ${approvedBy}`);
@@ -77,6 +79,19 @@ export class Beginnings {
     if (startsAfter !== null) this.#follows(rollout, startsAfter);
   }
 
+  /** RO8 */
+  #isApart(rollout: KnownRollout): void {
+    for (const other of this.#options.rollouts.values()) {
+      const isOther = other !== rollout && other.component === rollout.component;
+      if (!isOther || !ACTIVE.has(other.state)) continue;
+      for (const { instance, state } of other.members.values()) {
+        if (!ON_THE_WAY.has(state) || !rollout.members.has(instance)) continue;
+        const name = this.#options.nameOf(instance);
+        this.#fail('RO8', `${name} is in ${rollout.name} and in ${other.name}`);
+      }
+    }
+  }
+
   /** RO44: as far as the journal tells how the one before it has ended. */
   #follows(rollout: KnownRollout, before: string): void {
     const sibling = this.#options.rollouts.get(before);
@@ -89,7 +104,7 @@ export class Beginnings {
   }
 
   /** At the end of a look: each agent of what was split is in one of its parts. */
-  settle(nameOf: (instance: string) => string): void {
+  settle(): void {
     for (const [id, parts] of this.#parts) {
       this.#options.met('split');
       const left = this.#left.get(id) ?? new Set();
@@ -99,7 +114,10 @@ export class Beginnings {
       for (const instance of new Set([...left, ...count.keys()])) {
         const times = count.get(instance) ?? 0;
         if (times !== 1 || !left.has(instance))
-          this.#fail('RO44', `${nameOf(instance)} is in ${times} parts of what was split`);
+          this.#fail(
+            'RO44',
+            `${this.#options.nameOf(instance)} is in ${times} parts of what was split`,
+          );
       }
     }
     this.#left.clear();

@@ -1,8 +1,17 @@
-/* RO3, RO5, RO6 and RO36, judged anew: what stands against the opening of a wave, and against the end of a rollout. */
-import { countOf, isTooMuch, type KnownRollout, wentThrough } from './known.ts';
+/* What stands against the opening of a wave, the end of a rollout, the going on of an agent and its giving up, judged anew. */
+import {
+  countOf,
+  GOES_BACK,
+  isTooMuch,
+  type KnownCommand,
+  type KnownMember,
+  type KnownRollout,
+  wentThrough,
+} from './known.ts';
+import type { LightAgent } from './light-agent.ts';
 
 interface Against {
-  readonly invariant: 'RO3' | 'RO5' | 'RO6' | 'RO36';
+  readonly invariant: 'RO2' | 'RO3' | 'RO5' | 'RO6' | 'RO10' | 'RO31' | 'RO33' | 'RO36';
   readonly why: string;
 }
 
@@ -50,4 +59,34 @@ export function againstEnd(rollout: KnownRollout, nowMs: number): readonly Again
       why: `, and was looked at for ${soakedMs} ms after the last`,
     });
   return against;
+}
+
+/** RO2, RO10, RO31: null: it may. */
+export function againstGoingOn(rollout: KnownRollout, member: KnownMember): Against | null {
+  const { name, state } = rollout;
+  // What is to go back goes, whatever became of its rollout (R8).
+  if (GOES_BACK.has(member.state) || state === 'running') return null;
+  if (state === 'ended') {
+    const isBad = !rollout.isUncertain && isTooMuch(rollout).halts;
+    return isBad ? { invariant: 'RO31', why: `${name} has ended with too many failures` } : null;
+  }
+  return { invariant: state === 'cancelled' ? 'RO10' : 'RO2', why: `${name} is ${state}` };
+}
+
+/** No step has less, by docs/defaults.md. */
+const DEADLINE_MS_MIN = 600_000;
+/** What an agent says is under way so long. */
+const KNOWN_MS = 120_000;
+
+/** RO33: why a deadline cannot have passed; null: it may have. */
+export function againstDeadline(
+  { id, sentMs }: KnownCommand,
+  { agent, nowMs }: { readonly agent: LightAgent | undefined; readonly nowMs: number },
+): Against | null {
+  if (sentMs !== null && nowMs - sentMs < DEADLINE_MS_MIN)
+    return { invariant: 'RO33', why: `it has gone on for ${nowMs - sentMs} ms` };
+  const isWaiting = agent?.commandId === id && agent.isLive && agent.upgrade.step === 'rehearsed';
+  return isWaiting && agent.upgrade.inStepMs > KNOWN_MS
+    ? { invariant: 'RO33', why: 'it waits for our word' }
+    : null;
 }

@@ -61,6 +61,8 @@ export interface KnownCommand {
   readonly origin: string;
   readonly pace: string;
   state: string;
+  /** Null: not yet, or in another life of the store. */
+  sentMs: number | null;
   /** RO24: by what it was permitted. */
   hasPlace: boolean;
 }

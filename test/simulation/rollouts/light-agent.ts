@@ -104,6 +104,7 @@ export class LightAgent {
       agent: this,
       committed: original?.upgrade.committed ?? options.first,
       after: (ms, run) => this.#after(ms, run),
+      nowMs: () => options.scheduler.nowMs,
       send: (frame) => this.#send(frame),
       finish: (finish) => this.#outbox.add(finish),
       restart: (ms) => this.crash(ms),
@@ -128,6 +129,11 @@ export class LightAgent {
   get hasSpokenLately(): boolean {
     const quietMs = this.#options.scheduler.nowMs - this.#spokeMs;
     return quietMs > UNDER_WAY_MS && quietMs < GONE_MS;
+  }
+
+  /** What it is at; empty: nothing. */
+  get commandId(): string {
+    return this.upgrade.job?.commandId ?? '';
   }
 
   get outboxSize(): number {

@@ -1,7 +1,7 @@
 /*
- *   preflight ─► fetching ─► staged ─granted─► draining ─granted─► switching ─► probation ─confirm─► committing ─► (done)
- *                              ▲   unanswered, not now  │                          │ unwell, rejected
- *                              └────────────────────────┘                          └─► rolled back
+ *   preflight ─► fetching ─► staged ─► rehearsed ─granted─► draining ─granted─► switching ─► probation ─confirm─► committing ─► (done)
+ *                                          ▲ unanswered, not now │                          │ unwell, rejected
+ *                                          └────────────────────┘                          └─► rolled back
  *
  * From draining on the host does not work. The step is durable; what it waits for is not, and begins anew when it starts.
  */
@@ -31,6 +31,7 @@ export type Step =
   | 'preflight'
   | 'fetching'
   | 'staged'
+  | 'rehearsed'
   | 'draining'
   | 'switching'
   | 'probation'
@@ -44,6 +45,7 @@ export interface LightUpgradeOptions {
   readonly watch: Watch;
   /** Not after the end of this process. */
   readonly after: (ms: number, run: () => void) => void;
+  readonly nowMs: () => number;
   readonly send: (frame: AgentFrame) => void;
   readonly finish: (finish: FinishMessage) => void;
   readonly restart: (ms: number) => void;
@@ -63,6 +65,10 @@ export class LightUpgrade {
   job: Job | null = null;
   step: Step | null = null;
   isHealthy = false;
+  /** It does nothing once it is there. */
+  hangsIn: Step | null = null;
+  /** In which it is; one that is begun anew goes on. */
+  stepSinceMs = 0;
   /** Truth: what runs, and what boots. */
   runs: Slot;
   committed: Slot;
@@ -93,6 +99,19 @@ export class LightUpgrade {
     return this.step !== null && TRIAL.has(this.step);
   }
 
+  get inStepMs(): number {
+    return this.#options.nowMs() - this.stepSinceMs;
+  }
+
+  get isHanging(): boolean {
+    return this.step !== null && this.step === this.hangsIn;
+  }
+
+  comeToItself(): void {
+    this.hangsIn = null;
+    if (this.step !== null) this.#enter(this.step);
+  }
+
   /** Its inbox: accepted when it is durable, as often as it is sent. */
   ordered(command: CoordinatorMessages['command']): void {
     const { commandId, attempt } = command;
@@ -116,7 +135,7 @@ export class LightUpgrade {
       this.#next();
       return;
     }
-    if (this.step === 'draining') this.#enter('staged');
+    if (this.step === 'draining') this.#enter('rehearsed');
     else {
       // Its launcher starts it once; who was crashed then may have to go.
       if (this.step === 'probation') this.#starts += 1;
@@ -126,7 +145,7 @@ export class LightUpgrade {
   }
 
   connected(): void {
-    if (this.step === 'staged') this.#ask('drain');
+    if (this.step === 'rehearsed') this.#ask('drain');
   }
 
   answered({ kind, message }: Answer): void {
@@ -140,7 +159,7 @@ export class LightUpgrade {
     } else if (kind === 'granted') this.#granted(message.point);
     else if (message.isFinal && (step === null || !TRIAL.has(step)) && step !== 'switching') {
       this.#end('denied', message.reason);
-    } else if (step === 'draining') this.#enter('staged');
+    } else if (step === 'draining') this.#enter('rehearsed');
   }
 
   finishOf(of: {
@@ -163,8 +182,9 @@ export class LightUpgrade {
   }
 
   #granted(point: string): void {
-    if (point === 'drain' && this.step === 'staged') this.#enter('draining');
-    else if (point === 'switch' && this.step === 'draining') this.#enter('switching');
+    if (point === 'drain' && this.step === 'rehearsed') this.#enter('draining');
+    else if (point === 'switch' && this.step === 'draining' && !this.isHanging)
+      this.#enter('switching');
   }
 
   #next(): void {
@@ -186,6 +206,7 @@ export class LightUpgrade {
   #enter(step: Step): void {
     const { agent, job } = { agent: this.#options.agent, job: this.job };
     const wasDown = this.isDown;
+    if (step !== this.step) this.stepSinceMs = this.#options.nowMs();
     this.step = step;
     this.#turn += 1;
     this.isHealthy = false;
@@ -194,13 +215,19 @@ export class LightUpgrade {
     this.#work(step, job);
   }
 
+  #tell(step: Step, job: Job): void {
+    if (step === 'fetching') this.#progress(step, job);
+    this.#options.report();
+  }
+
   #work(step: Step, job: Job): void {
     const { random, watch, agent, releaseOf } = this.#options;
     const trouble = this.#trouble;
+    if (step !== 'switching' || this.isHanging) this.#tell(step, job);
+    if (this.isHanging) return;
     switch (step) {
       case 'preflight':
       case 'fetching':
-        this.#progress(step, job);
         this.#later(random.spread(20, step === 'preflight' ? 2_000 : 20_000), () => {
           if (trouble === 'preflight-fails' && step === 'preflight')
             this.#end('failed', 'no-space');
@@ -210,11 +237,12 @@ export class LightUpgrade {
         });
         return;
       case 'staged':
-        this.#progress(step, job);
+        this.#enter('rehearsed');
+        return;
+      case 'rehearsed':
         this.#ask('drain');
         return;
       case 'draining':
-        this.#options.report();
         this.#later(random.spread(20, 5_000), () => this.#ask('switch'));
         return;
       case 'switching':
@@ -252,6 +280,7 @@ export class LightUpgrade {
     } else {
       this.runs = { version, digest: trouble === 'another-digest' ? WRONG_DIGEST : digest };
       this.step = 'probation';
+      this.stepSinceMs = this.#options.nowMs();
       this.#starts = 0;
       restart(random.spread(20, 3_000));
     }
@@ -287,7 +316,6 @@ export class LightUpgrade {
   #progress(step: Step, { commandId, attempt }: Job): void {
     const none = { detail: '', bytesDone: 0, bytesTotal: 0, holdReason: '' };
     this.#options.send({ kind: 'progress', message: { commandId, attempt, step, ...none } });
-    this.#options.report();
   }
 
   /** Until it is answered; before the switch a host does not wait drained. */
@@ -299,7 +327,7 @@ export class LightUpgrade {
     send({ kind: 'permission', message: { commandId, attempt, point } });
     const againMs = random.spread(ASK_AGAIN_MS.shortest, ASK_AGAIN_MS.longest);
     this.#later(point === 'switch' ? UNANSWERED_MS : againMs, () => {
-      if (point === 'switch') this.#enter('staged');
+      if (point === 'switch') this.#enter('rehearsed');
       else this.#ask('drain');
     });
   }

@@ -5,7 +5,7 @@
 import { Beginnings } from './beginnings.ts';
 import type { Change, Journal } from './journal.ts';
 import { COUNTED_STATES } from './journal.ts';
-import { againstEnd, againstOpening } from './judged-anew.ts';
+import { againstDeadline, againstEnd, againstGoingOn, againstOpening } from './judged-anew.ts';
 import {
   ACTIVE,
   beginAnew,
@@ -19,7 +19,6 @@ import {
   MEMBER_GOES,
   mayHalt,
   newRollout,
-  ON_THE_WAY,
   OPEN,
   ROLLOUT_GOES,
   raise,
@@ -62,7 +61,7 @@ export class RolloutOracle implements Watch {
     this.#options = options;
     const { rollouts } = this;
     this.#beginnings = new Beginnings({
-      ...{ ...options, rollouts },
+      ...{ ...options, rollouts, nameOf: (instance) => this.#nameOf(instance) },
       formerOf: (instance, command) =>
         this.#byInstance.get(instance)?.upgrade.formers.get(command)?.version,
     });
@@ -92,7 +91,7 @@ export class RolloutOracle implements Watch {
     for (const wave of this.#unmoved)
       this.#fail('RO3', `a member moved, its wave did not: ${wave}`);
     this.#unmoved.clear();
-    this.#beginnings.settle((instance) => this.#nameOf(instance));
+    this.#beginnings.settle();
   }
 
   /** RO43: by a person, before it is. */
@@ -117,6 +116,17 @@ export class RolloutOracle implements Watch {
     const isOf = `${agent.name} switches for ${commandId}`;
     if (!this.#switchGranted.has(commandId)) this.#fail('C12', `${isOf}, which nobody permitted`);
     if (this.#stopped.has(commandId)) this.#fail('RO10', `${isOf}, and was said to be stopped`);
+  }
+
+  /** RO33: nobody has to hurry for it. */
+  isStanding(command: string): boolean {
+    const { state } = this.rollouts.get(this.#memberOf.get(command)?.rollout ?? '') ?? {};
+    return state === 'paused' || state === 'halted';
+  }
+
+  isUpgrading(command: string): boolean {
+    const member = this.#memberOf.get(command);
+    return member?.command === command && member.state === 'upgrading';
   }
 
   /** RO10: what whoever cancels is told. */
@@ -198,22 +208,9 @@ export class RolloutOracle implements Watch {
 
   #runs(rollout: KnownRollout, from: string | null): void {
     if (from === 'pending') {
-      this.#isApart(rollout);
       this.#beginnings.starts(rollout);
     } else resume(rollout);
     rollout.doneAtResume = countOf(rollout, 'done');
-  }
-
-  /** RO8 */
-  #isApart(rollout: KnownRollout): void {
-    for (const other of this.rollouts.values()) {
-      const isOther = other !== rollout && other.component === rollout.component;
-      if (!isOther || !ACTIVE.has(other.state)) continue;
-      for (const { instance, state } of other.members.values()) {
-        if (!ON_THE_WAY.has(state) || !rollout.members.has(instance)) continue;
-        this.#fail('RO8', `${this.#nameOf(instance)} is in ${rollout.name} and in ${other.name}`);
-      }
-    }
   }
 
   #ended(rollout: KnownRollout): void {
@@ -339,16 +336,29 @@ export class RolloutOracle implements Watch {
   #command(change: Of<'command'>, isOld: boolean): void {
     const { id, pace, origin, state } = change;
     const from = this.commands.get(id)?.state ?? null;
-    const known = this.commands.get(id) ?? { ...change, hasPlace: pace === 'now' };
+    const known = this.commands.get(id) ?? {
+      ...change,
+      sentMs: null,
+      hasPlace: pace === 'now',
+    };
     this.commands.set(id, known);
     known.state = state;
     if (known.kind !== 'autoUpgrade') return;
     if (!isOld && state === 'sent') this.#sent(known);
     this.#places.changed(known);
+    if (!isOld && change.code === 'deadline-passed') this.#overdue(known);
     if (!isOld && origin === 'rollout') this.#options.met(`command: ${from ?? 'new'} → ${state}`);
   }
 
+  #overdue(command: KnownCommand): void {
+    const agent = this.#byInstance.get(command.instance);
+    const against = againstDeadline(command, { agent, nowMs: this.#options.nowMs() });
+    if (against === null) this.#options.met(`deadline: ${agent?.upgrade.step}`);
+    else this.#fail(against.invariant, `${agent?.name} is too late, and ${against.why}`);
+  }
+
   #sent(command: KnownCommand): void {
+    command.sentMs = this.#options.nowMs();
     const who = `${command.id} of ${this.#nameOf(command.instance)} is sent`;
     if (this.#isInMaintenance) this.#fail('C24', `${who}, and the coordinator is in maintenance`);
     if (command.origin === 'manual') return;
@@ -372,16 +382,8 @@ export class RolloutOracle implements Watch {
     const member = this.#memberOf.get(commandId);
     const rollout = member === undefined ? undefined : this.rollouts.get(member.rollout);
     if (rollout === undefined || member === undefined) return;
-    // What is to go back goes, whatever became of its rollout (R8).
-    if (GOES_BACK.has(member.state)) return;
-    if (rollout.state === 'running') return;
-    if (rollout.state === 'ended') {
-      if (!rollout.isUncertain && isTooMuch(rollout).halts)
-        this.#fail('RO31', `${who}, and ${rollout.name} has ended with too many failures`);
-      return;
-    }
-    const invariant = rollout.state === 'cancelled' ? 'RO10' : 'RO2';
-    this.#fail(invariant, `${who}, and ${rollout.name} is ${rollout.state}`);
+    const against = againstGoingOn(rollout, member);
+    if (against !== null) this.#fail(against.invariant, `${who}, and ${against.why}`);
   }
 
   #name({ instance }: KnownMember): string {

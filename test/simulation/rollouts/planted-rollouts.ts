@@ -85,14 +85,14 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   },
   {
     name: 'a late correction corrects no agent',
-    seed: 18,
+    seed: 209,
     file: 'store/src/operations/rollout-members.ts',
     from: "if (command.state === 'expired' && member.state === 'parked') return;",
     to: 'if (member.ended_ms !== null) return;',
   },
   {
     name: 'whoever leaves a wave parked stays in its counter',
-    seed: 8,
+    seed: 9,
     file: ROWS,
     from: '[from]: plus(from, -1),',
     to: "[from]: plus(from, from === 'parked' ? 0 : -1),",
@@ -137,6 +137,20 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
     file: 'store/src/operations/rollout-reverting.ts',
     from: '  requireStill(row);',
     to: '',
+  },
+  {
+    name: 'a step has no deadline',
+    seed: 16,
+    file: 'core/src/rollout/deadlines.ts',
+    from: 'if (deadlineMs === null || tookMs < deadlineMs) return IN_TIME;',
+    to: 'if (deadlineMs === null || tookMs < 99 * deadlineMs) return IN_TIME;',
+  },
+  {
+    name: 'a deadline is that of the last step that told of its progress',
+    seed: 16,
+    file: 'store/src/operations/rollout-deadlines.ts',
+    from: 'if (said !== null && isOfIt && sinceMs !== null)',
+    to: 'if (said !== null && isOfIt && sinceMs !== null && said.step === "")',
   },
 ];
 

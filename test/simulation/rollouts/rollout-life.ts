@@ -13,6 +13,7 @@ import type { Tally } from '../tally.ts';
 import { baseOf } from '../variation.ts';
 import { AgentTroubles } from './agent-troubles.ts';
 import { CoordinatorTroubles } from './coordinator-troubles.ts';
+import { Hangs } from './hangs.ts';
 import { Journal } from './journal.ts';
 import { LightAgent } from './light-agent.ts';
 import { drawRelease, type LightRelease } from './light-releases.ts';
@@ -61,6 +62,7 @@ class RolloutLife {
   readonly #operator: RolloutOperator;
   readonly #rareOrders: RareOrders;
   readonly #agentTroubles: AgentTroubles;
+  readonly #hangs: Hangs;
   readonly #coordinatorTroubles: CoordinatorTroubles;
   #journal: Journal | null = null;
   #isMended = false;
@@ -107,6 +109,10 @@ class RolloutLife {
       ...{ ...common, agents, met },
       random: new SeededRandom(seed, 25),
     });
+    this.#hangs = new Hangs({
+      ...{ agents, fail, met, scheduler: this.#scheduler, oracle: this.#oracle },
+      random: new SeededRandom(baseOf(seed), 29),
+    });
     this.#coordinatorTroubles = new CoordinatorTroubles({
       ...{ ...common, fail },
       random: new SeededRandom(baseOf(seed), 26),
@@ -123,6 +129,7 @@ class RolloutLife {
     const troubleMs = random.spread(TROUBLE_MS.shortest, TROUBLE_MS.longest);
     for (const agent of this.#agents) this.#agentTroubles.begin(agent, troubleMs);
     this.#coordinatorTroubles.begin(troubleMs);
+    this.#hangs.begin();
     this.#scheduler.after(random.spread(1, 10_000), () => {
       if (!this.#rareOrders.begin()) this.#operator.begin();
     });
@@ -142,6 +149,7 @@ class RolloutLife {
     await this.#mend();
     await this.#rest('after the world was mended');
     if (this.#log.violation !== null) return;
+    this.#hangs.end();
     const last = drawRelease(random, { version: '9.0.0', isGood: true });
     await this.#publish(last);
     await this.#during(this.#operator.rollOutToAll(last.version));
@@ -262,6 +270,7 @@ class RolloutLife {
     this.#log.trace('the world is mended');
     await this.#coordinatorTroubles.mend();
     this.#agentTroubles.mend();
+    this.#hangs.mend();
   }
 
   /** Until nothing is left that a person or time could move. */
@@ -274,7 +283,7 @@ class RolloutLife {
       const unrest = await this.#unrest();
       if (unrest === null) return;
       const isStuck = unrest === 'busy' && this.#scheduler.nowMs - before >= ROUND_MS_MAX;
-      if (isStuck && round > 3) break;
+      if (isStuck && round > 3 && !this.#hangs.isAny) break;
     }
     if (this.#log.violation !== null) return;
     const unrest = await unrestOf(this.#agents, this.#coordinator, this.#oracle);

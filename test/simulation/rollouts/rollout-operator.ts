@@ -115,7 +115,8 @@ export class RolloutOperator {
         await this.call('approveRollout', request);
     }
     for (const { id, hold_reason: reason } of await this.#open())
-      if (STANDING.has(reason ?? '')) await this.call('skipCommand', { params: { id }, body: WHY });
+      if (STANDING.has(reason ?? ''))
+        await this.call('revokeCommand', { params: { id }, body: WHY });
   }
 
   async rollOutToAll(version: string): Promise<void> {
