@@ -17,6 +17,11 @@ describe('what was typed wrong', () => {
     ['a missing argument', ['agents', 'show'], "missing required argument 'agent'"],
     ['an unknown choice', ['agents', 'list', '-o', 'xml'], 'xml'],
     ['a bad duration', ['agents', 'upgrade', 'a', '--timeout', '3x'], 'Give a duration'],
+    [
+      'a probation that no release may have',
+      ['release', 'build', '--component', 'agent', '--version', '1.0.0', '--probation', '3s'],
+      'Give a time from 5s to 1h.',
+    ],
     ['too many arguments', ['tokens', 'list', 'x'], 'too many arguments'],
   ])('%s ends with 2, a next step and the code', async (_name, args, message) => {
     const ended = await runMoult(args);

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
+import { MANIFEST_LIMITS } from '@moult/core/manifest';
 import { PLATFORMS, type Platform, platformOf } from '@moult/core/platform';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { bundledWorkerPath } from '../../config/worker-path.ts';
 import { choice, durationMs, wholeNumber, withExamples, withOutput } from '../../describe.ts';
 import { EXIT } from '../../exit-codes.ts';
@@ -23,6 +24,14 @@ interface BuildFlags {
   readonly readableSince?: number;
   readonly irreversible?: boolean;
   readonly compression?: number;
+}
+
+/** Said before anything is built. */
+function probationMsOf(text: string): number {
+  const ms = durationMs(text);
+  const { probationMsMin, probationMsMax } = MANIFEST_LIMITS;
+  if (ms >= probationMsMin && ms <= probationMsMax) return ms;
+  throw new InvalidArgumentError('Give a time from 5s to 1h.');
 }
 
 interface BuiltPack {
@@ -52,7 +61,7 @@ export function addReleaseBuild(group: Command, shell: Shell): void {
     .option(
       '--probation <duration>',
       'how long it must be healthy before it is committed, 5s to 1h (60s)',
-      durationMs,
+      probationMsOf,
     )
     .option('--state-schema <number>', 'number of the state schema that it writes', wholeNumber)
     .option(
