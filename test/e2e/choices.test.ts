@@ -1,12 +1,14 @@
 /* Which version should run where, and what comes of choosing it, through the real programs. */
 import { generateKeyPairSync } from 'node:crypto';
+import { join } from 'node:path';
 import type { Agent, Attempt, Choice, Offer, Reason } from '@moult/api';
 import { compareVersions } from '@moult/core/versions';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
 import type { Ran } from '../../scripts/fleet/program.ts';
+import { buildPack } from '../../scripts/fleet/releases.ts';
 import { expectClearFailure } from '../support/clear-failure.ts';
-import { FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
+import { BAD, FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
 import { HeldLauncher } from '../support/held-launcher.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 
@@ -170,7 +172,54 @@ test(
   TEST_MS,
 );
 
-test('R15 H18: what cannot be is refused, with its name, and changes nothing; no force brings a host a release that was not built for it', async () => {
+test(
+  'R15 R3: a bad choice halts at the canary of its group, and changes nothing for anybody else; another choice takes its place',
+  async () => {
+    await choose('--group', 'pair', '--to', BAD.crashesAtStart);
+    const name = `pair-agent-${BAD.crashesAtStart}`;
+    const waited = await moult('rollouts', 'status', name, '--wait');
+    expect(waited).toMatchObject({ code: 5, stderr: expect.stringContaining('halted: 1 failed') });
+    const params = { rollout: name };
+    const { agents } = await fleet.coordinator.client.listRolloutAgents({ params, query: {} });
+    expect(agents.map(({ state }) => state)).toEqual(['rolled-back', 'waiting', 'waiting']);
+    const [canary] = agents;
+    expect(await why(canary?.agent ?? '')).toMatchObject([{ reason: 'refused-here' }]);
+    await choose('--group', 'pair', '--unset');
+    const ended = await fleet.coordinator.client.getRollout({ params });
+    expect(ended).toMatchObject({ state: 'cancelled', outcome: 'superseded' });
+    await whenRunning([first, second, chosen], SECOND);
+    expect((await moult('why')).stdout).toBe('Every agent runs what is wanted for it.\n');
+  },
+  TEST_MS,
+);
+
+test(
+  'H2 R22: where nobody has chosen for the fleet it follows the version of its coordinator, once that is published and maintenance has ended; a person’s choice stands',
+  async () => {
+    const { coordinator } = fleet;
+    const own = (await moult('--version')).stdout.trim();
+    await choose('--group', 'pair', '--to', SECOND);
+    await moult('coordinator', 'maintenance', 'on');
+    await choose('--fleet', '--unset');
+    const spec = { component: 'agent', version: own, borrowsRuntime: true } as const;
+    const outDir = join(fleet.dir, 'own-version');
+    const { packPath } = await buildPack({ spec, outDir, compressionLevel: 0 });
+    await coordinator.publish(packPath);
+    const { stdout: held } = await moult('coordinator', 'maintenance', 'status');
+    expect(held).toContain('Maintenance since');
+    expect(await chosenNow()).toEqual([`group pair ${SECOND} 3`]);
+    await moult('coordinator', 'maintenance', 'off');
+    await whenRunning([other], own);
+    expect(await chosenNow()).toEqual([`fleet  ${own} 1`, `group pair ${SECOND} 3`]);
+    expect((await moult('agents', 'desired')).stdout).toMatch(/fleet .* coordinator/);
+    await choose('--fleet', '--to', SECOND);
+    await choose('--group', 'pair', '--unset');
+    await whenRunning([other], SECOND);
+  },
+  TEST_MS,
+);
+
+test('R4 R15 H18: what cannot be is refused, with its name, and changes nothing; no force brings a host a release that was not built for it', async () => {
   await enrollAnotherPlatform('arm-1');
   const refused = [
     [['--group', 'pear', '--to', THIRD], 'not-found', /no group pear, did you mean pair\?/],
@@ -189,6 +238,8 @@ test('R15 H18: what cannot be is refused, with its name, and changes nothing; no
     says: /did you mean pair/,
   });
   expect(await chosenNow()).toEqual([`fleet  ${SECOND} 5`]);
+  const plan = await moult('rollouts', 'plan', 'group in (pair, arms)', '--to', THIRD);
+  expect(plan.stdout).toMatch(/3 agents go.*; 1 cannot.*cannot, 1 agent: .*platform.*: arm-1/s);
   const forced = await moult('agents', 'upgrade', 'arm-1', '--to', THIRD, '--force');
   expect(forced).toMatchObject({ code: 0 });
   expect(await why('arm-1')).toMatchObject([{ reason: 'no-platform' }]);
