@@ -4,7 +4,7 @@ export type { Order } from './operations/context.ts';
 export { changesIn, hasNoLauncher, keptIn, noLauncherSelected } from './operations/host-facts.ts';
 export type * from './operations/index.ts';
 export { TRIAL_STEPS } from './operations/lost-orders.ts';
-export { countsOf } from './operations/rollout-rows.ts';
+export { countsOf } from './operations/rollout/rows.ts';
 export { runPlaceOf } from './operations/runs.ts';
 export { offersOf } from './operations/tasks.ts';
 export type * from './operations/views.ts';

@@ -2,8 +2,8 @@
 import type { Planted } from '../planted.ts';
 
 const VERDICT = 'core/src/rollout/verdict.ts';
-const ROWS = 'store/src/operations/rollout-rows.ts';
-const STEP = 'store/src/operations/rollout-step.ts';
+const ROWS = 'store/src/operations/rollout/rows.ts';
+const STEP = 'store/src/operations/rollout/step.ts';
 const TURNS = 'store/src/operations/turns.ts';
 
 const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
@@ -16,7 +16,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   {
     name: 'who is upgraded by hand takes no place',
     seed: 13,
-    file: 'store/src/operations/rollout-rooms.ts',
+    file: 'store/src/operations/rollout/rooms.ts',
     from: ".where('state', 'in', IN_FLIGHT_STATES)",
     to: ".where('state', 'in', [])",
   },
@@ -86,7 +86,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   {
     name: 'a late correction corrects no agent',
     seed: 209,
-    file: 'store/src/operations/rollout-members.ts',
+    file: 'store/src/operations/rollout/members.ts',
     from: "if (command.state === 'expired' && member.state === 'parked') return;",
     to: 'if (member.ended_ms !== null) return;',
   },
@@ -100,7 +100,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   {
     name: 'two rollouts have one agent',
     seed: 5,
-    file: 'store/src/operations/claims.ts',
+    file: 'store/src/operations/rollout/claims.ts',
     from: ".where('rollout_members.state', 'in', UNSETTLED)",
     to: ".where('rollout_members.state', 'in', ['upgrading'])",
   },
@@ -120,7 +120,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   {
     name: 'a part starts while the one before it runs',
     seed: 36,
-    file: 'store/src/operations/rollout-starting.ts',
+    file: 'store/src/operations/rollout/starting.ts',
     from: "eb('sibling.outcome', '=', 'ended-ok')",
     to: "eb('sibling.state', '<>', 'pending')",
   },
@@ -134,7 +134,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   {
     name: 'a rollout is taken back while it runs',
     seed: 24,
-    file: 'store/src/operations/rollout-reverting.ts',
+    file: 'store/src/operations/rollout/reverting.ts',
     from: '  requireStill(row);',
     to: '',
   },
@@ -148,7 +148,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   {
     name: 'a deadline is that of the last step that told of its progress',
     seed: 16,
-    file: 'store/src/operations/rollout-deadlines.ts',
+    file: 'store/src/operations/rollout/deadlines.ts',
     from: 'if (said !== null && isOfIt && sinceMs !== null)',
     to: 'if (said !== null && isOfIt && sinceMs !== null && said.step === "")',
   },

@@ -7,7 +7,7 @@ import { addHistory, addHistoryOnce } from './history.ts';
 import { holdFactsOf, isTurnTakenFrom } from './hold-facts.ts';
 import { instanceById } from './instances.ts';
 import { isHeldByRestore } from './lives.ts';
-import { noteMemberHeld } from './rollout-members.ts';
+import { noteMemberHeld } from './rollout/members.ts';
 import { startAttempt } from './sessions.ts';
 import { areEnoughDown } from './turns.ts';
 

@@ -6,7 +6,7 @@ import type { CommandTable } from '../database.ts';
 import type { ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { prepared, preparedByNames } from './prepared.ts';
-import { noteMemberEnd, noteMemberTaken } from './rollout-members.ts';
+import { noteMemberEnd, noteMemberTaken } from './rollout/members.ts';
 
 /**
  * `kind` of a command, beside an instance or a state. The column alone would make SQLite, which keeps no numbers of its tables,

@@ -1,9 +1,9 @@
 /* The fleet's default (H2): the agent release that belongs to the coordinator's own version, unless somebody has chosen another. */
 import type { Version } from '@moult/core/versions';
-import { type Chosen, chooseForMany } from './choice-rollouts.ts';
 import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
 import { isInMaintenance } from './maintenance.ts';
 import { releaseOf } from './releases.ts';
+import { type Chosen, chooseForMany } from './rollout/of-choices.ts';
 import { policyFor } from './settings.ts';
 
 export interface FollowingAsked {

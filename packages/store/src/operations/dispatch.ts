@@ -20,8 +20,8 @@ import { addHistory } from './history.ts';
 import { holdFactsOf } from './hold-facts.ts';
 import { hasNoLauncher } from './host-facts.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
-import { endOverdue, type Overran } from './rollout-deadlines.ts';
-import { noteMemberHeld } from './rollout-members.ts';
+import { endOverdue, type Overran } from './rollout/deadlines.ts';
+import { noteMemberHeld } from './rollout/members.ts';
 import { issueWantedOf } from './wanted.ts';
 
 /** A command on the wire without an answer is sent again: ids are idempotent. */

@@ -8,7 +8,6 @@ import {
   recordAccepted,
   recordProgress,
 } from './attempts.ts';
-import { chooseAlone, chooseForMany } from './choice-rollouts.ts';
 import { desiredOf, desiredOfAll, firstVersions } from './choices.ts';
 import {
   commandById,
@@ -34,7 +33,6 @@ import {
   touchSeen,
   validateAgent,
 } from './instances.ts';
-import { joinRollout, openToJoiners, strangersTo } from './late-joiners.ts';
 import { adopt, beginLife, beginRun, newestLife, storeLife, unadoptedLife } from './lives.ts';
 import { adoptAttempt, missingRelease, restoreSummary } from './lost-orders.ts';
 import { maintenance, setMaintenance } from './maintenance.ts';
@@ -60,29 +58,31 @@ import {
 import { REPORT_READS, type ReportReads } from './report-reads.ts';
 import { isReportStored, recordReport } from './reports.ts';
 import { dropOutput, dropRuns, outputHolders } from './retention.ts';
-import { rolloutCandidates } from './rollout-candidates.ts';
-import { createRollout, draftRollout, rolloutByKey, rolloutPlan } from './rollout-making.ts';
-import { editRollout, finishPlan, orderPlan } from './rollout-planning.ts';
-import { revertRollout, upgradedBy } from './rollout-reverting.ts';
-import { simulationFacts } from './rollout-simulating.ts';
-import { splitRollout } from './rollout-splitting.ts';
+import { rolloutCandidates } from './rollout/candidates.ts';
+import { joinRollout, openToJoiners, strangersTo } from './rollout/late-joiners.ts';
+import { createRollout, draftRollout, rolloutByKey, rolloutPlan } from './rollout/making.ts';
+import { chooseAlone, chooseForMany } from './rollout/of-choices.ts';
+import { editRollout, finishPlan, orderPlan } from './rollout/planning.ts';
+import { revertRollout, upgradedBy } from './rollout/reverting.ts';
+import { simulationFacts } from './rollout/simulating.ts';
+import { splitRollout } from './rollout/splitting.ts';
 import {
   setRolloutStart,
   startDueRollout,
   startRollout,
   unsettledRollouts,
-} from './rollout-starting.ts';
-import { stepRollout } from './rollout-step.ts';
-import { cancelRollout, skipRolloutAgent } from './rollout-taking-back.ts';
+} from './rollout/starting.ts';
+import { approveRollout, pauseRollout, resumeRollout, retryRollout } from './rollout/steering.ts';
+import { stepRollout } from './rollout/step.ts';
+import { cancelRollout, skipRolloutAgent } from './rollout/taking-back.ts';
 import {
   judgedRolloutIds,
   openRolloutInstances,
   rolloutMembers,
   rolloutPage,
   rolloutView,
-} from './rollout-views.ts';
-import { doneMembers, judgeDone } from './rollout-way-back.ts';
-import { approveRollout, pauseRollout, resumeRollout, retryRollout } from './rollouts.ts';
+} from './rollout/views.ts';
+import { doneMembers, judgeDone } from './rollout/way-back.ts';
 import { runPage } from './runs.ts';
 import { selectionPage } from './selection.ts';
 import { openSession } from './sessions.ts';

@@ -4,8 +4,8 @@ import {
   rolloutCommands,
   rolloutTotals,
   unfinishedMembers,
-} from './rollout-report.ts';
-import { rolloutMembersLately } from './rollout-views.ts';
+} from './rollout/report.ts';
+import { rolloutMembersLately } from './rollout/views.ts';
 
 export interface ReportReads {
   readonly rolloutActs: typeof rolloutActs;

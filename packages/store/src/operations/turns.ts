@@ -8,7 +8,7 @@ import type { ReadContext } from './context.ts';
 import { unavailableMaxOf } from './groups.ts';
 import type { InstanceRow } from './instances.ts';
 import { ONE, prepared, upTo } from './prepared.ts';
-import { countersOf, wavesOf } from './rollout-rows.ts';
+import { countersOf, wavesOf } from './rollout/rows.ts';
 
 export type InFlight = Pick<CommandTable, 'id' | 'created_ms' | 'has_place'>;
 

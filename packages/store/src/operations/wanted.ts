@@ -1,6 +1,6 @@
 /*
  * From choices to commands: an instance that does not run what was chosen, and is not in the rollout which that choice has made
- * (choice-rollouts.ts), gets one autoUpgrade for that choice (C9). Its key names the position from which it holds, so that looking again, by whomever, orders nothing twice. While the choice
+ * (rollout/of-choices.ts), gets one autoUpgrade for that choice (C9). Its key names the position from which it holds, so that looking again, by whomever, orders nothing twice. While the choice
  * stands, a command that outlived its time is issued anew, and so, later and later, is one that failed before the
  * switch (C16), and one that gave way to a choice which was withdrawn. What a host refused is not: it would refuse it
  * again.
@@ -9,7 +9,6 @@ import { OUTDATED } from '@moult/core/command';
 import { COMPONENTS, type Component } from '@moult/core/component';
 import type { Version } from '@moult/core/versions';
 import type { CommandTable, InstanceComponentTable } from '../database.ts';
-import { wayOfChoice } from './choice-rollouts.ts';
 import { type ChoiceRow, choicesOf, desiredAmong, rolloutVersionsFor } from './choices.ts';
 import { applyEvent, openUpgradesOf } from './command-rows.ts';
 import { addCommand, commandByKey } from './commands.ts';
@@ -17,6 +16,7 @@ import { componentsOf } from './component-rows.ts';
 import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
 import { type InstanceRow, instanceById } from './instances.ts';
 import { repairIfNeeded } from './repair.ts';
+import { wayOfChoice } from './rollout/of-choices.ts';
 
 /** A choice that outlived as many commands needs a person: three months of daily failures, or years of absence. */
 const REISSUES_MAX = 100;

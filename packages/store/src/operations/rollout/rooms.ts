@@ -4,11 +4,11 @@
  */
 import type { Component } from '@moult/core/component';
 import { byPriority, readSpec, slotsFree, type Verdict } from '@moult/core/rollout';
-import type { RolloutTable } from '../rollout-tables.ts';
-import { IN_FLIGHT_STATES, KIND } from './command-rows.ts';
-import type { ReadContext } from './context.ts';
-import { unavailableMaxOf } from './groups.ts';
-import { prepared } from './prepared.ts';
+import type { RolloutTable } from '../../rollout-tables.ts';
+import { IN_FLIGHT_STATES, KIND } from '../command-rows.ts';
+import type { ReadContext } from '../context.ts';
+import { unavailableMaxOf } from '../groups.ts';
+import { prepared } from '../prepared.ts';
 
 /** Counting all together costs about as much as looking at so many. */
 const ASKED_MAX = 50;

@@ -11,18 +11,18 @@ import {
   overdueOf,
   stepMsOf,
 } from '@moult/core/rollout';
-import type { AttemptTable, CommandTable } from '../database.ts';
-import type { RolloutMemberTable } from '../rollout-tables.ts';
-import { attemptOf } from './attempt-rows.ts';
-import { GAVE_WAY, isSuperseded } from './choice-rollouts.ts';
-import { applyEvent, type Ending } from './command-rows.ts';
-import type { ReadContext, WriteContext } from './context.ts';
-import type { InstanceRow } from './instances.ts';
-import { isHeldByRestore } from './lives.ts';
-import type { ReportedUpgrade } from './reports.ts';
-import { memberOfCommand } from './rollout-members.ts';
-import { orderVersion } from './rollout-orders.ts';
-import { moveMember, rolloutOf } from './rollout-rows.ts';
+import type { AttemptTable, CommandTable } from '../../database.ts';
+import type { RolloutMemberTable } from '../../rollout-tables.ts';
+import { attemptOf } from '../attempt-rows.ts';
+import { applyEvent, type Ending } from '../command-rows.ts';
+import type { ReadContext, WriteContext } from '../context.ts';
+import type { InstanceRow } from '../instances.ts';
+import { isHeldByRestore } from '../lives.ts';
+import type { ReportedUpgrade } from '../reports.ts';
+import { memberOfCommand } from './members.ts';
+import { GAVE_WAY, isSuperseded } from './of-choices.ts';
+import { orderVersion } from './orders.ts';
+import { moveMember, rolloutOf } from './rows.ts';
 
 export interface Judging {
   readonly instance: InstanceRow;

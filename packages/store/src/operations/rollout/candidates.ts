@@ -4,9 +4,9 @@ import type { Component } from '@moult/core/component';
 import type { Candidate } from '@moult/core/rollout';
 import type { Pace } from '@moult/core/upgrade';
 import type { Version } from '@moult/core/versions';
-import type { ReadContext } from './context.ts';
-import { changesIn, hasNoLauncher } from './host-facts.ts';
-import type { Slot } from './slot.ts';
+import type { ReadContext } from '../context.ts';
+import { changesIn, hasNoLauncher } from '../host-facts.ts';
+import type { Slot } from '../slot.ts';
 
 /** Of one query: engines limit their parameters. */
 const CHUNK = 500;

@@ -7,11 +7,11 @@ import {
   planOf,
   type RolloutSpec,
 } from '@moult/core/rollout';
-import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
-import type { ReadContext, WriteContext } from './context.ts';
-import { noLauncherSelected } from './host-facts.ts';
-import { type CandidatesAsked, rolloutCandidates } from './rollout-candidates.ts';
-import { addWave } from './rollout-rows.ts';
+import type { RolloutMemberTable, RolloutTable } from '../../rollout-tables.ts';
+import type { ReadContext, WriteContext } from '../context.ts';
+import { noLauncherSelected } from '../host-facts.ts';
+import { type CandidatesAsked, rolloutCandidates } from './candidates.ts';
+import { addWave } from './rows.ts';
 
 /** Rows of one statement: engines limit their parameters. */
 const CHUNK = 200;

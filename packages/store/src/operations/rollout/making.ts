@@ -2,10 +2,10 @@
 import type { Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import { type Plan, type RolloutSpec, selectorTroubles, specTroubles } from '@moult/core/rollout';
-import type { RolloutTable } from '../rollout-tables.ts';
-import { requirePublished } from './choosing.ts';
-import type { Order, ReadContext, WriteContext } from './context.ts';
-import { addHistory } from './history.ts';
+import type { RolloutTable } from '../../rollout-tables.ts';
+import { requirePublished } from '../choosing.ts';
+import type { Order, ReadContext, WriteContext } from '../context.ts';
+import { addHistory } from '../history.ts';
 import {
   type Asked,
   emptyPlanTrouble,
@@ -14,8 +14,8 @@ import {
   planDetail,
   planNow,
   replacePlan,
-} from './rollout-plan-rows.ts';
-import { freeRolloutName } from './rollout-rows.ts';
+} from './plan-rows.ts';
+import { freeRolloutName } from './rows.ts';
 
 /** What a rollout may have from its beginning; absent: a person makes it, and starts it. */
 export type RolloutExtras = Partial<

@@ -1,11 +1,11 @@
 /* The commands of a rollout. */
 import { readSpec } from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
-import type { CommandTable } from '../database.ts';
-import type { RolloutTable } from '../rollout-tables.ts';
-import { addCommand } from './commands.ts';
-import { COORDINATOR, type WriteContext } from './context.ts';
-import type { InstanceRow } from './instances.ts';
+import type { CommandTable } from '../../database.ts';
+import type { RolloutTable } from '../../rollout-tables.ts';
+import { addCommand } from '../commands.ts';
+import { COORDINATOR, type WriteContext } from '../context.ts';
+import type { InstanceRow } from '../instances.ts';
 
 export async function orderVersion(
   context: WriteContext,

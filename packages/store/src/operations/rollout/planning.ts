@@ -10,10 +10,10 @@ import {
   type RolloutSpec,
   readSpec,
 } from '@moult/core/rollout';
-import type { RolloutTable } from '../rollout-tables.ts';
-import type { Order, WriteContext } from './context.ts';
-import { addHistory } from './history.ts';
-import { requireSpec, requireToCome, requireVersions } from './rollout-making.ts';
+import type { RolloutTable } from '../../rollout-tables.ts';
+import type { Order, WriteContext } from '../context.ts';
+import { addHistory } from '../history.ts';
+import { requireSpec, requireToCome, requireVersions } from './making.ts';
 import {
   type Asked,
   dropPlan,
@@ -24,8 +24,8 @@ import {
   planNow,
   replacePlan,
   storedDifference,
-} from './rollout-plan-rows.ts';
-import { freeRolloutName, moveRollout, rolloutOf } from './rollout-rows.ts';
+} from './plan-rows.ts';
+import { freeRolloutName, moveRollout, rolloutOf } from './rows.ts';
 import { needsSecondPrincipal } from './second-principal.ts';
 
 export interface RolloutEdit extends Order {

@@ -2,7 +2,7 @@
 import type { AgentState } from '@moult/core/agent-state';
 import type { Component } from '@moult/core/component';
 import { type UpgradeTime, upgradeTimeOf } from '@moult/core/rollout';
-import type { ReadContext } from './context.ts';
+import type { ReadContext } from '../context.ts';
 
 /** The newest: what took long a year ago was another release. */
 const MEASURED_MAX = 200;

@@ -3,13 +3,13 @@ import type { HoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import type { RolloutSpec } from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
-import type { RolloutTable } from '../rollout-tables.ts';
-import { requirePublished } from './choosing.ts';
-import type { Order, ReadContext, WriteContext } from './context.ts';
-import { isPublished } from './releases.ts';
-import { createRollout } from './rollout-making.ts';
-import type { Asked } from './rollout-plan-rows.ts';
-import { rolloutOf } from './rollout-rows.ts';
+import type { RolloutTable } from '../../rollout-tables.ts';
+import { requirePublished } from '../choosing.ts';
+import type { Order, ReadContext, WriteContext } from '../context.ts';
+import { isPublished } from '../releases.ts';
+import { createRollout } from './making.ts';
+import type { Asked } from './plan-rows.ts';
+import { rolloutOf } from './rows.ts';
 
 /** Of those that cannot, so many are named. */
 const NAMED_MAX = 5;

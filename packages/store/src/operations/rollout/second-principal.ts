@@ -4,9 +4,9 @@
  */
 import { readSpec } from '@moult/core/rollout';
 import { settingInForce, settingNamed } from '@moult/core/settings';
-import type { RolloutTable } from '../rollout-tables.ts';
-import type { ReadContext } from './context.ts';
-import { FLEET } from './settings.ts';
+import type { RolloutTable } from '../../rollout-tables.ts';
+import type { ReadContext } from '../context.ts';
+import { FLEET } from '../settings.ts';
 
 const SETTING = settingNamed('rollout.second-principal');
 

@@ -10,12 +10,12 @@ import {
   readSpec,
   stateAfterFailure,
 } from '@moult/core/rollout';
-import type { CommandTable } from '../database.ts';
-import type { RolloutMemberTable } from '../rollout-tables.ts';
-import type { ReadContext, WriteContext } from './context.ts';
-import { prepared } from './prepared.ts';
-import { haltRollout, moveToDone } from './rollout-halt.ts';
-import { moveMember, rolloutOf } from './rollout-rows.ts';
+import type { CommandTable } from '../../database.ts';
+import type { RolloutMemberTable } from '../../rollout-tables.ts';
+import type { ReadContext, WriteContext } from '../context.ts';
+import { prepared } from '../prepared.ts';
+import { haltRollout, moveToDone } from './halt.ts';
+import { moveMember, rolloutOf } from './rows.ts';
 
 export async function memberOfCommand(
   db: ReadContext,

@@ -1,9 +1,9 @@
 /* Halting a rollout, and what follows from it for those that it has upgraded (R8). */
 import { readSpec } from '@moult/core/rollout';
 import { sql } from 'kysely';
-import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
-import type { WriteContext } from './context.ts';
-import { moveMember, moveRollout, rolloutOf } from './rollout-rows.ts';
+import type { RolloutMemberTable, RolloutTable } from '../../rollout-tables.ts';
+import type { WriteContext } from '../context.ts';
+import { moveMember, moveRollout, rolloutOf } from './rows.ts';
 
 export async function haltRollout(
   context: WriteContext,

@@ -17,21 +17,21 @@ import {
 } from '@moult/core/rollout';
 import { specByPolicy } from '@moult/core/settings';
 import type { Version } from '@moult/core/versions';
-import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
-import { choicesOf, desiredAmong } from './choices.ts';
-import { type Choosing, choose } from './choosing.ts';
+import type { RolloutMemberTable, RolloutTable } from '../../rollout-tables.ts';
+import { choicesOf, desiredAmong } from '../choices.ts';
+import { type Choosing, choose } from '../choosing.ts';
+import { applyEvent, type Ending } from '../command-rows.ts';
+import { commandById } from '../commands.ts';
+import { COORDINATOR, type Order, type ReadContext, type WriteContext } from '../context.ts';
+import type { InstanceRow } from '../instances.ts';
+import { prepared } from '../prepared.ts';
+import { policyFor } from '../settings.ts';
 import { claimed } from './claims.ts';
-import { applyEvent, type Ending } from './command-rows.ts';
-import { commandById } from './commands.ts';
-import { COORDINATOR, type Order, type ReadContext, type WriteContext } from './context.ts';
-import type { InstanceRow } from './instances.ts';
 import { addLateMember } from './late-joiners.ts';
-import { prepared } from './prepared.ts';
-import { createRollout } from './rollout-making.ts';
-import { freeRolloutName, moveMember, moveRollout } from './rollout-rows.ts';
-import { startRollout } from './rollout-starting.ts';
+import { createRollout } from './making.ts';
+import { freeRolloutName, moveMember, moveRollout } from './rows.ts';
 import { needsSecondPrincipal } from './second-principal.ts';
-import { policyFor } from './settings.ts';
+import { startRollout } from './starting.ts';
 
 export interface Chosen {
   readonly position: number;

@@ -2,16 +2,16 @@
 import { isEnded } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import { isOnWayBack, type MemberState, UNSETTLED } from '@moult/core/rollout';
-import type { CommandTable } from '../database.ts';
-import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
-import { attemptOf } from './attempt-rows.ts';
-import { applyEvent } from './command-rows.ts';
-import { commandById } from './commands.ts';
-import type { WriteContext } from './context.ts';
-import { addHistory } from './history.ts';
-import { moveMember, moveRollout, rolloutOf } from './rollout-rows.ts';
-import type { RolloutOrder } from './rollouts.ts';
-import { skipCommand } from './taking-back.ts';
+import type { CommandTable } from '../../database.ts';
+import type { RolloutMemberTable, RolloutTable } from '../../rollout-tables.ts';
+import { attemptOf } from '../attempt-rows.ts';
+import { applyEvent } from '../command-rows.ts';
+import { commandById } from '../commands.ts';
+import type { WriteContext } from '../context.ts';
+import { addHistory } from '../history.ts';
+import { skipCommand } from '../taking-back.ts';
+import { moveMember, moveRollout, rolloutOf } from './rows.ts';
+import type { RolloutOrder } from './steering.ts';
 
 export type CancelAnswer = 'stopped' | 'too-late' | 'done' | 'over';
 

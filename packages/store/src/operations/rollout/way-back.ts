@@ -15,17 +15,17 @@ import {
 } from '@moult/core/rollout';
 import type { Version } from '@moult/core/versions';
 import { type RawBuilder, sql } from 'kysely';
-import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
-import { IN_FLIGHT_STATES, KIND } from './command-rows.ts';
-import { componentRow } from './component-rows.ts';
-import type { ReadContext, WriteContext } from './context.ts';
-import { instanceById } from './instances.ts';
-import { isPublished } from './releases.ts';
-import { moveToDone } from './rollout-halt.ts';
-import { failWayBack } from './rollout-members.ts';
-import { orderVersion } from './rollout-orders.ts';
-import { roomIn } from './rollout-rooms.ts';
-import { moveMember, rolloutOf } from './rollout-rows.ts';
+import type { RolloutMemberTable, RolloutTable } from '../../rollout-tables.ts';
+import { IN_FLIGHT_STATES, KIND } from '../command-rows.ts';
+import { componentRow } from '../component-rows.ts';
+import type { ReadContext, WriteContext } from '../context.ts';
+import { instanceById } from '../instances.ts';
+import { isPublished } from '../releases.ts';
+import { moveToDone } from './halt.ts';
+import { failWayBack } from './members.ts';
+import { orderVersion } from './orders.ts';
+import { roomIn } from './rooms.ts';
+import { moveMember, rolloutOf } from './rows.ts';
 
 /** In one transaction: others want to write, too. */
 const ORDERS_MAX = 64;

@@ -2,8 +2,8 @@
 import type { Component } from '@moult/core/component';
 import { ACTIVE_STATES, UNSETTLED } from '@moult/core/rollout';
 import type { SelectQueryBuilder } from 'kysely';
-import type { Database } from '../database.ts';
-import type { ReadContext } from './context.ts';
+import type { Database } from '../../database.ts';
+import type { ReadContext } from '../context.ts';
 
 /** Members of active rollouts that these have still to do with. */
 export function claimed(

@@ -1,10 +1,10 @@
 /* What reports of a rollout add up: of all its agents, in one query each, however many there are. */
 import { type MemberState, type MembersAlike, NAMED_MAX, UNFINISHED } from '@moult/core/rollout';
 import { sql } from 'kysely';
-import type { AttemptTable, CommandTable } from '../database.ts';
-import type { RolloutMemberTable } from '../rollout-tables.ts';
-import type { ReadContext } from './context.ts';
-import type { HistoryRow } from './history.ts';
+import type { AttemptTable, CommandTable } from '../../database.ts';
+import type { RolloutMemberTable } from '../../rollout-tables.ts';
+import type { ReadContext } from '../context.ts';
+import type { HistoryRow } from '../history.ts';
 
 /** Those that have not finished, alike ones together. */
 export async function unfinishedMembers(

@@ -4,17 +4,17 @@
  */
 import type { HoldReason } from '@moult/core/command';
 import { FETCHES_MAX, hasBegun, isActive, type Verdict } from '@moult/core/rollout';
-import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
-import type { WriteContext } from './context.ts';
-import { instanceById } from './instances.ts';
-import { isHeldByRestore } from './lives.ts';
-import { isInMaintenance } from './maintenance.ts';
-import { prepared, upTo } from './prepared.ts';
-import { haltRollout } from './rollout-halt.ts';
-import { orderVersion } from './rollout-orders.ts';
-import { roomsFor, takesPlaces } from './rollout-rooms.ts';
-import { countsOf, judged, moveMember, moveRollout, rolloutOf, wavesOf } from './rollout-rows.ts';
-import { rollBackSome } from './rollout-way-back.ts';
+import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../../rollout-tables.ts';
+import type { WriteContext } from '../context.ts';
+import { instanceById } from '../instances.ts';
+import { isHeldByRestore } from '../lives.ts';
+import { isInMaintenance } from '../maintenance.ts';
+import { prepared, upTo } from '../prepared.ts';
+import { haltRollout } from './halt.ts';
+import { orderVersion } from './orders.ts';
+import { roomsFor, takesPlaces } from './rooms.ts';
+import { countsOf, judged, moveMember, moveRollout, rolloutOf, wavesOf } from './rows.ts';
+import { rollBackSome } from './way-back.ts';
 
 /** In one transaction: others want to write, too. */
 const ISSUES_MAX = 64;

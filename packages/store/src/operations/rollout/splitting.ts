@@ -8,12 +8,12 @@ import {
   stateRemedyOf,
   wavesOver,
 } from '@moult/core/rollout';
-import type { RolloutMemberTable, RolloutTable } from '../rollout-tables.ts';
-import type { Order, WriteContext } from './context.ts';
-import { addHistory } from './history.ts';
-import { dropPlan, insertMembers } from './rollout-plan-rows.ts';
-import { specOf } from './rollout-planning.ts';
-import { freeRolloutName, moveRollout, rolloutOf } from './rollout-rows.ts';
+import type { RolloutMemberTable, RolloutTable } from '../../rollout-tables.ts';
+import type { Order, WriteContext } from '../context.ts';
+import { addHistory } from '../history.ts';
+import { dropPlan, insertMembers } from './plan-rows.ts';
+import { specOf } from './planning.ts';
+import { freeRolloutName, moveRollout, rolloutOf } from './rows.ts';
 
 export interface RolloutSplit extends Order {
   readonly rollout: string;

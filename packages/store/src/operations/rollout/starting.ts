@@ -3,13 +3,13 @@
 import type { HoldReason } from '@moult/core/command';
 import { CodedError } from '@moult/core/errors';
 import { differenceText, isSamePlan, type PlanDifference, readSpec } from '@moult/core/rollout';
-import type { RolloutTable } from '../rollout-tables.ts';
+import type { RolloutTable } from '../../rollout-tables.ts';
+import type { Order, ReadContext, WriteContext } from '../context.ts';
+import { addHistory } from '../history.ts';
+import { isHeldByRestore } from '../lives.ts';
+import { isPublished } from '../releases.ts';
 import { claimed } from './claims.ts';
-import type { Order, ReadContext, WriteContext } from './context.ts';
-import { addHistory } from './history.ts';
-import { isHeldByRestore } from './lives.ts';
-import { isPublished } from './releases.ts';
-import { requireToCome } from './rollout-making.ts';
+import { requireToCome } from './making.ts';
 import {
   type Asked,
   planColumns,
@@ -17,9 +17,9 @@ import {
   planNow,
   replacePlan,
   storedDifference,
-} from './rollout-plan-rows.ts';
-import { type FoundFor, specOf } from './rollout-planning.ts';
-import { moveRollout, rolloutOf } from './rollout-rows.ts';
+} from './plan-rows.ts';
+import { type FoundFor, specOf } from './planning.ts';
+import { moveRollout, rolloutOf } from './rows.ts';
 import { needsSecondPrincipal } from './second-principal.ts';
 
 /** Of those that stand against a rollout, so many are named. */

@@ -17,11 +17,11 @@ import {
   verdictOf,
 } from '@moult/core/rollout';
 import { type RawBuilder, sql } from 'kysely';
-import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
-import type { ReadContext, WriteContext } from './context.ts';
-import { addHistory } from './history.ts';
-import { preparedByNames } from './prepared.ts';
-import { isPublished } from './releases.ts';
+import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../../rollout-tables.ts';
+import type { ReadContext, WriteContext } from '../context.ts';
+import { addHistory } from '../history.ts';
+import { preparedByNames } from '../prepared.ts';
+import { isPublished } from '../releases.ts';
 
 type Column = Exclude<
   keyof RolloutWaveTable,

@@ -11,12 +11,12 @@ import {
   sumOf,
   WAY_BACK,
 } from '@moult/core/rollout';
-import type { RolloutTable } from '../rollout-tables.ts';
-import type { Order, WriteContext } from './context.ts';
-import { addHistory } from './history.ts';
-import { keepThose } from './rollout-halt.ts';
-import { approveStart } from './rollout-planning.ts';
-import { countsOf, judged, moveMember, moveRollout, rolloutOf, wavesOf } from './rollout-rows.ts';
+import type { RolloutTable } from '../../rollout-tables.ts';
+import type { Order, WriteContext } from '../context.ts';
+import { addHistory } from '../history.ts';
+import { keepThose } from './halt.ts';
+import { approveStart } from './planning.ts';
+import { countsOf, judged, moveMember, moveRollout, rolloutOf, wavesOf } from './rows.ts';
 
 const FAILURES = MEMBER_STATES.filter(isFailure);
 /** RO4: those on their way back, too. */

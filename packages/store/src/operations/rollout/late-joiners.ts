@@ -7,14 +7,14 @@ import {
   type RolloutSpec,
   readSpec,
 } from '@moult/core/rollout';
-import type { RolloutTable } from '../rollout-tables.ts';
+import type { RolloutTable } from '../../rollout-tables.ts';
+import { COORDINATOR, type ReadContext, type WriteContext } from '../context.ts';
+import { addHistory } from '../history.ts';
+import { instanceById } from '../instances.ts';
+import { rolloutCandidates } from './candidates.ts';
 import { claimed } from './claims.ts';
-import { COORDINATOR, type ReadContext, type WriteContext } from './context.ts';
-import { addHistory } from './history.ts';
-import { instanceById } from './instances.ts';
-import { rolloutCandidates } from './rollout-candidates.ts';
-import { waitingMember } from './rollout-plan-rows.ts';
-import { addWave, wavesOf } from './rollout-rows.ts';
+import { waitingMember } from './plan-rows.ts';
+import { addWave, wavesOf } from './rows.ts';
 
 export interface OpenRollout {
   readonly id: string;

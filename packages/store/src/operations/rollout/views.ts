@@ -7,9 +7,9 @@ import {
   type RolloutState,
   sumOf,
 } from '@moult/core/rollout';
-import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../rollout-tables.ts';
-import type { ReadContext } from './context.ts';
-import { countsOf, rolloutOf, wavesOf } from './rollout-rows.ts';
+import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from '../../rollout-tables.ts';
+import type { ReadContext } from '../context.ts';
+import { countsOf, rolloutOf, wavesOf } from './rows.ts';
 import { needsSecondPrincipal } from './second-principal.ts';
 
 /** Those on their way back have failed, most of them. */
