@@ -85,7 +85,7 @@ async function expectOneAfterTheOther(...hosts: readonly Host[]): Promise<void> 
 }
 
 test(
-  'R15 R23: the choice for an agent goes before its group’s, that before the fleet’s; one of a group goes at a time, groups side by side, and who still waits goes to what is chosen last',
+  'H2 R15 R23: a choice reaches connected agents at once, that for an agent before its group’s, that before the fleet’s; one of a group goes at a time, groups side by side, and who still waits goes to what is chosen last',
   async () => {
     await choose(chosen.name, '--to', FIRST_AGENT, '--why', 'driver not ready');
     const launchers = await Promise.all([first, second].map((host) => HeldLauncher.of(host)));

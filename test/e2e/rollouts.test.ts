@@ -216,7 +216,6 @@ test(
     await moult('create', EVERYBODY, '--to', GOOD[1], '--name', 'never');
     expect(await moult('report', 'never')).toContain('Nothing has run yet.');
     expect(await moult('why', 'never')).toContain('freed by: moult rollouts start never');
-    await moult('cancel', 'never');
     const plan = ['rollouts', 'plan', EVERYBODY, '--detailed-exitcode', '--to'];
     expect(await coordinator.moult([...plan, GOOD[1]])).toMatchObject({ code: 8 });
     const nobody = await coordinator.moult([...plan, GOOD[0]]);
@@ -231,6 +230,32 @@ test(
   ROLLOUT_MS,
 );
 
+test(
+  'R4: what cannot be rolled out is refused by name, with what to do, and nothing is made of it',
+  async () => {
+    const { coordinator } = fleet;
+    const to = ['--to', GOOD[1]];
+    const refused = [
+      [['group=nowhere', ...to], 'nothing-selected', 1, /group=nowhere/],
+      [['group=eu and', ...to], 'selector-invalid', 2, /group=eu and/],
+      [[EVERYBODY, '--to', '7.7.7'], 'desired-version-invalid', 1, /7\.7\.7 is not a published/],
+      [[EVERYBODY, ...to, '--roll-back-to', '7.7.7'], 'desired-version-invalid', 1, /7\.7\.7/],
+      [[EVERYBODY, ...to, '--max-failed-share', '150%'], 'usage', 2, /150%/],
+      [[EVERYBODY, ...to, '--waves', '0,rest'], 'usage', 2, /waves/],
+      [[EVERYBODY, ...to, '--priority', '101'], 'usage', 2, /-100 to 100/],
+      [['eu-1', ...to, '--late-joiners'], 'usage', 2, /selector/],
+      [['eu-1', 'nobody', ...to], 'not-found', 1, /no agent nobody/],
+    ] as const;
+    for (const [args, code, exitCode, says] of refused) {
+      const ran = await coordinator.moult(['rollouts', 'create', ...args, '--name', 'wrong']);
+      expectClearFailure(ran, { code, exitCode, says });
+    }
+    const { rollouts } = await coordinator.client.listRollouts({ query: {} });
+    expect(rollouts.map(({ name }) => name)).not.toContain('wrong');
+  },
+  ROLLOUT_MS,
+);
+
 /** Past its switch, while that is so: resolves with what lets it go on. */
 async function heldPastSwitch(name: string): Promise<() => void> {
   const host = hosts.get(name);
@@ -241,7 +266,7 @@ async function heldPastSwitch(name: string): Promise<() => void> {
 }
 
 test(
-  'R5 R6 H18: a pause lets who is past its switch finish, and nobody takes it away meanwhile; test mode pauses by itself after each; a cancel says of each agent whether it is done, too late or stopped',
+  'R4 R5 R6 H18: a pause lets who is past its switch finish, and nobody takes it away meanwhile; test mode pauses by itself after each; a cancel says of each agent whether it is done, too late or stopped; what was planned before is stale by then',
   async () => {
     const { coordinator } = fleet;
     await moult('create', EVERYBODY, '--to', GOOD[1], '--name', 'tested', '--pause-after', '1');
@@ -257,6 +282,12 @@ test(
         says: /the rollout tested.*rollouts skip tested eu-1/s,
       });
     }
+    // Two rollouts have nothing to do with one agent at a time.
+    expectClearFailure(await coordinator.moult(['rollouts', 'start', 'never']), {
+      code: 'rollout-overlaps',
+      exitCode: 1,
+      says: /tested/,
+    });
     release();
     const isThrough = ({ counts }: Rollout) => counts.done === 1;
     const paused = await watch.when('tested', 'is through with its canary', isThrough);
@@ -281,6 +312,13 @@ test(
     const hasEnded = ({ counts }: Rollout) => counts.done === 3;
     await watch.when('tested', 'is through with who was too late', hasEnded);
     expect(await watch.versions(['us-1', 'us-2'])).toEqual({ 'us-1': GOOD[1], 'us-2': GOOD[0] });
+    // Planned before, for what was so then.
+    expectClearFailure(await coordinator.moult(['rollouts', 'start', 'never']), {
+      code: 'rollout-plan-stale',
+      exitCode: 1,
+      says: /eu-1.*plan never.*--as-planned/s,
+    });
+    await moult('cancel', 'never');
     const { entries } = await coordinator.client.listHistory({ query: { rollout: 'tested' } });
     expect(entries.filter(({ kind }) => kind === 'rollout-paused')).toMatchObject([
       { principal: 'coordinator' },
@@ -315,6 +353,10 @@ test(
     expect(second).toMatchObject({ outcome: 'ended-ok', startsAfter: 'drafted-1' });
     for (const name of hosts.keys()) expect(await watch.version(name)).toBe(GOOD[2]);
     await moult('revert', 'drafted-1', '--waves', 'rest', '--start', '-m', 'leaks');
+    const watched = await coordinator.moult(['rollouts', 'watch', 'drafted-1-revert'], {
+      timeoutMs: ROLLOUT_MS,
+    });
+    expect(watched).toMatchObject({ code: 0, stderr: expect.stringContaining('[2/2]') });
     const back = await watch.when('drafted-1-revert', 'is over', ({ state }) => state === 'ended');
     expect(back).toMatchObject({ outcome: 'ended-ok', reverts: 'drafted-1', version: before });
     expect(await watch.states('drafted-1-revert')).toEqual({ 'eu-1': 'done', 'us-1': 'done' });
