@@ -25,13 +25,14 @@ const NAMES = ['eu-1', 'eu-2'] as const;
 
 let fleet: RealFleet;
 let watch: RolloutWatch;
+let first: Host;
 let second: Host;
 
 beforeAll(async () => {
   const clock = join(ROOT_DIR, 'test/fixtures/moved-clock.ts');
   fleet = await RealFleet.open('rollout-back', { env: { NODE_OPTIONS: `--import=${clock}` } });
   watch = new RolloutWatch(fleet, { timeoutMs: ROLLOUT_MS });
-  [, second] = await Promise.all([
+  [first, second] = await Promise.all([
     fleet.host(NAMES[0], { group: 'eu' }),
     fleet.host(NAMES[1], { group: 'eu' }),
   ]);
@@ -132,6 +133,22 @@ test(
     await moult('cancel', 'lost');
   },
   ROLLOUT_MS * 2,
+);
+
+test(
+  'R3 R8 P11: where nobody is to go back, an agent that its owner has taken back is a failure that halts, and nothing else',
+  async () => {
+    const asked = ['group=eu', '--to', GOOD[2], '--roll-back', 'none', '--soak', '1h'];
+    await moult('create', ...asked, '--name', 'owned', '--start');
+    await watch.when('owned', 'is through with its canary', ({ counts }) => counts.done === 1);
+    await fleet.coordinator.moultOk(['agent', 'rollback', '--root', first.root]);
+    const halted = await watch.when('owned', 'halts', isHalted);
+    expect(halted).toMatchObject({ counts: { failed: 1, waiting: 1, 'rolling-back': 0 } });
+    expect(halted.failures).toEqual([{ kind: 'after-commit', count: 1 }]);
+    expect(await moult('why', 'owned')).toMatch(/it was given 1\.3\.0, and shows 1\.0\.0.*eu-1/s);
+    await moult('cancel', 'owned');
+  },
+  ROLLOUT_MS,
 );
 
 test(

@@ -1,6 +1,7 @@
 /* An agent that somebody starts by itself, so that nobody starts it again. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
+import { until } from '../../scripts/fleet/until.ts';
 import { BAD, FIRST_AGENT, GOOD } from '../support/e2e-releases.ts';
 import { PREPARE_MS, RealFleet } from '../support/real-fleet.ts';
 
@@ -110,7 +111,7 @@ describe.concurrent('each on a host of its own', () => {
   );
 
   test(
-    'H14: whoever wants only agents with a launcher leaves the others out, and is told where none of them has one',
+    'H14: whoever wants only agents with a launcher leaves the others out, and is told where none of them has one; a rollout that takes one along waits for whoever starts it',
     async () => {
       const { coordinator } = fleet;
       const host = await alone('alone-left');
@@ -149,7 +150,25 @@ describe.concurrent('each on a host of its own', () => {
       expect((await launched.bootRecord()).components.agent.committed?.version).toBe(GOOD[1]);
       const nobody = await coordinator.moult([...create, 'alone-left']);
       expect(nobody.code).toBe(1);
-      expect(nobody.stderr).toMatch(/alone-left.*no-launcher-selected/s);
+      expect(nobody.stderr).toMatch(/alone-left has no launcher.*no-launcher-selected/s);
+      // It goes where that is wanted, and its rollout waits for whoever starts it.
+      const goes = ['rollouts', 'create', 'alone-left', '--to', GOOD[1], '--name', 'left'];
+      await coordinator.moultOk([...goes, '--start']);
+      expect((await host.program.ended).code).toBe(EXIT_BOOT_RECORDED);
+      await until(
+        'its rollout says that somebody has to start it',
+        async () => {
+          const { reasons } = await coordinator.client.whyRollout({ params: { rollout: 'left' } });
+          return reasons.some(({ reason }) => reason === 'awaiting-start');
+        },
+        { timeoutMs: ALONE_MS },
+      );
+      expect(await coordinator.moultOk(['rollouts', 'why', 'left'])).toMatch(
+        /awaiting-start\): alone-left.*freed by: moult agent run/s,
+      );
+      host.startAlone();
+      await coordinator.moultOk(['rollouts', 'status', 'left', '--wait'], { timeoutMs: ALONE_MS });
+      await isUp(host);
       await fleet.leave(host);
     },
     ALONE_MS,
