@@ -68,6 +68,8 @@ function moultOn(options: HereOptions, coordinator: FakeCoordinator, ...args: re
   return runHere([...args, '--url', coordinator.url, '--token', 'x'], options);
 }
 
+const NOTHING_OF_SETTINGS = ['--no-approval', '--no-late-joiners', '--no-go-on-after-rollback'];
+
 describe('moult rollouts plan', () => {
   it('asks with what was given, and leaves out what was not', async () => {
     await using coordinator = await startCoordinator({ 'POST /v1/rollouts/plan': is(PLAN) });
@@ -80,6 +82,8 @@ describe('moult rollouts plan', () => {
     const rest = ['--pause-after', '3', '--force', '--component', 'launcher', '--to', '1.1.0'];
     await moult(coordinator, 'rollouts', 'plan', 'web-1', 'web-2', ...all, ...failing, ...rest);
     await moult(coordinator, ...plain, '--late-joiners', '--priority', '-5');
+    // Whatever the settings say (R3).
+    await moult(coordinator, ...plain, ...NOTHING_OF_SETTINGS);
     expect(coordinator.bodies).toEqual([
       { select: 'group=eu', component: 'agent', version: '1.4.0', spec: {} },
       {
@@ -102,6 +106,12 @@ describe('moult rollouts plan', () => {
         component: 'agent',
         version: '1.4.0',
         spec: { takesLateJoiners: true, priority: -5 },
+      },
+      {
+        select: 'group=eu',
+        component: 'agent',
+        version: '1.4.0',
+        spec: { needsApproval: false, takesLateJoiners: false, goesOnAfterRollBack: false },
       },
     ]);
   });

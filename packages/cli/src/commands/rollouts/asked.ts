@@ -76,6 +76,7 @@ function withPlace(command: Command): Command {
       '--late-joiners',
       'agents that match after the start are taken along, in the last wave (not without a selector)',
     )
+    .option('--no-late-joiners', 'they are not, whatever the settings say')
     .option(
       '--priority <number>',
       `-${PRIORITY_MAX} to ${PRIORITY_MAX}: of two rollouts that want the same place of a group the higher one has it first (0)`,
@@ -101,6 +102,7 @@ function withGates(command: Command): Command {
       shareOf,
     )
     .option('--approval', 'a person opens each wave after the first: `moult rollouts approve`')
+    .option('--no-approval', 'no person does, whatever the settings say')
     .addOption(
       new Option(
         '--max-failed <count>',
@@ -142,6 +144,7 @@ function withGates(command: Command): Command {
       '--go-on-after-rollback',
       'agents that are back on a working version do not count as failed',
     )
+    .option('--no-go-on-after-rollback', 'they do, whatever the settings say')
     .option('--pause-after <count>', 'test mode: it pauses after so many upgrades', wholeNumber)
     .option('--force', 'also a version that a host has refused; never past trust, platform or disk')
     .option('--only-with-launcher', 'leave out agents that run without a launcher')

@@ -41,7 +41,6 @@ export function addRolloutsEdit(group: Command, shell: Shell): void {
       .addOption(choice('--component <component>', 'what to upgrade', COMPONENTS))
       .option('--name <name>', 'another name for it', nameOf),
   )
-    .option('--no-approval', 'no person opens its waves')
     .option('--no-force', 'it is not forced')
     .option('--no-only-with-launcher', 'agents without a launcher, too')
     .option('--no-second-principal', 'nobody else approves its start')
