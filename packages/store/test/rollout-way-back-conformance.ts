@@ -198,6 +198,27 @@ function goingBack(opened: () => Store): void {
     expect(command).toMatchObject({ version: '1.5.0', is_revert: 1 });
   });
 
+  test('RO35: to what it ran when its upgrade began, whatever it was planned from', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a'], us: ['b'] });
+    await fleet.rollOut({ waves: EVERYBODY, rollBack: 'all' });
+    await fleet.reports('a', { version: '1.5.0', digest: 'e'.repeat(64) });
+    for (const name of ['a', 'b']) await fleet.send(name);
+    await fleet.progress('a', 'fetching');
+    await fleet.finish('a', { attests: true });
+    const [a] = await fleet.members();
+    expect(a).toMatchObject({ state: 'done', from_version: '1.5.0' });
+    await fleet.finish('b', { attests: false });
+    await fleet.step();
+    await fleet.step();
+    // Not to 1.0.0, which it had left.
+    const after = (await fleet.members())[0];
+    expect(after).toMatchObject({
+      code: 'no-way-back',
+      message: 'agent 1.5.0 is not published any more',
+    });
+  });
+
   test('RO35: nobody, where that was asked for', async () => {
     const store = opened();
     const fleet = await upgraded(store, { rollBack: 'none' });

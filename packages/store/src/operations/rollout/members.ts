@@ -41,9 +41,11 @@ export async function noteMemberEnd(
   if (command.state === 'expired' && member.state === 'parked') return;
   if (hasGoneBack(member)) return await noteWayBackEnd(context, { member, command, nowMs });
   const { code, message } = command;
-  const step = command.state === 'succeeded' ? null : await lastStep(context.db, command);
+  const { step, from: left } = await lastAttempt(context.db, command);
   const { state, failure } = memberEndOf({ ...command, step });
-  const set = { code, message, failure };
+  // RO35: what the attempt left is nearer the truth than what was planned.
+  const from = left ?? member.from_version;
+  const set = { code, message, failure, from_version: from };
   if (state === 'done') return await moveToDone(context, member, { nowMs, set });
   if (failure !== 'trial' || state !== 'rolled-back') {
     await moveMember(context, member, { state, nowMs, set });
@@ -52,7 +54,6 @@ export async function noteMemberEnd(
   const row = await rolloutOf(context.db, member.rollout_id);
   // RO35: of one that is over nobody is ordered anything more.
   const spec = isActive(row.state) ? readSpec(row.spec) : null;
-  const from = member.from_version;
   const after = spec === null ? state : stateAfterFailure(spec, { kind: failure, from });
   await moveMember(context, member, { state: after, nowMs, set });
 }
@@ -73,7 +74,7 @@ async function noteWayBackEnd(
 ): Promise<void> {
   const { member, command, nowMs } = of;
   const { code, message } = command;
-  const step = command.state === 'succeeded' ? null : await lastStep(context.db, command);
+  const { step } = await lastAttempt(context.db, command);
   const { failure } = memberEndOf({ ...command, step });
   if (command.state === 'succeeded') {
     const set = member.failure === 'roll-back' ? { failure: 'after-commit' } : {};
@@ -104,14 +105,23 @@ export async function failWayBack(
   await haltRollout(context, row, { nowMs, why });
 }
 
-async function lastStep(db: ReadContext, command: CommandTable): Promise<string | null> {
+/** `from`: null where it is not known, or was that version already. */
+async function lastAttempt(
+  db: ReadContext,
+  command: CommandTable,
+): Promise<{ readonly step: string | null; readonly from: string | null }> {
   const row = await db
     .selectFrom('attempts')
-    .select('steps')
+    .select(['steps', 'from_version'])
     .where('command_id', '=', command.id)
     .where('attempt', '=', command.attempt)
     .executeTakeFirst();
-  return row === undefined ? null : lastStepOf(JSON.parse(row.steps) as { step: string }[]);
+  if (row === undefined) return { step: null, from: null };
+  const { steps, from_version: from } = row;
+  return {
+    step: lastStepOf(JSON.parse(steps) as { step: string }[]),
+    from: from === command.version ? null : from,
+  };
 }
 
 /** Where one is that does not go on for its host's sake: it takes nobody's place. */
