@@ -51,6 +51,7 @@ export class AgentTroubles {
     for (const copy of this.#copies) copy.stop();
     for (const agent of this.#options.agents) {
       agent.sayMarks([]);
+      agent.upgrade.becomes({ isBusy: false });
       agent.start();
     }
   }

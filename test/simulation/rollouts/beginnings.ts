@@ -32,6 +32,10 @@ export class Beginnings {
     this.#ordered.add(name);
   }
 
+  startRefused(name: string): void {
+    this.#ordered.delete(name);
+  }
+
   left(rollout: KnownRollout, instance: string): void {
     const all = this.#left.get(rollout.id) ?? new Set();
     this.#left.set(rollout.id, all.add(instance));

@@ -51,6 +51,7 @@ export type Change =
       readonly origin: string;
       readonly pace: string;
       readonly code: string | null;
+      readonly place: number;
       readonly from: string | null;
       readonly state: string;
     }
@@ -75,7 +76,7 @@ const MEMBER =
   "'on', 'member', 'rollout', NEW.rollout_id, 'instance', NEW.instance_id, 'group', NEW.group_name, 'wave', NEW.wave, 'command', NEW.command_id, 'state', NEW.state";
 const WAVE = `'on', 'wave', 'rollout', NEW.rollout_id, 'wave', NEW.wave, 'approved', NEW.is_approved, 'counts', ${COUNTS}`;
 const COMMAND =
-  "'on', 'command', 'id', NEW.id, 'instance', NEW.instance_id, 'group', NEW.group_name, 'component', NEW.component, 'version', NEW.version, 'kind', NEW.kind, 'origin', NEW.origin, 'pace', NEW.pace, 'code', NEW.code, 'state', NEW.state";
+  "'on', 'command', 'id', NEW.id, 'instance', NEW.instance_id, 'group', NEW.group_name, 'component', NEW.component, 'version', NEW.version, 'kind', NEW.kind, 'origin', NEW.origin, 'pace', NEW.pace, 'code', NEW.code, 'place', NEW.has_place, 'state', NEW.state";
 
 /** Table, event, when, and the pairs of the JSON object. */
 const TRIGGERS: readonly (readonly [string, string, string, string])[] = [

@@ -9,7 +9,7 @@ export interface KnownMember {
   state: string;
   command: string | null;
   wasParked: boolean;
-  /** RO36: it had done it, and was gone then. */
+  /** RO36, RO37: it had done it, and was gone then, or could not go back. */
   isGone: boolean;
 }
 
@@ -57,6 +57,7 @@ export interface KnownCommand {
   readonly instance: string;
   readonly group: string;
   readonly component: string;
+  readonly version: string;
   readonly kind: string;
   readonly origin: string;
   readonly pace: string;

@@ -57,7 +57,15 @@ const UNDER_WAY_MS = 2_000;
 const GONE_MS = 600_000;
 /** How often a connection ends with an order that was just taken. */
 const BREAKS = 0.04;
-const CAPABILITIES = ['auto-upgrade', 'cleanup', 'control', 'output', 'upgrading-state'];
+const CAPABILITIES = [
+  'auto-upgrade',
+  'cleanup',
+  'control',
+  'output',
+  'upgrading-state',
+  'soft-upgrade',
+  'fetch-only',
+];
 
 export class LightAgent {
   readonly name: string;
@@ -351,7 +359,7 @@ export class LightAgent {
           },
         ],
         upgrade,
-        isIdle: true,
+        isIdle: !this.upgrade.isBusy,
         ...{ facts: [], labels: [], tasks: [], configurationTrouble: '', kept: [] },
       },
     });

@@ -3,6 +3,8 @@
  *                                          ▲ unanswered, not now │                          │ unwell, rejected
  *                                          └────────────────────┘                          └─► rolled back
  *
+ * Who only fetches is done once it is staged; a soft one asks for nothing while its host is busy.
+ *
  * From draining on the host does not work. The step is durable; what it waits for is not, and begins anew when it starts.
  */
 import type {
@@ -25,6 +27,7 @@ export interface Job {
   readonly attempt: number;
   readonly version: string;
   readonly nonce: string;
+  readonly pace: string;
 }
 
 export type Step =
@@ -53,7 +56,7 @@ export interface LightUpgradeOptions {
 }
 
 type Answer = Extract<CoordinatorFrame, { kind: 'granted' | 'denied' | 'confirm' | 'reject' }>;
-type Outcome = 'succeeded' | 'already-there' | 'failed' | 'denied' | 'rolled-back';
+type Outcome = 'succeeded' | 'staged' | 'already-there' | 'failed' | 'denied' | 'rolled-back';
 
 const DOWN: ReadonlySet<Step> = new Set(['draining', 'switching', 'probation', 'committing']);
 const TRIAL: ReadonlySet<Step> = new Set(['probation', 'committing']);
@@ -75,10 +78,17 @@ export class LightUpgrade {
   readonly refused: Slot[] = [];
   /** Ids of commands after which it has committed what they ordered, or ran it already. */
   readonly given = new Set<string>();
+  /** The same of those that were only to be made ready. */
+  readonly #madeReady = new Set<string>();
+  /** All that it has ever committed. */
+  readonly versions = new Set<string>();
+  isBusy = false;
   /** What it ran before each of these that gave it something. */
   readonly formers = new Map<string, Slot>();
   readonly #options: LightUpgradeOptions;
   readonly #ends = new Map<string, FinishMessage>();
+  /** It was told that this one waits for the host's work. */
+  #saidBusy: Job | null = null;
   /** Of the version on trial. */
   #starts = 0;
   #waiting: CoordinatorMessages['command'][] = [];
@@ -89,6 +99,7 @@ export class LightUpgrade {
     this.#options = options;
     this.committed = options.committed;
     this.runs = options.committed;
+    this.versions.add(options.committed.version);
   }
 
   get isDown(): boolean {
@@ -97,6 +108,20 @@ export class LightUpgrade {
 
   get isOnTrial(): boolean {
     return this.step !== null && TRIAL.has(this.step);
+  }
+
+  hasDone(command: string): boolean {
+    return this.given.has(command) || this.#madeReady.has(command);
+  }
+
+  /** A task runs, or is over. */
+  becomes(of: { readonly isBusy: boolean }): void {
+    if (this.isBusy === of.isBusy) return;
+    this.isBusy = of.isBusy;
+    const isWaiting = this.step === 'rehearsed' || this.step === 'draining';
+    // Drained by then, or about to ask: it goes back to its work.
+    if (this.job?.pace === 'soft' && isWaiting) this.#enter('rehearsed');
+    else this.#options.report();
   }
 
   get inStepMs(): number {
@@ -145,7 +170,7 @@ export class LightUpgrade {
   }
 
   connected(): void {
-    if (this.step === 'rehearsed') this.#ask('drain');
+    if (this.step === 'rehearsed' && this.job !== null) this.#askOnceIdle(this.job);
   }
 
   answered({ kind, message }: Answer): void {
@@ -192,8 +217,8 @@ export class LightUpgrade {
     if (this.job !== null || command === undefined) return;
     this.#waiting.shift();
     const { commandId, attempt, autoUpgrade } = command;
-    const { version = '', nonce = '' } = autoUpgrade ?? {};
-    this.job = { commandId, attempt, version, nonce };
+    const { version = '', nonce = '', pace = '' } = autoUpgrade ?? {};
+    this.job = { commandId, attempt, version, nonce, pace };
     if (version === this.committed.version) this.#end('already-there', '');
     else this.#enter('preflight');
   }
@@ -237,13 +262,17 @@ export class LightUpgrade {
         });
         return;
       case 'staged':
-        this.#enter('rehearsed');
+        if (job.pace === 'fetch-only') this.#end('staged', '');
+        else this.#enter('rehearsed');
         return;
       case 'rehearsed':
-        this.#ask('drain');
+        this.#askOnceIdle(job);
         return;
       case 'draining':
-        this.#later(random.spread(20, 5_000), () => this.#ask('switch'));
+        this.#later(random.spread(20, 5_000), () => {
+          if (this.isBusy && job.pace === 'soft') this.#enter('rehearsed');
+          else this.#ask('switch');
+        });
         return;
       case 'switching':
         watch.switched(agent, job);
@@ -260,6 +289,7 @@ export class LightUpgrade {
         this.#later(random.spread(10, 1_000), () => {
           this.formers.set(job.commandId, this.committed);
           this.committed = this.runs;
+          this.versions.add(job.version);
           this.#end('succeeded', '');
         });
         return;
@@ -303,6 +333,7 @@ export class LightUpgrade {
     const { commandId, attempt } = job;
     const finish = this.finishOf({ commandId, attempt, outcome, code });
     if (outcome === 'succeeded' || outcome === 'already-there') this.given.add(commandId);
+    if (outcome === 'staged') this.#madeReady.add(commandId);
     this.#ends.set(`${commandId}/${attempt}`, finish);
     this.job = null;
     this.step = null;
@@ -313,9 +344,17 @@ export class LightUpgrade {
     this.#later(1, () => this.#next());
   }
 
-  #progress(step: Step, { commandId, attempt }: Job): void {
-    const none = { detail: '', bytesDone: 0, bytesTotal: 0, holdReason: '' };
-    this.#options.send({ kind: 'progress', message: { commandId, attempt, step, ...none } });
+  #progress(step: Step, { commandId, attempt }: Job, holdReason = ''): void {
+    const none = { detail: '', bytesDone: 0, bytesTotal: 0 };
+    const message = { commandId, attempt, step, ...none, holdReason };
+    this.#options.send({ kind: 'progress', message });
+  }
+
+  #askOnceIdle(job: Job): void {
+    const isHeld = job.pace === 'soft' && this.isBusy;
+    if (isHeld || this.#saidBusy === job) this.#progress('rehearsed', job, isHeld ? 'busy' : '');
+    this.#saidBusy = isHeld ? job : null;
+    if (!isHeld) this.#ask('drain');
   }
 
   /** Until it is answered; before the switch a host does not wait drained. */

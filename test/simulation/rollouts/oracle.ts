@@ -5,7 +5,7 @@
 import { Beginnings } from './beginnings.ts';
 import type { Change, Journal } from './journal.ts';
 import { COUNTED_STATES } from './journal.ts';
-import { againstDeadline, againstEnd, againstGoingOn, againstOpening } from './judged-anew.ts';
+import { againstEnd, againstOpening } from './judged-anew.ts';
 import {
   ACTIVE,
   beginAnew,
@@ -13,13 +13,11 @@ import {
   countOf,
   GOES_BACK,
   isTooMuch,
-  type KnownCommand,
   type KnownMember,
   type KnownRollout,
   MEMBER_GOES,
   mayHalt,
   newRollout,
-  OPEN,
   ROLLOUT_GOES,
   raise,
   resume,
@@ -28,7 +26,7 @@ import {
 } from './known.ts';
 import type { LightAgent, Watch } from './light-agent.ts';
 import type { Job } from './light-upgrade.ts';
-import { Places } from './places.ts';
+import { Orders } from './orders.ts';
 
 export interface RolloutOracleOptions {
   readonly agents: readonly LightAgent[];
@@ -41,25 +39,36 @@ export interface RolloutOracleOptions {
 
 type Of<K extends Change['on']> = Extract<Change, { readonly on: K }>;
 
+/** RO23 */
+const FETCHES_MAX = 50;
+
 export class RolloutOracle implements Watch {
   readonly rollouts = new Map<string, KnownRollout>();
-  readonly commands = new Map<string, KnownCommand>();
   readonly #options: RolloutOracleOptions;
   readonly #byInstance = new Map<string, LightAgent>();
   readonly #memberOf = new Map<string, KnownMember>();
-  readonly #places = new Places((id) => this.commands.get(id));
+  readonly #orders: Orders;
   readonly #beginnings: Beginnings;
-  readonly #switchGranted = new Set<string>();
   /** Of those whoever cancelled was told that they were stopped. */
   #stopped = new Set<string>();
   #unmoved = new Set<string>();
+  /** RO35: halted in what is looked at now. */
+  readonly #sendsBack = new Set<KnownRollout>();
   #journal: Journal | null = null;
   isHolding = false;
-  #isInMaintenance = false;
 
   constructor(options: RolloutOracleOptions) {
     this.#options = options;
     const { rollouts } = this;
+    this.#orders = new Orders({
+      ...options,
+      agentOf: (instance) => this.#byInstance.get(instance),
+      ofCommand: (id) => {
+        const member = this.#memberOf.get(id);
+        const rollout = rollouts.get(member?.rollout ?? '');
+        return member === undefined || rollout === undefined ? null : { member, rollout };
+      },
+    });
     this.#beginnings = new Beginnings({
       ...{ ...options, rollouts, nameOf: (instance) => this.#nameOf(instance) },
       formerOf: (instance, command) =>
@@ -75,10 +84,8 @@ export class RolloutOracle implements Watch {
   begin(journal: Journal, isEmpty: boolean): void {
     this.#journal = journal;
     if (isEmpty) return;
-    for (const map of [this.rollouts, this.commands, this.#memberOf]) map.clear();
-    this.#places.clear();
+    for (const map of [this.rollouts, this.#memberOf, this.#orders]) map.clear();
     this.#stopped = new Set();
-    this.#isInMaintenance = false;
     for (const change of journal.all()) this.#take(change, true);
     this.#unmoved.clear();
     for (const rollout of this.rollouts.values()) beginAnew(rollout, this.#options.nowMs());
@@ -91,6 +98,11 @@ export class RolloutOracle implements Watch {
     for (const wave of this.#unmoved)
       this.#fail('RO3', `a member moved, its wave did not: ${wave}`);
     this.#unmoved.clear();
+    for (const { name, members } of this.#sendsBack)
+      for (const member of members.values())
+        if (member.state === 'done')
+          this.#fail('RO35', `${name} is halted, and ${this.#name(member)} is not to go back`);
+    this.#sendsBack.clear();
     this.#beginnings.settle();
   }
 
@@ -99,22 +111,27 @@ export class RolloutOracle implements Watch {
     this.#beginnings.startOrdered(name);
   }
 
+  startRefused(name: string): void {
+    this.#beginnings.startRefused(name);
+  }
+
   close(): void {
     this.#journal?.close();
     this.#journal = null;
   }
 
   wentDown(agent: LightAgent, job: Job): void {
-    const command = this.commands.get(job.commandId);
+    const command = this.#orders.commands.get(job.commandId);
     if (command === undefined || command.origin === 'manual') return;
     const { agents, nowMs } = this.#options;
-    const down = this.#places.againstDown(agent, { agents, nowMs: nowMs() });
+    const down = this.#orders.places.againstDown(agent, { agents, nowMs: nowMs() });
     if (down !== null) this.#fail('RO1', down);
   }
 
   switched(agent: LightAgent, { commandId }: Job): void {
     const isOf = `${agent.name} switches for ${commandId}`;
-    if (!this.#switchGranted.has(commandId)) this.#fail('C12', `${isOf}, which nobody permitted`);
+    if (!this.#orders.isLetToSwitch(commandId))
+      this.#fail('C12', `${isOf}, which nobody permitted`);
     if (this.#stopped.has(commandId)) this.#fail('RO10', `${isOf}, and was said to be stopped`);
   }
 
@@ -143,9 +160,9 @@ export class RolloutOracle implements Watch {
       this.#options.met(`cancel: ${answer}`);
       const { command } = member;
       if (answer === 'stopped' && command !== null) this.#stopped.add(command);
-      if (answer === 'too-late' && !this.#switchGranted.has(command ?? ''))
+      if (answer === 'too-late' && !this.#orders.isLetToSwitch(command ?? ''))
         this.#fail('RO10', `${agentName} is too late, and was never permitted to switch`);
-      if (answer === 'done' && !agent.upgrade.given.has(command ?? ''))
+      if (answer === 'done' && !agent.upgrade.hasDone(command ?? ''))
         this.#fail('RO10', `${agentName} is said to be done, and is not`);
     }
   }
@@ -166,19 +183,19 @@ export class RolloutOracle implements Watch {
         this.#wave(change);
         return;
       case 'command':
-        this.#command(change, isOld);
+        this.#orders.changed(change, isOld);
         return;
       case 'grant':
-        this.#granted(change);
+        this.#orders.granted(change);
         return;
       case 'group':
-        this.#places.limits.set(change.group, {
+        this.#orders.places.limits.set(change.group, {
           max: change.max,
           sinceMs: this.#options.nowMs(),
         });
         return;
       case 'kept':
-        if (change.key === 'maintenance') this.#isInMaintenance = change.isThere === 1;
+        if (change.key === 'maintenance') this.#orders.isInMaintenance = change.isThere === 1;
         return;
       case 'life':
         this.isHolding = change.adopted === 0;
@@ -203,6 +220,7 @@ export class RolloutOracle implements Watch {
     if (state === 'running') this.#runs(known, from);
     else if (state === 'halted' && !known.isUncertain && !mayHalt(known))
       this.#fail('RO4', `${name} is halted, and no more failed than may`);
+    else if (state === 'halted' && known.spec?.rollBack === 'all') this.#sendsBack.add(known);
     else if (state === 'ended') this.#ended(known);
   }
 
@@ -237,6 +255,7 @@ export class RolloutOracle implements Watch {
     };
     const from = member.state;
     rollout.members.set(instance, member);
+    const given = member.command;
     member.command = command;
     if (command !== null) this.#memberOf.set(command, member);
     if (from === state) return;
@@ -245,9 +264,10 @@ export class RolloutOracle implements Watch {
       if (MEMBER_GOES[from]?.includes(state) !== true)
         this.#fail('RO3', `${this.#name(member)} goes from ${from} to ${state}`);
       if (from === 'waiting' && state === 'upgrading') this.#starts(rollout, member);
-      if (state === 'done') this.#done(member);
+      if (state === 'done') this.#done(rollout, member, from);
       if (from === 'done' && state === 'failed' && this.#byInstance.get(instance)?.hasSpokenLately)
         this.#fail('RO36', `${this.#name(member)} is said to be gone, and has spoken`);
+      if (state === 'rolling-back') this.#goesBack(rollout, member, given);
       if (GOES_BACK.has(from) && state === 'failed') rollout.isWayBackLost = true;
     }
     this.#count(rollout, member, state);
@@ -271,13 +291,13 @@ export class RolloutOracle implements Watch {
     if (from !== '') raise(rollout.counts, `${wave} ${from}`, -1);
     raise(rollout.counts, `${wave} ${state}`, 1);
     if (!countedIn(rollout).includes(state)) rollout.forgiven.delete(instance);
-    member.isGone = from === 'done' && state === 'failed';
+    member.isGone = state === 'failed' && (from === 'done' || GOES_BACK.has(from));
     if (state === 'parked') member.wasParked = true;
     if (state === 'waiting') member.wasParked = false;
     // RO5: who comes late does not make a wave soak anew.
     const isLate = member.wasParked && rollout.lastWentMs.has(wave);
     if (WENT_THROUGH.has(state) && !isLate) rollout.lastWentMs.set(wave, this.#options.nowMs());
-    this.#places.moved(member, rollout.component);
+    this.#orders.places.moved(member, rollout.component);
     this.#unmoved.add(`${rollout.id} ${wave}`);
   }
 
@@ -286,13 +306,16 @@ export class RolloutOracle implements Watch {
     const { spec } = rollout;
     if (rollout.state !== 'running') this.#fail('RO2', `${who}, which is ${rollout.state}`);
     if (this.isHolding) this.#fail('RO6', `${who}, and nobody has adopted this store`);
-    if (this.#isInMaintenance) this.#fail('C24', `${who}, and the coordinator is in maintenance`);
+    if (this.#orders.isInMaintenance)
+      this.#fail('C24', `${who}, and the coordinator is in maintenance`);
     if (spec === null) {
       this.#fail('RO6', `${who}, whose spec nobody can read`);
       return;
     }
-    const taken = this.#places.againstStart(member.group, rollout.component);
+    const taken = this.#orders.places.againstStart(member.group, rollout.component);
     if (spec.pace === 'now' && taken !== null) this.#fail('RO1', `${who}: ${taken}`);
+    if (spec.pace !== 'now' && countOf(rollout, 'upgrading') >= FETCHES_MAX)
+      this.#fail('RO23', `${who}, where ${FETCHES_MAX} fetch`);
     if (!rollout.isUncertain && isTooMuch(rollout).halts)
       this.#fail('RO4', `${who}, where too many have failed`);
     if (spec.pauseAfter !== null) {
@@ -311,10 +334,22 @@ export class RolloutOracle implements Watch {
       this.#fail(invariant, `${who}${why}`);
   }
 
-  /** RO7: by what the host itself has committed. */
-  #done(member: KnownMember): void {
+  /** RO35: by its own word, where it has one. */
+  #goesBack(rollout: KnownRollout, member: KnownMember, given: string | null): void {
+    const to = this.#orders.commands.get(member.command ?? '')?.version;
+    const former = this.#byInstance.get(member.instance)?.upgrade.formers.get(given ?? '')?.version;
+    const wanted = rollout.spec?.rollBackTo ?? former;
+    if (rollout.wasRestored || given === member.command) return;
+    if (wanted === undefined || to === wanted) return;
+    this.#fail('RO35', `${this.#name(member)} goes back to ${to}, and ran ${former} before`);
+  }
+
+  /** RO7: by what the host itself has committed, or made ready where that was all. */
+  #done(rollout: KnownRollout, member: KnownMember, from: string): void {
     const agent = this.#byInstance.get(member.instance);
-    if (agent?.upgrade.given.has(member.command ?? '') === true) return;
+    // RO35: it keeps what it had; its order may be the one that was to take it back.
+    if (GOES_BACK.has(from) && agent?.upgrade.versions.has(rollout.version)) return;
+    if (agent?.upgrade.hasDone(member.command ?? '') === true) return;
     this.#fail('RO7', `${this.#name(member)} is done, and runs ${agent?.upgrade.runs.version}`);
   }
 
@@ -331,59 +366,6 @@ export class RolloutOracle implements Watch {
           `${rollout.name}, wave ${wave + 1}: ${own} are ${column}, it counts ${counts[index]}`,
         );
     }
-  }
-
-  #command(change: Of<'command'>, isOld: boolean): void {
-    const { id, pace, origin, state } = change;
-    const from = this.commands.get(id)?.state ?? null;
-    const known = this.commands.get(id) ?? {
-      ...change,
-      sentMs: null,
-      hasPlace: pace === 'now',
-    };
-    this.commands.set(id, known);
-    known.state = state;
-    if (known.kind !== 'autoUpgrade') return;
-    if (!isOld && state === 'sent') this.#sent(known);
-    this.#places.changed(known);
-    if (!isOld && change.code === 'deadline-passed') this.#overdue(known);
-    if (!isOld && origin === 'rollout') this.#options.met(`command: ${from ?? 'new'} → ${state}`);
-  }
-
-  #overdue(command: KnownCommand): void {
-    const agent = this.#byInstance.get(command.instance);
-    const against = againstDeadline(command, { agent, nowMs: this.#options.nowMs() });
-    if (against === null) this.#options.met(`deadline: ${agent?.upgrade.step}`);
-    else this.#fail(against.invariant, `${agent?.name} is too late, and ${against.why}`);
-  }
-
-  #sent(command: KnownCommand): void {
-    command.sentMs = this.#options.nowMs();
-    const who = `${command.id} of ${this.#nameOf(command.instance)} is sent`;
-    if (this.#isInMaintenance) this.#fail('C24', `${who}, and the coordinator is in maintenance`);
-    if (command.origin === 'manual') return;
-    const taken = this.#places.againstSending(command);
-    if (command.hasPlace && taken !== null) this.#fail('RO1', `${who}: ${taken}`);
-    this.#mayGoOn(command.id, who);
-  }
-
-  #granted({ command: id, point }: Of<'grant'>): void {
-    if (point === 'switch') this.#switchGranted.add(id);
-    const command = this.commands.get(id);
-    if (command === undefined) return;
-    // An attempt that was adopted after a restore is past its switch.
-    if (command.origin === 'adopted') return;
-    if (!OPEN.has(command.state)) this.#fail('C12', `${id} is ${command.state}, and goes on`);
-    this.#mayGoOn(id, `${id} may ${point}`);
-  }
-
-  /** RO2, RO10 */
-  #mayGoOn(commandId: string, who: string): void {
-    const member = this.#memberOf.get(commandId);
-    const rollout = member === undefined ? undefined : this.rollouts.get(member.rollout);
-    if (rollout === undefined || member === undefined) return;
-    const against = againstGoingOn(rollout, member);
-    if (against !== null) this.#fail(against.invariant, `${who}, and ${against.why}`);
   }
 
   #name({ instance }: KnownMember): string {

@@ -112,14 +112,14 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   },
   {
     name: 'one agent is in two parts of what was split',
-    seed: 16,
+    seed: 32,
     file: 'core/src/rollout/split.ts',
     from: 'for (const member of members) parts[partOf(member)]?.push(member);',
     to: 'for (const [i, member] of members.entries()) for (const part of i === 0 ? parts : [parts[partOf(member)]]) part?.push(member);',
   },
   {
     name: 'a part starts while the one before it runs',
-    seed: 36,
+    seed: 52,
     file: 'store/src/operations/rollout/starting.ts',
     from: "eb('sibling.outcome', '=', 'ended-ok')",
     to: "eb('sibling.state', '<>', 'pending')",
@@ -140,17 +140,38 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   },
   {
     name: 'a step has no deadline',
-    seed: 16,
+    seed: 24,
     file: 'core/src/rollout/deadlines.ts',
     from: 'if (deadlineMs === null || tookMs < deadlineMs) return IN_TIME;',
     to: 'if (deadlineMs === null || tookMs < 99 * deadlineMs) return IN_TIME;',
   },
   {
     name: 'a deadline is that of the last step that told of its progress',
-    seed: 16,
+    seed: 24,
     file: 'store/src/operations/rollout/deadlines.ts',
     from: 'if (said !== null && isOfIt && sinceMs !== null)',
     to: 'if (said !== null && isOfIt && sinceMs !== null && said.step === "")',
+  },
+  {
+    name: 'what was only fetched is taken for given',
+    seed: 8,
+    file: 'store/src/operations/finish.ts',
+    from: 'return { isRight: true, isGiven: false, digest, ending: said };',
+    to: 'return { isRight: true, isGiven: true, digest, ending: said };',
+  },
+  {
+    name: 'a rollout starts before its time',
+    seed: 20,
+    file: 'store/src/operations/rollout/starting.ts',
+    from: "or([eb('rollouts.starts_ms', 'is', null), eb('rollouts.starts_ms', '<=', nowMs)]),",
+    to: '',
+  },
+  {
+    name: 'only those that failed go back',
+    seed: 41,
+    file: 'store/src/operations/rollout/halt.ts',
+    from: 'if (sendsBack(after)) await sendAllBack(context, after);',
+    to: '',
   },
 ];
 

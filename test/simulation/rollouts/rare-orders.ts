@@ -7,15 +7,18 @@ import type { Scheduler } from '../scheduler.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import { TO_FORMER } from './beginnings.ts';
 import { drawSpec } from './draw-spec.ts';
+import type { LightAgent } from './light-agent.ts';
 import type { LightRelease } from './light-releases.ts';
 import type { RolloutOperator } from './rollout-operator.ts';
 
 export interface RareOrdersOptions {
   readonly operator: RolloutOperator;
+  readonly agents: readonly LightAgent[];
   readonly random: SeededRandom;
   readonly scheduler: Scheduler;
   /** The first is what everybody runs. */
   readonly releases: readonly LightRelease[];
+  readonly nowMs: () => number;
   readonly isMended: () => boolean;
   readonly trace: (what: string, detail?: unknown) => void;
 }
@@ -23,6 +26,9 @@ export interface RareOrdersOptions {
 const BEGINNINGS = {
   none: 12,
   split: 2,
+  pace: 2,
+  draft: 2,
+  'roll back': 2,
 } as const;
 
 /** Of so many lives. */
@@ -43,7 +49,7 @@ export class RareOrders {
     const beginning = this.#options.random.weighted(BEGINNINGS);
     if (beginning === 'none') return false;
     this.#options.trace('rare', beginning);
-    void this.#split();
+    void this.#beginWith(beginning);
     return true;
   }
 
@@ -59,6 +65,19 @@ export class RareOrders {
     if (random.chance(BESIDE.revert)) {
       for (let count = random.between(2, 4); count > 0; count--)
         this.#at(random.spread(troubleMs / 4, troubleMs), () => this.#revert());
+    }
+  }
+
+  #beginWith(beginning: Exclude<keyof typeof BEGINNINGS, 'none'>): Promise<void> {
+    switch (beginning) {
+      case 'split':
+        return this.#split();
+      case 'pace':
+        return this.#paced();
+      case 'draft':
+        return this.#drafted();
+      case 'roll back':
+        return this.#withWayBack();
     }
   }
 
@@ -101,6 +120,77 @@ export class RareOrders {
     for (const part of isOneByOne ? parts.slice(0, 1) : parts) await this.#start(part.name);
   }
 
+  /** At another pace than now, and hosts that are busy meanwhile. */
+  async #paced(): Promise<void> {
+    const { random, agents } = this.#options;
+    const pace = random.pick(['soft', 'soft', 'fetch-only'] as const);
+    for (const { upgrade } of agents) {
+      if (pace === 'fetch-only' || random.chance(0.6)) continue;
+      const fromMs = random.spread(1_000, 120_000);
+      this.#at(fromMs, async () => upgrade.becomes({ isBusy: true }));
+      this.#at(fromMs + random.spread(1_000, 600_000), async () =>
+        upgrade.becomes({ isBusy: false }),
+      );
+    }
+    const made = await this.#make({ spec: { ...drawSpec(random), pace } });
+    if (made !== null) await this.#start(made.name);
+  }
+
+  /** Kept, edited, planned and started at a time; a second principal approves it, or whoever made it tries to. */
+  async #drafted(): Promise<void> {
+    const { random } = this.#options;
+    const needsSecondPrincipal = random.chance(0.3);
+    const spec = { ...drawSpec(random), needsSecondPrincipal };
+    const startsMs = this.#options.nowMs() + random.spread(1_000, 300_000);
+    const kept = random.chance(0.6) ? { isDraft: true } : { startsMs };
+    const made = await this.#make({ spec, ...kept });
+    if (made === null) return;
+    for (let count = random.between(3, 8); count > 0; count--)
+      this.#at(random.spread(1_000, 300_000), () => this.#changeDraft(made.name));
+    if (needsSecondPrincipal)
+      this.#at(random.spread(1_000, 200_000), () =>
+        this.#call('approveRollout', { rollout: made.name }, {}, BOB),
+      );
+  }
+
+  #changeDraft(rollout: string): Promise<unknown> {
+    const { random, releases, agents } = this.#options;
+    const startsMs = this.#options.nowMs() + random.spread(1_000, 300_000);
+    switch (random.weighted({ plan: 3, edit: 2, start: 2, 'start at': 3, approve: 1 })) {
+      case 'plan':
+        return this.#call('planStoredRollout', { rollout }, {});
+      case 'start':
+        return this.#start(rollout);
+      case 'start at':
+        return this.#call('startRollout', { rollout }, { startsMs });
+      case 'approve':
+        return this.#call('approveRollout', { rollout }, {}, random.chance(0.5) ? BOB : undefined);
+      case 'edit': {
+        const { group } = random.pick(agents);
+        const { version } = random.pick(releases.slice(1));
+        const one = random.pick([{ version }, { select: `group=${group}` }, { startsMs }]);
+        const spec = random.chance(0.5) ? { priority: random.between(-2, 2) } : {};
+        return this.#call(
+          'editRollout',
+          { rollout },
+          { ...one, spec, isDraft: random.chance(0.4) },
+        );
+      }
+    }
+  }
+
+  /** R8, in other ways than most. */
+  async #withWayBack(): Promise<void> {
+    const { random, releases } = this.#options;
+    const rollBack = random.pick(['all', 'all', 'failed', 'none'] as const);
+    const [first] = releases;
+    const rollBackTo = rollBack !== 'none' && random.chance(0.3) ? first?.version : null;
+    const goesOnAfterRollBack = random.chance(0.3);
+    const spec = { ...drawSpec(random), rollBack, rollBackTo, goesOnAfterRollBack };
+    const made = await this.#make({ spec });
+    if (made !== null) await this.#start(made.name);
+  }
+
   async #make(more: object = {}): Promise<Rollout | null> {
     const { random, releases } = this.#options;
     const { version } = random.pick(releases.slice(1));
@@ -113,7 +203,11 @@ export class RareOrders {
     return this.#call('startRollout', { rollout }, { asPlanned: this.#options.random.chance(0.5) });
   }
 
-  #call(name: string, params: object, body: object): Promise<unknown> {
-    return this.#options.operator.call(name, { params, body: { why: 'because', ...body } });
+  #call(name: string, params: object, body: object, caller: object = ANN): Promise<unknown> {
+    const request = { params, body: { why: 'because', ...body }, caller };
+    return this.#options.operator.call(name, request);
   }
 }
+
+const ANN = { principal: 'ann', role: 'admin' } as const;
+const BOB = { principal: 'bob', role: 'admin' } as const;

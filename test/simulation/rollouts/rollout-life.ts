@@ -102,7 +102,7 @@ class RolloutLife {
     });
     const common = { scheduler: this.#scheduler, trace, isMended: () => this.#isMended };
     this.#rareOrders = new RareOrders({
-      ...{ ...common, operator: this.#operator, releases: this.#releases },
+      ...{ ...common, nowMs, agents, operator: this.#operator, releases: this.#releases },
       random: new SeededRandom(baseOf(seed), 28),
     });
     this.#agentTroubles = new AgentTroubles({

@@ -45,6 +45,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'rollout-owns-agent',
   'rollout-state',
   'agents-in-flight',
+  'rollout-start-past',
 ]);
 
 const ACTIONS = {
@@ -121,7 +122,7 @@ export class RolloutOperator {
 
   async rollOutToAll(version: string): Promise<void> {
     for (const { name, state } of await this.#rollouts())
-      if (state === 'pending')
+      if (BEFORE_START.has(state))
         await this.call('cancelRollout', { params: { rollout: name }, body: WHY });
     const agents = this.#living.map(({ name }) => name);
     const spec = { waves: [{ kind: 'rest' }] };
@@ -257,10 +258,10 @@ export class RolloutOperator {
   }
 
   #note(name: string, request: Noted): void {
-    const { params, body } = request;
+    const { body } = request;
     if (name === 'setMaintenance') this.#isMaintained = true;
     if (name === 'startRollout' && body?.startsMs === undefined)
-      this.#options.oracle().startOrdered(params?.rollout ?? '');
+      this.#options.oracle().startOrdered(nameIn(request));
   }
 
   /** Null: refused as may be, or there is nobody who answers. */
@@ -279,6 +280,7 @@ export class RolloutOperator {
       return done;
     } catch (error) {
       const code = error instanceof CodedError ? error.code : 'internal';
+      if (name === 'startRollout') this.#options.oracle().startRefused(nameIn(request));
       trace('operator is answered', { name, code, error: String(error) });
       met(`operator: ${name}: ${code}`);
       const isExpected = EXPECTED.has(code) || (code === UNREAD && this.#isUnread(request));
@@ -293,11 +295,17 @@ interface Noted {
   readonly body?: { readonly startsMs?: number };
 }
 
+function nameIn({ params }: Noted): string {
+  return params?.rollout ?? '';
+}
+
 /** Of a rollout whose spec is of a later version, and of no other (RO6). */
 const UNREAD = 'rollout-spec-invalid';
 export const LAST = 'last';
 /** Nobody but a person takes back what waits for one of these. */
 export const STANDING: ReadonlySet<string> = new Set(['refused-here', 'rollout-failed']);
+/** They have begun with nobody. */
+export const BEFORE_START: ReadonlySet<string> = new Set(['draft', 'planning', 'pending']);
 const OVER: ReadonlySet<string> = new Set(['ended', 'cancelled']);
 const NEEDS_APPROVAL: ReadonlySet<string> = new Set(['awaiting-approval', 'awaiting-gate']);
 const WHY = { why: 'because' };

@@ -3,7 +3,7 @@ import type { RealCoordinator } from '../fleet/real-coordinator.ts';
 import { ACTIVE, type KnownRollout } from './known.ts';
 import type { LightAgent } from './light-agent.ts';
 import type { RolloutOracle } from './oracle.ts';
-import { STANDING } from './rollout-operator.ts';
+import { BEFORE_START, STANDING } from './rollout-operator.ts';
 
 export interface Unrest {
   /** `busy`: it goes on by itself; `waits`: for a person; null: at rest. */
@@ -40,6 +40,10 @@ export async function unrestOf(
     const isWaiting = FREED_BY_PERSONS.has(row.waits_reason ?? '');
     return { kind: isWaiting ? 'waits' : 'busy', why: `${why}: ${row.waits_reason}` };
   }
+  for (const rollout of oracle.rollouts.values()) {
+    const why = await startUnrest(rollout, { process, nowMs: coordinator.wallMs() });
+    if (why !== null) return { kind: 'busy', why };
+  }
   const page = { agent: null, state: 'open', before: null, limit: 1_000 } as const;
   for (const { id, state, hold_reason: reason, agent_name: name } of await process.raw.read(
     'commandPage',
@@ -51,6 +55,21 @@ export async function unrestOf(
   const why = await disagreement(agents, coordinator, oracle);
   return why === null ? { kind: null, why: '' } : { kind: 'busy', why };
 }
+
+/** RO43: what is planned is, and what is to start by itself does, or says why not. */
+async function startUnrest(
+  { id, name, state, startsMs, startsAfter }: KnownRollout,
+  of: { readonly process: NonNullable<RealCoordinator['process']>; readonly nowMs: number },
+): Promise<string | null> {
+  if (state === 'planning') return `${name} is being planned`;
+  if (state !== 'pending' || startsMs === null || startsAfter !== null) return null;
+  const { row } = await of.process.raw.read('rolloutView', id);
+  const isHeld = HELD_AT_START.has(row.waits_reason ?? '');
+  return isHeld ? null : `${name} is to start, ${startsMs - of.nowMs} ms from now`;
+}
+
+/** Neither a mended world nor time frees these. */
+const HELD_AT_START: ReadonlySet<string> = new Set(['awaiting-approval', 'plan-empty']);
 
 function agentUnrest(agent: LightAgent): string | null {
   if (agent.isRemoved) return null;
@@ -82,11 +101,11 @@ async function disagreement(
 
 function memberUnrest(rollout: KnownRollout, agent: LightAgent): string | null {
   const member = rollout.members.get(agent.instanceId);
-  if (member === undefined || rollout.state === 'pending') return null;
+  if (member === undefined || BEFORE_START.has(rollout.state)) return null;
   const { state, command, isGone } = member;
   if (state === 'waiting' || state === 'upgrading')
     return `${agent.name} of ${rollout.name} is ${state}, and that is ${rollout.state}`;
-  const isGiven = !rollout.wasRestored && command !== null && agent.upgrade.given.has(command);
+  const isGiven = !rollout.wasRestored && command !== null && agent.upgrade.hasDone(command);
   // The way back is an order, too.
   // RO36: it came when nobody looked for that rollout any more, or by another one's order.
   return isGiven && state !== 'done' && state !== 'rolled-back' && !isGone
