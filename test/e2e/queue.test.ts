@@ -101,7 +101,7 @@ function isUpWith(version: string) {
 
 describe.concurrent('side by side', () => {
   test(
-    'R10: an upgrade that was ordered for an agent which was never seen runs when it comes for the first time',
+    'H4 R10: an upgrade that was ordered for an agent which was never seen waits, and runs when it comes for the first time',
     async () => {
       const host = await fleet.host('newcomer', { starts: false });
       const command = await fleet.order('newcomer', SECOND);

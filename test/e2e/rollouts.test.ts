@@ -282,17 +282,17 @@ test(
         says: /the rollout tested.*rollouts skip tested eu-1/s,
       });
     }
+    release();
+    const isThrough = ({ counts }: Rollout) => counts.done === 1;
+    const paused = await watch.when('tested', 'is through with its canary', isThrough);
+    expect(paused).toMatchObject({ state: 'paused', counts: { done: 1, waiting: 3 } });
+    expect(await watch.version('eu-1')).toBe(GOOD[1]);
     // Two rollouts have nothing to do with one agent at a time.
     expectClearFailure(await coordinator.moult(['rollouts', 'start', 'never']), {
       code: 'rollout-overlaps',
       exitCode: 1,
       says: /tested/,
     });
-    release();
-    const isThrough = ({ counts }: Rollout) => counts.done === 1;
-    const paused = await watch.when('tested', 'is through with its canary', isThrough);
-    expect(paused).toMatchObject({ state: 'paused', counts: { done: 1, waiting: 3 } });
-    expect(await watch.version('eu-1')).toBe(GOOD[1]);
 
     await moult('resume', 'tested');
     const waited = await moultWaits('tested');

@@ -128,21 +128,6 @@ describe.concurrent('side by side', () => {
     await host.whenAgent(fleet.coordinator, 'runs it', isUpWith(SECOND));
   });
 
-  test('H4 R10: an upgrade waits for an agent that is down, and runs when it comes up', async () => {
-    const host = await fleet.host('comes-later');
-    await host.stop();
-    await host.whenAgent(fleet.coordinator, 'is Down', ({ state }) => state === 'Down', 60_000);
-    const command = await fleet.order('comes-later', SECOND);
-    const held = await fleet.whenCommand(
-      command,
-      'is held',
-      ({ holdReason }) => holdReason === 'agent-down',
-    );
-    expect(held.command.state).toBe('queued');
-    host.start();
-    expect((await fleet.ended(command)).command.outcome).toBe('succeeded');
-  });
-
   test('H18: a person upgrades one agent by hand and sees it through by the exit code', async () => {
     const host = await fleet.host('by-hand');
     const upgrade = ['agents', 'upgrade', 'by-hand', '--to', SECOND, '--wait'];
