@@ -61,6 +61,14 @@ export type Change =
   | { readonly on: 'gone'; readonly rollout: string; readonly instance: string }
   | { readonly on: 'life'; readonly adopted: number }
   /** C24: ordered; of what else is kept there nothing is known here. */
+  /** Null: it was taken back. */
+  | {
+      readonly on: 'choice';
+      readonly scope: string;
+      readonly subject: string;
+      readonly component: string;
+      readonly version: string | null;
+    }
   | { readonly on: 'kept'; readonly key: string; readonly isThere: number };
 
 export const COUNTED_STATES = [
@@ -120,6 +128,18 @@ const TRIGGERS: readonly (readonly [string, string, string, string])[] = [
   ['groups', 'UPDATE', '', "'on', 'group', 'group', NEW.name, 'max', NEW.unavailable_max"],
   ['lives', 'INSERT', '', "'on', 'life', 'adopted', NEW.adopted_ms IS NOT NULL"],
   ['lives', 'UPDATE', '', "'on', 'life', 'adopted', NEW.adopted_ms IS NOT NULL"],
+  [
+    'choices',
+    'INSERT',
+    '',
+    "'on', 'choice', 'scope', NEW.scope, 'subject', NEW.subject, 'component', NEW.component, 'version', NEW.version",
+  ],
+  [
+    'choices',
+    'DELETE',
+    '',
+    "'on', 'choice', 'scope', OLD.scope, 'subject', OLD.subject, 'component', OLD.component, 'version', NULL",
+  ],
   ['meta', 'INSERT', '', "'on', 'kept', 'key', NEW.key, 'isThere', 1"],
   ['meta', 'DELETE', '', "'on', 'kept', 'key', OLD.key, 'isThere', 0"],
 ];

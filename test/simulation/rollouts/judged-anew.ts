@@ -66,6 +66,8 @@ export function againstGoingOn(rollout: KnownRollout, member: KnownMember): Agai
   const { name, state } = rollout;
   // What is to go back goes, whatever became of its rollout (R8).
   if (GOES_BACK.has(member.state) || state === 'running') return null;
+  // RO52: whom a host has begun with goes on there.
+  if (rollout.outcome === 'superseded') return null;
   if (state === 'ended') {
     const isBad = !rollout.isUncertain && isTooMuch(rollout).halts;
     return isBad ? { invariant: 'RO31', why: `${name} has ended with too many failures` } : null;

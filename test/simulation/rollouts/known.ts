@@ -9,6 +9,8 @@ export interface KnownMember {
   state: string;
   command: string | null;
   wasParked: boolean;
+  /** A person has had it tried again. */
+  wasRetried: boolean;
   /** RO36, RO37: it had done it, and was gone then, or could not go back. */
   isGone: boolean;
 }
@@ -29,6 +31,7 @@ export interface RolloutFacts {
   /** Who made it, and who edited it last. */
   makers: readonly string[];
   approvedBy: string | null;
+  outcome: string | null;
 }
 
 export interface KnownRollout extends RolloutFacts {
@@ -99,7 +102,8 @@ export const MEMBER_GOES: Readonly<Record<string, readonly string[]>> = {
   'to-roll-back': ['rolling-back', 'rolled-back', 'done', 'failed', 'stopped'],
   'rolling-back': ['to-roll-back', 'rolled-back', 'done', 'failed', 'stopped'],
   skipped: ['done'],
-  stopped: ['done'],
+  // RO54: of a choice that holds again.
+  stopped: ['done', 'waiting'],
   done: ['to-roll-back', 'failed'],
 };
 

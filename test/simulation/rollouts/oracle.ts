@@ -3,6 +3,7 @@
  * that are new after each step, counts by itself, and calls nothing of what it judges.
  */
 import { Beginnings } from './beginnings.ts';
+import { Chosen } from './chosen.ts';
 import type { Change, Journal } from './journal.ts';
 import { COUNTED_STATES } from './journal.ts';
 import { againstEnd, againstOpening } from './judged-anew.ts';
@@ -11,6 +12,7 @@ import {
   beginAnew,
   countedIn,
   countOf,
+  FAILURES,
   GOES_BACK,
   isTooMuch,
   type KnownMember,
@@ -48,6 +50,7 @@ export class RolloutOracle implements Watch {
   readonly #byInstance = new Map<string, LightAgent>();
   readonly #memberOf = new Map<string, KnownMember>();
   readonly #orders: Orders;
+  readonly chosen = new Chosen();
   readonly #beginnings: Beginnings;
   /** Of those whoever cancelled was told that they were stopped. */
   #stopped = new Set<string>();
@@ -62,6 +65,7 @@ export class RolloutOracle implements Watch {
     const { rollouts } = this;
     this.#orders = new Orders({
       ...options,
+      besides: (command) => this.chosen.besides(command, rollouts.values()),
       agentOf: (instance) => this.#byInstance.get(instance),
       ofCommand: (id) => {
         const member = this.#memberOf.get(id);
@@ -84,7 +88,7 @@ export class RolloutOracle implements Watch {
   begin(journal: Journal, isEmpty: boolean): void {
     this.#journal = journal;
     if (isEmpty) return;
-    for (const map of [this.rollouts, this.#memberOf, this.#orders]) map.clear();
+    for (const map of [this.rollouts, this.#memberOf, this.#orders, this.chosen]) map.clear();
     this.#stopped = new Set();
     for (const change of journal.all()) this.#take(change, true);
     this.#unmoved.clear();
@@ -194,6 +198,9 @@ export class RolloutOracle implements Watch {
           sinceMs: this.#options.nowMs(),
         });
         return;
+      case 'choice':
+        this.chosen.changed(change);
+        return;
       case 'kept':
         if (change.key === 'maintenance') this.#orders.isInMaintenance = change.isThere === 1;
         return;
@@ -251,7 +258,7 @@ export class RolloutOracle implements Watch {
       wave,
       state: '',
       command: null,
-      ...{ wasParked: false, isGone: false },
+      ...{ wasParked: false, wasRetried: false, isGone: false },
     };
     const from = member.state;
     rollout.members.set(instance, member);
@@ -271,6 +278,7 @@ export class RolloutOracle implements Watch {
       if (GOES_BACK.has(from) && state === 'failed') rollout.isWayBackLost = true;
     }
     this.#count(rollout, member, state);
+    if (!isOld && from === '') this.#isChosen(rollout, member, 'RO51');
     if (!isOld && from === '') this.#beginnings.joined(rollout, member, this.#name(member));
   }
 
@@ -294,6 +302,7 @@ export class RolloutOracle implements Watch {
     member.isGone = state === 'failed' && (from === 'done' || GOES_BACK.has(from));
     if (state === 'parked') member.wasParked = true;
     if (state === 'waiting') member.wasParked = false;
+    if (FAILURES.has(from) && state === 'waiting') member.wasRetried = true;
     // RO5: who comes late does not make a wave soak anew.
     const isLate = member.wasParked && rollout.lastWentMs.has(wave);
     if (WENT_THROUGH.has(state) && !isLate) rollout.lastWentMs.set(wave, this.#options.nowMs());
@@ -301,9 +310,17 @@ export class RolloutOracle implements Watch {
     this.#unmoved.add(`${rollout.id} ${wave}`);
   }
 
+  #isChosen(rollout: KnownRollout, member: KnownMember, invariant: string): void {
+    const agent = this.#byInstance.get(member.instance);
+    const against = agent === undefined ? null : this.chosen.against(rollout, agent);
+    if (against !== null) this.#fail(invariant, `${agent?.name} is ${against}`);
+    else if (rollout.origin === 'choice') this.#options.met('choice: goes');
+  }
+
   #starts(rollout: KnownRollout, member: KnownMember): void {
     const who = `${this.#name(member)} starts in ${rollout.name}`;
     const { spec } = rollout;
+    if (!member.wasRetried) this.#isChosen(rollout, member, 'RO52');
     if (rollout.state !== 'running') this.#fail('RO2', `${who}, which is ${rollout.state}`);
     if (this.isHolding) this.#fail('RO6', `${who}, and nobody has adopted this store`);
     if (this.#orders.isInMaintenance)

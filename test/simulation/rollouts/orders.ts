@@ -9,6 +9,8 @@ export interface OrdersOptions {
   readonly ofCommand: (
     id: string,
   ) => { readonly rollout: KnownRollout; readonly member: KnownMember } | null;
+  /** RO51: another way on which it is to come to the same. */
+  readonly besides: (command: KnownCommand) => string | null;
   readonly agentOf: (instance: string) => LightAgent | undefined;
   readonly nowMs: () => number;
   readonly fail: (invariant: string, message: string) => void;
@@ -67,7 +69,11 @@ export class Orders {
   }
 
   /** C25, C18: nothing is repaired to what was made ready, and never given. */
-  #made({ id, instance, origin, version, pace }: KnownCommand): void {
+  #made(command: KnownCommand): void {
+    const { id, instance, origin, version, pace } = command;
+    const besides = this.#options.besides(command);
+    if (besides !== null)
+      this.#fail('RO51', `${this.#nameOf(command)} has ${id} beside its turn in ${besides}`);
     if (pace !== 'now') this.#options.met(`pace: ${pace}`);
     const agent = this.#options.agentOf(instance);
     if (origin === 'repair' && agent?.upgrade.versions.has(version) === false)

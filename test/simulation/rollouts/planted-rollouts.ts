@@ -71,7 +71,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   },
   {
     name: 'test mode forgets who is under way',
-    seed: 39,
+    seed: 42,
     file: VERDICT,
     from: 'spec.pauseAfter - doneSince - total.upgrading;',
     to: 'spec.pauseAfter - doneSince;',
@@ -171,6 +171,13 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
     seed: 41,
     file: 'store/src/operations/rollout/halt.ts',
     from: 'if (sendsBack(after)) await sendAllBack(context, after);',
+    to: '',
+  },
+  {
+    name: 'agents stay in the rollout of an older choice',
+    seed: 39,
+    file: 'store/src/operations/rollout/of-choices.ts',
+    from: 'for (const member of leaving) await leave(context, { member, nowMs });',
     to: '',
   },
 ];

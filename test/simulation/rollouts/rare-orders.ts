@@ -24,7 +24,9 @@ export interface RareOrdersOptions {
 }
 
 const BEGINNINGS = {
-  none: 12,
+  // Together as many as they are: what else is drawn stays where it is.
+  none: 10.5,
+  choice: 1.5,
   split: 2,
   pace: 2,
   draft: 2,
@@ -70,6 +72,8 @@ export class RareOrders {
 
   #beginWith(beginning: Exclude<keyof typeof BEGINNINGS, 'none'>): Promise<void> {
     switch (beginning) {
+      case 'choice':
+        return this.#chosen();
       case 'split':
         return this.#split();
       case 'pace':
@@ -134,6 +138,24 @@ export class RareOrders {
     }
     const made = await this.#make({ spec: { ...drawSpec(random), pace } });
     if (made !== null) await this.#start(made.name);
+  }
+
+  /** For the fleet and for groups, changed and taken back while their rollouts go on. */
+  async #chosen(): Promise<void> {
+    const { random, operator } = this.#options;
+    operator.choosesLast = true;
+    for (let count = random.between(1, 4); count > 0; count--)
+      this.#at(random.spread(2_000, 600_000), () => this.#choose(random.chance(0.2)));
+    await this.#choose(false);
+  }
+
+  #choose(isTakenBack: boolean): Promise<unknown> {
+    const { random, agents, releases } = this.#options;
+    const version = isTakenBack ? null : random.pick(releases).version;
+    if (random.chance(0.5))
+      return this.#call('setFleetDesired', { component: 'agent' }, { version });
+    const { group } = random.pick(agents);
+    return this.#call('setGroupDesired', { group, component: 'agent' }, { version });
   }
 
   /** Kept, edited, planned and started at a time; a second principal approves it, or whoever made it tries to. */

@@ -19,7 +19,7 @@ import { LightAgent } from './light-agent.ts';
 import { drawRelease, type LightRelease } from './light-releases.ts';
 import { RolloutOracle } from './oracle.ts';
 import { RareOrders } from './rare-orders.ts';
-import { LAST, RolloutOperator } from './rollout-operator.ts';
+import { RolloutOperator } from './rollout-operator.ts';
 import { unrestOf } from './rollout-rest.ts';
 
 const TROUBLE_MS = { shortest: 60_000, longest: 1_200_000 } as const;
@@ -298,7 +298,7 @@ class RolloutLife {
   async #reached(last: LightRelease): Promise<void> {
     if (this.#log.violation !== null) return;
     const rollout = (await this.#operator.call('getRollout', {
-      params: { rollout: LAST },
+      params: { rollout: this.#operator.last },
     })) as Rollout | null;
     const living = this.#agents.filter(({ isRemoved }) => !isRemoved);
     const behind = living.filter(({ upgrade }) => upgrade.committed.version !== last.version);

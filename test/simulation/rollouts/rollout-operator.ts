@@ -73,6 +73,10 @@ type Action = keyof typeof ACTIONS;
 
 export class RolloutOperator {
   readonly #options: RolloutOperatorOptions;
+  /** By a choice, and not by a rollout of a person. */
+  choosesLast = false;
+  /** Name of the last rollout. */
+  last = LAST;
   /** It was ordered once: a backup may bring it again. */
   #isMaintained = false;
 
@@ -94,6 +98,7 @@ export class RolloutOperator {
     await this.call('adoptCoordinator', { body: WHY });
     if (this.#isMaintained)
       await this.call('setMaintenance', { body: { ...WHY, isOn: false, waits: false } });
+    if (this.last === LAST && this.#options.oracle().chosen.isAny) await this.#chooseNothing();
     for (const { name, isRemoved } of this.#options.agents) {
       if (isRemoved) continue;
       await this.call('releaseQuarantine', { params: { name }, body: WHY });
@@ -120,10 +125,24 @@ export class RolloutOperator {
         await this.call('revokeCommand', { params: { id }, body: WHY });
   }
 
+  /** Agents that failed would be ordered anew for days. */
+  async #chooseNothing(): Promise<void> {
+    const body = { ...WHY, version: null };
+    await this.call('setFleetDesired', { params: { component: 'agent' }, body });
+    for (const group of new Set(this.#options.agents.map((agent) => agent.group)))
+      await this.call('setGroupDesired', { params: { group, component: 'agent' }, body });
+  }
+
   async rollOutToAll(version: string): Promise<void> {
     for (const { name, state } of await this.#rollouts())
       if (BEFORE_START.has(state))
         await this.call('cancelRollout', { params: { rollout: name }, body: WHY });
+    if (this.choosesLast) {
+      const request = { params: { component: 'agent' }, body: { ...WHY, version } };
+      const made = (await this.call('setFleetDesired', request)) as Made | null;
+      this.last = made?.rollout?.name ?? '';
+      return;
+    }
     const agents = this.#living.map(({ name }) => name);
     const spec = { waves: [{ kind: 'rest' }] };
     const body = { ...WHY, component: 'agent', version, name: LAST, agents, spec };
@@ -290,6 +309,10 @@ export class RolloutOperator {
   }
 }
 
+interface Made {
+  readonly rollout: { readonly name: string } | null;
+}
+
 interface Noted {
   readonly params?: { readonly rollout?: string };
   readonly body?: { readonly startsMs?: number };
@@ -301,7 +324,7 @@ function nameIn({ params }: Noted): string {
 
 /** Of a rollout whose spec is of a later version, and of no other (RO6). */
 const UNREAD = 'rollout-spec-invalid';
-export const LAST = 'last';
+const LAST = 'last';
 /** Nobody but a person takes back what waits for one of these. */
 export const STANDING: ReadonlySet<string> = new Set(['refused-here', 'rollout-failed']);
 /** They have begun with nobody. */
