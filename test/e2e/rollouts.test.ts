@@ -1,4 +1,6 @@
 /* Rollouts over groups of real agents, through the API that CLI and dashboard use. */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { Rollout } from '@moult/api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Host } from '../../scripts/fleet/host.ts';
@@ -230,8 +232,23 @@ test(
   ROLLOUT_MS,
 );
 
+/** No operation withdraws a release yet. */
+async function whileWithdrawn(version: string, work: () => Promise<void>): Promise<void> {
+  const path = join(fleet.coordinator.stateDir, 'coordinator.db');
+  const database = new DatabaseSync(path, { timeout: 10_000 });
+  const sql = "UPDATE releases SET state = ? WHERE component = 'agent' AND version = ?";
+  const set = database.prepare(sql);
+  try {
+    set.run('imported', version);
+    await work();
+  } finally {
+    set.run('published', version);
+    database.close();
+  }
+}
+
 test(
-  'R4: what cannot be rolled out is refused by name, with what to do, and nothing is made of it',
+  'R4: what cannot be rolled out is refused by name, with what to do, and nothing is made of it; a plan warns of those that could not go back',
   async () => {
     const { coordinator } = fleet;
     const to = ['--to', GOOD[1]];
@@ -250,6 +267,14 @@ test(
       const ran = await coordinator.moult(['rollouts', 'create', ...args, '--name', 'wrong']);
       expectClearFailure(ran, { code, exitCode, says });
     }
+    const before = (await watch.version('eu-1')) ?? '';
+    await whileWithdrawn(before, async () => {
+      expect(await moult('plan', EVERYBODY, ...to)).toMatch(
+        /warning, 4 agents: they cannot be brought back by a rollout, .* not published any more/,
+      );
+      const ran = await coordinator.moult(['rollouts', 'plan', EVERYBODY, '--to', before]);
+      expectClearFailure(ran, { code: 'desired-version-invalid', exitCode: 1, says: / published/ });
+    });
     const { rollouts } = await coordinator.client.listRollouts({ query: {} });
     expect(rollouts.map(({ name }) => name)).not.toContain('wrong');
   },
