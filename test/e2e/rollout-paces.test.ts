@@ -42,9 +42,9 @@ test(
     const before = await watch.version('free');
     const create = ['rollouts', 'create', 'agent=*', '--to', GOOD[0], '--waves', 'rest', '--start'];
     await moult(...create, '--name', 'ready', '--fetch-only', '--soak', '1h');
-    const isReady = ({ counts }: Rollout) => counts.done === 2;
-    const ready = await watch.when('ready', 'has fetched', isReady);
-    expect(ready).toMatchObject({ state: 'running', waitsFor: { reason: 'awaiting-soak' } });
+    const isSoaking = ({ waitsFor }: Rollout) => waitsFor?.reason === 'awaiting-soak';
+    const ready = await watch.when('ready', 'has fetched', isSoaking);
+    expect(ready).toMatchObject({ state: 'running', counts: { done: 2 } });
     expect([await watch.version('free'), await watch.version('busy')]).toEqual([before, before]);
     const gate = join(dirname(busy.layout.tasksPath), 'gate');
     await moult('tasks', 'run', 'busy', 'gate', '-p', `file=${gate}`);
