@@ -56,6 +56,7 @@ export class Orders {
   }
 
   granted({ command: id, point }: Of<'grant'>): void {
+    const isAnew = this.#switchGranted.has(id);
     if (point === 'switch') this.#switchGranted.add(id);
     const command = this.commands.get(id);
     if (command === undefined) return;
@@ -65,7 +66,7 @@ export class Orders {
     if (!OPEN.has(command.state)) this.#fail('C12', `${who}, which is ${command.state}`);
     if (command.pace === 'fetch-only') this.#fail('RO23', `${who}, which was to fetch`);
     if (!command.hasPlace) this.#takesPlace(command, who);
-    this.#mayGoOn(id, who);
+    this.#mayGoOn(id, who, isAnew);
   }
 
   /** C25, C18: nothing is repaired to what was made ready, and never given. */
@@ -106,11 +107,13 @@ export class Orders {
     else this.#fail(against.invariant, `${agent?.name} is too late, and ${against.why}`);
   }
 
-  #mayGoOn(id: string, who: string): void {
+  #mayGoOn(id: string, who: string, isAnew = false): void {
     const found = this.#options.ofCommand(id);
     if (found === null) return;
     const against = againstGoingOn(found.rollout, found.member);
-    if (against !== null) this.#fail(against.invariant, `${who}, and ${against.why}`);
+    // RO10: whoever cancelled was told that it is too late for this one.
+    const isTooLate = isAnew && against?.invariant === 'RO10';
+    if (against !== null && !isTooLate) this.#fail(against.invariant, `${who}, and ${against.why}`);
   }
 
   #nameOf({ instance }: KnownCommand): string {

@@ -283,7 +283,9 @@ class RolloutLife {
       const unrest = await this.#unrest();
       if (unrest === null) return;
       const isStuck = unrest === 'busy' && this.#scheduler.nowMs - before >= ROUND_MS_MAX;
-      if (isStuck && round > 3 && !this.#hangs.isAny) break;
+      // Of many agents in few groups a version has a long way to all.
+      const enough = 3 + this.#agents.length / 20;
+      if (isStuck && round > enough && !this.#hangs.isAny) break;
     }
     if (this.#log.violation !== null) return;
     const unrest = await unrestOf(this.#agents, this.#coordinator, this.#oracle);
