@@ -42,6 +42,13 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
     to: 'if (nowMs < soakedMs - spec.soakMs) return',
   },
   {
+    name: 'who has just gone is away since the last word of it that was written down',
+    seed: 932,
+    file: 'coordinator/src/rollouts/done-watch.ts',
+    from: 'this.#listeningSinceMs, leftMs);',
+    to: 'this.#listeningSinceMs);',
+  },
+  {
     name: 'the last wave does not soak',
     seed: 4,
     file: VERDICT,

@@ -120,9 +120,14 @@ export class RolloutOperator {
       else if (rollout.state === 'running' && NEEDS_APPROVAL.has(rollout.waitsFor?.reason ?? ''))
         await this.call('approveRollout', request);
     }
-    for (const { id, hold_reason: reason } of await this.#open())
-      if (STANDING.has(reason ?? ''))
+    for (const { id, instance_id: instance, hold_reason: reason } of await this.#open()) {
+      const agent = this.#options.agents.find(({ instanceId }) => instanceId === instance);
+      // A store that was put back knows it still; its host was told, and never comes.
+      if (agent?.isRemoved === true)
+        await this.call('removeAgents', { body: { ...WHY, agents: [agent.name] } });
+      else if (STANDING.has(reason ?? ''))
         await this.call('revokeCommand', { params: { id }, body: WHY });
+    }
   }
 
   /** Agents that failed would be ordered anew for days. */

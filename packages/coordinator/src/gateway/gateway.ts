@@ -118,7 +118,7 @@ export class Gateway implements SessionOwner, SessionOpener {
       this.#unproven -= 1;
       return;
     }
-    if (!this.#options.sessions.remove(session)) return;
+    if (!this.#options.sessions.remove(session, this.clock.nowMs())) return;
     this.#seen.push(session.instanceId);
     this.#options.onLost?.(session.instanceId);
     this.#options.live.onEnded(session);

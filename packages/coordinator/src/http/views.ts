@@ -76,7 +76,7 @@ function plainOf(with_: AgentViews, view: AgentView): Omit<Agent, 'components' |
     state: isConnected ? instance.state : 'Down',
     marks: marksOf(instance, session),
     platform: instance.platform,
-    lastSeenMs: isConnected ? with_.nowMs : instance.last_seen_ms,
+    lastSeenMs: isConnected ? with_.nowMs : seenMsOf(instance, with_.sessions),
     enrolledMs: instance.enrolled_ms,
     validatedBy: instance.validated_by,
     labels: { ...labelsOf({ host: hostLabels, given: JSON.parse(instance.agent_labels) }) },
@@ -90,6 +90,15 @@ function plainOf(with_: AgentViews, view: AgentView): Omit<Agent, 'components' |
       changed: changedOf(changes),
     })),
   };
+}
+
+/** Null: never. The store hears of the end of a session a little later. */
+function seenMsOf(
+  { id, last_seen_ms: storedMs }: AgentView['instance'],
+  sessions: AgentViews['sessions'],
+): number | null {
+  const leftMs = sessions.leftMs(id);
+  return leftMs === null ? storedMs : Math.max(leftMs, storedMs ?? 0);
 }
 
 type Part = Agent['components'][number];

@@ -128,6 +128,7 @@ export class Dispatcher {
       instanceId,
       isConnected,
       listeningSinceMs: this.#listeningSinceMs,
+      leftMs: sessions.leftMs(instanceId),
       nowMs,
       resends,
     });

@@ -69,7 +69,9 @@ export class DoneWatch {
     for (const done of await store.read('doneMembers', null)) {
       const { rolloutId, instanceId, endedMs, isDone } = done;
       const isAway = sessions.of(instanceId) === null;
-      const awaySinceMs = isAway ? Math.max(done.lastSeenMs, this.#listeningSinceMs) : null;
+      const leftMs = sessions.leftMs(instanceId) ?? 0;
+      const seenMs = Math.max(done.lastSeenMs, this.#listeningSinceMs, leftMs);
+      const awaySinceMs = isAway ? seenMs : null;
       const lossesMs = (this.#losses.get(instanceId) ?? []).filter((atMs) => atMs > endedMs);
       const awayMs = awaySinceMs === null ? null : nowMs - awaySinceMs;
       const { kind } = afterCommitOf({ ...done, awayMs, lossesMs }, nowMs);

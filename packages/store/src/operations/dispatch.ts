@@ -31,6 +31,8 @@ export interface Dispatching {
   readonly isConnected: boolean;
   /** How long its session has been away for certain: since this coordinator listens. Ms by the wall clock. */
   readonly listeningSinceMs: number;
+  /** When its last session ended, where the store may not know yet; null: it is there, or had none. */
+  readonly leftMs?: number | null;
   readonly nowMs: number;
   /** Everything that is on the wire without an answer goes out again. */
   readonly resends: boolean;
@@ -173,7 +175,8 @@ async function holdThoseBehind(context: WriteContext, instanceId: string): Promi
 
 /** A coordinator that was away itself knows of nobody since when. */
 function lastSeenMs(args: Dispatching & { readonly instance: InstanceRow }): number {
-  return Math.max(args.instance.last_seen_ms ?? 0, args.listeningSinceMs);
+  const { instance, listeningSinceMs, leftMs } = args;
+  return Math.max(instance.last_seen_ms ?? 0, listeningSinceMs, leftMs ?? 0);
 }
 
 /** Of the kinds for which it is the same for all commands of an instance: hundreds of tasks may wait for one host. */
