@@ -21,6 +21,12 @@ MC4CAQAwBQYDK2VwBCIEIHVzZWQgaW4gYSB0ZXN0IG9ubHksIDMyIGJ5dGVz
 -----END PRIVATE KEY-----`;
 
 describe('DG1: what is never shown by its place', () => {
+  test('labels are shown, whatever they are called', () => {
+    for (const name of ['labels.role', 'labels.a.b/c']) {
+      expect(shownSetting({ program: 'agent', name, value: 'db' })).toBe('db');
+    }
+  });
+
   test('a setting that nobody has decided about shows its name only', () => {
     for (const name of ['proxyPassword', 'constructor', '__proto__']) {
       const setting = { program: 'agent', name, value: 'hunter2' } as const;

@@ -39,6 +39,7 @@ export const SETTINGS: Readonly<Record<ConfiguredProgram, Readonly<Record<string
     proxyPasswordFile: 'shown',
     outboxBytes: 'shown',
     outboxAge: 'shown',
+    labels: 'shown',
     logLevel: 'shown',
   },
   coordinator: {
@@ -192,7 +193,10 @@ export function secretsInSetting(setting: Setting): readonly string[] {
 
 function secrecyOf({ program, name }: Setting): Secrecy {
   const settings = SETTINGS[program];
-  return (Object.hasOwn(settings, name) ? settings[name] : undefined) ?? 'left-out';
+  // `labels.role` is one of `labels`, whatever it is called.
+  const [whole = ''] = name.split('.');
+  const key = [name, whole].find((known) => Object.hasOwn(settings, known));
+  return (key === undefined ? undefined : settings[key]) ?? 'left-out';
 }
 
 /** `https://proxy:3128/[left out: setting]` of an address with a path. */
