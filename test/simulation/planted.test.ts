@@ -12,9 +12,8 @@ describe('a planted defect is found within 2,000 lives', () => {
     const { status, stdout } = spawnSync(
       process.execPath,
       [
-        ...['--import', './test/simulation/plant.ts', 'scripts/sim.ts'],
-        ...['--seeds', String(LIVES_MAX), '--from', String(seed)],
-        ...['--failures', '1', '--processes', '1', '--lives', lives],
+        ...['--import', './test/simulation/plant.ts', 'test/simulation/run-planted.ts'],
+        ...[lives, String(seed), String(LIVES_MAX)],
       ],
       { cwd: ROOT_DIR, encoding: 'utf8', env: { ...process.env, PLANT: name } },
     );
