@@ -22,7 +22,7 @@ export function labelTrouble(name: string, value: string): string | null {
   return `label ${name} must have a value of 1 to ${VALUE_MAX} characters on one line, not ${JSON.stringify(value)}`;
 }
 
-/** What is a label of these, by name, each name once as it was said first: the same labels are the same text. */
+/** What is a label of these, each name once as it was said first, in one order: the same labels are the same text. */
 export function labelsAmong(
   said: readonly { readonly name: string; readonly value: string }[],
 ): Labels {
