@@ -3,7 +3,6 @@
  * so that a simulation can give a network without sockets, a disk that loses power, and a clock without time.
  * The real ones are put together in compose.ts.
  */
-
 import type { AgentPipeMessage, LauncherPipeMessage, Slot } from '@moult/core/boot';
 import type { Keeping, SlotChanges } from '@moult/core/changed-files';
 import type { Component } from '@moult/core/component';

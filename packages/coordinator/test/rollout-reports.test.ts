@@ -129,6 +129,13 @@ test('R18: a report has totals, each command and its end, who is at it, and who 
     upgrading: [{ agent: 'web-3', tries: 1 }],
     lately: [{ agent: 'web-2', state: 'skipped' }],
   });
+  const upgrade = { commandId, attempt, component: 'agent', step: 'fetching' };
+  const rest = { isHealthy: false, detail: '', bytesDone: 0, bytesTotal: 0 };
+  agent.report({ state: 'Upgrading', upgrade: { ...upgrade, ...rest } });
+  await expect.poll(at).toMatchObject({
+    upgrading: [{ agent: 'web-3', step: 'fetching' }],
+    lately: [{ agent: 'web-2', step: null }],
+  });
   const { acts } = await at();
   expect(acts.map(({ kind }: { kind: string }) => kind)).toEqual([
     'rollout-pending',

@@ -1,13 +1,7 @@
 /* What explains why something waits, beyond what is read anyway (R23). */
 import { type RepairVerdict, repairVerdict } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
-import {
-  isActive,
-  isFailure,
-  MEMBER_STATES,
-  type MemberState,
-  ROLLOUT_STATES,
-} from '@moult/core/rollout';
+import { ACTIVE_STATES, isFailure, MEMBER_STATES, type MemberState } from '@moult/core/rollout';
 import type { CommandTable } from '../database.ts';
 import { IN_FLIGHT_STATES, KIND, OPEN_STATES } from './command-rows.ts';
 import type { ReadContext } from './context.ts';
@@ -119,7 +113,6 @@ export async function failedMembersAmong(
 }
 
 const FAILED_STATES = MEMBER_STATES.filter(isFailure);
-const ACTIVE_STATES = ROLLOUT_STATES.filter(isActive);
 
 export type TurnHolder = Pick<
   CommandTable,

@@ -4,8 +4,9 @@ import type { Member } from './members.ts';
 
 /** `upgrading`, `waiting: the agent is paused (paused)`, `failed: it ended with exit code 1 (crashed)`. */
 export function memberText(
-  member: Pick<Member, 'holdReason' | 'code' | 'message' | 'failure'> &
-    Partial<Pick<Member, 'step'>> & { readonly state: string },
+  member: Pick<Member, 'holdReason' | 'code' | 'message' | 'failure' | 'step'> & {
+    readonly state: string;
+  },
 ): string {
   const { holdReason, code, message } = member;
   const word = `${stateWord(member)}${stepText(member)}`;
@@ -16,8 +17,8 @@ export function memberText(
 }
 
 /** `, fetching`; of those that have not begun, or are over, nothing. */
-export function stepText({ step }: Partial<Pick<Member, 'step'>>): string {
-  return step === null || step === undefined ? '' : `, ${step.replaceAll('-', ' ')}`;
+export function stepText({ step }: Pick<Member, 'step'>): string {
+  return step === null ? '' : `, ${step.replaceAll('-', ' ')}`;
 }
 
 /** `upgrading`, `failed, fetch`. That a version was rolled back says how it failed. */

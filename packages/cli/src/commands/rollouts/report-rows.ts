@@ -89,6 +89,6 @@ function rowOfMember(member: Member, given: Given | null, nth: number): Omit<Rep
 function rowOfGiven(member: Member, given: Given, nth: number): Omit<ReportRow, 'from'> {
   const { code, message } = given;
   const state = given.outcome ?? given.state;
-  const text = memberText({ state, holdReason: null, code, message, failure: null });
+  const text = memberText({ state, step: null, holdReason: null, code, message, failure: null });
   return { member, nth, given, state, text, failure: null, holdReason: null, code, message };
 }

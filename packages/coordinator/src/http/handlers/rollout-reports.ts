@@ -96,11 +96,13 @@ function memberViewOf(rollout: Rollout, row: RolloutMemberView): RolloutMember {
   };
 }
 
-/** An agent speaks of one upgrade, which may be another one's. */
+/** An agent speaks of one upgrade, which may be another one's, or one that is over for its rollout. */
 function stepOf({
+  state,
   command_id: commandId,
   reported_upgrade: text,
 }: RolloutMemberView): string | null {
+  if (state !== 'upgrading' && state !== 'rolling-back') return null;
   const upgrade = text === null ? null : (JSON.parse(text) as ReportedUpgrade);
   return upgrade?.commandId === commandId ? upgrade.step : null;
 }
