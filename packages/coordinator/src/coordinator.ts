@@ -21,13 +21,13 @@ import { createUpgradeListener } from './gateway/web-socket.ts';
 import { Authentication } from './http/authentication.ts';
 import { Connections } from './http/connections.ts';
 import type { Handlers } from './http/handler.ts';
-import { agentWordHandlers } from './http/handlers/agent-words.ts';
 import { agentHandlers } from './http/handlers/agents.ts';
 import { choiceHandlers } from './http/handlers/choices.ts';
 import { commandHandlers } from './http/handlers/commands.ts';
 import { controlHandlers } from './http/handlers/controls.ts';
 import { coordinatorHandlers } from './http/handlers/coordinator.ts';
 import { enrollmentHandlers } from './http/handlers/enrollment.ts';
+import { groupLabelHandlers } from './http/handlers/groups-and-labels.ts';
 import { manyHandlers } from './http/handlers/many.ts';
 import { outputHandlers } from './http/handlers/output.ts';
 import { principalHandlers } from './http/handlers/principals.ts';
@@ -199,7 +199,7 @@ function handlersOf(parts: Parts): Handlers {
   return {
     ...agentHandlers(parts),
     ...manyHandlers(parts),
-    ...agentWordHandlers(parts),
+    ...groupLabelHandlers(parts),
     ...choiceHandlers(parts),
     ...commandHandlers({ store }),
     ...controlHandlers(parts),

@@ -42,6 +42,23 @@ test('P3: whoever comes to match is taken along at once, or not, as chosen', asy
   expect(await agentsOf('planned')).toEqual(['us-1']);
 });
 
+test('P3 SE7: whoever is labelled as the selector asks is taken along', async () => {
+  await (await up('eu-1', 'eu')).expect('hold');
+  await (await up('us-1', 'us')).expect('hold');
+  const label = (agent: string) => {
+    const body = { agents: [agent], set: { wave: 'x' } };
+    return fixture.call('POST', '/v1/agents/label', { body });
+  };
+  expect(await label('eu-1')).toMatchObject({
+    status: 200,
+    body: { labelled: [{ agent: 'eu-1', labels: { wave: 'x' } }] },
+  });
+  await rollout('labelled', 'label.wave=x', { takesLateJoiners: true });
+  expect(await agentsOf('labelled')).toEqual(['eu-1']);
+  expect((await label('us-1')).status).toBe(200);
+  await expect.poll(() => agentsOf('labelled'), { timeout: 10_000 }).toEqual(['eu-1', 'us-1']);
+});
+
 test('P3: whoever came between plan and start is taken along, too', async () => {
   await (await up('eu-1', 'eu')).expect('hold');
   const body = {

@@ -1,5 +1,5 @@
 /* Every operation by its name. Listed twice on purpose: the compiler holds the type and the table together. */
-import { labelAgent, moveAgent } from './agent-words.ts';
+
 import { isAtRest } from './at-rest.ts';
 import {
   attemptPage,
@@ -33,9 +33,11 @@ import {
   touchSeen,
   validateAgent,
 } from './instances.ts';
+import { labelAgent } from './labels.ts';
 import { adopt, beginLife, beginRun, newestLife, storeLife, unadoptedLife } from './lives.ts';
 import { adoptAttempt, missingRelease, restoreSummary } from './lost-orders.ts';
 import { maintenance, setMaintenance } from './maintenance.ts';
+import { moveAgent } from './moving.ts';
 import { impossibleChoices, neededReleases } from './needed-releases.ts';
 import { choicePage, offers } from './offers.ts';
 import { storeOutput } from './output.ts';

@@ -7,7 +7,7 @@ import type { Selection } from '../../registry/selection.ts';
 import type { Rollouts } from '../../rollouts/rollouts.ts';
 import type { Handlers } from '../handler.ts';
 
-export interface AgentWordHandlersOptions {
+export interface GroupLabelHandlersOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly dispatcher: Dispatcher;
@@ -15,9 +15,9 @@ export interface AgentWordHandlersOptions {
   readonly rollouts: Pick<Rollouts, 'lookAt' | 'touch'>;
 }
 
-type AgentWordHandlers = Pick<Handlers, 'labelAgents' | 'moveAgents'>;
+type GroupLabelHandlers = Pick<Handlers, 'labelAgents' | 'moveAgents'>;
 
-export function agentWordHandlers(options: AgentWordHandlersOptions): AgentWordHandlers {
+export function groupLabelHandlers(options: GroupLabelHandlersOptions): GroupLabelHandlers {
   const { store, clock, dispatcher, selection, rollouts } = options;
   return {
     moveAgents: async ({ body, caller }) => {

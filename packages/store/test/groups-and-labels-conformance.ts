@@ -5,7 +5,7 @@ import type { Engine } from './conformance.ts';
 import { Fleet } from './support/rollout-fleet.ts';
 import { order, publish, report } from './support/rows.ts';
 
-export function agentWordsConformance(engine: Engine): void {
+export function groupsAndLabelsConformance(engine: Engine): void {
   describe(`groups and labels of agents on ${engine.name}`, () => {
     let store: Store;
     let dispose: () => Promise<void>;
