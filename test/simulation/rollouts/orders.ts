@@ -21,13 +21,17 @@ type Of<K extends Change['on']> = Extract<Change, { readonly on: K }>;
 
 export class Orders {
   readonly commands = new Map<string, KnownCommand>();
-  readonly places = new Places((id) => this.commands.get(id));
+  readonly places: Places;
   isInMaintenance = false;
   readonly #options: OrdersOptions;
   readonly #switchGranted = new Set<string>();
 
   constructor(options: OrdersOptions) {
     this.#options = options;
+    this.places = new Places({
+      commandOf: (id) => this.commands.get(id),
+      isParked: (id) => options.ofCommand(id)?.member.state === 'parked',
+    });
   }
 
   clear(): void {

@@ -12,9 +12,14 @@ export class Places {
   readonly #inFlight = new Map<string, Set<KnownCommand>>();
   readonly #upgrading = new Map<string, Set<KnownMember>>();
   readonly #commandOf: (id: string) => KnownCommand | undefined;
+  readonly #isParked: (commandId: string) => boolean;
 
-  constructor(commandOf: (id: string) => KnownCommand | undefined) {
-    this.#commandOf = commandOf;
+  constructor(options: {
+    readonly commandOf: (id: string) => KnownCommand | undefined;
+    readonly isParked: (commandId: string) => boolean;
+  }) {
+    this.#commandOf = options.commandOf;
+    this.#isParked = options.isParked;
   }
 
   clear(): void {
@@ -59,7 +64,10 @@ export class Places {
     return others < max ? null : `${others} are in flight, ${max} may`;
   }
 
-  /** By what is so on the hosts, when one stops working for its order; null: as many as may be. */
+  /**
+   * By what is so on the hosts, when one stops working for its order; null: as many as may be. Who is away and parked has no
+   * place (RO34), also where a lost life of the store had it stop working: the restored one cannot know (RO1).
+   */
   againstDown(
     agent: LightAgent,
     of: { readonly agents: readonly LightAgent[]; readonly nowMs: number },
@@ -67,7 +75,8 @@ export class Places {
     const { group } = agent;
     const others = of.agents.filter((other) => {
       const own = this.#commandOf(other.upgrade.job?.commandId ?? '');
-      const isCounted = own !== undefined && own.origin !== 'manual' && OPEN.has(own.state);
+      if (own === undefined || own.origin === 'manual' || !OPEN.has(own.state)) return false;
+      const isCounted = other.isLive || !this.#isParked(own.id);
       return other !== agent && other.group === group && other.upgrade.isDown && isCounted;
     });
     const max = this.limits.lately(group, of.nowMs);
