@@ -4,8 +4,8 @@ import { readInvocation } from './config/invocation.ts';
 import { tellFailure } from './failure.ts';
 import { runMoult } from './program.ts';
 
-/** A coordinator that was told to stop says goodbye to its agents first. */
-const GRACE_MS = 30_000;
+/** A coordinator says goodbye to its agents first; a launcher may take 45 s, and nobody else ends one that does not. */
+const GRACE_MS = 50_000;
 
 const invocation = readInvocation();
 

@@ -12,8 +12,8 @@ export interface CoordinatorUnitOptions {
   readonly description: string;
 }
 
-/** Above the 30 s that `moult` takes to say goodbye to its agents. */
-const STOP_S = 45;
+/** Above the 50 s after which `moult` ends, also where it has not said goodbye to all of its agents. */
+const STOP_S = 60;
 /** Agents, each a connection, and files. */
 const FILES_MAX = 262_144;
 

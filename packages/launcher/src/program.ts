@@ -54,6 +54,19 @@ export function parseLauncherArguments(argv: readonly string[]): LauncherArgumen
   }
 }
 
+/**
+ * B7. What the first launcher does before it catches signals: it becomes the chosen one, in which case it does not return. One that was
+ * caught between the choice and the execve would be lost, and whoever asked wait until the launcher is killed.
+ */
+export async function becomeChosenFirst(argv: readonly string[]): Promise<void> {
+  const { verb, root } = parseLauncherArguments(argv);
+  if (verb !== 'first') return;
+  const layout = layoutOf(root);
+  const log = openLog();
+  await claimState(layout, log);
+  await becomeChosen({ layout, root, log });
+}
+
 /** What the launcher program does, up to its exit code. `scriptPath`: its own script, beside whose tree its manifest lies. */
 export async function launcherMain(
   options: { readonly argv: readonly string[]; readonly scriptPath: string },
@@ -64,7 +77,6 @@ export async function launcherMain(
   const layout = layoutOf(root);
   const log = openLog();
   await claimState(layout, log);
-  if (verb === 'first') await becomeChosen({ layout, root, log }, stop);
   // Asked to stop before anything was started: nothing has to be.
   if (stop.aborted) return EXIT.stop;
   return await runHere(
@@ -74,14 +86,11 @@ export async function launcherMain(
 }
 
 /** Does not return if another launcher than this program is chosen: the process becomes it. */
-async function becomeChosen(
-  own: {
-    readonly layout: Layout;
-    readonly root: string | null;
-    readonly log: LauncherLog;
-  },
-  stop: AbortSignal,
-): Promise<void> {
+async function becomeChosen(own: {
+  readonly layout: Layout;
+  readonly root: string | null;
+  readonly log: LauncherLog;
+}): Promise<void> {
   const { layout, root, log } = own;
   const choice = await chooseFirst({
     disk: new FileDisk(layout),
@@ -90,8 +99,7 @@ async function becomeChosen(
     bootId: await readBootId(),
     checkStart: (slot) => checkStart(layout, slot),
   });
-  // A signal that came meanwhile would be lost with this program.
-  if (choice.kind === 'stay' || stop.aborted) return;
+  if (choice.kind === 'stay') return;
   const found = await startOf(layout, choice.slot);
   if (found.kind === 'unstartable' || process.execve === undefined) return;
   const rootArguments = root === null ? [] : ['--root', root];

@@ -36,6 +36,11 @@ export type SupervisorEvent =
   | { readonly kind: 'unresponsive'; readonly pid: number }
   | { readonly kind: 'ended'; readonly exitCode: number | null; readonly signal: string | null };
 
+interface LauncherEnd {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+}
+
 const RESTART_MS = 2_000;
 const LINE_BYTES_MAX = 64 * 1024;
 
@@ -49,7 +54,7 @@ export async function supervise(options: SupervisorOptions, stop: AbortSignal): 
   try {
     for (;;) {
       const end = await superviseOnce(options, { socketPath, notices }, stop);
-      if (stop.aborted) return end.exitCode === EXIT.bootRecorded ? EXIT.stop : (end.exitCode ?? 1);
+      if (stop.aborted) return isAsAsked(end) ? EXIT.stop : (end.exitCode ?? 1);
       await options.clock.sleep(options.restartMs ?? RESTART_MS, stop).catch(() => undefined);
       if (stop.aborted) return EXIT.stop;
     }
@@ -60,11 +65,16 @@ export async function supervise(options: SupervisorOptions, stop: AbortSignal): 
   }
 }
 
+/** Also of a launcher that had not come to catch the signal. */
+function isAsAsked(end: LauncherEnd): boolean {
+  return end.exitCode === EXIT.bootRecorded || end.signal === 'SIGTERM';
+}
+
 async function superviseOnce(
   options: SupervisorOptions,
   notify: { readonly socketPath: string; readonly notices: Notices },
   stop: AbortSignal,
-): Promise<{ readonly exitCode: number | null; readonly signal: string | null }> {
+): Promise<LauncherEnd> {
   const [program = '', ...argv] = options.command;
   const child = spawn(program, argv, {
     cwd: '/',
@@ -128,9 +138,7 @@ function killLater(
   );
 }
 
-function endOf(
-  child: ChildProcess,
-): Promise<{ readonly exitCode: number | null; readonly signal: string | null }> {
+function endOf(child: ChildProcess): Promise<LauncherEnd> {
   return new Promise((resolve) => {
     child.once('error', () => resolve({ exitCode: 127, signal: null }));
     child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));

@@ -130,6 +130,20 @@ test.for([
   },
 );
 
+test('B7: a first launcher that is asked to stop while it chooses ends at once: none is lost with its execve', async () => {
+  const script = `process.kill(process.ppid, 'SIGTERM'); process.exit(0);`;
+  const { host, launcher } = hostWith({ script });
+  using _host = host;
+  const record = host.record();
+  const committed = { ...record.components.launcher, committed: launcher };
+  host.writeRecord({ ...record, components: { ...record.components, launcher: committed } });
+  await using run = new SupervisedHost(host);
+  expect((await run.journal.until('supervisor: ended')).fields).toMatchObject({
+    exitCode: null,
+    signal: 'SIGTERM',
+  });
+});
+
 test('T26: a committed launcher whose script was emptied gives way to the first launcher', async () => {
   const { host, launcher } = hostWith({ script: readFileSync(bundle.path, 'utf8') });
   using _host = host;

@@ -5,6 +5,11 @@
 import { codedErrorFrom } from '@moult/core/errors';
 
 export interface ProgramOptions {
+  /**
+   * Done first, while no signal is caught: one that comes ends the process at once, as any other. For what may end in execve,
+   * with which signals that were caught and not yet handled are lost.
+   */
+  readonly prelude?: () => Promise<void>;
   /** Does the program's work; the signal aborts on SIGTERM, SIGINT or SIGHUP. Resolves to the exit code. */
   readonly main: (stop: AbortSignal) => Promise<number>;
   /** Told of a failure that ended the program, before it exits with 1. */
@@ -17,13 +22,6 @@ const EXIT_FAILURE = 1;
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 export function runProgram(options: ProgramOptions): void {
-  const stop = new AbortController();
-  const onSignal = (name: NodeJS.Signals) => {
-    if (stop.signal.aborted) return;
-    stop.abort(new StopRequested(name));
-    setTimeout(() => process.exit(EXIT_FAILURE), options.graceMs).unref();
-  };
-  for (const name of STOP_SIGNALS) process.on(name, onSignal);
   const fail = (caught: unknown) => {
     options.onFailure(codedErrorFrom(caught));
     process.exit(EXIT_FAILURE);
@@ -32,7 +30,21 @@ export function runProgram(options: ProgramOptions): void {
   process.on('unhandledRejection', fail);
   // Work that nobody can end any more would end the process with 0, which says that all is well.
   process.on('beforeExit', () => fail(new Error('nothing is left that could end the work')));
-  options.main(stop.signal).then((code) => process.exit(code), fail);
+  const run = () => options.main(stopSignal(options.graceMs));
+  const { prelude } = options;
+  const ended = prelude === undefined ? run() : prelude().then(run);
+  ended.then((code) => process.exit(code), fail);
+}
+
+function stopSignal(graceMs: number): AbortSignal {
+  const stop = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (stop.signal.aborted) return;
+    stop.abort(new StopRequested(name));
+    setTimeout(() => process.exit(EXIT_FAILURE), graceMs).unref();
+  };
+  for (const name of STOP_SIGNALS) process.on(name, onSignal);
+  return stop.signal;
 }
 
 export class StopRequested extends Error {

@@ -18,3 +18,16 @@ test('T26: a program that has nothing left to do before its work ended fails: 0 
 test('a program whose work ended ends with its code', async () => {
   expect(await exitOf('() => Promise.resolve(75)')).toBe(75);
 });
+
+test('B7: what may end in execve catches no signal, which would be lost with it', async () => {
+  const text = `import { runProgram } from ${JSON.stringify(PROGRAM)};
+    import { writeSync } from 'node:fs';
+    const busy = () => { writeSync(1, 'busy'); for (const until = Date.now() + 20_000; Date.now() < until;); };
+    runProgram({ graceMs: 100, onFailure: () => undefined, prelude: async () => busy(), main: async () => 0 });`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', text]);
+  child.stdout.once('data', () => child.kill('SIGTERM'));
+  const end = await new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  expect(end).toEqual({ code: null, signal: 'SIGTERM' });
+});
