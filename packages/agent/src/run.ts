@@ -7,6 +7,7 @@ import { systemClock } from '@moult/runtime/clock';
 import { cleanEnvironment, environmentVariable } from '@moult/runtime/environment';
 import { makeDirectoryDurably } from '@moult/runtime/files';
 import { type Logger, openLogger } from '@moult/runtime/logger';
+import { becomeProgram } from '@moult/runtime/program';
 import { createAgent } from './agent.ts';
 import { composeAgent, composeHost } from './compose.ts';
 import { readAgentConfig } from './config/agent-config.ts';
@@ -45,6 +46,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
   const lock = await takeLock(layout);
   try {
     const launcher = inherited ?? (await withoutLauncher(options, log));
+    if (launcher === null) return EXIT.stop;
     return await createAgent(await composeAgent({ layout, config, log, lines, launcher })).run(
       stop,
     );
@@ -71,8 +73,8 @@ async function isWanted(options: RunOptions, launcher: FirstWord): Promise<boole
   return await Promise.race([launcher.spoke, stopped]);
 }
 
-/** Becomes (execve) the version that the boot record names, unless this is it already. */
-async function withoutLauncher(options: RunOptions, log: Logger): Promise<LauncherChannel> {
+/** Becomes (execve) the version that the boot record names, unless this is it already. Null: it was asked to stop first. */
+async function withoutLauncher(options: RunOptions, log: Logger): Promise<LauncherChannel | null> {
   const { layout, root } = options;
   const { chooseOwnBoot, chosenOwnBoot, ownChannel, programToBecome, startableBoot } = await import(
     './launcher/without-launcher.ts'
@@ -87,9 +89,11 @@ async function withoutLauncher(options: RunOptions, log: Logger): Promise<Launch
   log.warn('no launcher: a version that hangs is not rolled back, and nobody starts the next one', {
     slot: boot.slot.dir,
   });
-  if (program !== null && process.execve !== undefined) {
+  if (program !== null) {
     const argv = [program.program, program.script, 'run', '--root', root ?? 'system'];
-    process.execve(program.program, argv, cleanEnvironment({ [CHOSEN]: boot.slot.digest }));
+    const env = cleanEnvironment({ [CHOSEN]: boot.slot.digest });
+    await becomeProgram({ path: program.program, argv }, { env, stop: options.stop });
+    if (options.stop.aborted) return null;
   }
   return ownChannel(layout, boot);
 }

@@ -2,6 +2,7 @@
  * The life of one of our processes: run until the work ends or a signal asks it to stop, then exit with a code.
  * The only place that calls process.exit and installs signal handlers.
  */
+import { setImmediate } from 'node:timers/promises';
 import { codedErrorFrom } from '@moult/core/errors';
 
 export interface ProgramOptions {
@@ -45,6 +46,21 @@ function stopSignal(graceMs: number): AbortSignal {
   };
   for (const name of STOP_SIGNALS) process.on(name, onSignal);
   return stop.signal;
+}
+
+/**
+ * Becomes another program (execve), for one that has caught signals already. Returns if it was asked to stop, or there is no execve
+ * here. What comes from then on ends the process: node takes some 20 ms for the change, and whatever it catches meanwhile is lost.
+ */
+export async function becomeProgram(
+  program: { readonly path: string; readonly argv: readonly string[] },
+  more: { readonly env: Readonly<Record<string, string>>; readonly stop: AbortSignal },
+): Promise<void> {
+  // What was caught, and not yet handled, is handled first.
+  await setImmediate();
+  if (more.stop.aborted || process.execve === undefined) return;
+  for (const name of STOP_SIGNALS) process.removeAllListeners(name);
+  process.execve(program.path, program.argv, { ...more.env });
 }
 
 export class StopRequested extends Error {
