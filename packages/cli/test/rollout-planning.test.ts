@@ -100,6 +100,20 @@ describe('moult rollouts edit', () => {
     ]);
   });
 
+  it.each([
+    [['--no-soft'], { pace: 'now' }],
+    [['--no-fetch-only'], { pace: 'now' }],
+    [['--soft'], { pace: 'soft' }],
+    [['--no-roll-back-to'], { rollBackTo: null }],
+    [['--no-force', '--no-only-with-launcher'], { isForced: false, isLauncherNeeded: false }],
+    [['--no-second-principal'], { needsSecondPrincipal: false }],
+  ])('takes back by %j what it was made with', async (args, spec) => {
+    await using coordinator = await startCoordinator({ [EDIT]: is(PENDING) });
+    const ended = await moult(coordinator, 'edit', 'spring', ...args);
+    expect(ended).toMatchObject({ exitCode: 0, err: '' });
+    expect(coordinator.bodies).toEqual([{ spec, isDraft: false }]);
+  });
+
   it('asks for something that changes', async () => {
     await using coordinator = await startCoordinator({});
     const ended = await moult(coordinator, 'edit', 'spring', '-m', 'nothing');

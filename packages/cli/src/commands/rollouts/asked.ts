@@ -36,7 +36,7 @@ export interface SpecOptions extends PaceOptions {
   readonly pauseAfter?: number | false;
   readonly force?: boolean;
   readonly rollBack?: RolloutSpec['rollBack'];
-  readonly rollBackTo?: string;
+  readonly rollBackTo?: string | false;
   readonly goOnAfterRollback?: boolean;
   readonly lateJoiners?: boolean;
   readonly priority?: number;
@@ -199,7 +199,7 @@ function specOf(options: SpecOptions): Given {
     ...(pauseAfter === undefined ? {} : { pauseAfter: pauseAfter === false ? null : pauseAfter }),
     ...(force === undefined ? {} : { isForced: force }),
     ...(rollBack === undefined ? {} : { rollBack }),
-    ...(rollBackTo === undefined ? {} : { rollBackTo }),
+    ...(rollBackTo === undefined ? {} : { rollBackTo: rollBackTo === false ? null : rollBackTo }),
     ...(goOnAfterRollback === undefined ? {} : { goesOnAfterRollBack: goOnAfterRollback }),
     ...(lateJoiners === undefined ? {} : { takesLateJoiners: lateJoiners }),
     ...(priority === undefined ? {} : { priority }),

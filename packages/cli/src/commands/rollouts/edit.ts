@@ -45,6 +45,9 @@ export function addRolloutsEdit(group: Command, shell: Shell): void {
     .option('--no-only-with-launcher', 'agents without a launcher, too')
     .option('--no-second-principal', 'nobody else approves its start')
     .option('--no-pause-after', 'no test mode')
+    .option('--no-roll-back-to', 'who goes back goes to what it ran before')
+    .option('--no-soft', 'no agent waits for its idle time')
+    .option('--no-fetch-only', 'agents upgrade, and do not fetch alone')
     .addOption(
       new Option('--at <time>', 'it starts by itself then (2026-12-01T02:00Z)').argParser(timeOf),
     )
