@@ -160,4 +160,14 @@ test('R1: labels of a host and of operators select it, and whoever was put into 
   const { groups } = await fleet.coordinator.client.listGroups({});
   expect(groups).toContainEqual({ name: 'left', agents: 0, unavailableMax: 1 });
   expect(groups).toContainEqual({ name: 'right', agents: 3, unavailableMax: 1 });
+
+  const inUse = await moult('groups', 'remove', 'right');
+  expectClearFailure(inUse, { code: 'group-in-use', exitCode: 1, says: /agents many-1, many-2, / });
+  for (const { id, group } of (await fleet.coordinator.client.listTokens({})).tokens) {
+    if (group === 'left') await moult('tokens', 'revoke', id);
+  }
+  expect(await moult('groups', 'remove', 'left')).toMatchObject({
+    ...{ code: 0, stdout: 'group left is removed\n' },
+  });
+  expect((await moult('groups', 'list')).stdout).not.toContain('left');
 });

@@ -389,6 +389,14 @@ describe('moult rollouts list and why', () => {
 });
 
 describe('moult groups', () => {
+  it('removes one', async () => {
+    await using coordinator = await startCoordinator({
+      'DELETE /v1/groups/eu': is({ name: 'eu' }),
+    });
+    const ended = await moult(coordinator, 'groups', 'remove', 'eu', '-m', 'moved');
+    expect(ended).toMatchObject({ exitCode: 0, err: '', out: 'group eu is removed\n' });
+  });
+
   it('lists and sets how many may be upgrading at once', async () => {
     const eu = { name: 'eu', agents: 30, unavailableMax: 1 };
     await using coordinator = await startCoordinator({

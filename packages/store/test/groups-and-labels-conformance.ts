@@ -85,6 +85,53 @@ export function groupsAndLabelsConformance(engine: Engine): void {
       expect(await historyOf('a')).toEqual(before);
     });
 
+    test('RO57: a group that nothing needs any more is removed, with what was set for it', async () => {
+      const fleet = await Fleet.of(store, { eu: ['a'], us: ['b'] });
+      const after = order.nowMs + 1;
+      const remove = (group: string, nowMs: number = order.nowMs) =>
+        store.write('removeGroup', { ...order, nowMs, group });
+      const choose = (version: string | null) =>
+        store.write('choose', {
+          ...order,
+          ...{ scope: 'group', subject: 'us', component: 'agent', version },
+        } as never);
+      await store.write('setGroup', { ...order, group: 'us', unavailableMax: 7 });
+      await store.write('changeSetting', {
+        ...{ ...order, key: 'rollout.soak', group: 'us', value: '1h' },
+      });
+      await choose('2.0.0');
+      const token = await store.write('createToken', {
+        ...{
+          ...order,
+          kind: 'enrollment',
+          secretHash: 'hash',
+          expiresMs: after,
+          uses: 2,
+        },
+        ...{ group: 'us', validates: true, replaces: null },
+      });
+      await expect(remove('us')).rejects.toMatchObject({
+        code: 'group-in-use',
+        message: `group us has agents b; tokens ${token.id}; choices of agent`,
+      });
+      const of = { instanceId: fleet.id('b'), isConnected: false };
+      await store.write('removeInstance', { ...order, ...of });
+      expect(await store.read('allGroups', null)).toContainEqual({
+        ...{ name: 'us', agents: 0, unavailableMax: 7 },
+      });
+      await choose(null);
+      await expect(remove('us')).rejects.toThrow(`group us has tokens ${token.id}`);
+      await remove('us', after);
+      await expect(remove('us', after)).rejects.toMatchObject({ code: 'not-found' });
+      await move('a', 'us', true);
+      expect(await store.read('allGroups', null)).toEqual([
+        { name: 'eu', agents: 0, unavailableMax: 1 },
+        { name: 'us', agents: 1, unavailableMax: 1 },
+      ]);
+      const inForce = await store.read('settings', { group: 'us' });
+      expect(inForce.filter(({ from }) => from === 'group')).toEqual([]);
+    });
+
     test('SE7: labels of operators and of the host are kept apart, each change once in history', async () => {
       const fleet = await Fleet.of(store, { eu: ['a'] });
       await label('a', { role: 'db', tier: '1' });

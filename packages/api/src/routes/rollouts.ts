@@ -370,3 +370,16 @@ export const setGroup = defineRoute({
   status: 200,
   response: group,
 });
+
+export const removeGroup = defineRoute({
+  id: 'removeGroup',
+  method: 'DELETE',
+  path: '/v1/groups/:group',
+  summary: 'Removes a group that nothing needs any more, with what was set for it.',
+  permission: 'upgrade',
+  params: z.object({ group: name }),
+  query: z.object({ why }),
+  body: z.null(),
+  status: 200,
+  response: z.object({ name: z.string() }),
+});

@@ -292,6 +292,13 @@ export const COORDINATOR_ERRORS = {
     retryable: true,
     remedy: 'Ask again when it is over: `moult why AGENT` says how far it is.',
   },
+  'group-in-use': {
+    text: 'The group has agents, tokens that could bring some, or a version that was chosen for it.',
+    status: 'failed-precondition',
+    retryable: false,
+    remedy:
+      'Put its agents into another one (`moult agents move`), revoke its tokens (`moult tokens revoke`), take the choice back (`moult agents desired --group GROUP --unset`).',
+  },
   'labels-too-many': {
     text: 'An agent would have more labels than are kept.',
     status: 'failed-precondition',

@@ -22,7 +22,7 @@ import { dispatch, lapse, openInstanceIds } from './dispatch.ts';
 import { enroll } from './enrollment.ts';
 import { fleetFacts } from './fleet-facts.ts';
 import { allForwards, forwardPage, newestOutput, recordForward } from './forwards.ts';
-import { allGroups, setGroup } from './groups.ts';
+import { allGroups, removeGroup, setGroup } from './groups.ts';
 import { historyPage } from './history.ts';
 import { releaseQuarantine, renameAgent } from './identities.ts';
 import {
@@ -191,6 +191,7 @@ export interface Writes {
   readonly retryRollout: typeof retryRollout;
   readonly changeSetting: typeof changeSetting;
   readonly setGroup: typeof setGroup;
+  readonly removeGroup: typeof removeGroup;
   readonly setMaintenance: typeof setMaintenance;
   readonly skipRolloutAgent: typeof skipRolloutAgent;
   readonly startRollout: typeof startRollout;
@@ -329,6 +330,7 @@ export const WRITES: Writes = {
   retryRollout,
   changeSetting,
   setGroup,
+  removeGroup,
   setMaintenance,
   skipRolloutAgent,
   startRollout,

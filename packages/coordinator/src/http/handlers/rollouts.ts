@@ -41,6 +41,7 @@ type RolloutHandlers = Pick<
   | 'retryRollout'
   | 'listGroups'
   | 'setGroup'
+  | 'removeGroup'
 >;
 
 type Act = 'pauseRollout' | 'resumeRollout' | 'approveRollout';
@@ -111,7 +112,7 @@ async function touchAll(
 
 function groupHandlers(
   options: RolloutHandlersOptions,
-): Pick<RolloutHandlers, 'listGroups' | 'setGroup'> {
+): Pick<RolloutHandlers, 'listGroups' | 'setGroup' | 'removeGroup'> {
   const { store, clock, dispatcher } = options;
   return {
     listGroups: async () => ({ groups: [...(await store.read('allGroups', null))] }),
@@ -123,6 +124,11 @@ function groupHandlers(
       await dispatcher.touchGroup(group);
       const found = (await store.read('allGroups', null)).find(({ name }) => name === group);
       return { name: group, agents: found?.agents ?? 0, unavailableMax };
+    },
+    removeGroup: async ({ params, query, caller }) => {
+      const order = { principal: caller.principal, why: query.why, nowMs: clock.nowMs() };
+      await store.write('removeGroup', { ...order, group: params.group });
+      return { name: params.group };
     },
   };
 }
