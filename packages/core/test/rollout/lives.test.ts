@@ -44,6 +44,14 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   },
 );
 
+/** Nearly all go: whom a plan leaves out has no life in its rollout. */
+const going = candidates.map((all) =>
+  all.map((one) => ({
+    ...one,
+    ...{ hasPlatform: true, isCapable: true, isPaceKnown: true, hasLauncher: true },
+  })),
+);
+
 test('RO1, RO2, RO3, RO4, RO5, RO6, RO9, RO35, RO37, RO38 hold whatever happens to a rollout, and it ends', () => {
   const seen = new Map<string, number>();
   const unavailableMax = fc.record({
@@ -54,7 +62,7 @@ test('RO1, RO2, RO3, RO4, RO5, RO6, RO9, RO35, RO37, RO38 hold whatever happens 
   fc.assert(
     fc.property(
       specs,
-      candidates,
+      going,
       unavailableMax,
       fc.array(happening, { maxLength: 120, size: 'max' }),
       (spec, all, groups, happenings) => {
