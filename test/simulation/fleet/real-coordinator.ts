@@ -18,6 +18,7 @@ import { agentHandlers } from '../../../packages/coordinator/src/http/handlers/a
 import { choiceHandlers } from '../../../packages/coordinator/src/http/handlers/choices.ts';
 import { controlHandlers } from '../../../packages/coordinator/src/http/handlers/controls.ts';
 import { coordinatorHandlers } from '../../../packages/coordinator/src/http/handlers/coordinator.ts';
+import { groupLabelHandlers } from '../../../packages/coordinator/src/http/handlers/groups-and-labels.ts';
 import { rolloutHandlers } from '../../../packages/coordinator/src/http/handlers/rollouts.ts';
 import { OutputWaiters } from '../../../packages/coordinator/src/output/output-waiters.ts';
 import { Dispatcher } from '../../../packages/coordinator/src/queue/dispatcher.ts';
@@ -57,6 +58,7 @@ interface Process {
     ReturnType<typeof choiceHandlers> &
     ReturnType<typeof controlHandlers> &
     ReturnType<typeof coordinatorHandlers> &
+    ReturnType<typeof groupLabelHandlers> &
     ReturnType<typeof rolloutHandlers>;
   readonly carriers: Set<SimCarrier>;
 }
@@ -136,6 +138,7 @@ export class RealCoordinator {
       ...choiceHandlers({ store, clock, dispatcher, sessions, rollouts }),
       ...controlHandlers({ store, clock, sessions, dispatcher, selection }),
       ...coordinatorHandlers({ store, clock, dispatcher, rollouts, output: { forwards: [] } }),
+      ...groupLabelHandlers({ store, clock, dispatcher, selection, rollouts }),
       ...rolloutHandlers({ store, clock, sessions, dispatcher, selection, rollouts, planning }),
     };
     const process: Process = Object.assign(alive, {

@@ -57,6 +57,8 @@ export type Change =
     }
   | { readonly on: 'grant'; readonly command: string; readonly point: 'drain' | 'switch' }
   | { readonly on: 'group'; readonly group: string; readonly max: number }
+  /** RO56 */
+  | { readonly on: 'agent'; readonly name: string; readonly group: string }
   /** Planned anew: it is in it no more. */
   | { readonly on: 'gone'; readonly rollout: string; readonly instance: string }
   | { readonly on: 'life'; readonly adopted: number }
@@ -99,7 +101,7 @@ const TRIGGERS: readonly (readonly [string, string, string, string])[] = [
   [
     'rollout_members',
     'UPDATE',
-    'WHEN OLD.state <> NEW.state OR OLD.command_id IS NOT NEW.command_id',
+    'WHEN OLD.state <> NEW.state OR OLD.command_id IS NOT NEW.command_id OR OLD.group_name <> NEW.group_name',
     `${MEMBER}, 'from', OLD.state`,
   ],
   ['rollout_waves', 'INSERT', '', WAVE],
@@ -111,7 +113,12 @@ const TRIGGERS: readonly (readonly [string, string, string, string])[] = [
     "'on', 'gone', 'rollout', OLD.rollout_id, 'instance', OLD.instance_id",
   ],
   ['commands', 'INSERT', '', `${COMMAND}, 'from', NULL`],
-  ['commands', 'UPDATE', 'WHEN OLD.state <> NEW.state', `${COMMAND}, 'from', OLD.state`],
+  [
+    'commands',
+    'UPDATE',
+    'WHEN OLD.state <> NEW.state OR OLD.group_name <> NEW.group_name',
+    `${COMMAND}, 'from', OLD.state`,
+  ],
   [
     'attempts',
     'UPDATE',
@@ -126,6 +133,8 @@ const TRIGGERS: readonly (readonly [string, string, string, string])[] = [
   ],
   ['groups', 'INSERT', '', "'on', 'group', 'group', NEW.name, 'max', NEW.unavailable_max"],
   ['groups', 'UPDATE', '', "'on', 'group', 'group', NEW.name, 'max', NEW.unavailable_max"],
+  ['agents', 'INSERT', '', "'on', 'agent', 'name', NEW.name, 'group', NEW.group_name"],
+  ['agents', 'UPDATE', '', "'on', 'agent', 'name', NEW.name, 'group', NEW.group_name"],
   ['lives', 'INSERT', '', "'on', 'life', 'adopted', NEW.adopted_ms IS NOT NULL"],
   ['lives', 'UPDATE', '', "'on', 'life', 'adopted', NEW.adopted_ms IS NOT NULL"],
   [

@@ -1,10 +1,11 @@
 /* What the oracle knows of rollouts and commands, from the journal alone and counted by itself. */
 import type { RolloutSpec } from '@moult/core/rollout';
+import { COUNTED_STATES } from './journal.ts';
 
 export interface KnownMember {
   readonly rollout: string;
   readonly instance: string;
-  readonly group: string;
+  group: string;
   readonly wave: number;
   state: string;
   command: string | null;
@@ -58,7 +59,7 @@ export interface KnownRollout extends RolloutFacts {
 export interface KnownCommand {
   readonly id: string;
   readonly instance: string;
-  readonly group: string;
+  group: string;
   readonly component: string;
   readonly version: string;
   readonly kind: string;
@@ -93,7 +94,7 @@ export const ROLLOUT_GOES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** RO3; to done also from what had ended (RO7), and from nothing that is done. */
-export const MEMBER_GOES: Readonly<Record<string, readonly string[]>> = {
+const MEMBER_GOES: Readonly<Record<string, readonly string[]>> = {
   waiting: ['upgrading', 'skipped', 'stopped', 'done'],
   upgrading: ['to-roll-back', 'done', 'failed', 'rolled-back', 'skipped', 'stopped', 'parked'],
   parked: ['upgrading', 'done', 'failed', 'rolled-back', 'skipped', 'stopped'],
@@ -101,17 +102,37 @@ export const MEMBER_GOES: Readonly<Record<string, readonly string[]>> = {
   'rolled-back': ['waiting', 'to-roll-back'],
   'to-roll-back': ['rolling-back', 'rolled-back', 'done', 'failed', 'stopped'],
   'rolling-back': ['to-roll-back', 'rolled-back', 'done', 'failed', 'stopped'],
-  skipped: ['done'],
-  // RO54: of a choice that holds again.
+  // To waiting: RO54, of a choice that holds again.
+  skipped: ['done', 'waiting'],
   stopped: ['done', 'waiting'],
   done: ['to-roll-back', 'failed'],
 };
+
+export function mayGo(rollout: KnownRollout, from: string, to: string): boolean {
+  // Nobody else comes back to what it was skipped or stopped in.
+  const isChoices = (from === 'skipped' || from === 'stopped') && to === 'waiting';
+  if (isChoices && rollout.origin !== 'choice') return false;
+  return MEMBER_GOES[from]?.includes(to) === true;
+}
 
 export function countOf(rollout: KnownRollout, state: string, wave: number | null = null): number {
   if (wave !== null) return rollout.counts.get(`${wave} ${state}`) ?? 0;
   let sum = 0;
   for (const [key, count] of rollout.counts) if (key.endsWith(` ${state}`)) sum += count;
   return sum;
+}
+
+/** By COUNTED_STATES: where what a wave's row counts is not what its members are in. */
+export function miscounted(
+  rollout: KnownRollout,
+  { wave, counts }: { readonly wave: number; readonly counts: readonly number[] },
+): readonly string[] {
+  return COUNTED_STATES.flatMap((column, index) => {
+    const own = countOf(rollout, column.replaceAll('_', '-'), wave);
+    const said = counts[index];
+    const what = `${rollout.name}, wave ${wave + 1}: ${own} are ${column}, it counts ${said}`;
+    return own === said ? [] : [what];
+  });
 }
 
 export function wentThrough(rollout: KnownRollout, wave: number | null = null): number {

@@ -70,7 +70,8 @@ const CAPABILITIES = [
 export class LightAgent {
   readonly name: string;
   readonly number: number;
-  readonly group: string;
+  /** RO56: by the store that serves. */
+  group: string;
   readonly publicKey: string;
   instanceId = '';
   /** A copy of a host: it shows its identity and takes no commands. */

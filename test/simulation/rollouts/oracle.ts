@@ -5,7 +5,6 @@
 import { Beginnings } from './beginnings.ts';
 import { Chosen } from './chosen.ts';
 import type { Change, Journal } from './journal.ts';
-import { COUNTED_STATES } from './journal.ts';
 import { againstEnd, againstOpening } from './judged-anew.ts';
 import {
   ACTIVE,
@@ -17,8 +16,9 @@ import {
   isTooMuch,
   type KnownMember,
   type KnownRollout,
-  MEMBER_GOES,
+  mayGo,
   mayHalt,
+  miscounted,
   newRollout,
   ROLLOUT_GOES,
   raise,
@@ -198,6 +198,10 @@ export class RolloutOracle implements Watch {
           sinceMs: this.#options.nowMs(),
         });
         return;
+      case 'agent':
+        for (const agent of this.#options.agents)
+          if (agent.name === change.name) agent.group = change.group;
+        return;
       case 'choice':
         this.chosen.changed(change);
         return;
@@ -261,6 +265,7 @@ export class RolloutOracle implements Watch {
       ...{ wasParked: false, wasRetried: false, isGone: false },
     };
     const from = member.state;
+    this.#orders.places.moves(member, rollout.component, group);
     rollout.members.set(instance, member);
     const given = member.command;
     member.command = command;
@@ -268,7 +273,7 @@ export class RolloutOracle implements Watch {
     if (from === state) return;
     if (!isOld && from !== '') {
       this.#options.met(`member: ${from} → ${state}`);
-      if (MEMBER_GOES[from]?.includes(state) !== true)
+      if (!mayGo(rollout, from, state))
         this.#fail('RO3', `${this.#name(member)} goes from ${from} to ${state}`);
       if (from === 'waiting' && state === 'upgrading') this.#starts(rollout, member);
       if (state === 'done') this.#done(rollout, member, from);
@@ -375,14 +380,7 @@ export class RolloutOracle implements Watch {
     if (rollout === undefined) return;
     this.#unmoved.delete(`${id} ${wave}`);
     if (approved === 1) rollout.approved.add(wave);
-    for (const [index, column] of COUNTED_STATES.entries()) {
-      const own = countOf(rollout, column.replaceAll('_', '-'), wave);
-      if (own !== counts[index])
-        this.#fail(
-          'RO3',
-          `${rollout.name}, wave ${wave + 1}: ${own} are ${column}, it counts ${counts[index]}`,
-        );
-    }
+    for (const why of miscounted(rollout, { wave, counts })) this.#fail('RO3', why);
   }
 
   #name({ instance }: KnownMember): string {

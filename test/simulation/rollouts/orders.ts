@@ -51,6 +51,9 @@ export class Orders {
     const known = before ?? { ...change, sentMs: null, hasPlace: place === 1 };
     this.commands.set(id, known);
     known.state = state;
+    const kept = this.places.movesWith(known, change.group);
+    if (kept !== null) this.#fail('RO56', `${this.#nameOf(known)} ${kept}`);
+    if (from === state) return;
     if (known.kind !== 'autoUpgrade') return;
     if (!isOld && from === null) this.#made(known);
     if (!isOld && state === 'sent') this.#sent(known);

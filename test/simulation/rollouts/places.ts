@@ -26,6 +26,25 @@ export class Places {
     for (const map of [this.#inFlight, this.#upgrading, this.limits]) map.clear();
   }
 
+  /** RO56 */
+  moves(member: KnownMember, component: string, to: string): void {
+    if (member.group === to) return;
+    setIn(this.#upgrading, `${member.group} ${component}`).delete(member);
+    member.group = to;
+    this.moved(member, component);
+  }
+
+  /** RO56: null, or what keeps it where it is. */
+  movesWith(command: KnownCommand, to: string): string | null {
+    const { group, component, hasPlace, state, id } = command;
+    if (group === to) return null;
+    const isKept = hasPlace && IN_FLIGHT.has(state) && command.kind === 'autoUpgrade';
+    setIn(this.#inFlight, `${group} ${component}`).delete(command);
+    command.group = to;
+    this.changed(command);
+    return isKept ? `leaves ${group} with a place of it, for ${id}` : null;
+  }
+
   moved(member: KnownMember, component: string): void {
     const all = setIn(this.#upgrading, `${member.group} ${component}`);
     if (member.state === 'upgrading') all.add(member);

@@ -187,6 +187,20 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
     from: 'for (const member of leaving) await leave(context, { member, nowMs });',
     to: '',
   },
+  {
+    name: 'an agent leaves its group with a place of it',
+    seed: 46,
+    file: 'store/src/operations/moving.ts',
+    from: 'await requireFree(db, { instanceId, name, from });',
+    to: '',
+  },
+  {
+    name: 'an agent that was moved goes on with the choice of the group it left',
+    seed: 483,
+    file: 'store/src/operations/moving.ts',
+    from: 'if (instance !== null) await leaveOtherChoices(context, { instance, nowMs });',
+    to: '',
+  },
 ];
 
 export const PLANTED_ROLLOUTS: readonly Planted[] = DEFECTS.map((defect) => ({

@@ -15,6 +15,8 @@ export interface RareOrdersOptions {
   readonly operator: RolloutOperator;
   readonly agents: readonly LightAgent[];
   readonly random: SeededRandom;
+  /** Of moves alone: what is drawn besides stays where it is. */
+  readonly movesRandom: SeededRandom;
   readonly scheduler: Scheduler;
   /** The first is what everybody runs. */
   readonly releases: readonly LightRelease[];
@@ -37,7 +39,10 @@ const BEGINNINGS = {
 const BESIDE = {
   maintenance: 0.12,
   revert: 0.15,
+  moves: 0.25,
 } as const;
+
+const CHOSEN_MS = 600_000;
 
 export class RareOrders {
   readonly #options: RareOrdersOptions;
@@ -68,6 +73,26 @@ export class RareOrders {
       for (let count = random.between(2, 4); count > 0; count--)
         this.#at(random.spread(troubleMs / 4, troubleMs), () => this.#revert());
     }
+  }
+
+  /** RO56 */
+  moves(troubleMs: number): void {
+    if (this.#options.movesRandom.chance(BESIDE.moves)) this.#moveWithin(troubleMs);
+  }
+
+  #moveWithin(ms: number): void {
+    const { movesRandom: random } = this.#options;
+    for (let count = random.between(1, 12); count > 0; count--)
+      this.#at(random.spread(2_000, ms), () => this.#move());
+  }
+
+  #move(): Promise<unknown> {
+    const { movesRandom: random, agents } = this.#options;
+    const some = Array.from({ length: random.between(1, 3) }, () => random.pick(agents).name);
+    const isNew = random.chance(0.1);
+    const group = isNew ? 'group-9' : random.pick(agents).group;
+    const body = { agents: [...new Set(some)], group, mayMake: isNew };
+    return this.#call('moveAgents', {}, body);
   }
 
   #beginWith(beginning: Exclude<keyof typeof BEGINNINGS, 'none'>): Promise<void> {
@@ -144,8 +169,10 @@ export class RareOrders {
   async #chosen(): Promise<void> {
     const { random, operator } = this.#options;
     operator.choosesLast = true;
+    // What is chosen for a group is another one's with another group.
+    if (this.#options.movesRandom.chance(0.6)) this.#moveWithin(CHOSEN_MS);
     for (let count = random.between(1, 4); count > 0; count--)
-      this.#at(random.spread(2_000, 600_000), () => this.#choose(random.chance(0.2)));
+      this.#at(random.spread(2_000, CHOSEN_MS), () => this.#choose(random.chance(0.2)));
     await this.#choose(false);
   }
 

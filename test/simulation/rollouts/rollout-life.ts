@@ -104,6 +104,7 @@ class RolloutLife {
     this.#rareOrders = new RareOrders({
       ...{ ...common, nowMs, agents, operator: this.#operator, releases: this.#releases },
       random: new SeededRandom(baseOf(seed), 28),
+      movesRandom: new SeededRandom(baseOf(seed), 30),
     });
     this.#agentTroubles = new AgentTroubles({
       ...{ ...common, agents, met },
@@ -134,6 +135,7 @@ class RolloutLife {
       if (!this.#rareOrders.begin()) this.#operator.begin();
     });
     this.#rareOrders.beside(troubleMs);
+    this.#rareOrders.moves(troubleMs);
     for (let action = random.between(3, 25); action > 0; action--) {
       this.#scheduler.after(random.spread(2_000, troubleMs), () => {
         if (!this.#isMended) this.#operator.actOnce();

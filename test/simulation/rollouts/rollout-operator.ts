@@ -45,6 +45,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'rollout-owns-agent',
   'rollout-state',
   'agents-in-flight',
+  'agent-in-flight',
   'rollout-start-past',
 ]);
 

@@ -5,7 +5,8 @@ import { requireGroup } from './choosing.ts';
 import { IN_FLIGHT_STATES, KIND, OPEN_STATES } from './command-rows.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
-import { agentByName } from './instances.ts';
+import { agentByName, instanceById } from './instances.ts';
+import { leaveOtherChoices } from './rollout/of-choices.ts';
 
 export interface Moving extends Order {
   readonly name: string;
@@ -55,6 +56,8 @@ export async function moveAgent(context: WriteContext, args: Moving): Promise<Mo
       query.selectFrom('rollouts').select('id').where('state', 'in', TO_COME),
     )
     .execute();
+  const instance = await instanceById(db, instanceId);
+  if (instance !== null) await leaveOtherChoices(context, { instance, nowMs });
   const detail = { from, to: group };
   const about = { nowMs, principal, why, agentName: name, instanceId };
   await addHistory(context, { ...about, kind: 'group-changed', detail });

@@ -191,6 +191,33 @@ export async function isSuperseded(
   return row.choice_position !== choice.position && row.choice_position !== desired.position;
 }
 
+/** RO56: of an agent that was put into another group: rollouts of choices that hold for it no more are left as they are for a newer choice (RO52). */
+export async function leaveOtherChoices(
+  context: WriteContext,
+  of: { readonly instance: InstanceRow; readonly nowMs: number },
+): Promise<void> {
+  const { instance, nowMs } = of;
+  const rollouts = await context.db
+    .selectFrom('rollouts')
+    .innerJoin('rollout_members', 'rollout_members.rollout_id', 'rollouts.id')
+    .selectAll('rollouts')
+    .where('rollout_members.instance_id', '=', instance.id)
+    .where('rollout_members.state', 'in', GIVING_WAY)
+    .where('rollouts.origin', '=', 'choice')
+    .where('rollouts.state', 'in', SUPERSEDABLE)
+    .execute();
+  for (const row of rollouts) {
+    if (!(await isSuperseded(context.db, { row, instance }))) continue;
+    const member = await context.db
+      .selectFrom('rollout_members')
+      .selectAll()
+      .where('rollout_id', '=', row.id)
+      .where('instance_id', '=', instance.id)
+      .executeTakeFirstOrThrow();
+    await leave(context, { member, nowMs });
+  }
+}
+
 /** Whom the host has begun with goes on to its end, which counts there. */
 async function leave(
   context: WriteContext,
