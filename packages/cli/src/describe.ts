@@ -103,8 +103,7 @@ export function withPace(command: Command): Command {
 /** Undefined: nothing was said of it. */
 export function paceOf({ soft, fetchOnly }: PaceOptions): Pace | undefined {
   if (soft === true) return 'soft';
-  if (fetchOnly === true) return 'fetch-only';
-  return soft === false || fetchOnly === false ? 'now' : undefined;
+  return fetchOnly === true ? 'fetch-only' : undefined;
 }
 
 /** `Option.choices` with the type of its list. */

@@ -101,8 +101,7 @@ describe('moult rollouts edit', () => {
   });
 
   it.each([
-    [['--no-soft'], { pace: 'now' }],
-    [['--no-fetch-only'], { pace: 'now' }],
+    [['--now'], { pace: 'now' }],
     [['--soft'], { pace: 'soft' }],
     [['--no-roll-back-to'], { rollBackTo: null }],
     [['--no-force', '--no-only-with-launcher'], { isForced: false, isLauncherNeeded: false }],

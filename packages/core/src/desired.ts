@@ -24,6 +24,8 @@ export interface DesiredFacts {
   readonly runningRollout: Version | null;
   /** What the last finished order gave it. */
   readonly lastFinished: Given | null;
+  /** Position in history of the move to its group that made another choice hold for it; 0: none did (RO56). */
+  readonly since: number;
   readonly agent: Choice | null;
   readonly group: Choice | null;
   readonly fleet: Choice | null;
@@ -37,7 +39,7 @@ export type Desired =
   | {
       readonly version: Version;
       readonly from: DesiredScope;
-      /** Position in history of what made it hold here: the choice, or the withdrawal of a nearer one since. */
+      /** Position in history of what made it hold here: the choice, or since then the withdrawal of a nearer one, or the move to its group. */
       readonly position: number;
     };
 
@@ -56,9 +58,9 @@ export function desiredVersionOf(facts: DesiredFacts): Desired | null {
   return choice;
 }
 
-/** The nearest that says something, in force since the latest of it and of what was withdrawn before it (C21). */
+/** The nearest that says something, in force since the latest of it, of what was withdrawn before it (C21), and of the move to its group. */
 function choiceOf(facts: DesiredFacts): Extract<Desired, { readonly position: number }> | null {
-  let position = 0;
+  let position = facts.since;
   for (const from of ['agent', 'group', 'fleet'] as const) {
     const choice = facts[from];
     if (choice === null) continue;

@@ -9,6 +9,7 @@ import type { DesiredScope } from '@moult/core/desired';
 import type { Role } from '@moult/core/permission';
 import type { Pace } from '@moult/core/upgrade';
 import type { Generated } from 'kysely';
+import type { LifeTable, OrphanTable } from './restore-tables.ts';
 import type { RolloutMemberTable, RolloutTable, RolloutWaveTable } from './rollout-tables.ts';
 
 export type Bit = 0 | 1;
@@ -149,6 +150,8 @@ export interface InstanceComponentTable {
   readonly given_version: string | null;
   readonly given_digest: string | null;
   readonly given_position: number | null;
+  /** Since schema 17. Position of the move that made another choice hold; 0: none did. */
+  readonly since_position: number;
   /** The digest for which `reopened` was written last: said once a digest. */
   readonly reopened_digest: string | null;
   /** Since schema 7. Files of the current version that are not as its manifest says, JSON of SlotChanges; empty: none. */
@@ -338,33 +341,6 @@ export interface ForwardTable {
   readonly failing_since_ms: number | null;
   readonly trouble: string;
   readonly tried_ms: number;
-}
-
-/** Since schema 3. Lives that began by a restore; the first life of a store has no row. */
-export interface LifeTable {
-  readonly generation: number;
-  readonly from_generation: number;
-  /** The last position of history that is left of the life before. */
-  readonly from_position: number;
-  /** Of the restore itself. */
-  readonly position: number;
-  readonly began_ms: number;
-  /** `restored`: by command. `noticed`: an agent showed more than this store had. */
-  readonly origin: 'restored' | 'noticed';
-  readonly why: string;
-  /** Null: everything holds until an operator adopts. */
-  readonly adopted_ms: number | null;
-  readonly adopted_by: string | null;
-  readonly adopted_why: string | null;
-}
-
-/** Finishes of commands that this store does not know: after a restore, or of another coordinator. Kept, never dropped. */
-export interface OrphanTable {
-  readonly instance_id: string;
-  readonly command_id: string;
-  readonly attempt: number;
-  readonly received_ms: number;
-  readonly content: string;
 }
 
 /** Since schema 13. What operators have set (core/settings). */

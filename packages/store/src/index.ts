@@ -8,6 +8,7 @@ export { countsOf } from './operations/rollout/rows.ts';
 export { runPlaceOf } from './operations/runs.ts';
 export { offersOf } from './operations/tasks.ts';
 export type * from './operations/views.ts';
+export type * from './restore-tables.ts';
 export type * from './rollout-tables.ts';
 export { openInlineSqliteStore, openSqliteStore, sourceWorkerPath } from './sqlite/sqlite-store.ts';
 export { storeAttempts, storeFacts, storeHistory } from './sqlite/store-diagnosis.ts';

@@ -26,7 +26,6 @@ export function choiceRolloutConformance(engine: Engine): void {
     givingWay(() => store);
     comingLater(() => store);
     following(() => store);
-    moving(() => store);
   });
 }
 
@@ -332,48 +331,6 @@ function comingLater(opened: () => Store): void {
     await store.write('cancelRollout', { ...order, rollout: fleet.rollout });
     await fleet.enroll('d', 'eu');
     expect(await issue(store, fleet)).toEqual([]);
-  });
-}
-
-function moving(opened: () => Store): void {
-  const move = (store: Store, name: string, group: string) =>
-    store.write('moveAgent', { ...order, name, group, mayMake: false });
-
-  test('RO56: who waits in the rollout of its group’s choice leaves it with the group, and has its place there when it comes back', async () => {
-    const store = opened();
-    const fleet = await Fleet.of(store, { eu: ['a', 'b'], us: ['c'] });
-    await choose(store, fleet, 'eu', '2.0.0');
-    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'waiting' });
-    await move(store, 'b', 'us');
-    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'stopped' });
-    expect(await issue(store, fleet)).toEqual([]);
-    await move(store, 'b', 'eu');
-    await issue(store, fleet);
-    expect(await fleet.states()).toEqual({ a: 'upgrading', b: 'waiting' });
-  });
-
-  test('RO56: it joins the rollout of what its new group has chosen, and is ordered what it had not begun with no more', async () => {
-    const store = opened();
-    const fleet = await Fleet.of(store, { eu: ['a', 'b'], us: ['c', 'd'] });
-    await choose(store, fleet, 'eu', '2.0.0');
-    const ofEu = fleet.rollout;
-    await choose(store, fleet, 'us', '3.0.0');
-    // Its order is not on its way yet.
-    await move(store, 'a', 'us');
-    expect(await issue(store, fleet)).toEqual([]);
-    expect(await fleet.states()).toEqual({ a: 'waiting', c: 'upgrading', d: 'waiting' });
-    fleet.rollout = ofEu;
-    expect(await fleet.states()).toEqual({ a: 'skipped', b: 'waiting' });
-  });
-
-  test('RO56: for a choice that holds for both groups nothing changes', async () => {
-    const store = opened();
-    const fleet = await Fleet.of(store, { eu: ['a', 'b'], us: ['c'] });
-    await choose(store, fleet, null, '2.0.0');
-    const before = await fleet.states();
-    await move(store, 'b', 'us');
-    await issue(store, fleet);
-    expect(await fleet.states()).toEqual(before);
   });
 }
 

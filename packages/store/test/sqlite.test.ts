@@ -12,6 +12,7 @@ import { choiceConformance } from './choice-conformance.ts';
 import { choiceRolloutConformance } from './choice-rollout-conformance.ts';
 import { conformance, type Engine } from './conformance.ts';
 import { fleetConformance } from './fleet-conformance.ts';
+import { groupMovesConformance } from './group-moves-conformance.ts';
 import { groupsAndLabelsConformance } from './groups-and-labels-conformance.ts';
 import { identityConformance } from './identity-conformance.ts';
 import { maintenanceConformance } from './maintenance-conformance.ts';
@@ -64,6 +65,7 @@ for (const engine of ENGINES) {
   restoreConformance(engine);
   identityConformance(engine);
   groupsAndLabelsConformance(engine);
+  groupMovesConformance(engine);
   choiceConformance(engine);
   taskConformance(engine);
   outputConformance(engine);

@@ -13,6 +13,7 @@ import { migrateFourteenth } from './fourteenth.ts';
 import { migrateFourth } from './fourth.ts';
 import { migrateNinth } from './ninth.ts';
 import { migrateSecond } from './second.ts';
+import { migrateSeventeenth } from './seventeenth.ts';
 import { migrateSeventh } from './seventh.ts';
 import { migrateSixteenth } from './sixteenth.ts';
 import { migrateSixth } from './sixth.ts';
@@ -52,10 +53,11 @@ const MIGRATIONS: readonly Migration[] = [
   { schema: 14, readableSince: 1, up: migrateFourteenth },
   { schema: 15, readableSince: 1, up: migrateFifteenth },
   { schema: 16, readableSince: 1, up: migrateSixteenth },
+  { schema: 17, readableSince: 1, up: migrateSeventeenth },
 ];
 
 /** The schema that this program writes. */
-export const SCHEMA = 16;
+export const SCHEMA = 17;
 
 /** Brings a database from `from` (0: empty) to this program's schema; the caller holds a transaction. */
 export async function migrate(

@@ -18,6 +18,7 @@ const withNothingOpen = prepared((db, of: { readonly instanceId: string }) =>
       'part.given_version',
       'part.given_digest',
       'part.given_position',
+      'part.since_position',
       'part.attested_digest',
     ])
     .where('part.instance_id', '=', of.instanceId)

@@ -28,7 +28,11 @@ export interface DesiredSubject {
   readonly agentName: string;
   readonly group: string;
   /** What is known of the component; null: nothing. */
-  readonly row: Pick<InstanceComponentTable, 'given_version' | 'given_position'> | null;
+  readonly row:
+    | (Pick<InstanceComponentTable, 'given_version' | 'given_position'> & {
+        readonly since_position: number | null;
+      })
+    | null;
 }
 
 /** A choice that stands, or (version null) one that was withdrawn. */
@@ -265,6 +269,7 @@ function desiredFrom(facts: {
       row === null || row.given_version === null || row.given_position === null
         ? null
         : { version: row.given_version, position: row.given_position },
+    since: row?.since_position ?? 0,
     agent: facts.agent,
     group: facts.group,
     fleet: facts.fleet,

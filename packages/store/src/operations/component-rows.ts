@@ -47,6 +47,7 @@ const UNKNOWN: Omit<InstanceComponentTable, 'instance_id' | 'component'> = {
   given_version: null,
   given_digest: null,
   given_position: null,
+  since_position: 0,
   reopened_digest: null,
   changed: '',
 };

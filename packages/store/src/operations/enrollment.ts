@@ -120,13 +120,14 @@ async function takeName(
     .select('group_name')
     .where('name', '=', args.name)
     .executeTakeFirst();
-  if (known !== undefined) return known.group_name;
-  const group = token.group_name ?? 'default';
+  const group = known?.group_name ?? token.group_name ?? 'default';
+  // Also of a name that is known: its group may have been removed since.
   await db
     .insertInto('groups')
     .values({ name: group, created_ms: args.nowMs, created_by: token.created_by })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
+  if (known !== undefined) return group;
   await db
     .insertInto('agents')
     .values({ name: args.name, group_name: group, labels: '{}', created_ms: args.nowMs })

@@ -4,6 +4,8 @@ import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { prepared } from './prepared.ts';
 
+/** Of a group of which nobody has said anything. */
+export const UNAVAILABLE_MAX = 1;
 /** Of what keeps a group, so many are named. */
 const NAMED_MAX = 3;
 
@@ -72,10 +74,17 @@ export async function removeGroup(
   ];
   if (uses.length > 0)
     throw new CodedError('group-in-use', `group ${group} has ${uses.join('; ')}`);
-  await db.deleteFrom('settings').where('group_name', '=', group).execute();
-  const removed = await db.deleteFrom('groups').where('name', '=', group).executeTakeFirst();
+  const deleted = [
+    await db.deleteFrom('settings').where('group_name', '=', group).executeTakeFirst(),
+    await db
+      .deleteFrom('withdrawn_choices')
+      .where('scope', '=', 'group')
+      .where('subject', '=', group)
+      .executeTakeFirst(),
+    await db.deleteFrom('groups').where('name', '=', group).executeTakeFirst(),
+  ];
   // A token that is used up still has its name.
-  if (removed.numDeletedRows === 0n)
+  if (deleted.every(({ numDeletedRows }) => numDeletedRows === 0n))
     throw new CodedError('not-found', `there is no group ${group}`);
   await addHistory(context, { nowMs, kind: 'group-removed', principal, why, detail: { group } });
 }
@@ -130,7 +139,7 @@ function named(what: string, names: readonly string[]): readonly string[] {
 
 export async function unavailableMaxOf(db: ReadContext, group: string): Promise<number> {
   const [row] = await byName(db, { group });
-  return row?.unavailable_max ?? 1;
+  return row?.unavailable_max ?? UNAVAILABLE_MAX;
 }
 
 const byName = prepared((db, of: { readonly group: string }) =>

@@ -7,7 +7,7 @@ import {
   type SeenPlace,
   type StorePlace,
 } from '@moult/core/restore';
-import type { LifeTable } from '../database.ts';
+import type { LifeTable } from '../restore-tables.ts';
 import { COORDINATOR, type Order, type ReadContext, type WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { noteVersion } from './maintenance.ts';

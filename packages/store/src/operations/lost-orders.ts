@@ -1,6 +1,7 @@
 /* What an operator sees of a restored store, and the versions on trial whose orders it has lost (RS8). */
 import type { Component } from '@moult/core/component';
-import type { CommandTable, LifeTable } from '../database.ts';
+import type { CommandTable } from '../database.ts';
+import type { LifeTable } from '../restore-tables.ts';
 import { isAhead } from './ahead.ts';
 import { attemptOf } from './attempt-rows.ts';
 import type { AttemptRef } from './attempts.ts';

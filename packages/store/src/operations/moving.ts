@@ -1,12 +1,15 @@
 /* Which group an agent serves in (RO56). */
+import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
-import { ACTIVE_STATES, type RolloutState } from '@moult/core/rollout';
+import { ACTIVE_STATES, type RolloutState, UNSETTLED } from '@moult/core/rollout';
+import { choicesOf, desiredAmong } from './choices.ts';
 import { requireGroup } from './choosing.ts';
 import { IN_FLIGHT_STATES, KIND, OPEN_STATES } from './command-rows.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
 import { addHistory } from './history.ts';
 import { agentByName, instanceById } from './instances.ts';
-import { leaveOtherChoices } from './rollout/of-choices.ts';
+import { leaveOtherChoices } from './rollout/giving-way.ts';
+import { lookAgain } from './settings.ts';
 
 export interface Moving extends Order {
   readonly name: string;
@@ -52,16 +55,64 @@ export async function moveAgent(context: WriteContext, args: Moving): Promise<Mo
     .updateTable('rollout_members')
     .set({ group_name: group })
     .where('instance_id', '=', instanceId)
-    .where('rollout_id', 'in', (query) =>
-      query.selectFrom('rollouts').select('id').where('state', 'in', TO_COME),
+    .where(({ or, eb }) =>
+      or([
+        // Also of one that has ended: who was away is taken up when it comes.
+        eb('state', 'in', UNSETTLED),
+        eb('rollout_id', 'in', (query) =>
+          query.selectFrom('rollouts').select('id').where('state', 'in', TO_COME),
+        ),
+      ]),
     )
     .execute();
-  const instance = await instanceById(db, instanceId);
-  if (instance !== null) await leaveOtherChoices(context, { instance, nowMs });
+  await lookAgain(context);
   const detail = { from, to: group };
   const about = { nowMs, principal, why, agentName: name, instanceId };
-  await addHistory(context, { ...about, kind: 'group-changed', detail });
+  const position = await addHistory(context, { ...about, kind: 'group-changed', detail });
+  await beginChoices(context, { instanceId, name, from, to: group, position });
+  const instance = await instanceById(db, instanceId);
+  if (instance !== null) await leaveOtherChoices(context, { ...args, instance });
   return { instanceId, from };
+}
+
+/** Where another choice holds in the new group than in the old one, it holds from now on, however old it is. */
+async function beginChoices(
+  { db }: WriteContext,
+  of: {
+    readonly instanceId: string;
+    readonly name: string;
+    readonly from: string;
+    readonly to: string;
+    readonly position: number;
+  },
+): Promise<void> {
+  const before = await chosenIn(db, { ...of, group: of.from });
+  const after = await chosenIn(db, { ...of, group: of.to });
+  for (const component of COMPONENTS) {
+    if (before.get(component) === after.get(component)) continue;
+    await db
+      .updateTable('instance_components')
+      .set({ since_position: of.position })
+      .where('instance_id', '=', of.instanceId)
+      .where('component', '=', component)
+      .execute();
+  }
+}
+
+/** Positions of the choices that hold for an agent in that group. */
+async function chosenIn(
+  db: ReadContext,
+  of: { readonly instanceId: string; readonly name: string; readonly group: string },
+): Promise<ReadonlyMap<Component, number | undefined>> {
+  const subject = { instanceId: of.instanceId, agentName: of.name, group: of.group, row: null };
+  const choices = await choicesOf(db, subject);
+  const nothingElse = { manualCommand: null, runningRollout: null };
+  return new Map(
+    COMPONENTS.map((component) => {
+      const { choice } = desiredAmong(choices, { ...subject, ...nothingElse, component });
+      return [component, choice?.position];
+    }),
+  );
 }
 
 /** A typing mistake would take it from its group's settings. */

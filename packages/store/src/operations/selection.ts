@@ -102,6 +102,7 @@ function instanceRows(db: ReadContext, page: SelectionPage) {
       'own.current_version as agent_version',
       'own.given_version',
       'own.given_position',
+      'own.since_position',
       'launcher.current_version as launcher_version',
     ])
     .where('instances.role', '=', 'active')

@@ -115,8 +115,8 @@ export async function changeSetting(context: WriteContext, args: ChangingSetting
   return null;
 }
 
-/** What waits to start by itself for an approval may need none any more. */
-async function lookAgain({ db }: WriteContext): Promise<void> {
+/** What waits to start by itself for an approval may need none any more: settings changed, or groups of agents. */
+export async function lookAgain({ db }: WriteContext): Promise<void> {
   await db
     .updateTable('rollouts')
     .set({ waits_reason: null, waits_until_ms: null })

@@ -24,6 +24,7 @@ interface EditOptions extends SpecOptions {
   readonly name?: string;
   readonly at?: number | false;
   readonly draft?: boolean;
+  readonly now?: boolean;
   readonly why?: string;
 }
 
@@ -46,8 +47,12 @@ export function addRolloutsEdit(group: Command, shell: Shell): void {
     .option('--no-second-principal', 'nobody else approves its start')
     .option('--no-pause-after', 'no test mode')
     .option('--no-roll-back-to', 'who goes back goes to what it ran before')
-    .option('--no-soft', 'no agent waits for its idle time')
-    .option('--no-fetch-only', 'agents upgrade, and do not fetch alone')
+    .addOption(
+      new Option('--now', 'each upgrades at its turn: neither --soft nor --fetch-only').conflicts([
+        'soft',
+        'fetchOnly',
+      ]),
+    )
     .addOption(
       new Option('--at <time>', 'it starts by itself then (2026-12-01T02:00Z)').argParser(timeOf),
     )
@@ -78,7 +83,7 @@ export function addRolloutsEdit(group: Command, shell: Shell): void {
 
 function bodyOf(options: EditOptions) {
   const { select, agent: agents, to: version, component, name, at, why } = options;
-  const spec = specGiven(options);
+  const spec = { ...specGiven(options), ...(options.now === true ? { pace: 'now' as const } : {}) };
   const given = { select, agents, version, component, name, at, ...spec };
   if (Object.values(given).every((one) => one === undefined) && options.draft !== true)
     throw new CodedError('usage', 'nothing was given that would change it', {

@@ -19,8 +19,8 @@ import type { ReadContext, WriteContext } from '../context.ts';
 import type { InstanceRow } from '../instances.ts';
 import { isHeldByRestore } from '../lives.ts';
 import type { ReportedUpgrade } from '../reports.ts';
+import { GAVE_WAY, isSuperseded } from './giving-way.ts';
 import { memberOfCommand } from './members.ts';
-import { GAVE_WAY, isSuperseded } from './of-choices.ts';
 import { orderVersion } from './orders.ts';
 import { moveMember, rolloutOf } from './rows.ts';
 

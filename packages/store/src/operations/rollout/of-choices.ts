@@ -3,33 +3,23 @@
  * run it, by the settings of the group or the fleet. What an earlier choice had begun of nobody gives way to it, so that it never
  * fails for being the second; whom another rollout is working on stays with that one, and follows later (RO51 to RO54).
  */
-import { type CommandState, isEnded, OUTDATED } from '@moult/core/command';
+import { OUTDATED } from '@moult/core/command';
 import type { Component } from '@moult/core/component';
 import type { DesiredScope } from '@moult/core/desired';
 import { CodedError } from '@moult/core/errors';
-import {
-  isActive,
-  type MemberState,
-  type RolloutSpec,
-  type RolloutState,
-  readSpec,
-  UNSETTLED,
-} from '@moult/core/rollout';
+import { isActive, type RolloutSpec, readSpec } from '@moult/core/rollout';
 import { specByPolicy } from '@moult/core/settings';
 import type { Version } from '@moult/core/versions';
-import type { RolloutMemberTable, RolloutTable } from '../../rollout-tables.ts';
-import { choicesOf, desiredAmong } from '../choices.ts';
+import type { RolloutTable } from '../../rollout-tables.ts';
 import { type Choosing, choose } from '../choosing.ts';
-import { applyEvent, type Ending } from '../command-rows.ts';
-import { commandById } from '../commands.ts';
-import { COORDINATOR, type Order, type ReadContext, type WriteContext } from '../context.ts';
-import type { InstanceRow } from '../instances.ts';
+import type { ReadContext, WriteContext } from '../context.ts';
 import { prepared } from '../prepared.ts';
 import { policyFor } from '../settings.ts';
 import { claimed } from './claims.ts';
+import { supersede } from './giving-way.ts';
 import { addLateMember } from './late-joiners.ts';
 import { createRollout } from './making.ts';
-import { freeRolloutName, moveMember, moveRollout } from './rows.ts';
+import { freeRolloutName, moveMember } from './rows.ts';
 import { needsSecondPrincipal } from './second-principal.ts';
 import { startRollout } from './starting.ts';
 
@@ -45,24 +35,7 @@ export interface ChoosingForMany extends Choosing {
 
 /** Of one query: engines limit their parameters. */
 const CHUNK = 500;
-/** Those that go back after an error do that first. */
-const GIVING_WAY: readonly MemberState[] = ['waiting', 'parked', 'upgrading'];
-const SUPERSEDABLE: RolloutState[] = [
-  'draft',
-  'planning',
-  'pending',
-  'running',
-  'paused',
-  'halted',
-  'ended',
-];
-const NOT_ON_HOST: readonly CommandState[] = ['queued', 'sent'];
-const ANOTHER = 'another version was chosen';
 const NO_CODE = { code: null, message: null } as const;
-/** Of an order that gave way to another choice. */
-export const GAVE_WAY: Ending = {
-  ...{ outcome: OUTDATED, code: OUTDATED, message: ANOTHER, principal: COORDINATOR },
-};
 
 /** For one agent: it makes no rollout. Throws what choosing throws; gives the position of the choice. */
 export async function chooseAlone(context: WriteContext, args: Choosing): Promise<number> {
@@ -135,105 +108,6 @@ interface Concerned {
   readonly marks: string;
   readonly validatedMs: number | null;
   readonly quarantinedMs: number | null;
-}
-
-/** RO52: agents that an automatic rollout has not begun with leave it; where nobody else is in it, it is over. */
-async function supersede(
-  context: WriteContext,
-  of: Order & {
-    readonly scope: DesiredScope;
-    readonly component: Component;
-    readonly concerned: readonly Concerned[];
-  },
-): Promise<void> {
-  const { component, concerned, nowMs } = of;
-  const ids = new Set(concerned.map(({ instanceId }) => instanceId));
-  const rollouts = await context.db
-    .selectFrom('rollouts')
-    .selectAll()
-    .where('origin', '=', 'choice')
-    .where('component', '=', component)
-    .where('state', 'in', SUPERSEDABLE)
-    .execute();
-  for (const row of rollouts) {
-    const members = await context.db
-      .selectFrom('rollout_members')
-      .selectAll()
-      .where('rollout_id', '=', row.id)
-      .where('state', 'in', UNSETTLED)
-      .execute();
-    const leaving = members.filter(
-      (member) => ids.has(member.instance_id) && GIVING_WAY.includes(member.state),
-    );
-    for (const member of leaving) await leave(context, { member, nowMs });
-    const isLeft = leaving.length > 0 && leaving.length === members.length;
-    // An agent may come back to the choice that its own one hides: then it has its place here.
-    if (!isLeft || row.state === 'ended' || of.scope === 'agent') continue;
-    const set = { outcome: 'superseded' } as const;
-    await moveRollout(context, row, { ...of, event: 'cancelled', why: ANOTHER, set });
-  }
-}
-
-/** RO52: of an agent whose host has begun, and stays in it so long: what it was chosen for holds here no more. */
-export async function isSuperseded(
-  db: ReadContext,
-  of: { readonly row: RolloutTable; readonly instance: InstanceRow },
-): Promise<boolean> {
-  const { row, instance } = of;
-  if (row.origin !== 'choice') return false;
-  const { id: instanceId, agent_name: agentName, group_name: group } = instance;
-  const { desired, choice } = desiredAmong(await choicesOf(db, { group, agentName }), {
-    ...{ instanceId, agentName, group, component: row.component },
-    ...{ row: null, manualCommand: null, runningRollout: null },
-  });
-  if (desired === null || choice === null || !('position' in desired)) return true;
-  // As `wayOfChoice` finds it.
-  return row.choice_position !== choice.position && row.choice_position !== desired.position;
-}
-
-/** RO56: of an agent that was put into another group: rollouts of choices that hold for it no more are left as they are for a newer choice (RO52). */
-export async function leaveOtherChoices(
-  context: WriteContext,
-  of: { readonly instance: InstanceRow; readonly nowMs: number },
-): Promise<void> {
-  const { instance, nowMs } = of;
-  const rollouts = await context.db
-    .selectFrom('rollouts')
-    .innerJoin('rollout_members', 'rollout_members.rollout_id', 'rollouts.id')
-    .selectAll('rollouts')
-    .where('rollout_members.instance_id', '=', instance.id)
-    .where('rollout_members.state', 'in', GIVING_WAY)
-    .where('rollouts.origin', '=', 'choice')
-    .where('rollouts.state', 'in', SUPERSEDABLE)
-    .execute();
-  for (const row of rollouts) {
-    if (!(await isSuperseded(context.db, { row, instance }))) continue;
-    const member = await context.db
-      .selectFrom('rollout_members')
-      .selectAll()
-      .where('rollout_id', '=', row.id)
-      .where('instance_id', '=', instance.id)
-      .executeTakeFirstOrThrow();
-    await leave(context, { member, nowMs });
-  }
-}
-
-/** Whom the host has begun with goes on to its end, which counts there. */
-async function leave(
-  context: WriteContext,
-  { member, nowMs }: { readonly member: RolloutMemberTable; readonly nowMs: number },
-): Promise<void> {
-  const command =
-    member.command_id === null ? null : await commandById(context.db, member.command_id);
-  const isOpen = command !== null && !isEnded(command.state);
-  if (isOpen && !NOT_ON_HOST.includes(command.state)) return;
-  if (isOpen) {
-    const event = command.state === 'queued' ? 'skipped' : 'revoked';
-    await applyEvent(context, command, { event, nowMs, ending: GAVE_WAY });
-  } else {
-    const set = { code: OUTDATED, message: ANOTHER };
-    await moveMember(context, member, { state: 'stopped', nowMs, set });
-  }
 }
 
 /** What is wanted once a choice was taken back. */
@@ -351,8 +225,32 @@ export async function wayOfChoice(
   }
   const spec = readSpec(row.spec);
   if (spec === null || !(isActive(row.state) || row.state === 'pending')) return 'none';
-  if (member === undefined)
-    await addLateMember(context, { row, spec, instanceId, isConnected: true, nowMs });
-  else if (hasLeft) await moveMember(context, member, { state: 'waiting', nowMs, set: NO_CODE });
+  const isJoining =
+    member === undefined
+      ? await addLateMember(context, { row, spec, instanceId, isConnected: true, nowMs })
+      : hasLeft && !(await isBusy(context.db, of));
+  if (isJoining && member !== undefined)
+    await moveMember(context, member, { state: 'waiting', nowMs, set: NO_CODE });
+  if (isJoining && row.state === 'pending') await forgetApproval(context, row);
   return 'none';
+}
+
+/** RO8 */
+async function isBusy(
+  db: ReadContext,
+  of: { readonly instanceId: string; readonly component: Component },
+): Promise<boolean> {
+  const claim = await claimed(db, of.component)
+    .select('rollouts.id')
+    .where('rollout_members.instance_id', '=', of.instanceId)
+    .limit(1)
+    .executeTakeFirst();
+  return claim !== undefined;
+}
+
+/** RO42: whoever approved its start did so for others. */
+async function forgetApproval(context: WriteContext, row: RolloutTable): Promise<void> {
+  if (row.approved_by === null) return;
+  const set = { approved_by: null, approved_ms: null, revision: row.revision + 1 };
+  await context.db.updateTable('rollouts').set(set).where('id', '=', row.id).execute();
 }

@@ -7,7 +7,7 @@ import { byPriority, readSpec, slotsFree, type Verdict } from '@moult/core/rollo
 import type { RolloutTable } from '../../rollout-tables.ts';
 import { IN_FLIGHT_STATES, KIND } from '../command-rows.ts';
 import type { ReadContext } from '../context.ts';
-import { unavailableMaxOf } from '../groups.ts';
+import { UNAVAILABLE_MAX, unavailableMaxOf } from '../groups.ts';
 import { prepared } from '../prepared.ts';
 
 /** Counting all together costs about as much as looking at so many. */
@@ -71,17 +71,18 @@ async function roomsOfAll(db: ReadContext, asked: RoomsAsked): Promise<readonly 
     .where('rollout_id', '=', row.id)
     .where('state', '=', 'waiting')
     .where('wave', 'in', open)
-    .innerJoin('groups', 'groups.name', 'rollout_members.group_name')
-    .select(['groups.name', 'groups.unavailable_max'])
+    // Of a group that was removed there may be an agent that was, too.
+    .leftJoin('groups', 'groups.name', 'rollout_members.group_name')
+    .select(['rollout_members.group_name as name', 'groups.unavailable_max'])
     .distinct()
-    .orderBy('groups.name')
+    .orderBy('rollout_members.group_name')
     .execute();
   const inFlight = await inFlightByGroup(db, row);
   const wanted = await wantedBefore(db, asked);
-  return groups.map(({ name: group, unavailable_max: unavailableMax }) => ({
+  return groups.map(({ name: group, unavailable_max: max }) => ({
     group,
     free: slotsFree({
-      unavailableMax,
+      unavailableMax: max ?? UNAVAILABLE_MAX,
       // RO22: what is wanted by those that come before it is as good as taken.
       inFlight: (inFlight.get(group) ?? 0) + (wanted.get(group) ?? 0),
     }),
