@@ -69,6 +69,33 @@ function places(opened: () => Store): void {
     await fleet.finish('b', { attests: true });
     expect(await drain('a')).toEqual({ kind: 'granted' });
   });
+
+  test('RO1: of those that a pause sent back to work, in a group that can spare fewer since, one after the other goes on', async () => {
+    const store = opened();
+    const fleet = await Fleet.of(store, { eu: ['a', 'b'] });
+    await store.write('setGroup', { ...order, group: 'eu', unavailableMax: 2 });
+    await fleet.rollOut({ waves: EVERYBODY });
+    const ask = async (name: string, point: 'drain' | 'switch') => {
+      const ref = { instanceId: fleet.id(name), commandId: await fleet.lastCommandOf(name) };
+      const answer = await store.write('decidePermission', {
+        ...{ ...ref, attempt: 1, nowMs: NOW, point },
+      });
+      return answer.kind === 'denied' ? answer.reason : answer.kind;
+    };
+    for (const name of ['a', 'b']) {
+      await fleet.send(name);
+      expect(await ask(name, 'drain')).toBe('granted');
+    }
+    await store.write('pauseRollout', { ...order, rollout: fleet.rollout });
+    for (const name of ['a', 'b']) expect(await ask(name, 'switch')).toBe('rollout-paused');
+    await store.write('setGroup', { ...order, group: 'eu', unavailableMax: 1 });
+    await store.write('resumeRollout', { ...order, rollout: fleet.rollout });
+    expect(await ask('a', 'drain')).toBe('awaiting-turn');
+    expect(await ask('b', 'drain')).toBe('granted');
+    expect(await ask('a', 'drain')).toBe('awaiting-turn');
+    await fleet.finish('b', { attests: true });
+    expect(await ask('a', 'drain')).toBe('granted');
+  });
 }
 
 function late(opened: () => Store): void {

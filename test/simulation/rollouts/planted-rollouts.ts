@@ -201,6 +201,13 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
     from: 'if (instance !== null) await leaveOtherChoices(context, { instance, nowMs });',
     to: '',
   },
+  {
+    name: 'two that a pause sent back to work wait for each other',
+    seed: 5033,
+    file: 'store/src/operations/attempts.ts',
+    from: 'await changeAttempt(context.db, { command_id: command.id, attempt, drained_ms: null });',
+    to: 'void 0;',
+  },
 ];
 
 export const PLANTED_ROLLOUTS: readonly Planted[] = DEFECTS.map((defect) => ({

@@ -134,6 +134,9 @@ export async function decidePermission(
     const detail = { point: ask.point, reason: refusal.reason, final: refusal.isFinal };
     await addHistoryOnce(context, { ...about, kind: 'permission-denied', detail });
     if (!refusal.isFinal) await noteRefused(context, command.id, refusal.reason);
+    // RO1: whoever asks for it works. An earlier permission that it came back from would keep others waiting for it, and it for them.
+    if (refusal.reason === 'awaiting-turn')
+      await changeAttempt(context.db, { command_id: command.id, attempt, drained_ms: null });
     return { kind: 'denied', ...refusal };
   }
   if (command.has_place === 0) {
