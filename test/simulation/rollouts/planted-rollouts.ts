@@ -183,7 +183,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
   {
     name: 'agents stay in the rollout of an older choice',
     seed: 39,
-    file: 'store/src/operations/rollout/of-choices.ts',
+    file: 'store/src/operations/rollout/giving-way.ts',
     from: 'for (const member of leaving) await leave(context, { member, nowMs });',
     to: '',
   },
@@ -198,7 +198,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
     name: 'an agent that was moved goes on with the choice of the group it left',
     seed: 483,
     file: 'store/src/operations/moving.ts',
-    from: 'if (instance !== null) await leaveOtherChoices(context, { instance, nowMs });',
+    from: 'if (instance !== null) await leaveOtherChoices(context, { ...args, instance });',
     to: '',
   },
   {
