@@ -161,10 +161,18 @@ export async function desiredOf(
   });
 }
 
+/** What is chosen for it, whatever else is ordered of it or was given to it. */
+export function chosenAmong(
+  choices: readonly ChoiceRow[],
+  of: Pick<DesiredSubject, 'agentName' | 'group'> & { readonly component: Component },
+): DesiredOf {
+  return desiredAmong(choices, { ...of, row: null, manualCommand: null, runningRollout: null });
+}
+
 /** From choices that were read, of which some may concern others. */
 export function desiredAmong(
   choices: readonly ChoiceRow[],
-  of: DesiredSubject & {
+  of: Omit<DesiredSubject, 'instanceId'> & {
     readonly component: Component;
     readonly manualCommand: Version | null;
     readonly runningRollout: Version | null;

@@ -2,7 +2,7 @@
 import { COMPONENTS, type Component } from '@moult/core/component';
 import { CodedError } from '@moult/core/errors';
 import { ACTIVE_STATES, type RolloutState, UNSETTLED } from '@moult/core/rollout';
-import { choicesOf, desiredAmong } from './choices.ts';
+import { choicesOf, chosenAmong } from './choices.ts';
 import { requireGroup } from './choosing.ts';
 import { IN_FLIGHT_STATES, KIND, OPEN_STATES } from './command-rows.ts';
 import type { Order, ReadContext, WriteContext } from './context.ts';
@@ -86,8 +86,8 @@ async function beginChoices(
     readonly position: number;
   },
 ): Promise<void> {
-  const before = await chosenIn(db, { ...of, group: of.from });
-  const after = await chosenIn(db, { ...of, group: of.to });
+  const before = await chosenIn(db, { agentName: of.name, group: of.from });
+  const after = await chosenIn(db, { agentName: of.name, group: of.to });
   for (const component of COMPONENTS) {
     if (before.get(component) === after.get(component)) continue;
     await db
@@ -102,16 +102,14 @@ async function beginChoices(
 /** Positions of the choices that hold for an agent in that group. */
 async function chosenIn(
   db: ReadContext,
-  of: { readonly instanceId: string; readonly name: string; readonly group: string },
+  of: { readonly agentName: string; readonly group: string },
 ): Promise<ReadonlyMap<Component, number | undefined>> {
-  const subject = { instanceId: of.instanceId, agentName: of.name, group: of.group, row: null };
-  const choices = await choicesOf(db, subject);
-  const nothingElse = { manualCommand: null, runningRollout: null };
+  const choices = await choicesOf(db, of);
   return new Map(
-    COMPONENTS.map((component) => {
-      const { choice } = desiredAmong(choices, { ...subject, ...nothingElse, component });
-      return [component, choice?.position];
-    }),
+    COMPONENTS.map((component) => [
+      component,
+      chosenAmong(choices, { ...of, component }).choice?.position,
+    ]),
   );
 }
 

@@ -85,7 +85,6 @@ async function issueFor(
   const open = args.open.filter((command) => command.component === component);
   const manual = newestOf(open.filter(({ origin }) => origin === 'manual'));
   const { desired, choice } = desiredAmong(args.choices, {
-    instanceId: instance.id,
     agentName: instance.agent_name,
     group: instance.group_name,
     component,

@@ -5,6 +5,19 @@ import type { SelectQueryBuilder } from 'kysely';
 import type { Database } from '../../database.ts';
 import type { ReadContext } from '../context.ts';
 
+/** An active one has to do with that agent. */
+export async function isClaimed(
+  db: ReadContext,
+  of: { readonly instanceId: string; readonly component: Component },
+): Promise<boolean> {
+  const claim = await claimed(db, of.component)
+    .select('rollouts.id')
+    .where('rollout_members.instance_id', '=', of.instanceId)
+    .limit(1)
+    .executeTakeFirst();
+  return claim !== undefined;
+}
+
 /** Members of active rollouts that these have still to do with. */
 export function claimed(
   db: ReadContext,

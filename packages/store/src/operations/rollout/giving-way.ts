@@ -7,12 +7,12 @@ import type { Component } from '@moult/core/component';
 import type { DesiredScope } from '@moult/core/desired';
 import { type MemberState, type RolloutState, UNSETTLED } from '@moult/core/rollout';
 import type { RolloutMemberTable, RolloutTable } from '../../rollout-tables.ts';
-import { choicesOf, desiredAmong } from '../choices.ts';
+import { choicesOf, chosenAmong } from '../choices.ts';
 import { applyEvent, type Ending } from '../command-rows.ts';
 import { commandById } from '../commands.ts';
 import { COORDINATOR, type Order, type ReadContext, type WriteContext } from '../context.ts';
 import type { InstanceRow } from '../instances.ts';
-import { moveMember, moveRollout } from './rows.ts';
+import { moveMember, moveRollout, rolloutOf } from './rows.ts';
 
 /** Those that go back after an error do that first. */
 const GIVING_WAY: readonly MemberState[] = ['waiting', 'parked', 'upgrading'];
@@ -68,9 +68,14 @@ export async function supersede(
     if (!isLeft || row.state === 'ended' || of.scope === 'agent') continue;
     // One in which nobody was left before is over by a newer choice for the same ones, and by no other.
     if (leaving.length === 0 && !(await isChoiceFor(context.db, { row, ...of }))) continue;
-    const set = { outcome: 'superseded' } as const;
-    await moveRollout(context, row, { ...of, event: 'cancelled', why: ANOTHER, set });
+    await endLeft(context, row, { ...of, why: ANOTHER });
   }
+}
+
+async function endLeft(context: WriteContext, row: RolloutTable, order: Order): Promise<void> {
+  const { nowMs, principal, why } = order;
+  const set = { outcome: 'superseded' } as const;
+  await moveRollout(context, row, { nowMs, principal, why, event: 'cancelled', set });
 }
 
 /** Whom a rollout was chosen for: its choice may be gone, what is recorded of it is not. */
@@ -94,11 +99,9 @@ export async function isSuperseded(
 ): Promise<boolean> {
   const { row, instance } = of;
   if (row.origin !== 'choice') return false;
-  const { id: instanceId, agent_name: agentName, group_name: group } = instance;
-  const { desired, choice } = desiredAmong(await choicesOf(db, { group, agentName }), {
-    ...{ instanceId, agentName, group, component: row.component },
-    ...{ row: null, manualCommand: null, runningRollout: null },
-  });
+  const { agent_name: agentName, group_name: group } = instance;
+  const choices = await choicesOf(db, { group, agentName });
+  const { desired, choice } = chosenAmong(choices, { agentName, group, component: row.component });
   if (desired === null || choice === null || !('position' in desired)) return true;
   // As `wayOfChoice` finds it.
   return row.choice_position !== choice.position && row.choice_position !== desired.position;
@@ -110,27 +113,19 @@ export async function leaveOtherChoices(
   of: Order & { readonly instance: InstanceRow },
 ): Promise<void> {
   const { instance, nowMs } = of;
-  const rollouts = await context.db
-    .selectFrom('rollouts')
-    .innerJoin('rollout_members', 'rollout_members.rollout_id', 'rollouts.id')
-    .selectAll('rollouts')
-    .where('rollout_members.instance_id', '=', instance.id)
-    .where('rollout_members.state', 'in', GIVING_WAY)
-    .where('rollouts.origin', '=', 'choice')
-    .where('rollouts.state', 'in', SUPERSEDABLE)
+  const members = await context.db
+    .selectFrom('rollout_members')
+    .selectAll()
+    .where('instance_id', '=', instance.id)
+    .where('state', 'in', GIVING_WAY)
     .execute();
-  for (const row of rollouts) {
+  for (const member of members) {
+    const row = await rolloutOf(context.db, member.rollout_id);
+    if (!SUPERSEDABLE.includes(row.state)) continue;
     if (!(await isSuperseded(context.db, { row, instance }))) continue;
-    const member = await context.db
-      .selectFrom('rollout_members')
-      .selectAll()
-      .where('rollout_id', '=', row.id)
-      .where('instance_id', '=', instance.id)
-      .executeTakeFirstOrThrow();
     await leave(context, { member, nowMs });
     if (row.state === 'ended' || !(await isForsaken(context.db, row.id))) continue;
-    const set = { outcome: 'superseded' } as const;
-    await moveRollout(context, row, { ...of, event: 'cancelled', why: NOBODY_LEFT, set });
+    await endLeft(context, row, { ...of, why: NOBODY_LEFT });
   }
 }
 

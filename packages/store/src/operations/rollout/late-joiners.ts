@@ -12,7 +12,7 @@ import { COORDINATOR, type ReadContext, type WriteContext } from '../context.ts'
 import { addHistory } from '../history.ts';
 import { instanceById } from '../instances.ts';
 import { rolloutCandidates } from './candidates.ts';
-import { claimed } from './claims.ts';
+import { isClaimed } from './claims.ts';
 import { waitingMember } from './plan-rows.ts';
 import { addWave, wavesOf } from './rows.ts';
 
@@ -91,7 +91,8 @@ export async function addLateMember(
   const instance = await instanceById(context.db, instanceId);
   if (instance === null || instance.role !== 'active') return false;
   if (instance.validated_ms === null || instance.quarantined_ms !== null) return false;
-  if (await isClaimed(context.db, row, instanceId)) return false;
+  if (await isClaimed(context.db, { instanceId, component: row.component })) return false;
+  if (await wasInFamily(context.db, row, instanceId)) return false;
   const agents = [{ instanceId, isConnected }];
   const [candidate] = await rolloutCandidates(context.db, { ...spec, agents });
   if (candidate === undefined || lateStandingOf(candidate, spec) !== 'goes') return false;
@@ -119,14 +120,12 @@ export async function addLateMember(
   return true;
 }
 
-/** RO8: another active one has to do with it. And who was in a sibling was planned: it came to nothing there, or has its end. */
-async function isClaimed(db: ReadContext, row: RolloutTable, instanceId: string): Promise<boolean> {
-  const claim = await claimed(db, row.component)
-    .select('rollouts.id')
-    .where('rollout_members.instance_id', '=', instanceId)
-    .limit(1)
-    .executeTakeFirst();
-  if (claim !== undefined) return true;
+/** Who was in it, or in a sibling, was planned: it came to nothing there, or has its end. */
+async function wasInFamily(
+  db: ReadContext,
+  row: RolloutTable,
+  instanceId: string,
+): Promise<boolean> {
   const family = row.split_of ?? row.id;
   const had = await db
     .selectFrom('rollout_members')

@@ -15,7 +15,7 @@ import { type Choosing, choose } from '../choosing.ts';
 import type { ReadContext, WriteContext } from '../context.ts';
 import { prepared } from '../prepared.ts';
 import { policyFor } from '../settings.ts';
-import { claimed } from './claims.ts';
+import { claimed, isClaimed } from './claims.ts';
 import { supersede } from './giving-way.ts';
 import { addLateMember } from './late-joiners.ts';
 import { createRollout } from './making.ts';
@@ -228,24 +228,11 @@ export async function wayOfChoice(
   const isJoining =
     member === undefined
       ? await addLateMember(context, { row, spec, instanceId, isConnected: true, nowMs })
-      : hasLeft && !(await isBusy(context.db, of));
+      : hasLeft && !(await isClaimed(context.db, of));
   if (isJoining && member !== undefined)
     await moveMember(context, member, { state: 'waiting', nowMs, set: NO_CODE });
   if (isJoining && row.state === 'pending') await forgetApproval(context, row);
   return 'none';
-}
-
-/** RO8 */
-async function isBusy(
-  db: ReadContext,
-  of: { readonly instanceId: string; readonly component: Component },
-): Promise<boolean> {
-  const claim = await claimed(db, of.component)
-    .select('rollouts.id')
-    .where('rollout_members.instance_id', '=', of.instanceId)
-    .limit(1)
-    .executeTakeFirst();
-  return claim !== undefined;
 }
 
 /** RO42: whoever approved its start did so for others. */
