@@ -1,9 +1,8 @@
 /* Choices that make rollouts: who is in them, what gives way to a newer one, and how those come along that were not (R15). */
-import type { DesiredScope } from '@moult/core/desired';
-import type { Version } from '@moult/core/versions';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../src/index.ts';
 import type { Engine } from './conformance.ts';
+import { choose, issue } from './support/choosing.ts';
 import { Fleet } from './support/rollout-fleet.ts';
 import { NOW, order, publish } from './support/rows.ts';
 
@@ -27,36 +26,6 @@ export function choiceRolloutConformance(engine: Engine): void {
     comingLater(() => store);
     following(() => store);
   });
-}
-
-/** Group name, `agent NAME`, or null for the fleet. */
-async function choose(
-  store: Store,
-  fleet: Fleet,
-  whom: string | null,
-  version: Version | null,
-): Promise<string | null> {
-  const [, name] = /^agent (.+)$/.exec(whom ?? '') ?? [];
-  const scope: DesiredScope = whom === null ? 'fleet' : name === undefined ? 'group' : 'agent';
-  const choosing = {
-    ...{ ...order, scope, subject: name ?? whom ?? '', version },
-    component: 'agent',
-  } as const;
-  if (scope === 'agent') await store.write('choose', choosing);
-  const rollout =
-    scope === 'agent'
-      ? null
-      : (await store.write('chooseForMany', { ...choosing, connected: fleet.ids() })).rollout;
-  await issue(store, fleet);
-  if (rollout === null) return null;
-  fleet.rollout = rollout.id;
-  await fleet.step();
-  return rollout.name;
-}
-
-async function issue(store: Store, fleet: Fleet): Promise<readonly string[]> {
-  const issued = await store.write('issueWanted', { instanceIds: fleet.ids(), nowMs: NOW });
-  return issued.map(({ agent_name: name, version }) => `${name} ${version}`);
 }
 
 function making(opened: () => Store): void {

@@ -4,6 +4,7 @@ import type { Version } from '@moult/core/versions';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store } from '../src/index.ts';
 import type { Engine } from './conformance.ts';
+import { choose, issue } from './support/choosing.ts';
 import { Fleet } from './support/rollout-fleet.ts';
 import { enroll, NOW, order, publish, report, session } from './support/rows.ts';
 import { makeToken } from './support/tokens.ts';
@@ -32,12 +33,8 @@ export function groupMovesConformance(engine: Engine): void {
 }
 
 function acting(opened: () => Store) {
-  const issue = async (fleet: Fleet): Promise<readonly string[]> => {
-    const issued = await opened().write('issueWanted', { instanceIds: fleet.ids(), nowMs: NOW });
-    return issued.map(({ agent_name: name, version }) => `${name} ${version}`);
-  };
   return {
-    issue,
+    issue: (fleet: Fleet) => issue(opened(), fleet),
     move: (name: string, group: string, mayMake = false) =>
       opened().write('moveAgent', { ...order, name, group, mayMake }),
     set: (group: string, key: string, value: string) =>
@@ -51,17 +48,10 @@ function acting(opened: () => Store) {
       const rows = await opened().read('selectionPage', page);
       return rows.find((row) => row.agent_name === name)?.desired;
     },
-    /** A group, or null for the fleet; gives its rollout. */
+    /** For a group, or null, which is the fleet; gives the rollout, if there is one. */
     choose: async (fleet: Fleet, whom: string | null, version: Version | null) => {
-      const { rollout } = await opened().write('chooseForMany', {
-        ...{ ...order, component: 'agent', version, connected: fleet.ids() },
-        ...{ scope: whom === null ? 'fleet' : 'group', subject: whom ?? '' },
-      });
-      await issue(fleet);
-      if (rollout === null) return '';
-      fleet.rollout = rollout.id;
-      await fleet.step();
-      return rollout.id;
+      const name = await choose(opened(), fleet, whom, version);
+      return name === null ? '' : fleet.rollout;
     },
   };
 }
@@ -79,7 +69,7 @@ function choices(opened: () => Store): void {
     await move('a', 'us');
     expect(await desired('a')).toBe('3.0.0');
     await issue(fleet);
-    // And back again: it is ordered anew.
+    expect(await fleet.states()).toEqual({ a: 'done' });
     await move('a', 'eu');
     expect(await desired('a')).toBe('2.0.0');
   });
