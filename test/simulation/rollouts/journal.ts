@@ -62,15 +62,15 @@ export type Change =
   /** Planned anew: it is in it no more. */
   | { readonly on: 'gone'; readonly rollout: string; readonly instance: string }
   | { readonly on: 'life'; readonly adopted: number }
-  /** C24: ordered; of what else is kept there nothing is known here. */
-  /** Null: it was taken back. */
   | {
       readonly on: 'choice';
       readonly scope: string;
       readonly subject: string;
       readonly component: string;
+      /** Null: it was taken back. */
       readonly version: string | null;
     }
+  /** C24: ordered; of what else is kept there nothing is known here. */
   | { readonly on: 'kept'; readonly key: string; readonly isThere: number };
 
 export const COUNTED_STATES = [
