@@ -143,6 +143,9 @@ function rolloutsOfChoices(opened: () => Store): void {
     const pending = await choose(fleet, 'eu', '2.0.0');
     await move('a', 'us');
     expect(await state(pending)).toBe('pending');
+    expect((await fleet.members()).find((row) => row.agent_name === 'a')).toMatchObject({
+      ...{ state: 'stopped', message: 'it was moved to another group' },
+    });
     await move('b', 'us');
     expect((await opened().read('rolloutView', pending)).row).toMatchObject({
       ...{ state: 'cancelled', outcome: 'superseded' },

@@ -184,7 +184,7 @@ const DEFECTS: readonly Omit<Planted, 'lives'>[] = [
     name: 'agents stay in the rollout of an older choice',
     seed: 39,
     file: 'store/src/operations/rollout/giving-way.ts',
-    from: 'for (const member of leaving) await leave(context, { member, nowMs });',
+    from: 'for (const member of leaving) await leave(context, { member, nowMs, why: ANOTHER });',
     to: '',
   },
   {

@@ -27,6 +27,7 @@ const SUPERSEDABLE: RolloutState[] = [
 ];
 const NOT_ON_HOST: readonly CommandState[] = ['queued', 'sent'];
 const ANOTHER = 'another version was chosen';
+const MOVED = 'it was moved to another group';
 const NOBODY_LEFT = 'all of its agents were moved to other groups';
 /** Of an order that gave way to another choice. */
 export const GAVE_WAY: Ending = {
@@ -62,7 +63,7 @@ export async function supersede(
     const leaving = members.filter(
       (member) => ids.has(member.instance_id) && GIVING_WAY.includes(member.state),
     );
-    for (const member of leaving) await leave(context, { member, nowMs });
+    for (const member of leaving) await leave(context, { member, nowMs, why: ANOTHER });
     const isLeft = leaving.length === members.length;
     // An agent may come back to the choice that its own one hides: then it has its place here.
     if (!isLeft || row.state === 'ended' || of.scope === 'agent') continue;
@@ -123,7 +124,7 @@ export async function leaveOtherChoices(
     const row = await rolloutOf(context.db, member.rollout_id);
     if (!SUPERSEDABLE.includes(row.state)) continue;
     if (!(await isSuperseded(context.db, { row, instance }))) continue;
-    await leave(context, { member, nowMs });
+    await leave(context, { member, nowMs, why: MOVED });
     if (row.state === 'ended' || !(await isForsaken(context.db, row.id))) continue;
     await endLeft(context, row, { ...of, why: NOBODY_LEFT });
   }
@@ -144,17 +145,18 @@ async function isForsaken(db: ReadContext, rolloutId: string): Promise<boolean> 
 /** Whom the host has begun with goes on to its end, which counts there. */
 async function leave(
   context: WriteContext,
-  { member, nowMs }: { readonly member: RolloutMemberTable; readonly nowMs: number },
+  of: { readonly member: RolloutMemberTable; readonly nowMs: number; readonly why: string },
 ): Promise<void> {
+  const { member, nowMs, why } = of;
   const command =
     member.command_id === null ? null : await commandById(context.db, member.command_id);
   const isOpen = command !== null && !isEnded(command.state);
   if (isOpen && !NOT_ON_HOST.includes(command.state)) return;
   if (isOpen) {
     const event = command.state === 'queued' ? 'skipped' : 'revoked';
-    await applyEvent(context, command, { event, nowMs, ending: GAVE_WAY });
+    await applyEvent(context, command, { event, nowMs, ending: { ...GAVE_WAY, message: why } });
   } else {
-    const set = { code: OUTDATED, message: ANOTHER };
+    const set = { code: OUTDATED, message: why };
     await moveMember(context, member, { state: 'stopped', nowMs, set });
   }
 }
